@@ -93,6 +93,9 @@ pub enum ProtocolError {
     /// Text that is not UTF-8.
     #[error("text that is not UTF-8")]
     Utf8,
+    /// The server speaks Engine.IO protocol 3.
+    #[error("the server speaks Engine.IO protocol 3, this client speaks protocol 4")]
+    Version3,
     /// A message larger than `max_message_size`.
     #[error("a message of {size} bytes exceeds max_message_size, {limit} bytes")]
     TooLarge {
@@ -270,6 +273,7 @@ impl ConnectError {
             TransportError::Timeout { stage } => Self::Timeout { url, stage },
             TransportError::Status(status) if status.code == Some(5) => Self::UnsupportedProtocol { url },
             TransportError::Status(status) => Self::Status { url, status },
+            TransportError::Protocol(ProtocolError::Version3) => Self::UnsupportedProtocol { url },
             TransportError::Malformed(reason) => Self::NotEngineIo { url, reason },
             TransportError::Protocol(err) => Self::NotEngineIo { url, reason: err.to_string().into() },
             source => Self::Transport { url, source },

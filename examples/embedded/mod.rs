@@ -1,0 +1,84 @@
+//! An Engine.IO server in the same process, for the examples and the tests: engineioxide, which others wrote.
+
+use std::{io, net::SocketAddr, sync::Arc, thread};
+
+use bytes::Bytes;
+use engineioxide::{
+    DisconnectReason, Socket, Str, config::EngineIoConfig, handler::EngineIoHandler, service::EngineIoService,
+};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpListener, runtime, sync::oneshot};
+
+/// A server that sends every message back, on a thread of its own. It is gone when this is dropped.
+pub(crate) struct EchoServer {
+    addr: SocketAddr,
+    _stop: oneshot::Sender<()>,
+}
+
+impl EchoServer {
+    /// Listens on a free port of the loopback interface.
+    pub(crate) fn start() -> io::Result<Self> {
+        // `emit` fails when a socket's buffer is full, so it is made large.
+        Self::with_config(EngineIoConfig::builder().max_buffer_size(100_000).build())
+    }
+
+    /// The same, with engineioxide's options.
+    pub(crate) fn with_config(config: EngineIoConfig) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        listener.set_nonblocking(true)?;
+        let addr = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        thread::spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = stopped => {}
+                    _ = serve(listener, config) => {}
+                }
+            });
+        });
+        Ok(Self { addr, _stop: stop })
+    }
+
+    /// `http://127.0.0.1:port`.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+}
+
+async fn serve(listener: std::net::TcpListener, config: EngineIoConfig) -> io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    let service = EngineIoService::with_config(Arc::new(Echo), config);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let connection = http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), service.clone())
+            // Without this no WebSocket ever starts.
+            .with_upgrades();
+        tokio::spawn(async move {
+            // A client that goes away is no error of the server's.
+            let _ = connection.await;
+        });
+    }
+}
+
+#[derive(Debug)]
+struct Echo;
+
+impl EngineIoHandler for Echo {
+    type Data = ();
+
+    fn on_connect(self: Arc<Self>, _: Arc<Socket<()>>) {}
+
+    fn on_disconnect(&self, _: Arc<Socket<()>>, _: DisconnectReason) {}
+
+    fn on_message(self: &Arc<Self>, text: Str, socket: Arc<Socket<()>>) {
+        let _ = socket.emit(text);
+    }
+
+    fn on_binary(self: &Arc<Self>, bytes: Bytes, socket: Arc<Socket<()>>) {
+        let _ = socket.emit_binary(bytes);
+    }
+}

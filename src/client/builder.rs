@@ -1,0 +1,239 @@
+//! The options of a client.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use actix::{Actor, Addr, Recipient};
+use actix_rt::ArbiterHandle;
+
+use super::{EngineIoClient, event::Event, headers};
+use crate::{
+    error::ConnectError,
+    protocol::{connection::Limits, handshake::TransportKind},
+    transport::{self, Dial},
+};
+
+/// Everything a client is configured with. Shared by all its sessions.
+#[derive(Clone)]
+pub(super) struct Config {
+    pub(super) limits: Limits,
+    /// Bytes of events that subscribers may owe before reading is held back.
+    pub(super) receive_buffer: usize,
+    pub(super) transports: Vec<TransportKind>,
+    pub(super) upgrade: bool,
+    pub(super) path: String,
+    pub(super) add_trailing_slash: bool,
+    pub(super) transport: transport::Options,
+    /// How transports are started; the tests put theirs here.
+    pub(super) dial: Arc<dyn Fn(Dial) -> transport::TransportHandle + std::marker::Send + Sync>,
+    pub(super) subscribers: Vec<Recipient<Event>>,
+    /// The first thing that was wrong with what the builder was given; `Connect` returns it.
+    pub(super) invalid: Option<ConnectError>,
+}
+
+/// Configures and starts an [`EngineIoClient`].
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use actix_engineio::EngineIoClient;
+///
+/// # async fn run() {
+/// let client = EngineIoClient::builder()
+///     .request_timeout(Duration::from_secs(10))
+///     .max_message_size(4 << 20)
+///     .header("authorization", "Bearer ...")
+///     .start();
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct EngineIoClientBuilder {
+    config: Config,
+}
+
+impl fmt::Debug for EngineIoClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Headers may hold secrets.
+        f.debug_struct("EngineIoClientBuilder")
+            .field("limits", &self.config.limits)
+            .field("transports", &self.config.transports)
+            .field("path", &self.config.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl EngineIoClientBuilder {
+    pub(super) fn new() -> Self {
+        let request_timeout = Duration::from_secs(5);
+        Self {
+            config: Config {
+                limits: Limits {
+                    connect_timeout: Duration::from_secs(20),
+                    request_timeout,
+                    upgrade_timeout: Duration::from_secs(10),
+                    close_timeout: Duration::from_secs(5),
+                    stall_timeout: Duration::from_secs(60),
+                    send_queue: 1 << 20,
+                    max_packets_per_post: None,
+                },
+                receive_buffer: 1 << 20,
+                transports: vec![TransportKind::Polling, TransportKind::WebSocket],
+                upgrade: true,
+                path: "engine.io".to_owned(),
+                add_trailing_slash: true,
+                transport: transport::Options {
+                    request_timeout,
+                    max_message_size: 64 << 20,
+                    timestamp_requests: true,
+                    headers: Vec::new(),
+                    websocket_headers: Vec::new(),
+                },
+                dial: Arc::new(transport::start),
+                subscribers: Vec::new(),
+                invalid: None,
+            },
+        }
+    }
+
+    /// How long one request may take: the handshake over polling, the WebSocket handshake, the wait for the open
+    /// packet behind it, the answer to a POST once it is out (while bytes of it still leave, the limit starts anew
+    /// with each). Default: 5 seconds.
+    pub fn request_timeout(mut self, limit: Duration) -> Self {
+        self.config.limits.request_timeout = limit;
+        self.config.transport.request_timeout = limit;
+        self
+    }
+
+    /// How long a whole [`Connect`](crate::Connect) may take. Default: 20 seconds.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.config.limits.connect_timeout = limit;
+        self
+    }
+
+    /// How long an upgrade may take, from the start of the probe to the end; after that the session goes on over
+    /// polling. Default: 10 seconds.
+    pub fn upgrade_timeout(mut self, limit: Duration) -> Self {
+        self.config.limits.upgrade_timeout = limit;
+        self
+    }
+
+    /// How long a graceful [`Disconnect`](crate::Disconnect) may take. Default: 5 seconds.
+    pub fn close_timeout(mut self, limit: Duration) -> Self {
+        self.config.limits.close_timeout = limit;
+        self
+    }
+
+    /// How long reading may be held back without any subscriber taking an event before the session ends with
+    /// [`DisconnectReason::Stalled`](crate::DisconnectReason::Stalled). Default: 60 seconds.
+    pub fn stall_timeout(mut self, limit: Duration) -> Self {
+        self.config.limits.stall_timeout = limit;
+        self
+    }
+
+    /// The largest message, and over polling the largest response body, that is accepted, in bytes. A larger one
+    /// ends the session. Default: 64 MiB.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.config.transport.max_message_size = bytes;
+        self
+    }
+
+    /// Bytes that may wait to be written before the replies of [`Send`](crate::Send) are held back; each message
+    /// counts 64 bytes beside its data. Default: 1 MiB.
+    pub fn send_queue(mut self, bytes: usize) -> Self {
+        self.config.limits.send_queue = bytes;
+        self
+    }
+
+    /// Bytes of events that subscribers may not have handled before reading is held back; each event counts 64 bytes
+    /// beside its data. A single message may exceed it. Default: 1 MiB.
+    pub fn receive_buffer(mut self, bytes: usize) -> Self {
+        self.config.receive_buffer = bytes;
+        self
+    }
+
+    /// Packets in one POST, at most. Default: 16 until the server has shown by its answer that it takes any number,
+    /// since one known server (python-engineio) answers 200 to a larger POST and drops it.
+    pub fn max_packets_per_post(mut self, packets: usize) -> Self {
+        self.config.limits.max_packets_per_post = Some(packets.max(1));
+        self
+    }
+
+    /// The transports: the first opens the session, the others are what it may be upgraded to. Default: polling, then
+    /// WebSocket.
+    pub fn transports(mut self, transports: impl IntoIterator<Item = TransportKind>) -> Self {
+        self.config.transports = transports.into_iter().collect();
+        self
+    }
+
+    /// Whether a session over polling moves to WebSocket when the server offers it. Default: `true`.
+    pub fn upgrade(mut self, upgrade: bool) -> Self {
+        self.config.upgrade = upgrade;
+        self
+    }
+
+    /// The path the server listens on. Default: `engine.io`.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.config.path = path.into();
+        self
+    }
+
+    /// Whether the path ends with a slash. Default: `true`.
+    pub fn add_trailing_slash(mut self, add: bool) -> Self {
+        self.config.add_trailing_slash = add;
+        self
+    }
+
+    /// Whether requests carry the parameter `t`, different each time, against caches. Default: `true`.
+    pub fn timestamp_requests(mut self, stamp: bool) -> Self {
+        self.config.transport.timestamp_requests = stamp;
+        self
+    }
+
+    /// Adds a header to every request of both transports. A name may be added several times; see
+    /// [`Connect::header`](crate::Connect::header) for what is refused.
+    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
+        match headers::parse(name.as_ref(), value.as_ref()) {
+            Ok(header) => self.config.transport.headers.push(header),
+            Err(err) => _ = self.config.invalid.get_or_insert(err),
+        }
+        self
+    }
+
+    /// Adds a header to WebSocket handshakes alone.
+    pub fn websocket_header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
+        match headers::parse(name.as_ref(), value.as_ref()) {
+            Ok(header) => self.config.transport.websocket_headers.push(header),
+            Err(err) => _ = self.config.invalid.get_or_insert(err),
+        }
+        self
+    }
+
+    /// Adds a subscriber of every event, before the first can happen.
+    pub fn subscribe(mut self, recipient: Recipient<Event>) -> Self {
+        self.config.subscribers.push(recipient);
+        self
+    }
+
+    /// Starts the client on the current arbiter.
+    ///
+    /// # Panics
+    /// Outside of an actix system (or another `tokio` `LocalSet`), as every actor.
+    pub fn start(self) -> Addr<EngineIoClient> {
+        EngineIoClient::new(self.config).start()
+    }
+
+    /// Starts the client on another arbiter.
+    pub fn start_in_arbiter(self, arbiter: &ArbiterHandle) -> Addr<EngineIoClient> {
+        let config = self.config;
+        EngineIoClient::start_in_arbiter(arbiter, move |_| EngineIoClient::new(config))
+    }
+
+    #[cfg(test)]
+    pub(super) fn dial(
+        mut self,
+        dial: impl Fn(Dial) -> transport::TransportHandle + std::marker::Send + Sync + 'static,
+    ) -> Self {
+        self.config.dial = Arc::new(dial);
+        self
+    }
+}

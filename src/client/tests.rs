@@ -1,0 +1,583 @@
+//! The client between a fake transport and its subscribers, in virtual time.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use actix::{Addr, Recipient};
+use actix_rt::time::{Instant, sleep, timeout};
+use futures_channel::{mpsc, oneshot};
+use futures_util::{FutureExt as _, StreamExt as _};
+
+use super::*;
+use crate::{
+    error::TransportError,
+    protocol::{
+        connection::{Cause, Command, Ended, Fate},
+        handshake::TransportKind,
+    },
+};
+
+/// The transports a client has started, in order.
+#[derive(Clone, Default)]
+struct Dialed(Arc<Mutex<Vec<Wire>>>);
+
+/// The far end of a fake transport.
+struct Wire {
+    id: TransportId,
+    kind: TransportKind,
+    reports: Recipient<Report>,
+    commands: mpsc::UnboundedReceiver<Command>,
+}
+
+struct FakeTransport(mpsc::UnboundedSender<Command>, oneshot::Receiver<()>);
+
+impl Actor for FakeTransport {
+    type Context = Context<Self>;
+}
+
+impl Handler<Command> for FakeTransport {
+    type Result = ();
+
+    fn handle(&mut self, command: Command, _: &mut Self::Context) {
+        let _ = self.0.unbounded_send(command);
+    }
+}
+
+impl Dialed {
+    fn client(&self, builder: EngineIoClientBuilder) -> Addr<EngineIoClient> {
+        let dialed = self.clone();
+        builder
+            .dial(move |dial| {
+                let (sender, commands) = mpsc::unbounded();
+                let (alive, abandoned) = oneshot::channel();
+                let transport = FakeTransport(sender, abandoned).start();
+                let reports = dial.reports.upgrade().unwrap();
+                let wire = Wire { id: dial.id, kind: dial.kind, reports, commands };
+                dialed.0.lock().unwrap().push(wire);
+                TransportHandle::new(transport.recipient(), alive)
+            })
+            .start()
+    }
+
+    async fn next(&self) -> Wire {
+        loop {
+            let wire = self.0.lock().unwrap().pop();
+            match wire {
+                Some(wire) => return wire,
+                None => tokio::task::yield_now().await,
+            }
+        }
+    }
+}
+
+const OPEN: &str =
+    r#"{"sid":"abc","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+
+impl Wire {
+    fn report(&self, kind: ReportKind) {
+        self.reports.do_send(Report { from: self.id, kind });
+    }
+
+    fn packets(&self, packets: Vec<Packet>) {
+        self.report(ReportKind::Packets(packets));
+    }
+
+    fn texts(&self, texts: &[&str]) {
+        self.packets(texts.iter().map(|text| Packet::Message(Data::from(*text))).collect());
+    }
+
+    fn written(&self) {
+        self.report(ReportKind::Written { any_number: false });
+    }
+
+    fn end(&self) {
+        self.report(ReportKind::Ended(Ended { cause: Cause::Ordered, fate: Fate::Left(0) }));
+    }
+
+    async fn next(&mut self) -> Command {
+        timeout(Duration::from_secs(3600), self.commands.next()).await.expect("a command").unwrap()
+    }
+
+    /// The packets of the next write, which is the next command but for leave to read.
+    async fn next_write(&mut self) -> Vec<Packet> {
+        loop {
+            match self.next().await {
+                Command::Write(packets) => return packets.to_vec(),
+                Command::Read(_) => {}
+                command => panic!("{command:?} instead of a write"),
+            }
+        }
+    }
+
+    /// Waits for the end of everything else; returns whether leave to read was among it.
+    async fn was_read(&mut self) -> bool {
+        settle().await;
+        let mut read = false;
+        while let Some(Some(command)) = self.commands.next().now_or_never() {
+            read |= matches!(command, Command::Read(_));
+        }
+        read
+    }
+}
+
+/// Lets everything that is ready run.
+async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A subscriber that keeps what it is told.
+struct Recorder(mpsc::UnboundedSender<Event>);
+
+impl Actor for Recorder {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Recorder {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        let _ = self.0.unbounded_send(event);
+    }
+}
+
+fn recorder() -> (Recipient<Event>, mpsc::UnboundedReceiver<Event>) {
+    let (sender, events) = mpsc::unbounded();
+    (Recorder(sender).start().recipient(), events)
+}
+
+/// An event in a word.
+fn word(event: &Event) -> String {
+    match event {
+        Event::Connected(session) => format!("connected {}", session.sid),
+        Event::Message(data) => String::from_utf8_lossy(data.as_bytes()).into_owned(),
+        Event::Rejected(err) => format!("rejected {err}"),
+        Event::Disconnected(end) => format!("disconnected {}", end.reason),
+        event => format!("{event:?}"),
+    }
+}
+
+async fn words(events: &mut mpsc::UnboundedReceiver<Event>) -> Vec<String> {
+    settle().await;
+    let mut words = Vec::new();
+    while let Some(Some(event)) = events.next().now_or_never() {
+        words.push(word(&event));
+    }
+    words
+}
+
+/// A client with an open WebSocket session.
+async fn connected(builder: EngineIoClientBuilder) -> (Addr<EngineIoClient>, Wire, Arc<Session>) {
+    let dialed = Dialed::default();
+    let client = dialed.client(builder.transports([TransportKind::WebSocket]));
+    let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
+    let wire = dialed.next().await;
+    wire.report(ReportKind::Opened);
+    wire.packets(vec![Packet::Open(OPEN.into())]);
+    let session = connect.await.unwrap().unwrap().unwrap();
+    (client, wire, session)
+}
+
+#[actix::test]
+async fn events_come_in_order_with_connected_first_and_disconnected_last() {
+    let (recipient, mut events) = recorder();
+    let (client, wire, session) = connected(EngineIoClient::builder().subscribe(recipient)).await;
+    assert_eq!(session.sid, "abc");
+    wire.texts(&["a", "b"]);
+    let disconnected = actix_rt::spawn(client.send(Disconnect::new().reason("done")));
+    settle().await;
+    wire.written();
+    wire.end();
+    disconnected.await.unwrap().unwrap();
+    let expected = ["connected abc", "a", "b", "disconnected client disconnect: done"];
+    assert_eq!(words(&mut events).await, expected);
+}
+
+#[actix::test]
+async fn a_silent_server_is_a_ping_timeout_after_exactly_interval_and_timeout() {
+    tokio::time::pause();
+    let (recipient, mut events) = recorder();
+    let (client, mut wire, _) = connected(EngineIoClient::builder().subscribe(recipient)).await;
+    let start = Instant::now();
+    let ended = actix_rt::spawn(client.send(Wait));
+    loop {
+        if let Command::Abort = wire.next().await {
+            break;
+        }
+    }
+    wire.end();
+    assert_eq!(ended.await.unwrap().unwrap(), Some(DisconnectReason::PingTimeout));
+    // The runtime counts in milliseconds.
+    assert!((45_000..=45_001).contains(&start.elapsed().as_millis()));
+    assert_eq!(words(&mut events).await, ["connected abc", "disconnected ping timeout"]);
+}
+
+#[actix::test]
+async fn a_hundred_pings_keep_a_session_alive() {
+    tokio::time::pause();
+    let (client, mut wire, _) = connected(EngineIoClient::builder()).await;
+    for _ in 0..100 {
+        sleep(Duration::from_secs(40)).await;
+        wire.packets(vec![Packet::Ping("".into())]);
+        assert_eq!(wire.next_write().await, [Packet::Pong("".into())]);
+        wire.written();
+    }
+    assert_eq!(client.send(GetStatus).await.unwrap().state, State::Connected);
+}
+
+#[actix::test]
+async fn what_is_sent_in_one_wake_up_goes_out_in_one_batch() {
+    let (client, mut wire, _) = connected(EngineIoClient::builder()).await;
+    settle().await;
+    for at in 0..10 {
+        client.do_send(Send::text(at.to_string()));
+    }
+    assert_eq!(wire.next_write().await.len(), 10);
+}
+
+#[actix::test]
+async fn a_send_waits_for_room_and_a_do_send_keeps_its_turn() {
+    let (client, mut wire, _) = connected(EngineIoClient::builder().send_queue(100)).await;
+    client.send(Send::text("a".repeat(200))).await.unwrap().unwrap();
+    let mut waiting = Box::pin(client.send(Send::text("waiting")));
+    assert!(timeout(Duration::from_millis(20), &mut waiting).await.is_err(), "no room");
+    client.do_send(Send::text("behind"));
+    assert_eq!(client.send(GetStatus).await.unwrap().queued_messages, 3);
+    assert_eq!(wire.next_write().await.len(), 1);
+    wire.written();
+    waiting.await.unwrap().unwrap();
+    let texts = [Packet::Message("waiting".into()), Packet::Message("behind".into())];
+    assert_eq!(wire.next_write().await, texts);
+}
+
+#[actix::test]
+async fn a_send_whose_reply_is_dropped_while_it_waits_is_withdrawn() {
+    let (client, mut wire, _) = connected(EngineIoClient::builder().send_queue(100)).await;
+    client.send(Send::text("a".repeat(200))).await.unwrap().unwrap();
+    let mut waiting = Box::pin(client.send(Send::text("withdrawn")));
+    assert!(timeout(Duration::from_millis(20), &mut waiting).await.is_err());
+    drop(waiting);
+    client.do_send(Send::text("kept"));
+    wire.next_write().await;
+    wire.written();
+    assert_eq!(wire.next_write().await, [Packet::Message("kept".into())]);
+}
+
+#[actix::test]
+async fn a_send_during_a_connect_waits_for_its_outcome() {
+    let dialed = Dialed::default();
+    let (recipient, mut events) = recorder();
+    let client = dialed.client(EngineIoClient::builder().subscribe(recipient));
+
+    let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
+    let mut wire = dialed.next().await;
+    let send = actix_rt::spawn(client.send(Send::text("early")));
+    client.do_send(Send::text("early too"));
+    settle().await;
+    assert!(!send.is_finished());
+    wire.packets(vec![Packet::Open(OPEN.into())]);
+    connect.await.unwrap().unwrap().unwrap();
+    send.await.unwrap().unwrap().unwrap();
+    assert!(matches!(wire.next().await, Command::Session(_)));
+    assert_eq!(wire.next_write().await.len(), 2);
+    client.do_send(Disconnect::abort());
+    wire.end();
+
+    client.send(Wait).await.unwrap();
+    let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
+    let wire = dialed.next().await;
+    let send = actix_rt::spawn(client.send(Send::text("lost")));
+    client.do_send(Send::text("lost too"));
+    settle().await;
+    let err = TransportError::Resolve("no such host".into());
+    wire.report(ReportKind::Ended(Ended { cause: Cause::Failed(err), fate: Fate::Left(0) }));
+    assert!(connect.await.unwrap().unwrap().is_err());
+    let err = send.await.unwrap().unwrap().unwrap_err();
+    assert_eq!((err.kind, err.data), (SendErrorKind::NotConnected, Data::from("lost")));
+    assert_eq!(words(&mut events).await.last().unwrap(), "rejected not connected");
+}
+
+#[actix::test]
+async fn an_unconnected_client_refuses_what_needs_a_connection() {
+    let (recipient, mut events) = recorder();
+    let client = EngineIoClient::builder().subscribe(recipient).start();
+    let err = client.send(Send::text("x")).await.unwrap().unwrap_err();
+    assert_eq!((err.kind, err.data), (SendErrorKind::NotConnected, Data::from("x")));
+    assert_eq!(client.send(Flush).await.unwrap(), Err(FlushError::NotConnected));
+    assert_eq!(client.send(Wait).await.unwrap(), None);
+    client.send(Disconnect::new()).await.unwrap();
+    client.do_send(Send::text("y"));
+    assert_eq!(words(&mut events).await, ["rejected not connected"]);
+}
+
+#[actix::test]
+async fn what_was_given_wrong_is_what_connect_returns() {
+    let connect = |builder: EngineIoClientBuilder, connect: Connect| async move {
+        builder.start().send(connect).await.unwrap().unwrap_err().to_string()
+    };
+    let url = || Connect::new("http://localhost");
+    let builder = EngineIoClient::builder;
+    assert!(connect(builder(), Connect::new("ftp://localhost")).await.starts_with("invalid URL"));
+    assert!(connect(builder(), url().header("bad name", "x")).await.starts_with("invalid header"));
+    assert!(connect(builder(), url().header("x", "a\nb")).await.starts_with("invalid header"));
+    assert!(connect(builder().header("upgrade", "x"), url()).await.starts_with("invalid header"));
+    assert!(connect(builder(), url().transports([])).await.starts_with("no transports"));
+}
+
+#[actix::test]
+async fn a_flush_waits_for_what_came_before_it() {
+    let (client, mut wire, _) = connected(EngineIoClient::builder()).await;
+    client.send(Flush).await.unwrap().unwrap();
+    client.do_send(Send::text("a"));
+    let flush = actix_rt::spawn(client.send(Flush));
+    wire.next_write().await;
+    client.do_send(Send::text("b"));
+    settle().await;
+    assert!(!flush.is_finished());
+    wire.written();
+    flush.await.unwrap().unwrap().unwrap();
+
+    let flush = actix_rt::spawn(client.send(Flush));
+    wire.next_write().await;
+    let cause = Cause::Failed(TransportError::eof("gone"));
+    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::Left(0) }));
+    assert_eq!(flush.await.unwrap().unwrap(), Err(FlushError::Disconnected));
+}
+
+/// A subscriber that handles an event when it is told to.
+struct Slow(mpsc::UnboundedReceiver<()>, mpsc::UnboundedSender<Event>);
+
+impl Actor for Slow {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Slow {
+    type Result = actix::AtomicResponse<Self, ()>;
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) -> Self::Result {
+        use actix::fut::ActorFutureExt as _;
+        let (_, none) = mpsc::unbounded();
+        let mut leave = std::mem::replace(&mut self.0, none);
+        actix::AtomicResponse::new(Box::pin(
+            actix::fut::wrap_future::<_, Self>(async move {
+                leave.next().await;
+                leave
+            })
+            .map(|leave, slow, _| {
+                slow.0 = leave;
+                let _ = slow.1.unbounded_send(event);
+            }),
+        ))
+    }
+}
+
+fn slow() -> (Recipient<Event>, mpsc::UnboundedSender<()>, mpsc::UnboundedReceiver<Event>) {
+    let (leave, leaves) = mpsc::unbounded();
+    let (sender, events) = mpsc::unbounded();
+    (Slow(leaves, sender).start().recipient(), leave, events)
+}
+
+#[actix::test]
+async fn a_slow_subscriber_holds_back_reading_and_misses_nothing() {
+    let (recipient, leave, mut events) = slow();
+    let (fast, mut fast_events) = recorder();
+    let builder = EngineIoClient::builder().receive_buffer(1000).subscribe(recipient).subscribe(fast);
+    let (client, mut wire, _) = connected(builder).await;
+    let mut sent = 0;
+    while wire.was_read().await || sent == 0 {
+        wire.texts(&[&format!("{sent}")]);
+        sent += 1;
+    }
+    assert!((10..=17).contains(&sent), "1000 bytes at 64 and a digit each, not {sent}");
+    assert_eq!(words(&mut fast_events).await.len(), sent + 1, "the fast one does not wait");
+    // Its own mailbox goes on.
+    assert_eq!(client.send(GetStatus).await.unwrap().state, State::Connected);
+    for _ in 0..=sent {
+        leave.unbounded_send(()).unwrap();
+    }
+    assert!(wire.was_read().await);
+    let got = words(&mut events).await;
+    assert_eq!(got[1..], (0..sent).map(|at| at.to_string()).collect::<Vec<_>>());
+}
+
+#[actix::test]
+async fn a_subscriber_that_never_takes_an_event_ends_the_session_as_stalled() {
+    tokio::time::pause();
+    let (recipient, leave, mut events) = slow();
+    let (_client, mut wire, _) =
+        connected(EngineIoClient::builder().receive_buffer(0).subscribe(recipient)).await;
+    let start = Instant::now();
+    wire.texts(&["a"]);
+    loop {
+        if let Command::Abort = wire.next().await {
+            break;
+        }
+    }
+    assert_eq!(start.elapsed().as_secs(), 60);
+    wire.end();
+    for _ in 0..3 {
+        leave.unbounded_send(()).unwrap();
+    }
+    assert_eq!(words(&mut events).await, ["connected abc", "a", "disconnected stalled"]);
+}
+
+#[actix::test]
+async fn a_subscriber_that_dies_is_dropped_without_disturbing_the_others() {
+    struct Dying;
+    impl Actor for Dying {
+        type Context = Context<Self>;
+    }
+    impl Handler<Event> for Dying {
+        type Result = ();
+        fn handle(&mut self, _: Event, ctx: &mut Self::Context) {
+            ctx.stop();
+        }
+    }
+    let (other, mut events) = recorder();
+    let builder =
+        EngineIoClient::builder().receive_buffer(0).subscribe(Dying.start().recipient()).subscribe(other);
+    let (_client, mut wire, _) = connected(builder).await;
+    for text in ["a", "b", "c"] {
+        wire.texts(&[text]);
+        assert!(wire.was_read().await, "{text}");
+    }
+    assert_eq!(words(&mut events).await, ["connected abc", "a", "b", "c"]);
+}
+
+#[actix::test]
+async fn a_subscriber_that_comes_later_gets_the_session_first_and_only_what_it_asks_for() {
+    let (client, wire, _) = connected(EngineIoClient::builder()).await;
+    wire.texts(&["before"]);
+    settle().await;
+    let (late, mut events) = recorder();
+    let (only, mut only_events) = recorder();
+    let id = client.send(Subscribe::new(late)).await.unwrap();
+    client.send(Subscribe::new(only).only([EventKind::Message])).await.unwrap();
+    wire.texts(&["after"]);
+    assert_eq!(words(&mut events).await, ["connected abc", "after"]);
+    assert_eq!(words(&mut only_events).await, ["after"]);
+    assert!(client.send(Unsubscribe(id)).await.unwrap());
+    assert!(!client.send(Unsubscribe(id)).await.unwrap());
+    wire.texts(&["more"]);
+    assert_eq!(words(&mut events).await, [""; 0]);
+    assert_eq!(words(&mut only_events).await, ["more"]);
+}
+
+#[actix::test]
+async fn a_stream_is_bounded_and_ends_with_the_client() {
+    let (client, mut wire, _) = connected(EngineIoClient::builder().receive_buffer(0)).await;
+    let mut events = EventStream::subscribe(&client).await.unwrap();
+    let mut sent = 0;
+    while wire.was_read().await || sent == 0 {
+        wire.texts(&[&format!("{sent}")]);
+        sent += 1;
+    }
+    assert_eq!(sent, 64, "the 64 that the stream holds, with `Connected` among them, and one that waits");
+    assert_eq!(word(&events.next().await.unwrap()), "connected abc");
+    for at in 0..sent {
+        assert_eq!(word(&events.next().await.unwrap()), at.to_string());
+    }
+    client.do_send(Disconnect::abort());
+    settle().await;
+    wire.end();
+    drop((client, wire));
+    assert_eq!(word(&events.next().await.unwrap()), "disconnected client disconnect");
+    assert!(events.next().await.is_none());
+}
+
+#[actix::test]
+async fn a_client_that_nobody_reaches_or_hears_disconnects_and_stops() {
+    let (client, mut wire, _) = connected(EngineIoClient::builder()).await;
+    let weak = client.downgrade();
+    let id = wire.id;
+    let reports = wire.reports.downgrade();
+    drop(client);
+    // The fake transport's strong recipient is an address too.
+    let (none, _) = recorder_of_reports();
+    wire.reports = none;
+    assert_eq!(wire.next_write().await, [Packet::Close]);
+    let up = reports.upgrade().unwrap();
+    up.do_send(Report { from: id, kind: ReportKind::Written { any_number: false } });
+    up.do_send(Report {
+        from: id,
+        kind: ReportKind::Ended(Ended { cause: Cause::Ordered, fate: Fate::Left(0) }),
+    });
+    drop(up);
+    settle().await;
+    assert!(weak.upgrade().is_none_or(|client| !client.connected()));
+}
+
+fn recorder_of_reports() -> (Recipient<Report>, mpsc::UnboundedReceiver<Report>) {
+    struct Sink(mpsc::UnboundedSender<Report>);
+    impl Actor for Sink {
+        type Context = Context<Self>;
+    }
+    impl Handler<Report> for Sink {
+        type Result = ();
+        fn handle(&mut self, report: Report, _: &mut Self::Context) {
+            let _ = self.0.unbounded_send(report);
+        }
+    }
+    let (sender, reports) = mpsc::unbounded();
+    (Sink(sender).start().recipient(), reports)
+}
+
+#[actix::test]
+async fn connect_from_the_handler_of_disconnected_works() {
+    struct Again(Addr<EngineIoClient>, mpsc::UnboundedSender<bool>);
+    impl Actor for Again {
+        type Context = Context<Self>;
+    }
+    impl Handler<Event> for Again {
+        type Result = ();
+        fn handle(&mut self, event: Event, ctx: &mut Self::Context) {
+            if let Event::Disconnected(_) = event {
+                let (client, sender) = (self.0.clone(), self.1.clone());
+                ctx.spawn(actix::fut::wrap_future(async move {
+                    let connected = client.send(Connect::new("http://localhost")).await.unwrap();
+                    let _ = sender.unbounded_send(connected.is_ok());
+                }));
+            }
+        }
+    }
+    let dialed = Dialed::default();
+    let client = dialed.client(EngineIoClient::builder().transports([TransportKind::WebSocket]));
+    let (sender, mut outcome) = mpsc::unbounded();
+    let again = Again(client.clone(), sender).start();
+    client.send(Subscribe::new(again.recipient())).await.unwrap();
+    client.do_send(Connect::new("http://localhost"));
+    for _ in 0..2 {
+        let wire = dialed.next().await;
+        wire.report(ReportKind::Opened);
+        wire.packets(vec![Packet::Open(OPEN.into())]);
+        settle().await;
+        wire.report(ReportKind::Ended(Ended {
+            cause: Cause::CloseFrame { code: 1000, reason: "".into() },
+            fate: Fate::Left(0),
+        }));
+    }
+    assert_eq!(outcome.next().await, Some(true));
+}
+
+#[test]
+fn an_event_is_small() {
+    assert!(size_of::<Event>() <= 48, "{}", size_of::<Event>());
+    assert!(size_of::<Packet>() <= 48, "{}", size_of::<Packet>());
+}
+
+#[test]
+fn addresses_events_and_errors_travel_between_threads() {
+    fn travels<T: std::marker::Send + Sync>() {}
+    travels::<Event>();
+    travels::<ConnectError>();
+    travels::<SendError>();
+    travels::<Status>();
+    fn sent<T: std::marker::Send>() {}
+    sent::<Addr<EngineIoClient>>();
+    sent::<EngineIoClientBuilder>();
+    sent::<EventStream>();
+    sent::<Subscribe>();
+}

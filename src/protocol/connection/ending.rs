@@ -1,0 +1,120 @@
+//! The end: transports are closed first, then the user is told.
+
+use std::{
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Connection,
+    io::{Command, Ended, Fate, Output, TransportId},
+    queue::messages,
+    state::{Ending, Outcome, Slot, State, Writing},
+    upgrade::{error, reason},
+};
+use crate::error::{ConnectError, DisconnectReason};
+
+/// How long an aborted transport is waited for. It answers within one turn of the event loop, unless it is broken.
+const ABORT: Duration = Duration::from_secs(1);
+
+impl Connection {
+    /// The close packet has left: the transport closes in its own way.
+    pub(super) fn on_left(&mut self, id: TransportId) {
+        let State::Open(open) = &mut self.state else { return };
+        let Some(leaving) = open.leaving.take() else { return };
+        let outcome = Outcome::Closed(leaving.reason);
+        self.state = State::Ending(Ending { outcome, by: leaving.by, aborted: false });
+        for slot in &self.slots {
+            let command = if slot.id == id { Command::Close } else { Command::Abort };
+            self.outputs.push_back(Output::Order(slot.id, command));
+        }
+    }
+
+    /// A transport has closed its connections.
+    pub(super) fn on_ended(&mut self, now: Instant, id: TransportId, ended: Ended) {
+        let Some(at) = self.slots.iter().position(|slot| slot.id == id) else { return };
+        let slot = self.slots.swap_remove(at);
+        self.give_back(slot, ended.fate);
+        match &self.state {
+            State::Connecting(connecting) if connecting.transport == id => {
+                let err = if connecting.cancelled {
+                    ConnectError::Cancelled
+                } else {
+                    ConnectError::from_transport(&self.url(), error(ended.cause))
+                };
+                self.end(now, Outcome::ConnectFailed(err));
+            }
+            State::Open(open) if open.active == id => {
+                self.end_session(now, reason(ended.cause));
+            }
+            State::Open(open) if open.upgrade.probe() == Some(id) => {
+                self.on_probe_ended(now, ended.cause, ended.fate);
+            }
+            State::Ending(_) => self.finish(),
+            _ => {}
+        }
+    }
+
+    /// Keeps what a transport had not written, to be told at the end.
+    fn give_back(&mut self, slot: Slot, fate: Fate) {
+        let Some(Writing { batch, .. }) = slot.writing else { return };
+        let batch = Arc::unwrap_or_clone(batch);
+        match fate {
+            Fate::Left(left) => self.unsent.extend(messages(batch.into_iter().skip(left))),
+            Fate::InDoubt => self.in_doubt.extend(messages(batch)),
+        }
+    }
+
+    /// Ends the session; a graceful close that was under way keeps its reason.
+    pub(super) fn end_session(&mut self, now: Instant, reason: DisconnectReason) {
+        let leaving = match &mut self.state {
+            State::Open(open) => open.leaving.take(),
+            _ => None,
+        };
+        self.end(now, Outcome::Closed(leaving.map_or(reason, |leaving| leaving.reason)));
+    }
+
+    /// Closes every transport; the outcome is told when all have ended.
+    pub(super) fn end(&mut self, now: Instant, outcome: Outcome) {
+        self.state = State::Ending(Ending { outcome, by: now + ABORT, aborted: true });
+        for slot in &self.slots {
+            self.outputs.push_back(Output::Order(slot.id, Command::Abort));
+        }
+        self.finish();
+    }
+
+    /// A close takes too long: abort; an abort takes too long: do without.
+    pub(super) fn hasten(&mut self, now: Instant) {
+        let State::Ending(ending) = &mut self.state else { return };
+        if !ending.aborted {
+            ending.aborted = true;
+            ending.by = now + ABORT;
+            for slot in &self.slots {
+                self.outputs.push_back(Output::Order(slot.id, Command::Abort));
+            }
+        } else if now >= ending.by {
+            for slot in mem::take(&mut self.slots) {
+                self.give_back(slot, Fate::InDoubt);
+            }
+            self.finish();
+        }
+    }
+
+    /// Tells the outcome, once no transport is left.
+    fn finish(&mut self) {
+        if !self.slots.is_empty() {
+            return;
+        }
+        let State::Ending(ending) = mem::replace(&mut self.state, State::Idle) else { return };
+        self.held.clear();
+        self.held_since = None;
+        let mut unsent = mem::take(&mut self.unsent);
+        unsent.extend(self.queue.drain());
+        let in_doubt = mem::take(&mut self.in_doubt);
+        self.outputs.push_back(match ending.outcome {
+            Outcome::ConnectFailed(err) => Output::ConnectFailed(err),
+            Outcome::Closed(reason) => Output::Closed { reason, unsent, in_doubt },
+        });
+    }
+}

@@ -1,0 +1,177 @@
+//! What goes into a [`Connection`](super::Connection) and what comes out of it, as plain types.
+
+use std::{sync::Arc, time::Duration};
+
+use bytestring::ByteString;
+
+use crate::{
+    error::{ConnectError, DisconnectReason, TransportError},
+    protocol::{
+        endpoint::Endpoint,
+        handshake::{Session, TransportKind},
+        packet::{Data, Packet},
+    },
+};
+
+/// Names one transport of one client, for good: what a transport says after it was given up is known by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct TransportId(pub(super) u64);
+
+/// What the client orders a transport to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Write these packets; answered by `Written`. At most one such order is open at a time. The batch stays the
+    /// connection's: a transport gives its share of it up before it answers.
+    Write(Arc<Vec<Packet>>),
+    /// Read on, up to one more batch of packets; answered by `Packets`. Carries the emptied batch back.
+    /// A transport starts with leave for one batch.
+    Read(Vec<Packet>),
+    /// The session stands: requests carry this `sid` from now on.
+    Session(ByteString),
+    /// Start no more requests and answer `Paused` when those in flight have come home.
+    Pause,
+    /// Go on after `Pause`.
+    Resume,
+    /// Everything is written: close in the way of the transport and answer `Ended`.
+    Close,
+    /// Close now, with a close frame if it fits, and answer `Ended`.
+    Abort,
+}
+
+/// What a transport tells the client.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) from: TransportId,
+    pub(crate) kind: ReportKind,
+}
+
+/// The kinds of [`Report`].
+#[derive(Debug)]
+pub(crate) enum ReportKind {
+    /// The handshake request has left: from here on the server may hold a session.
+    Requested,
+    /// The WebSocket stands.
+    Opened,
+    /// The handshake was redirected: the session is at this endpoint.
+    Moved(Box<Endpoint>),
+    /// What arrived, in order.
+    Packets(Vec<Packet>),
+    /// The batch left, and over polling its POST was answered 2xx.
+    Written {
+        /// The answer showed a server that takes any number of packets in a POST.
+        any_number: bool,
+    },
+    /// Bytes arrived, but no whole packet yet. At most once a second.
+    Alive,
+    /// Bytes of the batch left, but not yet all. At most once a second.
+    Writing,
+    /// Every request has come home after `Pause`.
+    Paused,
+    /// The last report of a transport; its connections are closed.
+    Ended(Ended),
+}
+
+/// How a transport ended, and what became of the batch in flight.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) cause: Cause,
+    pub(crate) fate: Fate,
+}
+
+/// What became of the batch that a transport was writing when it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// So many of its packets left whole, from the first on.
+    Left(usize),
+    /// All of it left in a POST that was not answered 2xx.
+    InDoubt,
+}
+
+/// Why a transport ended.
+#[derive(Debug)]
+pub(crate) enum Cause {
+    /// By `Close` or `Abort`.
+    Ordered,
+    /// The server closed the WebSocket with a close frame.
+    CloseFrame {
+        code: u16,
+        reason: Box<str>,
+    },
+    Failed(TransportError),
+}
+
+/// What a `Connection` wants done, in this order.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// Start a transport. With a `sid` it is the probe of an upgrade.
+    Start {
+        id: TransportId,
+        kind: TransportKind,
+        endpoint: Endpoint,
+        sid: Option<ByteString>,
+    },
+    Order(TransportId, Command),
+    /// The session is open.
+    Opened(Arc<Session>),
+    /// Messages for the subscribers (nothing but `Packet::Message`). [`Connection::taken`](super::Connection::taken)
+    /// must follow: until then nothing more is read.
+    Messages {
+        from: TransportId,
+        packets: Vec<Packet>,
+    },
+    Upgraded(TransportKind),
+    UpgradeFailed(TransportError),
+    /// The connect failed and everything is closed.
+    ConnectFailed(ConnectError),
+    /// The session is over and everything is closed.
+    Closed {
+        reason: DisconnectReason,
+        unsent: Vec<Data>,
+        in_doubt: Vec<Data>,
+    },
+}
+
+/// How long a connection waits, and how much it holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    /// From `connect` to the open packet.
+    pub(crate) connect_timeout: Duration,
+    /// From a standing WebSocket to the open packet.
+    pub(crate) request_timeout: Duration,
+    /// From the start of the probe to the end of the upgrade.
+    pub(crate) upgrade_timeout: Duration,
+    /// From `close` to the end of everything.
+    pub(crate) close_timeout: Duration,
+    /// How long reading may be held back without one event taken.
+    pub(crate) stall_timeout: Duration,
+    /// Bytes that may wait to be written before `has_room` is false.
+    pub(crate) send_queue: usize,
+    /// Packets in a POST, whatever the server shows; `None`: 16 until it shows that it takes any number.
+    pub(crate) max_packets_per_post: Option<usize>,
+}
+
+/// What to connect to, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) endpoint: Endpoint,
+    /// The first one opens the session; the others are what it may be upgraded to.
+    pub(crate) transports: Vec<TransportKind>,
+    /// Whether to upgrade at all.
+    pub(crate) upgrade: bool,
+}
+
+/// What went each way, over the life of a client.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Packets received, of every kind.
+    pub packets_received: u64,
+    /// Bytes of data in the messages received.
+    pub bytes_received: u64,
+    /// Packets written, of every kind.
+    pub packets_sent: u64,
+    /// Bytes of data in the messages written.
+    pub bytes_sent: u64,
+    /// Sessions opened.
+    pub sessions: u64,
+}

@@ -1,0 +1,416 @@
+//! The life of a session, decided without a socket, an actor or a clock.
+//!
+//! A [`Connection`] is told what happened and when (`connect`, `send`, `close`, `handle_report`, `handle_timeout`)
+//! and says what to do (`poll_output`) and when to be asked again (`poll_timeout`). It owns the state, the
+//! heartbeat, the upgrade and the queue of what is to be sent; nobody else keeps a copy of any of it.
+
+mod ending;
+mod io;
+mod queue;
+mod session;
+mod state;
+mod upgrade;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+pub use self::io::Counters;
+pub(crate) use self::io::{
+    Cause, Command, Ended, Fate, Limits, Output, Report, ReportKind, Target, TransportId,
+};
+use self::{
+    queue::{BatchLimit, InFlight, SendQueue},
+    state::{Connecting, Leaving, Open, Outcome, Slot, State, Upgrade, Writing},
+};
+use crate::{
+    error::{ConnectError, DisconnectReason, SendError, SendErrorKind, Stage, TransportError},
+    protocol::{
+        endpoint::Endpoint,
+        handshake::{Session, TransportKind},
+        packet::{Data, Packet},
+    },
+};
+
+/// A batch for a WebSocket: at most so many packets and bytes, so that buffers stay warm and heartbeat answers
+/// never wait for long.
+const BATCH: BatchLimit = BatchLimit { packets: 64, bytes: 64 << 10, encoded: false };
+
+/// Packets in a POST to a server that has not shown that it takes more: python-engineio answers 200 to a larger
+/// payload and drops it.
+const CAUTIOUS_POST: usize = 16;
+
+/// Bytes in a POST to a server that names no `maxPayload`.
+const DEFAULT_MAX_PAYLOAD: usize = 1_000_000;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Connection {
+    limits: Limits,
+    state: State,
+    /// Every transport that has not ended.
+    slots: Vec<Slot>,
+    next_id: u64,
+    endpoint: Option<Endpoint>,
+    queue: SendQueue,
+    /// What transports handed back when they ended.
+    unsent: Vec<Data>,
+    in_doubt: Vec<Data>,
+    outputs: VecDeque<Output>,
+    /// The origins of batches of messages that the subscribers have no room for yet.
+    held: Vec<TransportId>,
+    /// Since when reading is held back without one event taken.
+    held_since: Option<Instant>,
+    /// The server has shown that it takes any number of packets in a POST.
+    any_number: bool,
+    counters: Counters,
+    round_trip: Option<Duration>,
+}
+
+impl Connection {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            state: State::Idle,
+            slots: Vec::new(),
+            next_id: 0,
+            endpoint: None,
+            queue: SendQueue::default(),
+            unsent: Vec::new(),
+            in_doubt: Vec::new(),
+            outputs: VecDeque::new(),
+            held: Vec::new(),
+            held_since: None,
+            any_number: false,
+            counters: Counters::default(),
+            round_trip: None,
+        }
+    }
+
+    /// Opens a session. The outcome is `Opened` or `ConnectFailed`.
+    pub(crate) fn connect(&mut self, now: Instant, target: Target) -> Result<(), ConnectError> {
+        if !matches!(self.state, State::Idle) {
+            return Err(ConnectError::AlreadyConnected);
+        }
+        let Some(&kind) = target.transports.first() else { return Err(ConnectError::NoTransports) };
+        let upgrade = target.upgrade
+            && kind == TransportKind::Polling
+            && target.transports.contains(&TransportKind::WebSocket);
+        self.any_number = false;
+        self.endpoint = Some(target.endpoint);
+        let transport = self.start(kind, None);
+        self.state = State::Connecting(Connecting {
+            transport,
+            kind,
+            started: now,
+            by: now + self.limits.connect_timeout,
+            open_by: None,
+            requested: false,
+            cancelled: false,
+            upgrade,
+        });
+        Ok(())
+    }
+
+    /// Accepts a message: it is sent, or comes back in `Closed`.
+    pub(crate) fn send(&mut self, data: Data) -> Result<(), SendError> {
+        let State::Open(open) = &self.state else {
+            return Err(SendError { kind: SendErrorKind::NotConnected, data });
+        };
+        if open.leaving.is_some() {
+            return Err(SendError { kind: SendErrorKind::NotConnected, data });
+        }
+        if open.kind == TransportKind::Polling {
+            let packet = Packet::Message(data);
+            let size = packet.encoded_len();
+            let kind = match open.session.max_payload {
+                Some(limit) if size > limit => Some(SendErrorKind::TooLarge { size, limit }),
+                _ if !packet.is_pollable() => Some(SendErrorKind::NotRepresentable),
+                _ => None,
+            };
+            let Packet::Message(data) = packet else { return Ok(()) };
+            if let Some(kind) = kind {
+                return Err(SendError { kind, data });
+            }
+            self.queue.push(data);
+        } else {
+            self.queue.push(data);
+        }
+        Ok(())
+    }
+
+    /// Ends the session, or the connect, gracefully: what was accepted is written, the server is told.
+    pub(crate) fn close(&mut self, now: Instant, reason: Option<Box<str>>) {
+        let by = now + self.limits.close_timeout;
+        match &mut self.state {
+            State::Connecting(connecting) => {
+                // A session that the server may have opened already must be closed, or it would live on there until
+                // its ping timeout. A WebSocket needs no such care: its end is the session's.
+                if connecting.kind == TransportKind::Polling && connecting.requested {
+                    connecting.cancelled = true;
+                    connecting.by = connecting.by.min(by);
+                } else {
+                    self.end(now, Outcome::ConnectFailed(ConnectError::Cancelled));
+                }
+            }
+            State::Open(open) if open.leaving.is_none() => {
+                open.leaving = Some(Leaving { reason: DisconnectReason::Client(reason), by });
+                self.queue.push_control(Packet::Close);
+            }
+            State::Idle | State::Open(_) | State::Ending(_) => {}
+        }
+    }
+
+    /// Ends the session, or the connect, at once.
+    pub(crate) fn abort(&mut self, now: Instant, reason: Option<Box<str>>) {
+        let outcome = match &mut self.state {
+            State::Idle => return,
+            State::Ending(_) => return self.hasten(now),
+            State::Connecting(_) => Outcome::ConnectFailed(ConnectError::Cancelled),
+            State::Open(open) => Outcome::Closed(
+                open.leaving.take().map_or(DisconnectReason::Client(reason), |leaving| leaving.reason),
+            ),
+        };
+        self.end(now, outcome);
+    }
+
+    /// Takes in what a transport says. What an abandoned one says is ignored.
+    pub(crate) fn handle_report(&mut self, now: Instant, report: Report) {
+        let id = report.from;
+        if self.slot(id).is_none() {
+            return;
+        }
+        match report.kind {
+            ReportKind::Requested => {
+                if let State::Connecting(connecting) = &mut self.state {
+                    connecting.requested = true;
+                }
+            }
+            ReportKind::Opened => self.on_opened(now, id),
+            ReportKind::Moved(endpoint) => self.endpoint = Some(*endpoint),
+            ReportKind::Packets(packets) => self.on_packets(now, id, packets),
+            ReportKind::Written { any_number } => self.on_written(now, id, any_number),
+            ReportKind::Alive => self.heard(now),
+            ReportKind::Writing => {
+                if let Some(writing) = self.slot(id).and_then(|slot| slot.writing.as_mut()) {
+                    writing.progress = now;
+                }
+            }
+            ReportKind::Paused => self.on_paused(now, id),
+            ReportKind::Ended(ended) => self.on_ended(now, id, ended),
+        }
+    }
+
+    /// Acts on what `now` has made due.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Idle => {}
+            State::Connecting(connecting) => {
+                let opening = connecting.open_by.is_some_and(|by| now >= by);
+                if !opening && now < connecting.by {
+                    return;
+                }
+                let stage = match (connecting.open_by, connecting.requested) {
+                    (Some(_), _) => Stage::Open,
+                    (None, true) => Stage::Response,
+                    (None, false) => Stage::Connect,
+                };
+                let err = if connecting.cancelled {
+                    ConnectError::Cancelled
+                } else {
+                    ConnectError::from_transport(&self.url(), TransportError::Timeout { stage })
+                };
+                self.end(now, Outcome::ConnectFailed(err));
+            }
+            State::Open(_) => self.handle_session_timeout(now),
+            State::Ending(ending) if now >= ending.by => self.hasten(now),
+            State::Ending(_) => {}
+        }
+    }
+
+    /// When `handle_timeout` is due.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        match &self.state {
+            State::Idle => None,
+            State::Connecting(connecting) => {
+                Some(connecting.open_by.map_or(connecting.by, |by| by.min(connecting.by)))
+            }
+            State::Open(open) => {
+                let deadlines = [
+                    Some(self.liveness_deadline(open)),
+                    self.write_deadline(open),
+                    open.upgrade.by(),
+                    open.leaving.as_ref().map(|leaving| leaving.by),
+                    self.next_read(),
+                ];
+                deadlines.into_iter().flatten().min()
+            }
+            State::Ending(ending) => Some(ending.by),
+        }
+    }
+
+    /// The next thing to do. Asked until there is none.
+    pub(crate) fn poll_output(&mut self, now: Instant) -> Option<Output> {
+        if self.outputs.is_empty() {
+            self.write(now);
+        }
+        self.outputs.pop_front()
+    }
+
+    /// Hands the next batch to the transport, if it is free: everything accepted since its last one goes together.
+    fn write(&mut self, now: Instant) {
+        let State::Open(open) = &self.state else { return };
+        if self.queue.is_empty() || open.upgrade.holds_writes() {
+            return;
+        }
+        let limit = match open.kind {
+            TransportKind::WebSocket => BATCH,
+            TransportKind::Polling => BatchLimit {
+                packets: self.limits.max_packets_per_post.unwrap_or(if self.any_number {
+                    usize::MAX
+                } else {
+                    CAUTIOUS_POST
+                }),
+                bytes: open.session.max_payload.unwrap_or(DEFAULT_MAX_PAYLOAD),
+                encoded: true,
+            },
+        };
+        let active = open.active;
+        let Some(slot) = self.slots.iter_mut().find(|slot| slot.id == active) else { return };
+        if slot.writing.is_some() {
+            return;
+        }
+        let mut batch = mem::take(&mut slot.spare);
+        // The transport gave its share up; were it not so, a fresh batch would do.
+        let in_flight = self.queue.fill(Arc::make_mut(&mut batch), limit);
+        slot.writing = Some(Writing { batch: batch.clone(), in_flight, ordered: now, progress: now });
+        self.outputs.push_back(Output::Order(active, Command::Write(batch)));
+    }
+
+    /// Writes a packet that is not the queue's: the steps of the upgrade, the close of an unwanted session.
+    fn write_now(&mut self, now: Instant, id: TransportId, packet: Packet) {
+        if let Some(slot) = self.slot(id) {
+            let batch = Arc::new(vec![packet]);
+            let in_flight = InFlight::control();
+            slot.writing = Some(Writing { batch: batch.clone(), in_flight, ordered: now, progress: now });
+            self.order(id, Command::Write(batch));
+        }
+    }
+
+    fn on_written(&mut self, now: Instant, id: TransportId, any_number: bool) {
+        self.any_number |= any_number;
+        let Some(slot) = self.slot(id) else { return };
+        let kind = slot.kind;
+        let Some(Writing { mut batch, in_flight, ordered, .. }) = slot.writing.take() else { return };
+        if let Some(batch) = Arc::get_mut(&mut batch) {
+            batch.clear();
+        }
+        slot.spare = batch;
+        self.queue.settle(in_flight);
+        self.counters.packets_sent += u64::try_from(in_flight.packets).unwrap_or(u64::MAX);
+        self.counters.bytes_sent += u64::try_from(in_flight.bytes).unwrap_or(u64::MAX);
+        if kind == TransportKind::Polling {
+            self.round_trip = Some(now.saturating_duration_since(ordered));
+        }
+        match &self.state {
+            State::Open(Open { upgrade: Upgrade::Switching { probe, .. }, .. }) if *probe == id => {
+                self.on_switched(now, id);
+            }
+            State::Open(open) if open.active == id && open.leaving.is_some() && self.queue.is_empty() => {
+                self.on_left(id);
+            }
+            // The close of a session that opened after the user had cancelled.
+            State::Ending(_) => self.order(id, Command::Abort),
+            _ => {}
+        }
+    }
+
+    fn start(&mut self, kind: TransportKind, sid: Option<bytestring::ByteString>) -> TransportId {
+        let id = TransportId(self.next_id);
+        self.next_id += 1;
+        self.slots.push(Slot::new(id, kind));
+        if let Some(endpoint) = self.endpoint.clone() {
+            self.outputs.push_back(Output::Start { id, kind, endpoint, sid });
+        }
+        id
+    }
+
+    fn order(&mut self, id: TransportId, command: Command) {
+        self.outputs.push_back(Output::Order(id, command));
+    }
+
+    fn slot(&mut self, id: TransportId) -> Option<&mut Slot> {
+        self.slots.iter_mut().find(|slot| slot.id == id)
+    }
+
+    /// The URL for errors, without its secrets.
+    fn url(&self) -> String {
+        self.endpoint.as_ref().map_or_else(String::new, |endpoint| endpoint.display_url().to_owned())
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
+    pub(crate) fn is_connecting(&self) -> bool {
+        matches!(self.state, State::Connecting(_))
+    }
+
+    /// A session stands, and nobody asked for its end.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(&self.state, State::Open(open) if open.leaving.is_none())
+    }
+
+    /// Less than `send_queue` waits to be written.
+    pub(crate) fn has_room(&self) -> bool {
+        self.queue.weight() <= self.limits.send_queue
+    }
+
+    /// A whole batch waits to be written.
+    pub(crate) fn has_batch(&self) -> bool {
+        self.queue.ready() >= BATCH.packets || self.queue.weight() >= BATCH.bytes
+    }
+
+    pub(crate) fn session(&self) -> Option<&Arc<Session>> {
+        match &self.state {
+            State::Open(open) => Some(&open.session),
+            _ => None,
+        }
+    }
+
+    /// The transport that messages are written to.
+    pub(crate) fn transport(&self) -> Option<TransportKind> {
+        match &self.state {
+            State::Open(open) => Some(open.kind),
+            _ => None,
+        }
+    }
+
+    /// Messages accepted and not written yet, and the bytes of their data.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        self.queue.waiting()
+    }
+
+    /// Messages accepted over the life of the connection; when `settled` has reached it they have left.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.queue.accepted()
+    }
+
+    pub(crate) fn settled(&self) -> u64 {
+        self.queue.settled()
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+}

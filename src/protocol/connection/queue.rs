@@ -1,0 +1,156 @@
+//! What waits to be written.
+
+use std::collections::VecDeque;
+
+use crate::protocol::packet::{Data, Packet};
+
+/// What a waiting packet costs beside its data, in bytes: without it a queue of empty messages would be endless.
+const OVERHEAD: usize = 64;
+
+/// Heartbeat answers that may wait. A server that pings faster than it reads gets the newest ones.
+const MAX_PONGS: usize = 64;
+
+/// How much goes into one batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BatchLimit {
+    pub(super) packets: usize,
+    pub(super) bytes: usize,
+    /// Whether `bytes` means the packets as a polling payload encodes them, separators included.
+    pub(super) encoded: bool,
+}
+
+/// A batch that a transport is writing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct InFlight {
+    pub(super) packets: usize,
+    messages: usize,
+    pub(super) bytes: usize,
+}
+
+/// The one place where messages wait to be written.
+#[derive(Debug, Default)]
+pub(super) struct SendQueue {
+    /// Answers to pings; they go first.
+    pongs: VecDeque<Packet>,
+    packets: VecDeque<Packet>,
+    /// Messages in `packets` or in flight, and the bytes of their data.
+    messages: usize,
+    bytes: usize,
+    accepted: u64,
+    written: u64,
+}
+
+impl InFlight {
+    /// One packet that did not come from the queue.
+    pub(super) fn control() -> Self {
+        Self { packets: 1, messages: 0, bytes: 0 }
+    }
+}
+
+impl SendQueue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.packets.is_empty() && self.pongs.is_empty()
+    }
+
+    /// Messages accepted so far, over the life of the queue.
+    pub(super) fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
+    /// Messages that left or came back, over the life of the queue.
+    pub(super) fn settled(&self) -> u64 {
+        self.written
+    }
+
+    /// Messages that are not written yet, and the bytes of their data.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        (self.messages, self.bytes)
+    }
+
+    /// What everything that waits costs, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        self.bytes + self.messages * OVERHEAD
+    }
+
+    /// Packets that could go into the next batch.
+    pub(super) fn ready(&self) -> usize {
+        self.packets.len()
+    }
+
+    pub(super) fn push(&mut self, data: Data) {
+        self.accepted += 1;
+        self.messages += 1;
+        self.bytes += data.len();
+        self.packets.push_back(Packet::Message(data));
+    }
+
+    /// Appends a packet of the protocol's own, behind every message.
+    pub(super) fn push_control(&mut self, packet: Packet) {
+        self.packets.push_back(packet);
+    }
+
+    pub(super) fn push_pong(&mut self, pong: Packet) {
+        if self.pongs.len() == MAX_PONGS {
+            self.pongs.pop_front();
+        }
+        self.pongs.push_back(pong);
+    }
+
+    /// Moves the next batch into `batch`: at least one packet, if there is any.
+    pub(super) fn fill(&mut self, batch: &mut Vec<Packet>, limit: BatchLimit) -> InFlight {
+        let mut in_flight = InFlight::default();
+        let mut used = 0_usize;
+        while in_flight.packets < limit.packets {
+            let pongs = !self.pongs.is_empty();
+            let queue = if pongs { &mut self.pongs } else { &mut self.packets };
+            let Some(next) = queue.front() else { break };
+            let size = if limit.encoded {
+                // Polling joins packets by one separator.
+                next.encoded_len() + usize::from(in_flight.packets > 0)
+            } else {
+                next.body().len()
+            };
+            if in_flight.packets > 0 && used.saturating_add(size) > limit.bytes {
+                break;
+            }
+            used = used.saturating_add(size);
+            let Some(packet) = queue.pop_front() else { break };
+            in_flight.packets += 1;
+            if let Packet::Message(data) = &packet {
+                in_flight.messages += 1;
+                in_flight.bytes += data.len();
+            }
+            batch.push(packet);
+        }
+        in_flight
+    }
+
+    /// A batch is done with: written, or handed back for good.
+    pub(super) fn settle(&mut self, in_flight: InFlight) {
+        self.messages = self.messages.saturating_sub(in_flight.messages);
+        self.bytes = self.bytes.saturating_sub(in_flight.bytes);
+        self.written += u64::try_from(in_flight.messages).unwrap_or(u64::MAX);
+    }
+
+    /// Empties the queue for the end of a session; gives what had been accepted.
+    pub(super) fn drain(&mut self) -> Vec<Data> {
+        self.pongs.clear();
+        self.messages = 0;
+        self.bytes = 0;
+        self.written = self.accepted;
+        let unsent = messages(self.packets.drain(..));
+        self.packets = VecDeque::new();
+        unsent
+    }
+}
+
+/// The data of the messages among `packets`.
+pub(super) fn messages(packets: impl IntoIterator<Item = Packet>) -> Vec<Data> {
+    packets
+        .into_iter()
+        .filter_map(|packet| match packet {
+            Packet::Message(data) => Some(data),
+            _ => None,
+        })
+        .collect()
+}

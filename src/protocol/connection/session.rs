@@ -1,0 +1,272 @@
+//! What arrives: the handshake, the packets of the session, the heartbeat, and the leave to read on.
+
+use std::{
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Connection,
+    io::{Command, Output, TransportId},
+    state::{Ending, Open, Outcome, State, Upgrade, Writing},
+};
+use crate::{
+    error::{ConnectError, DisconnectReason, ProtocolError, Stage, TransportError},
+    protocol::{
+        handshake::{Session, TransportKind},
+        packet::Packet,
+    },
+};
+
+/// A deadline noticed this much too late was missed by this process (suspended, starved), not by the server.
+const LATE: Duration = Duration::from_secs(1);
+
+/// How long the next poll waits when polls bring nothing: doubled each time, up to the maximum. Some servers answer
+/// every poll at once with a noop while a probe is open; without a pause that would be a spin.
+const IDLE_POLL: Duration = Duration::from_millis(50);
+const MAX_IDLE_POLL: Duration = Duration::from_secs(1);
+
+impl Connection {
+    /// The WebSocket stands: the open packet or the probe's answer is next.
+    pub(super) fn on_opened(&mut self, now: Instant, id: TransportId) {
+        let open_by = now + self.limits.request_timeout;
+        match &mut self.state {
+            State::Connecting(connecting) if connecting.transport == id => connecting.open_by = Some(open_by),
+            State::Open(Open { upgrade: Upgrade::Probing { probe, .. }, .. }) if *probe == id => {
+                self.write_now(now, id, Packet::Ping("probe".into()));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn on_packets(&mut self, now: Instant, id: TransportId, packets: Vec<Packet>) {
+        self.counters.packets_received += u64::try_from(packets.len()).unwrap_or(u64::MAX);
+        self.heard(now);
+        match &self.state {
+            State::Connecting(connecting) if connecting.transport == id => {
+                self.on_handshake(now, id, packets);
+            }
+            State::Open(Open { upgrade: Upgrade::Probing { probe, .. }, .. }) if *probe == id => {
+                self.on_probe_answer(now, id, packets);
+            }
+            State::Open(open) if open.active == id || open.upgrade.probe() == Some(id) => {
+                self.on_session_packets(now, id, packets, true);
+            }
+            _ => {}
+        }
+    }
+
+    /// The first packets: the open packet, and whatever the server put behind it (protocol, "Handshake").
+    fn on_handshake(&mut self, now: Instant, id: TransportId, mut packets: Vec<Packet>) {
+        let State::Connecting(connecting) = &self.state else { return };
+        let (kind, upgrade, started) = (connecting.kind, connecting.upgrade, connecting.started);
+        let (by, cancelled) = (connecting.by, connecting.cancelled);
+        let first = if packets.is_empty() { Packet::Noop } else { packets.remove(0) };
+        let session = match first {
+            Packet::Open(json) => Session::decode(&json, kind),
+            _ => Err(ProtocolError::OutOfPlace("the first packet is not an open packet")),
+        };
+        let session = match session {
+            Ok(session) => Arc::new(session),
+            Err(err) => {
+                let err = ConnectError::from_transport(&self.url(), err.into());
+                return self.end(now, Outcome::ConnectFailed(err));
+            }
+        };
+        if kind == TransportKind::Polling {
+            self.order(id, Command::Session(session.sid.clone()));
+        }
+        if cancelled {
+            let outcome = Outcome::ConnectFailed(ConnectError::Cancelled);
+            self.state = State::Ending(Ending { outcome, by, aborted: false });
+            return self.write_now(now, id, Packet::Close);
+        }
+        self.counters.sessions += 1;
+        self.round_trip = Some(now.saturating_duration_since(started));
+        let offered = session.upgrades.contains(&TransportKind::WebSocket);
+        self.outputs.push_back(Output::Opened(session.clone()));
+        self.state = State::Open(Open {
+            session,
+            active: id,
+            kind,
+            upgrade: Upgrade::Off,
+            heard: now,
+            graced: false,
+            leaving: None,
+        });
+        self.on_session_packets(now, id, packets, false);
+        if upgrade && offered {
+            self.start_upgrade(now);
+        }
+    }
+
+    /// Handles the packets of the protocol and passes the messages on. `idle`: nothing of use has come before them.
+    pub(super) fn on_session_packets(
+        &mut self,
+        now: Instant,
+        id: TransportId,
+        mut packets: Vec<Packet>,
+        mut idle: bool,
+    ) {
+        let mut bytes = 0;
+        let mut end = None;
+        packets.retain_mut(|packet| {
+            // "Server": what follows a close packet is not part of the session.
+            if end.is_some() {
+                return false;
+            }
+            match packet {
+                Packet::Message(data) => {
+                    bytes += data.len();
+                    return true;
+                }
+                Packet::Ping(data) => self.queue.push_pong(Packet::Pong(mem::take(data))),
+                Packet::Close => end = Some(DisconnectReason::Server),
+                Packet::Open(_) => end = Some(out_of_place("a second open packet")),
+                Packet::Upgrade => end = Some(out_of_place("an upgrade packet from the server")),
+                Packet::Noop => return false,
+                Packet::Pong(_) | Packet::Unknown(_) => {}
+            }
+            idle = false;
+            false
+        });
+        idle &= packets.is_empty();
+        self.counters.bytes_received += u64::try_from(bytes).unwrap_or(u64::MAX);
+
+        let Some(slot) = self.slot(id) else { return };
+        if slot.kind == TransportKind::Polling && idle {
+            let pause = IDLE_POLL.saturating_mul(1 << slot.idle_polls.min(8)).min(MAX_IDLE_POLL);
+            slot.idle_polls += 1;
+            slot.read_at = Some(now + pause);
+        } else {
+            slot.idle_polls = 0;
+            slot.read_at = None;
+        }
+        if packets.is_empty() {
+            slot.credit = Some(packets);
+        } else {
+            self.held.push(id);
+            self.held_since.get_or_insert(now);
+            self.outputs.push_back(Output::Messages { from: id, packets });
+        }
+        match end {
+            Some(reason) => self.end_session(now, reason),
+            None => self.give_reads(now),
+        }
+    }
+
+    /// The subscribers have room again after the messages of `from`: reading goes on.
+    pub(crate) fn taken(&mut self, now: Instant, from: TransportId, emptied: Vec<Packet>) {
+        let Some(at) = self.held.iter().position(|id| *id == from) else { return };
+        self.held.swap_remove(at);
+        if let Some(slot) = self.slot(from) {
+            slot.credit = Some(emptied);
+        }
+        if self.held.is_empty() {
+            self.held_since = None;
+            // While we did not read we could not hear.
+            self.heard(now);
+            self.give_reads(now);
+        }
+    }
+
+    /// A subscriber took an event: reading is held back, but not stalled.
+    pub(crate) fn progress(&mut self, now: Instant) {
+        if let Some(since) = &mut self.held_since {
+            *since = now;
+        }
+    }
+
+    /// The transport that may read on, unless nothing may be read now. A pause does not stop polling from telling
+    /// the rest of its last poll.
+    fn reader(&self) -> Option<TransportId> {
+        match &self.state {
+            State::Open(open)
+                if self.held.is_empty() && !matches!(open.upgrade, Upgrade::Switching { .. }) =>
+            {
+                Some(open.active)
+            }
+            _ => None,
+        }
+    }
+
+    /// Lets the transport read on.
+    pub(super) fn give_reads(&mut self, now: Instant) {
+        let Some(reader) = self.reader() else { return };
+        let Some(slot) = self.slot(reader) else { return };
+        if slot.read_at.is_some_and(|at| now < at) {
+            return;
+        }
+        slot.read_at = None;
+        if let Some(emptied) = slot.credit.take() {
+            self.order(reader, Command::Read(emptied));
+        }
+    }
+
+    /// The server is alive.
+    pub(super) fn heard(&mut self, now: Instant) {
+        if let State::Open(open) = &mut self.state {
+            open.heard = now;
+            open.graced = false;
+        }
+    }
+
+    /// When the server counts as gone; while reading is held back, when the subscribers do.
+    pub(super) fn liveness_deadline(&self, open: &Open) -> Instant {
+        match self.held_since {
+            Some(since) => since + self.limits.stall_timeout,
+            None => open.heard + silence(open),
+        }
+    }
+
+    /// When the batch on its way out counts as stuck.
+    pub(super) fn write_deadline(&self, open: &Open) -> Option<Instant> {
+        let slot = self.slots.iter().find(|slot| slot.id == open.active)?;
+        slot.writing.as_ref().map(|Writing { progress, .. }| *progress + silence(open))
+    }
+
+    /// When a poll that was put off is due.
+    pub(super) fn next_read(&self) -> Option<Instant> {
+        let reader = self.reader()?;
+        self.slots.iter().find(|slot| slot.id == reader)?.read_at
+    }
+
+    pub(super) fn handle_session_timeout(&mut self, now: Instant) {
+        let State::Open(open) = &self.state else { return };
+        let liveness = self.liveness_deadline(open);
+        if open.leaving.as_ref().is_some_and(|leaving| now >= leaving.by) {
+            // `end_session` finds the reason that was given.
+            return self.end_session(now, DisconnectReason::Client(None));
+        }
+        if self.write_deadline(open).is_some_and(|by| now >= by) {
+            let err = TransportError::Timeout { stage: Stage::Write };
+            return self.end_session(now, err.into());
+        }
+        if now >= liveness {
+            if self.held_since.is_some() {
+                return self.end_session(now, DisconnectReason::Stalled);
+            }
+            // What the server sent meanwhile may still wait in the socket: it gets one more chance to be read.
+            if now.saturating_duration_since(liveness) < LATE || open.graced {
+                return self.end_session(now, DisconnectReason::PingTimeout);
+            }
+            if let State::Open(open) = &mut self.state {
+                open.heard = now;
+                open.graced = true;
+            }
+        }
+        self.handle_upgrade_timeout(now);
+        self.give_reads(now);
+    }
+}
+
+/// How long a session lives without a word: "if the client does not receive a ping packet within
+/// `pingInterval + pingTimeout`, it should consider the connection as closed" (protocol, "Heartbeat").
+fn silence(open: &Open) -> Duration {
+    open.session.ping_interval + open.session.ping_timeout
+}
+
+fn out_of_place(what: &'static str) -> DisconnectReason {
+    DisconnectReason::Protocol(ProtocolError::OutOfPlace(what))
+}

@@ -1,0 +1,186 @@
+//! Where the server is: from a base URL and the options to the request of each transport.
+
+use std::fmt;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use url::{ParseError, Position, Url, form_urlencoded};
+
+use crate::{error::ConnectError, protocol::handshake::TransportKind};
+
+/// The query parameters that Engine.IO sets itself.
+const RESERVED: [&str; 5] = ["EIO", "transport", "sid", "t", "b64"];
+
+const WRONG_SCHEME: &str = "the URL must start with http://, https://, ws:// or wss://";
+
+/// The server's URL: `http` or `https`, with the path of Engine.IO and the user's query, without user information.
+#[derive(Clone)]
+pub(crate) struct Endpoint {
+    url: Url,
+    authorization: Option<String>,
+}
+
+impl Endpoint {
+    /// Takes the origin and the query of `url`. Its path does not count, as with the other clients: only `path`
+    /// does.
+    pub(crate) fn new(url: &str, path: &str, add_trailing_slash: bool) -> Result<Self, ConnectError> {
+        let invalid = |reason: String| ConnectError::Invalid { what: "URL", reason };
+        let url = Url::parse(url).map_err(|err| {
+            invalid(match err {
+                ParseError::RelativeUrlWithoutBase => WRONG_SCHEME.to_owned(),
+                err => err.to_string(),
+            })
+        })?;
+        let mut endpoint = Self::from_url(url).map_err(|reason| invalid(reason.to_owned()))?;
+        if endpoint.url.query().is_some_and(is_reserved) {
+            return Err(invalid(format!("the query may not set any of {}", RESERVED.join(", "))));
+        }
+
+        let path = path.trim_matches('/');
+        let slash = if add_trailing_slash && !path.is_empty() { "/" } else { "" };
+        endpoint.url.set_path(&format!("/{path}{slash}"));
+        Ok(endpoint)
+    }
+
+    fn from_url(mut url: Url) -> Result<Self, &'static str> {
+        let scheme = match url.scheme() {
+            "http" | "ws" => "http",
+            "https" | "wss" => "https",
+            _ => return Err(WRONG_SCHEME),
+        };
+        url.set_scheme(scheme).map_err(|()| WRONG_SCHEME)?;
+
+        let authorization = basic_authorization(&url);
+        // Both fail for a URL without a host, which these schemes always have.
+        url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| "the URL has no host")?;
+        Ok(Self { url, authorization })
+    }
+
+    /// The endpoint that the `Location` of a redirected handshake leads to, or why it may not be followed.
+    pub(crate) fn redirected(&self, location: &str) -> Result<Self, String> {
+        let url = self.url.join(location).map_err(|err| err.to_string())?;
+        let mut endpoint = Self::from_url(url)?;
+        if self.is_secure() && !endpoint.is_secure() {
+            return Err(format!("from https to {}", endpoint.origin()));
+        }
+        // Another origin may be somebody else's.
+        if endpoint.authorization.is_none() && self.same_origin(&endpoint) {
+            endpoint.authorization.clone_from(&self.authorization);
+        }
+
+        // Servers redirect to the whole URL of the request; each request sets its own parameters.
+        let query = endpoint.url.query().unwrap_or_default().split('&');
+        let query: Vec<_> = query.filter(|pair| !pair.is_empty() && !is_reserved(pair)).collect();
+        let query = query.join("&");
+        endpoint.url.set_query((!query.is_empty()).then_some(&query));
+        Ok(endpoint)
+    }
+
+    /// The target of a request: `/engine.io/?room=7&EIO=4&transport=polling&t=STAMP&sid=SID`.
+    pub(crate) fn request_target(
+        &self,
+        transport: TransportKind,
+        sid: Option<&str>,
+        stamp: Option<&str>,
+    ) -> String {
+        let mut target = format!("{}?", self.url.path());
+        if let Some(query) = self.url.query().filter(|query| !query.is_empty()) {
+            target.push_str(query);
+            target.push('&');
+        }
+        target.push_str("EIO=4&transport=");
+        target.push_str(transport.as_str());
+        if let Some(stamp) = stamp {
+            target.push_str("&t=");
+            target.push_str(stamp);
+        }
+        if let Some(sid) = sid {
+            target.push_str("&sid=");
+            // Outside of forms, a `+` is a plus sign.
+            let sid = form_urlencoded::byte_serialize(sid.as_bytes());
+            target.extend(sid.map(|part| if part == "+" { "%20" } else { part }));
+        }
+        target
+    }
+
+    /// `https://example.org:8443`, without a port that is the default.
+    pub(crate) fn origin(&self) -> &str {
+        &self.url[..Position::BeforePath]
+    }
+
+    /// The URL without its secrets: the origin and the path.
+    pub(crate) fn display_url(&self) -> &str {
+        &self.url[..Position::AfterPath]
+    }
+
+    pub(crate) fn same_origin(&self, other: &Self) -> bool {
+        self.origin() == other.origin()
+    }
+
+    pub(crate) fn is_secure(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
+    /// The host to look up: an IPv6 address has no brackets here.
+    pub(crate) fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default().trim_matches(['[', ']'])
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.url.port_or_known_default().unwrap_or_default()
+    }
+
+    /// The value of the `host` header: with a port that is not the default, an IPv6 address in brackets.
+    pub(crate) fn host_header(&self) -> &str {
+        &self.url[Position::BeforeHost..Position::AfterPort]
+    }
+
+    /// The value of the `authorization` header that the URL's user information asks for.
+    pub(crate) fn authorization(&self) -> Option<&str> {
+        self.authorization.as_deref()
+    }
+}
+
+/// The query and the authorization are secrets.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Endpoint").field(&self.display_url()).finish()
+    }
+}
+
+/// Whether a query sets a parameter of Engine.IO.
+fn is_reserved(query: &str) -> bool {
+    form_urlencoded::parse(query.as_bytes()).any(|(key, _)| RESERVED.contains(&&*key))
+}
+
+fn basic_authorization(url: &Url) -> Option<String> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let mut credentials = percent_decode(url.username());
+    credentials.push(b':');
+    credentials.extend(percent_decode(url.password().unwrap_or_default()));
+    Some(format!("Basic {}", STANDARD.encode(credentials)))
+}
+
+/// A `%` that two hexadecimal digits do not follow stands for itself.
+fn percent_decode(text: &str) -> Vec<u8> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let hex = part.get(..2).filter(|hex| hex.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                bytes.extend(part.bytes().skip(2));
+            }
+            None => {
+                bytes.push(b'%');
+                bytes.extend(part.bytes());
+            }
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests;

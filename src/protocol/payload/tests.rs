@@ -1,0 +1,148 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::protocol::packet::{Data, tests::any_packet};
+
+fn text(text: &str) -> Packet {
+    Packet::Message(text.into())
+}
+
+fn binary(bytes: &[u8]) -> Packet {
+    Packet::Message(bytes.into())
+}
+
+fn payload(body: impl Into<Bytes>) -> Payload {
+    Payload::new(body.into()).unwrap()
+}
+
+fn encoded(packets: &[Packet]) -> Bytes {
+    let mut dst = BytesMut::new();
+    encode(packets, &mut dst);
+    dst.freeze()
+}
+
+#[test]
+fn packets_are_joined_by_the_record_separator() {
+    let open = Packet::Open(r#"{"sid":"a"}"#.into());
+    for (wire, packets) in [
+        ("", vec![]),
+        ("4abc", vec![text("abc")]),
+        ("4abc\x1e4def", vec![text("abc"), text("def")]),
+        ("4\x1e4", vec![text(""), text("")]),
+        ("0{\"sid\":\"a\"}\x1e4hi", vec![open, text("hi")]),
+        ("6\x1e1", vec![Packet::Noop, Packet::Close]),
+        ("2\x1e4€😀\x1e4z", vec![Packet::Ping("".into()), text("€😀"), text("z")]),
+    ] {
+        let decoded: Result<Vec<_>, _> = payload(wire).collect();
+        assert_eq!(decoded, Ok(packets.clone()), "{wire:?}");
+        assert_eq!(encoded(&packets), wire);
+    }
+}
+
+#[test]
+fn a_binary_message_is_always_base64_in_a_payload() {
+    for (wire, packets) in [
+        ("bAAEC", vec![binary(&[0, 1, 2])]),
+        ("bAAEC\x1ebAwQFBg==", vec![binary(&[0, 1, 2]), binary(&[3, 4, 5, 6])]),
+        ("4abc\x1ebAwQFBg==\x1e4x\x1eb", vec![text("abc"), binary(&[3, 4, 5, 6]), text("x"), binary(b"")]),
+    ] {
+        let decoded: Result<Vec<_>, _> = payload(wire).collect();
+        assert_eq!(decoded, Ok(packets.clone()), "{wire:?}");
+        assert_eq!(encoded(&packets), wire);
+    }
+}
+
+#[test]
+fn the_packets_before_a_bad_one_are_kept_and_those_after_it_are_not() {
+    for bad in ["", "bad!", "x", "\u{e9}"] {
+        let mut payload = payload(format!("4a\x1e{bad}\x1e4b"));
+        assert_eq!(payload.next(), Some(Ok(text("a"))));
+        assert!(!payload.is_empty());
+        assert!(matches!(payload.next(), Some(Err(ProtocolError::Packet(_)))), "{bad:?}");
+        assert!(payload.is_empty());
+        assert_eq!(payload.next(), None);
+    }
+}
+
+#[test]
+fn a_separator_at_either_end_leaves_an_empty_packet() {
+    for wire in ["\x1e", "\x1e4a", "4a\x1e"] {
+        assert!(payload(wire).any(|packet| packet.is_err()), "{wire:?}");
+    }
+}
+
+#[test]
+fn an_empty_body_holds_no_packets() {
+    assert!(payload("").is_empty());
+    assert_eq!(payload("").next(), None);
+}
+
+#[test]
+fn a_body_that_is_not_utf8_is_refused_as_a_whole() {
+    assert_eq!(Payload::new(Bytes::from_static(b"4a\x1e4\xff")).unwrap_err(), ProtocolError::Utf8);
+}
+
+#[test]
+fn any_number_of_packets_fits_in_a_payload() {
+    let wire = "4\x1e".repeat(1_000_000) + "6";
+    assert_eq!(payload(wire).filter(|packet| packet == &Ok(text(""))).count(), 1_000_000);
+}
+
+#[test]
+fn decoded_text_shares_the_buffer_of_the_body() {
+    let body = Bytes::from_static(b"6\x1e4shared");
+    let Some(Ok(Packet::Message(Data::Text(text)))) = payload(body.clone()).nth(1) else {
+        panic!("no text message");
+    };
+    assert_eq!(text.as_ptr(), body[3..].as_ptr());
+}
+
+#[test]
+fn a_payload_is_appended_to_what_is_there() {
+    let mut dst = BytesMut::from("head ");
+    encode(&[text("a"), text("b")], &mut dst);
+    assert_eq!(dst, "head 4a\x1e4b");
+}
+
+#[test]
+fn the_handshake_of_protocol_3_is_recognised() {
+    for (body, expected) in [
+        (r#"97:0{"sid":"a"}"#, true),
+        ("1:0{", true),
+        (":0{", false),
+        ("97:0", false),
+        ("97:4{", false),
+        (r#"0{"sid":"a"}"#, false),
+        ("97", false),
+        ("", false),
+        ("<html>1:0{", false),
+    ] {
+        assert_eq!(looks_like_protocol_3(body.as_bytes()), expected, "{body}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn packets_survive_a_payload(packets in prop::collection::vec(any_packet(), 0..20)) {
+        let packets: Vec<_> = packets.into_iter().filter(Packet::is_pollable).collect();
+        let body = encoded(&packets);
+        let separators = packets.len().saturating_sub(1);
+        prop_assert_eq!(body.len(), packets.iter().map(Packet::encoded_len).sum::<usize>() + separators);
+        prop_assert_eq!(payload(body).collect::<Result<Vec<_>, _>>(), Ok(packets));
+    }
+
+    #[test]
+    fn arbitrary_bytes_give_packets_and_at_most_one_error_at_the_end(body: Vec<u8>) {
+        if let Ok(payload) = Payload::new(body.into()) {
+            let packets: Vec<_> = payload.collect();
+            let errors = packets.iter().filter(|packet| packet.is_err()).count();
+            prop_assert!(errors == 0 || errors == 1 && packets[packets.len() - 1].is_err());
+        }
+    }
+
+    #[test]
+    fn nearly_valid_payloads_never_panic(body in "([0-9b]?[A-Za-z=é{]{0,5}\x1e?){0,20}") {
+        payload(body.clone()).for_each(drop);
+        looks_like_protocol_3(body.as_bytes());
+    }
+}

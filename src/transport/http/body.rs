@@ -1,0 +1,198 @@
+//! The body of a response: where it ends, and what it is once inflated.
+
+use std::io::{self, Read};
+
+use actix_codec::Decoder as _;
+use actix_http::{
+    ResponseHead, StatusCode, Version,
+    error::PayloadError,
+    h1,
+    header::{self, HeaderMap, HeaderValue},
+};
+use bytes::{Bytes, BytesMut};
+use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
+
+use crate::error::TransportError;
+
+/// Room made for reading a body whose length is known. A length is only a claim: memory follows what has arrived.
+const MAX_READ_AHEAD: usize = 1 << 20;
+/// Room made for reading any other body, and the step in which a body is inflated.
+const READ_AHEAD: usize = 64 << 10;
+
+/// A body on its way.
+pub(super) struct Body {
+    framing: Framing,
+    coding: Coding,
+    /// How long it may be once inflated.
+    limit: usize,
+}
+
+/// RFC 9112, section 6.3: the length of a body.
+enum Framing {
+    /// Until so many bytes have come. They are collected in the read buffer and split off it, not copied.
+    Length(usize),
+    /// Chunk by chunk, collected in a buffer of its own.
+    Chunked(h1::ClientPayloadCodec, BytesMut),
+    /// Until the connection ends. Collected in the read buffer as well.
+    UntilEof,
+}
+
+impl Body {
+    /// `codec` has just decoded `head`.
+    pub(super) fn new(
+        head: &ResponseHead,
+        codec: h1::ClientCodec,
+        limit: usize,
+    ) -> Result<Self, TransportError> {
+        let coding = Coding::new(&head.headers)?;
+        let has_transfer_encoding = head.headers.contains_key(header::TRANSFER_ENCODING);
+        let framing = if matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            Framing::Length(0)
+        } else if has_transfer_encoding && head.version < Version::HTTP_11 {
+            // RFC 9112, section 6.1: "MUST treat the message as if the framing is faulty".
+            return Err(TransportError::Malformed("transfer-encoding in HTTP/1.0".into()));
+        } else if is_chunked(&head.headers) {
+            Framing::Chunked(codec.into_payload_codec(), BytesMut::new())
+        } else if let Some(length) = head.headers.get(header::CONTENT_LENGTH) {
+            let length = length.to_str().ok().and_then(|length| length.trim().parse::<u64>().ok());
+            let length = length.ok_or_else(|| TransportError::Malformed("bad content-length".into()))?;
+            match usize::try_from(length) {
+                Ok(length) if length <= coding.max_length(limit) => Framing::Length(length),
+                _ => return Err(TransportError::BodyTooLarge { limit }),
+            }
+        } else {
+            Framing::UntilEof
+        };
+        Ok(Self { framing, coding, limit })
+    }
+
+    /// Takes the body out of `src` once it is there.
+    pub(super) fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Bytes>, TransportError> {
+        let max_length = self.coding.max_length(self.limit);
+        let too_large = TransportError::BodyTooLarge { limit: self.limit };
+        let body = match &mut self.framing {
+            Framing::Length(length) if src.len() < *length => return Ok(None),
+            Framing::Length(length) => src.split_to(*length),
+            Framing::Chunked(codec, body) => loop {
+                match codec.decode(src).map_err(malformed)? {
+                    Some(Some(chunk)) if chunk.len() > max_length.saturating_sub(body.len()) => {
+                        return Err(too_large);
+                    }
+                    Some(Some(chunk)) => body.extend_from_slice(&chunk),
+                    Some(None) => break body.split(),
+                    None => return Ok(None),
+                }
+            },
+            Framing::UntilEof if src.len() > max_length => return Err(too_large),
+            Framing::UntilEof => return Ok(None),
+        };
+        self.coding.decode(body.freeze(), self.limit).map(Some)
+    }
+
+    /// Takes what `src` holds at the end of the connection, if that may be the end of the body.
+    pub(super) fn decode_eof(&self, src: &mut BytesMut) -> Result<Bytes, TransportError> {
+        match self.framing {
+            Framing::Length(_) => Err(TransportError::eof("closed before the content-length was reached")),
+            Framing::Chunked(..) => Err(TransportError::eof("closed before the last chunk")),
+            Framing::UntilEof => self.coding.decode(src.split().freeze(), self.limit),
+        }
+    }
+
+    /// How much room to make for the next read, when `buffered` bytes have come.
+    pub(super) fn read_ahead(&self, buffered: usize) -> usize {
+        match self.framing {
+            Framing::Length(length) => length.saturating_sub(buffered).min(MAX_READ_AHEAD),
+            _ => READ_AHEAD,
+        }
+    }
+
+    /// Whether its end is the end of the connection.
+    pub(super) fn is_until_eof(&self) -> bool {
+        matches!(self.framing, Framing::UntilEof)
+    }
+}
+
+fn is_chunked(headers: &HeaderMap) -> bool {
+    // What else there may be is `identity`: the codec has refused the rest.
+    let coding = headers.get(header::TRANSFER_ENCODING).map_or(b"".as_slice(), HeaderValue::as_bytes);
+    coding.trim_ascii().eq_ignore_ascii_case(b"chunked")
+}
+
+fn malformed(err: PayloadError) -> TransportError {
+    TransportError::Malformed(err.to_string().into())
+}
+
+/// The `content-encoding` of a body.
+#[derive(Clone, Copy)]
+enum Coding {
+    Identity,
+    Gzip,
+    Deflate,
+}
+
+impl Coding {
+    fn new(headers: &HeaderMap) -> Result<Self, TransportError> {
+        let name = headers.get(header::CONTENT_ENCODING).map_or(b"".as_slice(), HeaderValue::as_bytes);
+        match name.trim_ascii().to_ascii_lowercase().as_slice() {
+            b"" | b"identity" => Ok(Self::Identity),
+            b"gzip" | b"x-gzip" => Ok(Self::Gzip),
+            b"deflate" => Ok(Self::Deflate),
+            name => {
+                let name = String::from_utf8_lossy(name);
+                Err(TransportError::Malformed(format!("unknown content-encoding {name}").into()))
+            }
+        }
+    }
+
+    /// How long a body of up to `limit` bytes may be in this coding: deflate adds a few bytes to every block of what
+    /// it cannot compress.
+    fn max_length(self, limit: usize) -> usize {
+        match self {
+            Self::Identity => limit,
+            Self::Gzip | Self::Deflate => limit.saturating_add(limit / 1024).saturating_add(READ_AHEAD),
+        }
+    }
+
+    /// The body as it was before it was coded.
+    fn decode(self, body: Bytes, limit: usize) -> Result<Bytes, TransportError> {
+        match self {
+            Self::Gzip if !body.is_empty() => inflate(GzDecoder::new(&*body), limit),
+            Self::Deflate if has_zlib_header(&body) => inflate(ZlibDecoder::new(&*body), limit),
+            Self::Deflate if !body.is_empty() => inflate(DeflateDecoder::new(&*body), limit),
+            _ => Ok(body),
+        }
+    }
+}
+
+/// RFC 9110, section 8.4.1.2: `deflate` means zlib's format, but "some non-conformant implementations" send the bare
+/// one, which never begins like this.
+fn has_zlib_header(body: &[u8]) -> bool {
+    matches!(*body, [first, second, ..] if first & 0x8f == 8 && u16::from_be_bytes([first, second]) % 31 == 0)
+}
+
+fn inflate(mut source: impl Read, limit: usize) -> Result<Bytes, TransportError> {
+    let mut body = Vec::new();
+    let mut step = vec![0; READ_AHEAD];
+    loop {
+        let inflated = match source.read(&mut step) {
+            Ok(length) => step.get(..length).unwrap_or_default(),
+            Err(err) if err.kind() == io::ErrorKind::UnexpectedEof => {
+                return Err(TransportError::eof("a compressed body is cut short"));
+            }
+            Err(err) => return Err(TransportError::Malformed(err.to_string().into())),
+        };
+        if inflated.is_empty() {
+            return Ok(body.into());
+        }
+        let length = body.len().saturating_add(inflated.len());
+        if length > limit {
+            return Err(TransportError::BodyTooLarge { limit });
+        }
+        if length > body.capacity() {
+            // Doubles as `Vec` does, but not past the limit.
+            let capacity = length.saturating_mul(2).min(limit);
+            body.reserve_exact(capacity.saturating_sub(body.len()));
+        }
+        body.extend_from_slice(inflated);
+    }
+}

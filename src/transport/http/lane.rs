@@ -1,0 +1,200 @@
+//! One connection that carries one exchange after another.
+
+use std::{
+    future::poll_fn,
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll, Waker, ready},
+};
+
+use actix_codec::{AsyncRead as _, AsyncWrite as _, Decoder as _, ReadBuf, poll_read_buf};
+use actix_http::{ResponseHead, ServiceConfig, StatusCode, error::ParseError, h1, header::HeaderMap};
+use actix_rt::time::Instant;
+use bytes::{Buf as _, Bytes, BytesMut, buf::Chain};
+
+use super::{Activity, Io, Request, Response, body::Body, network::Network};
+use crate::error::{Stage, TransportError};
+
+/// Room made for reading a head, and a small body with it.
+const HEAD_READ_AHEAD: usize = 8 << 10;
+/// 1xx heads skipped before one answer.
+const MAX_INTERIM_HEADS: usize = 8;
+
+/// One HTTP/1.1 connection.
+///
+/// An exchange that failed, or whose future was dropped, leaves it unusable ([`is_reusable`](Self::is_reusable)):
+/// drop it, which closes the connection.
+pub(super) struct Lane {
+    io: Box<dyn Io>,
+    codec_config: ServiceConfig,
+    activity: Activity,
+    read_buf: BytesMut,
+    /// What has yet to leave of the request; `None` once it is out, or cannot leave any more.
+    outgoing: Option<Chain<Bytes, Bytes>>,
+    /// Why it cannot. Told only if no answer comes: a server may refuse a request that it has not read.
+    write_error: Option<io::Error>,
+    is_reusable: bool,
+    /// When the last exchange ended.
+    pub(super) idle_since: Instant,
+}
+
+/// The outcome of a WebSocket handshake.
+pub(crate) enum Upgraded {
+    /// 101. What `read_buf` holds came after the head: it is frames.
+    Switched { headers: HeaderMap, io: Box<dyn Io>, read_buf: BytesMut },
+    /// Any other answer.
+    Refused(Response),
+}
+
+impl Lane {
+    pub(super) fn new(io: Box<dyn Io>, network: &Network, activity: Activity) -> Self {
+        Self {
+            io,
+            codec_config: network.codec_config.clone(),
+            activity,
+            read_buf: BytesMut::new(),
+            outgoing: None,
+            write_error: None,
+            is_reusable: true,
+            idle_since: Instant::now(),
+        }
+    }
+
+    /// Sends `request` and reads the answer, whose body may have `limit` bytes once inflated.
+    pub(super) async fn exchange(
+        &mut self,
+        request: &Request,
+        limit: usize,
+    ) -> Result<Response, TransportError> {
+        self.begin(request);
+        let (head, codec) = self.read_head().await?;
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(TransportError::Malformed("101 to a request that asked for no upgrade".into()));
+        }
+        self.read_body(head, codec, limit).await
+    }
+
+    /// Sends `request`, a WebSocket handshake, and hands the connection over if the server agrees.
+    pub(super) async fn upgrade(
+        mut self,
+        request: &Request,
+        limit: usize,
+    ) -> Result<Upgraded, TransportError> {
+        self.begin(request);
+        let (head, codec) = self.read_head().await?;
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(Upgraded::Switched { headers: head.headers, io: self.io, read_buf: self.read_buf });
+        }
+        self.read_body(head, codec, limit).await.map(Upgraded::Refused)
+    }
+
+    /// Whether it may carry another exchange.
+    pub(super) fn is_reusable(&self) -> bool {
+        self.is_reusable
+    }
+
+    /// Whether the server has closed it since, or has said something unasked. Does not wait.
+    pub(super) fn is_closed(&mut self) -> bool {
+        let mut byte = [0];
+        let mut cx = Context::from_waker(Waker::noop());
+        Pin::new(&mut self.io).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_ready()
+    }
+
+    fn begin(&mut self, request: &Request) {
+        self.is_reusable = false;
+        self.activity.begin(Stage::Request);
+        self.outgoing = Some(request.head().chain(request.body.clone()));
+    }
+
+    /// The head of the answer, and the codec that knows how the body is chunked.
+    async fn read_head(&mut self) -> Result<(ResponseHead, h1::ClientCodec), TransportError> {
+        for _ in 0..=MAX_INTERIM_HEADS {
+            let mut codec = h1::ClientCodec::new(self.codec_config.clone());
+            let head = loop {
+                if let Some(head) = codec.decode(&mut self.read_buf).map_err(malformed)? {
+                    break head;
+                }
+                if self.fill(HEAD_READ_AHEAD).await? == 0 {
+                    let err = self.write_error.take().map(TransportError::from);
+                    return Err(err.unwrap_or_else(|| TransportError::eof("closed before the answer")));
+                }
+            };
+            // RFC 9110, section 15.2: "A client MUST be able to parse one or more 1xx responses received prior to
+            // a final response, even if the client does not expect one." 101 is final.
+            if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
+                return Ok((head, codec));
+            }
+        }
+        Err(TransportError::Malformed("no end of 1xx answers".into()))
+    }
+
+    async fn read_body(
+        &mut self,
+        head: ResponseHead,
+        codec: h1::ClientCodec,
+        limit: usize,
+    ) -> Result<Response, TransportError> {
+        self.activity.enter(Stage::Body);
+        let mut body = Body::new(&head, codec, limit)?;
+        let bytes = loop {
+            if let Some(bytes) = body.decode(&mut self.read_buf)? {
+                break bytes;
+            }
+            if self.fill(body.read_ahead(self.read_buf.len())).await? == 0 {
+                break body.decode_eof(&mut self.read_buf)?;
+            }
+        };
+
+        // Half a request, or bytes that nobody asked for, would be taken for the start of the next one.
+        let is_clean = self.activity.sent() && self.read_buf.is_empty();
+        self.is_reusable = is_clean && head.keep_alive() && !body.is_until_eof();
+        self.idle_since = Instant::now();
+        // The response keeps the old buffer, however large; waiting for the next needs none.
+        self.read_buf = BytesMut::new();
+        Ok(Response { status: head.status, headers: head.headers, body: bytes })
+    }
+
+    /// Reads once, up to what there is room for and at least `ahead` bytes; 0 is the end of the connection.
+    async fn fill(&mut self, ahead: usize) -> Result<usize, TransportError> {
+        self.read_buf.reserve(ahead);
+        poll_fn(|cx| self.poll_fill(cx)).await.map_err(TransportError::from)
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Err(err)) = self.poll_send(cx) {
+            self.outgoing = None;
+            self.write_error = Some(err);
+        }
+        let read = ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut self.read_buf))?;
+        self.activity.add_read(read);
+        Poll::Ready(Ok(read))
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(outgoing) = &mut self.outgoing else { return Poll::Ready(Ok(())) };
+        let mut io = Pin::new(&mut self.io);
+        while outgoing.has_remaining() {
+            let mut parts = [IoSlice::new(&[]); 2];
+            outgoing.chunks_vectored(&mut parts);
+            let written = ready!(io.as_mut().poll_write_vectored(cx, &parts))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            outgoing.advance(written);
+            self.activity.add_written(written);
+        }
+        ready!(io.poll_flush(cx))?;
+        self.outgoing = None;
+        self.activity.end_request();
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn malformed(err: ParseError) -> TransportError {
+    let what = match err {
+        ParseError::TooLarge => "the head has more than 128 KiB or 96 headers",
+        ParseError::Header => "bad header",
+        _ => "not HTTP",
+    };
+    TransportError::Malformed(what.into())
+}

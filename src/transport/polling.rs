@@ -1,0 +1,368 @@
+//! HTTP long-polling: one GET and one POST at a time, each on a connection of its own.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context as Task, Poll},
+    time::Duration,
+};
+
+use actix::{Actor, ActorContext, Context, Handler};
+use actix_http::{Method, header};
+use actix_rt::time::{Instant, Sleep, sleep};
+use bytes::{Bytes, BytesMut};
+use futures_core::future::LocalBoxFuture;
+
+use super::{
+    BATCH_BYTES, BATCH_PACKETS, Requests, Sign, Transport, Uplink,
+    http::{Activity, Agent, Network, Request, Response},
+    take_turns,
+};
+use crate::{
+    error::{ProtocolError, TransportError},
+    protocol::{
+        connection::{Cause, Command, Ended, Fate, ReportKind},
+        handshake::TransportKind,
+        packet::Packet,
+        payload::{self, Payload},
+    },
+};
+
+/// Redirects of one handshake that are followed.
+const MAX_REDIRECTS: usize = 5;
+
+/// The actor.
+pub(super) struct PollingTransport {
+    uplink: Uplink,
+    requests: Requests,
+    get: Channel,
+    post: Channel,
+    /// What is left of the last poll's body.
+    body: Option<Payload>,
+    /// Leave to report one more batch, which goes into this one.
+    credit: Option<Vec<Packet>>,
+    /// The batch that is being posted.
+    batch: Option<Arc<Vec<Packet>>>,
+    handshake: Handshake,
+    pause: Pause,
+    heard: Sign,
+    wrote: Sign,
+}
+
+/// Whether new requests are held back.
+#[derive(PartialEq)]
+enum Pause {
+    No,
+    /// Those in flight are awaited.
+    Ordered,
+    Reported,
+}
+
+/// How far the handshake is.
+enum Handshake {
+    /// Its request was not sent yet.
+    Asking {
+        redirects: usize,
+    },
+    /// Its request was sent, and that was reported.
+    Asked {
+        redirects: usize,
+    },
+    Done,
+}
+
+impl PollingTransport {
+    pub(super) fn new(uplink: Uplink, requests: Requests) -> Self {
+        let origin = requests.endpoint.origin();
+        Self {
+            uplink,
+            get: Channel::new(origin),
+            post: Channel::new(origin),
+            requests,
+            body: None,
+            credit: Some(Vec::new()),
+            batch: None,
+            handshake: Handshake::Asking { redirects: 0 },
+            pause: Pause::No,
+            heard: Sign::default(),
+            wrote: Sign::default(),
+        }
+    }
+
+    /// Starts the next poll.
+    fn poll_server(&mut self) -> Result<(), TransportError> {
+        let request = self.requests.make(Method::GET, TransportKind::Polling, [], Bytes::new())?;
+        let limit = match self.handshake {
+            // The session's heartbeat sets the limit: a poll lasts until there is something to say.
+            Handshake::Done => Limit::None,
+            _ => Limit::Whole(self.requests.options.request_timeout),
+        };
+        self.get.start(request, self.requests.options.max_message_size, limit);
+        Ok(())
+    }
+
+    fn write(&mut self, batch: Arc<Vec<Packet>>) -> Result<(), TransportError> {
+        let mut body = BytesMut::new();
+        payload::encode(&batch, &mut body);
+        self.batch = Some(batch);
+        let request = self.requests.make(Method::POST, TransportKind::Polling, [], body.freeze())?;
+        let limit = Limit::Answer(self.requests.options.request_timeout);
+        self.post.start(request, self.requests.options.max_message_size, limit);
+        Ok(())
+    }
+
+    fn on_get(&mut self, response: Response) -> Result<(), TransportError> {
+        if response.status.is_redirection() {
+            return self.follow(&response);
+        }
+        if !response.status.is_success() {
+            return Err(TransportError::Status(Box::new(response.refusal())));
+        }
+        if !matches!(self.handshake, Handshake::Done) {
+            self.handshake = Handshake::Done;
+            if payload::looks_like_protocol_3(&response.body) {
+                return Err(ProtocolError::Version3.into());
+            }
+            if response.body.trim_ascii_start().starts_with(b"<") {
+                return Err(TransportError::Malformed("a page of HTML".into()));
+            }
+        }
+        self.body = Some(Payload::new(response.body)?);
+        Ok(())
+    }
+
+    /// Only the handshake is redirected: later requests belong to a session, and that is where it is.
+    fn follow(&mut self, response: &Response) -> Result<(), TransportError> {
+        let redirects = match self.handshake {
+            Handshake::Asking { redirects } | Handshake::Asked { redirects } => redirects,
+            Handshake::Done => return Err(TransportError::Redirect("a poll is not redirected".into())),
+        };
+        if redirects == MAX_REDIRECTS {
+            return Err(TransportError::Redirect(format!("more than {MAX_REDIRECTS} times").into()));
+        }
+        let location = response.headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
+        let Some(location) = location else {
+            return Err(TransportError::Redirect("without a Location".into()));
+        };
+        let endpoint = self
+            .requests
+            .endpoint
+            .redirected(location)
+            .map_err(|reason| TransportError::Redirect(reason.into()))?;
+        self.get = Channel::new(endpoint.origin());
+        self.post = Channel::new(endpoint.origin());
+        self.requests.endpoint = endpoint.clone();
+        self.uplink.report(ReportKind::Moved(Box::new(endpoint)));
+        self.handshake = Handshake::Asking { redirects: redirects + 1 };
+        self.poll_server()
+    }
+
+    fn on_post(&mut self, response: &Response) -> Result<(), TransportError> {
+        if response.status.is_redirection() {
+            return Err(TransportError::Redirect("a POST is not redirected".into()));
+        }
+        if !response.status.is_success() {
+            return Err(TransportError::Status(Box::new(response.refusal())));
+        }
+        self.batch = None;
+        // python-engineio, which drops what is beyond its sixteenth packet, says `OK`.
+        let any_number = &*response.body == b"ok";
+        self.uplink.report(ReportKind::Written { any_number });
+        Ok(())
+    }
+
+    /// Reports the next batch of the last poll's body, if there is leave to.
+    fn deliver(&mut self) -> Result<(), TransportError> {
+        let Some(body) = &mut self.body else { return Ok(()) };
+        let Some(mut packets) = self.credit.take() else { return Ok(()) };
+        let mut bytes = 0;
+        let mut outcome = Ok(());
+        while packets.len() < BATCH_PACKETS && bytes < BATCH_BYTES {
+            match body.next() {
+                Some(Ok(packet)) => {
+                    bytes += packet.body().len();
+                    packets.push(packet);
+                }
+                Some(Err(err)) => {
+                    outcome = Err(err.into());
+                    break;
+                }
+                None => break,
+            }
+        }
+        if body.is_empty() {
+            self.body = None;
+        }
+        // A poll that brought nothing is told too; one that brought nothing but an error is not.
+        if outcome.is_ok() || !packets.is_empty() {
+            self.uplink.report(ReportKind::Packets(packets));
+        }
+        outcome
+    }
+
+    /// Does everything that can be done now.
+    fn advance(&mut self, task: &mut Task<'_>) -> Result<(), TransportError> {
+        loop {
+            if let Poll::Ready(outcome) = self.get.poll(task) {
+                self.on_get(outcome?)?;
+                continue;
+            }
+            self.deliver()?;
+            let may_poll = self.body.is_none() && self.credit.is_some() && self.pause == Pause::No;
+            if !may_poll || self.get.is_busy() {
+                break;
+            }
+            self.poll_server()?;
+        }
+        if let Poll::Ready(outcome) = self.post.poll(task) {
+            self.on_post(&outcome?)?;
+        }
+        let home = self.body.is_none() && !self.get.is_busy() && !self.post.is_busy();
+        if self.pause == Pause::Ordered && home {
+            self.pause = Pause::Reported;
+            self.uplink.report(ReportKind::Paused);
+        }
+        if let Handshake::Asking { redirects } = self.handshake
+            && self.get.activity.sent()
+        {
+            self.handshake = Handshake::Asked { redirects };
+            self.uplink.report(ReportKind::Requested);
+        }
+        if self.heard.is_due(self.get.activity.read()) {
+            self.uplink.report(ReportKind::Alive);
+        }
+        if self.wrote.is_due(self.post.activity.written()) && self.post.is_busy() {
+            self.uplink.report(ReportKind::Writing);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, cause: Cause, ctx: &mut Context<Self>) {
+        // Half a request is no request.
+        let in_doubt = self.batch.take().is_some() && self.post.activity.sent();
+        let fate = if in_doubt { Fate::InDoubt } else { Fate::Left(0) };
+        self.get.close();
+        self.post.close();
+        self.uplink.end(Ended { cause, fate });
+        ctx.stop();
+    }
+}
+
+/// One exchange at a time, with its time limit, on a connection that is kept between exchanges.
+struct Channel {
+    agent: Option<Agent>,
+    activity: Activity,
+    exchange: Option<Exchange>,
+}
+
+struct Exchange {
+    future: LocalBoxFuture<'static, (Agent, Result<Response, TransportError>)>,
+    limit: Limit,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Bytes written when the timer was last set.
+    written: u64,
+}
+
+/// What the time limit of an exchange bounds.
+#[derive(Clone, Copy)]
+enum Limit {
+    /// The whole of it.
+    Whole(Duration),
+    /// The wait for the answer once the request is out; before, the time without a byte leaving.
+    Answer(Duration),
+    None,
+}
+
+impl Channel {
+    fn new(origin: &str) -> Self {
+        let agent = Agent::new(Network::shared(), origin.to_owned());
+        Self { activity: agent.activity().clone(), agent: Some(agent), exchange: None }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.exchange.is_some()
+    }
+
+    fn start(&mut self, request: Request, max_body: usize, limit: Limit) {
+        let Some(mut agent) = self.agent.take() else { return };
+        let timer = match limit {
+            Limit::Whole(limit) | Limit::Answer(limit) => Some(Box::pin(sleep(limit))),
+            Limit::None => None,
+        };
+        let future = Box::pin(async move {
+            let outcome = agent.send(&request, max_body).await;
+            (agent, outcome)
+        });
+        self.exchange = Some(Exchange { future, limit, timer, written: self.activity.written() });
+    }
+
+    fn poll(&mut self, task: &mut Task<'_>) -> Poll<Result<Response, TransportError>> {
+        let Some(exchange) = &mut self.exchange else { return Poll::Pending };
+        if let Poll::Ready((agent, outcome)) = exchange.future.as_mut().poll(task) {
+            self.agent = Some(agent);
+            self.exchange = None;
+            return Poll::Ready(outcome);
+        }
+        let Some(timer) = &mut exchange.timer else { return Poll::Pending };
+        let written = self.activity.written();
+        if let Limit::Answer(limit) = exchange.limit
+            && written != exchange.written
+        {
+            exchange.written = written;
+            timer.as_mut().reset(Instant::now() + limit);
+        }
+        if timer.as_mut().poll(task).is_pending() {
+            return Poll::Pending;
+        }
+        self.exchange = None;
+        Poll::Ready(Err(TransportError::Timeout { stage: self.activity.stage() }))
+    }
+
+    fn close(&mut self) {
+        self.exchange = None;
+        self.agent = None;
+    }
+}
+
+impl Actor for PollingTransport {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        take_turns(ctx);
+    }
+}
+
+impl Handler<Command> for PollingTransport {
+    type Result = ();
+
+    fn handle(&mut self, command: Command, ctx: &mut Self::Context) {
+        match command {
+            Command::Write(batch) => {
+                if let Err(err) = self.write(batch) {
+                    self.end(Cause::Failed(err), ctx);
+                }
+            }
+            Command::Read(emptied) => self.credit = Some(emptied),
+            Command::Session(sid) => self.requests.sid = Some(sid),
+            Command::Pause => self.pause = Pause::Ordered,
+            Command::Resume => self.pause = Pause::No,
+            // "Closing over polling": the close packet went with the last POST, the poll in flight is of no interest.
+            Command::Close | Command::Abort => self.end(Cause::Ordered, ctx),
+        }
+    }
+}
+
+impl Transport for PollingTransport {
+    fn turn(&mut self, ctx: &mut Context<Self>, task: &mut Task<'_>) {
+        if self.uplink.poll_abandoned(task) {
+            return ctx.stop();
+        }
+        if self.uplink.ended {
+            return;
+        }
+        if let Err(err) = self.advance(task) {
+            self.end(Cause::Failed(err), ctx);
+        }
+    }
+}
