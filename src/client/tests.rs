@@ -26,12 +26,11 @@ struct Dialed(Arc<Mutex<Vec<Wire>>>);
 /// The far end of a fake transport.
 struct Wire {
     id: TransportId,
-    kind: TransportKind,
     reports: Recipient<Report>,
     commands: mpsc::UnboundedReceiver<Command>,
 }
 
-struct FakeTransport(mpsc::UnboundedSender<Command>, oneshot::Receiver<()>);
+struct FakeTransport(mpsc::UnboundedSender<Command>);
 
 impl Actor for FakeTransport {
     type Context = Context<Self>;
@@ -51,10 +50,10 @@ impl Dialed {
         builder
             .dial(move |dial| {
                 let (sender, commands) = mpsc::unbounded();
-                let (alive, abandoned) = oneshot::channel();
-                let transport = FakeTransport(sender, abandoned).start();
+                let (alive, _) = oneshot::channel();
+                let transport = FakeTransport(sender).start();
                 let reports = dial.reports.upgrade().unwrap();
-                let wire = Wire { id: dial.id, kind: dial.kind, reports, commands };
+                let wire = Wire { id: dial.id, reports, commands };
                 dialed.0.lock().unwrap().push(wire);
                 TransportHandle::new(transport.recipient(), alive)
             })

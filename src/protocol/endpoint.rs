@@ -120,15 +120,6 @@ impl Endpoint {
         self.url.scheme() == "https"
     }
 
-    /// The host to look up: an IPv6 address has no brackets here.
-    pub(crate) fn host(&self) -> &str {
-        self.url.host_str().unwrap_or_default().trim_matches(['[', ']'])
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.url.port_or_known_default().unwrap_or_default()
-    }
-
     /// The value of the `host` header: with a port that is not the default, an IPv6 address in brackets.
     pub(crate) fn host_header(&self) -> &str {
         &self.url[Position::BeforeHost..Position::AfterPort]
