@@ -12,7 +12,7 @@ use actix_engineio::{self as engineio, Connect, Data, Disconnect, EngineIoClient
 use actix_rt::time::timeout;
 use tokio::sync::mpsc;
 
-use crate::embedded::EchoServer;
+use crate::embedded::EmbeddedServer;
 
 mod embedded;
 
@@ -64,7 +64,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (server, url) = match env::args().nth(1) {
         Some(url) => (None, url),
         None => {
-            let server = EchoServer::start()?;
+            let server = EmbeddedServer::echo()?;
             let url = server.url();
             println!("serving       an echo at {url}");
             (Some(server), url)

@@ -10,21 +10,20 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, runtime, sync::oneshot};
 
-/// A server that sends every message back, on a thread of its own. It is gone when this is dropped.
-pub(crate) struct EchoServer {
+/// A server on a thread of its own. It is gone, with all its connections, when this is dropped.
+pub(crate) struct EmbeddedServer {
     addr: SocketAddr,
     _stop: oneshot::Sender<()>,
 }
 
-impl EchoServer {
-    /// Listens on a free port of the loopback interface.
-    pub(crate) fn start() -> io::Result<Self> {
-        // `emit` fails when a socket's buffer is full, so it is made large.
-        Self::with_config(EngineIoConfig::builder().max_buffer_size(100_000).build())
+impl EmbeddedServer {
+    /// Sends every message back.
+    pub(crate) fn echo() -> io::Result<Self> {
+        Self::start(Echo, config())
     }
 
-    /// The same, with engineioxide's options.
-    pub(crate) fn with_config(config: EngineIoConfig) -> io::Result<Self> {
+    /// Listens on a free port of the loopback interface.
+    pub(crate) fn start(handler: impl EngineIoHandler, config: EngineIoConfig) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
@@ -34,7 +33,7 @@ impl EchoServer {
             runtime.block_on(async {
                 tokio::select! {
                     _ = stopped => {}
-                    _ = serve(listener, config) => {}
+                    _ = serve(listener, handler, config) => {}
                 }
             });
         });
@@ -47,9 +46,18 @@ impl EchoServer {
     }
 }
 
-async fn serve(listener: std::net::TcpListener, config: EngineIoConfig) -> io::Result<()> {
+/// engineioxide's defaults, but for a buffer that takes a burst: `emit` does not wait, it fails when that is full.
+pub(crate) fn config() -> EngineIoConfig {
+    EngineIoConfig::builder().max_buffer_size(100_000).build()
+}
+
+async fn serve(
+    listener: std::net::TcpListener,
+    handler: impl EngineIoHandler,
+    config: EngineIoConfig,
+) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    let service = EngineIoService::with_config(Arc::new(Echo), config);
+    let service = EngineIoService::with_config(Arc::new(handler), config);
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;

@@ -1,0 +1,186 @@
+//! Against a real server in the same process: engineioxide.
+
+#[path = "../examples/embedded/mod.rs"]
+mod embedded;
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use actix::Addr;
+use actix_engineio::{
+    self as engineio, Connect, Data, Disconnect, DisconnectReason, EngineIoClient, Event, EventStream,
+    GetStatus, State, TransportKind, Wait,
+};
+use actix_rt::time::timeout;
+use bytes::Bytes;
+use embedded::{EmbeddedServer, config};
+use engineioxide::{Socket, Str, handler::EngineIoHandler};
+use futures_util::StreamExt as _;
+use tokio::sync::mpsc;
+
+const WAYS: [&[TransportKind]; 3] = [
+    &[TransportKind::Polling],
+    &[TransportKind::WebSocket],
+    &[TransportKind::Polling, TransportKind::WebSocket],
+];
+
+async fn next(events: &mut EventStream) -> Event {
+    timeout(Duration::from_secs(10), events.next()).await.expect("an event within 10 seconds").unwrap()
+}
+
+async fn connect(url: String, way: &[TransportKind]) -> (Addr<EngineIoClient>, EventStream) {
+    let client = EngineIoClient::builder().start();
+    let mut events = EventStream::subscribe(&client).await.unwrap();
+    client.send(Connect::new(url).transports(way.iter().copied())).await.unwrap().unwrap();
+    assert!(matches!(next(&mut events).await, Event::Connected(_)));
+    (client, events)
+}
+
+#[actix::test]
+async fn messages_of_every_kind_come_back_as_they_were_sent() {
+    let server = EmbeddedServer::echo().unwrap();
+    for way in WAYS {
+        let (client, mut events) = connect(server.url(), way).await;
+        let messages = [
+            Data::from("hello"),
+            Data::from(""),
+            Data::from("a £ € 😀 \u{0} \\ \" \n"),
+            Data::from(Vec::new()),
+            Data::from((0..=255).collect::<Vec<u8>>()),
+            Data::from(vec![0x1e; 1000]),
+            Data::from("x".repeat(50_000)),
+        ];
+        for message in &messages {
+            client.send(engineio::Send::new(message.clone())).await.unwrap().unwrap();
+        }
+        let mut upgraded = false;
+        let mut received = Vec::new();
+        while received.len() < messages.len() || upgraded != (way.len() == 2) {
+            match next(&mut events).await {
+                Event::Message(data) => received.push(data),
+                Event::Upgraded(TransportKind::WebSocket) => upgraded = true,
+                event => panic!("{event:?}"),
+            }
+        }
+        assert_eq!(received, messages, "{way:?}");
+        let status = client.send(GetStatus).await.unwrap();
+        assert_eq!((status.state, status.transport), (State::Connected, way.last().copied()));
+        client.send(Disconnect::new()).await.unwrap();
+        let Event::Disconnected(end) = next(&mut events).await else { panic!("not the last event") };
+        assert_eq!(end.reason, DisconnectReason::Client(None));
+        assert_eq!((end.unsent.len(), end.in_doubt.len()), (0, 0));
+        assert_eq!(client.send(Wait).await.unwrap(), Some(DisconnectReason::Client(None)));
+    }
+}
+
+/// Counts up to each client by itself, and keeps what it is told.
+#[derive(Debug)]
+struct Counter {
+    upto: usize,
+    received: Mutex<mpsc::UnboundedSender<String>>,
+    ended: mpsc::UnboundedSender<engineioxide::DisconnectReason>,
+}
+
+impl EngineIoHandler for Counter {
+    type Data = ();
+
+    fn on_connect(self: Arc<Self>, socket: Arc<Socket<()>>) {
+        tokio::spawn(async move {
+            for at in 0..self.upto {
+                socket.emit(at.to_string()).unwrap();
+                // Spread over the time that an upgrade takes.
+                if at % 20 == 0 {
+                    tokio::time::sleep(Duration::from_micros(200)).await;
+                }
+            }
+        });
+    }
+
+    fn on_disconnect(&self, _: Arc<Socket<()>>, reason: engineioxide::DisconnectReason) {
+        let _ = self.ended.send(reason);
+    }
+
+    fn on_message(self: &Arc<Self>, text: Str, _: Arc<Socket<()>>) {
+        let _ = self.received.lock().unwrap().send(text.to_string());
+    }
+
+    fn on_binary(self: &Arc<Self>, _: Bytes, _: Arc<Socket<()>>) {}
+}
+
+#[actix::test]
+async fn a_thousand_numbered_messages_each_way_cross_an_upgrade_in_order() {
+    const COUNT: usize = 1000;
+    let (sender, mut at_server) = mpsc::unbounded_channel();
+    let (ended, mut ends) = mpsc::unbounded_channel();
+    let handler = Counter { upto: COUNT, received: Mutex::new(sender), ended };
+    let server = EmbeddedServer::start(handler, config()).unwrap();
+    let (client, mut events) = connect(server.url(), WAYS[2]).await;
+
+    let sending = actix_rt::spawn({
+        let client = client.clone();
+        async move {
+            for at in 0..COUNT {
+                client.send(engineio::Send::text(at.to_string())).await.unwrap().unwrap();
+                if at % 20 == 0 {
+                    actix_rt::time::sleep(Duration::from_micros(200)).await;
+                }
+            }
+        }
+    });
+    let (mut received, mut before) = (0, None);
+    while received < COUNT || before.is_none() {
+        match next(&mut events).await {
+            Event::Message(Data::Text(text)) => {
+                assert_eq!(text, received.to_string());
+                received += 1;
+            }
+            Event::Upgraded(_) => before = Some(received),
+            event => panic!("{event:?}"),
+        }
+    }
+    sending.await.unwrap();
+    client.send(Disconnect::new()).await.unwrap();
+    for at in 0..COUNT {
+        assert_eq!(at_server.recv().await.unwrap(), at.to_string());
+    }
+    assert!(at_server.try_recv().is_err(), "none doubled");
+    ends.recv().await.unwrap();
+    println!("{} of {COUNT} messages came before the upgrade", before.unwrap_or(0));
+}
+
+#[actix::test]
+async fn a_disconnect_leaves_the_server_with_everything_that_was_sent() {
+    const COUNT: usize = 500;
+    for way in WAYS {
+        let (sender, mut at_server) = mpsc::unbounded_channel();
+        let (ended, mut ends) = mpsc::unbounded_channel();
+        let handler = Counter { upto: 0, received: Mutex::new(sender), ended };
+        let server = EmbeddedServer::start(handler, config()).unwrap();
+        let (client, _events) = connect(server.url(), way).await;
+        for at in 0..COUNT {
+            client.do_send(engineio::Send::text(at.to_string()));
+        }
+        client.send(Disconnect::new()).await.unwrap();
+        for at in 0..COUNT {
+            assert_eq!(at_server.recv().await.unwrap(), at.to_string(), "{way:?}");
+        }
+        ends.recv().await.unwrap();
+    }
+}
+
+#[actix::test]
+async fn a_server_that_is_killed_is_a_transport_that_failed() {
+    for way in &WAYS[..2] {
+        let server = EmbeddedServer::echo().unwrap();
+        let (client, mut events) = connect(server.url(), way).await;
+        drop(server);
+        let reason = client.send(Wait).await.unwrap().unwrap();
+        assert!(
+            matches!(reason, DisconnectReason::TransportError(_)) || reason == DisconnectReason::Server,
+            "{reason}"
+        );
+        assert!(matches!(next(&mut events).await, Event::Disconnected(_)));
+    }
+}
