@@ -6,11 +6,13 @@
 
 mod builder;
 mod event;
+mod handlers;
 mod headers;
 mod message;
 mod reply;
 mod stream;
 mod subscribers;
+mod timer;
 
 #[cfg(test)]
 mod tests;
@@ -23,17 +25,13 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context as Task, Poll},
-    time::Instant,
 };
-
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, fut::ActorFuture};
-use actix_rt::time::{Sleep, sleep_until};
 
 use self::{
     builder::Config,
     reply::{Demand, Later},
-    stream::SubscribeStream,
     subscribers::{Outlet, Subscribers},
+    timer::{Timer, now},
 };
 pub use self::{
     builder::EngineIoClientBuilder,
@@ -48,13 +46,14 @@ pub use self::{
 use crate::{
     error::{ConnectError, DisconnectReason, FlushError, SendError, SendErrorKind},
     protocol::{
-        connection::{Connection, Output, Report, ReportKind, Target, TransportId},
+        connection::{Connection, Output, Target, TransportId},
         endpoint::Endpoint,
         handshake::Session,
         packet::{Data, Packet},
     },
     transport::{self, Dial, TransportHandle},
 };
+use actix::{Actor, ActorContext, AsyncContext, Context, fut::ActorFuture};
 
 /// An Engine.IO client: an actor that owns one connection at a time.
 ///
@@ -348,11 +347,6 @@ impl EngineIoClient {
     }
 }
 
-/// The clock, as the runtime's timers see it.
-fn now() -> Instant {
-    actix_rt::time::Instant::now().into_std()
-}
-
 impl Actor for EngineIoClient {
     type Context = Context<Self>;
 
@@ -384,201 +378,5 @@ impl ActorFuture<EngineIoClient> for Turns {
     ) -> Poll<()> {
         client.turn(ctx, task);
         Poll::Pending
-    }
-}
-
-/// The one timer. Lazy: a deadline that moves away leaves it alone, and it finds out when it fires.
-#[derive(Default)]
-struct Timer(Option<Pin<Box<Sleep>>>);
-
-impl Timer {
-    fn poll(&mut self, task: &mut Task<'_>) -> Poll<()> {
-        let Some(sleep) = &mut self.0 else { return Poll::Pending };
-        let poll = sleep.as_mut().poll(task);
-        if poll.is_ready() {
-            self.0 = None;
-        }
-        poll
-    }
-
-    /// Makes sure it fires by `at`. Returns whether it already has.
-    fn arm(&mut self, at: Instant, task: &mut Task<'_>) -> bool {
-        let at = actix_rt::time::Instant::from_std(at);
-        match &mut self.0 {
-            Some(sleep) if sleep.deadline() <= at => return false,
-            Some(sleep) => sleep.as_mut().reset(at),
-            None => self.0 = Some(Box::pin(sleep_until(at))),
-        }
-        self.0.as_mut().is_some_and(|sleep| sleep.as_mut().poll(task).is_ready())
-    }
-}
-
-impl Handler<Report> for EngineIoClient {
-    type Result = ();
-
-    fn handle(&mut self, report: Report, _: &mut Self::Context) {
-        if let ReportKind::Ended(_) = report.kind {
-            self.transports.retain(|(id, _)| *id != report.from);
-        }
-        self.connection.handle_report(now(), report);
-    }
-}
-
-impl Handler<Connect> for EngineIoClient {
-    type Result = Reply<Result<Arc<Session>, ConnectError>>;
-
-    fn handle(&mut self, connect: Connect, _: &mut Self::Context) -> Self::Result {
-        match self.connect(connect) {
-            Ok(()) => {
-                let later = Later::new();
-                let reply = Reply::later(&later);
-                self.connect = Some(later);
-                reply
-            }
-            Err(err) => {
-                log::debug!(target: "actix_engineio::client", "connect refused: {err}");
-                Reply::now(Err(err))
-            }
-        }
-    }
-}
-
-impl Handler<Send> for EngineIoClient {
-    type Result = Reply<Result<(), SendError>>;
-
-    fn handle(&mut self, Send(data): Send, ctx: &mut Self::Context) -> Self::Result {
-        if self.line.is_empty() && self.connection.is_open() && self.connection.has_room() {
-            return match self.connection.send(data) {
-                Ok(()) => {
-                    if self.connection.has_batch() {
-                        self.drive(ctx);
-                    }
-                    Reply::now(Ok(()))
-                }
-                Err(err) => {
-                    let later = Later::new();
-                    let reply = Reply::later(&later);
-                    self.refused.push((err, later));
-                    reply
-                }
-            };
-        }
-        let later = Later::new();
-        let reply = Reply::later(&later);
-        self.line.push_back((data, later));
-        reply
-    }
-}
-
-impl Handler<Flush> for EngineIoClient {
-    type Result = Reply<Result<(), FlushError>>;
-
-    fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
-        if !self.connection.is_open() {
-            return Reply::now(Err(FlushError::NotConnected));
-        }
-        let upto = self.connection.accepted();
-        if upto <= self.connection.settled() {
-            return Reply::now(Ok(()));
-        }
-        let later = Later::new();
-        let reply = Reply::later(&later);
-        self.flushes.push_back((upto, later));
-        reply
-    }
-}
-
-impl Handler<Disconnect> for EngineIoClient {
-    type Result = Reply<()>;
-
-    fn handle(&mut self, disconnect: Disconnect, _: &mut Self::Context) -> Self::Result {
-        if self.connection.is_idle() {
-            return Reply::now(());
-        }
-        if disconnect.abort {
-            self.connection.abort(now(), disconnect.reason);
-        } else {
-            // What came before this message goes out before the close, room or not.
-            if self.connection.is_open() {
-                for (data, reply) in mem::take(&mut self.line) {
-                    if reply.demand() == Demand::Withdrawn {
-                        continue;
-                    }
-                    match self.connection.send(data) {
-                        Ok(()) => _ = reply.answer(Ok(())),
-                        Err(err) => self.refused.push((err, reply)),
-                    }
-                }
-            }
-            self.connection.close(now(), disconnect.reason);
-        }
-        let later = Later::new();
-        let reply = Reply::later(&later);
-        self.disconnects.push(later);
-        reply
-    }
-}
-
-impl Handler<Wait> for EngineIoClient {
-    type Result = Reply<Option<DisconnectReason>>;
-
-    fn handle(&mut self, _: Wait, ctx: &mut Self::Context) -> Self::Result {
-        // An end that was reported in this very wake-up counts.
-        self.drive(ctx);
-        if self.connection.is_idle() {
-            return Reply::now(self.last_reason.clone());
-        }
-        let later = Later::new();
-        let reply = Reply::later(&later);
-        self.waits.push(later);
-        reply
-    }
-}
-
-impl Handler<Subscribe> for EngineIoClient {
-    type Result = actix::MessageResult<Subscribe>;
-
-    fn handle(&mut self, subscribe: Subscribe, ctx: &mut Self::Context) -> Self::Result {
-        let outlet = Outlet::Recipient(subscribe.recipient);
-        actix::MessageResult(self.subscribe(outlet, subscribe.only, ctx))
-    }
-}
-
-impl Handler<SubscribeStream> for EngineIoClient {
-    type Result = ();
-
-    fn handle(&mut self, SubscribeStream(sender): SubscribeStream, ctx: &mut Self::Context) {
-        self.subscribe(Outlet::Stream(sender), None, ctx);
-    }
-}
-
-impl EngineIoClient {
-    fn subscribe(
-        &mut self,
-        outlet: Outlet,
-        only: Option<Vec<EventKind>>,
-        ctx: &mut Context<Self>,
-    ) -> SubscriptionId {
-        // What has happened so far is not for the newcomer, but for the session that stands.
-        self.drive(ctx);
-        let first = self.connection.session().cloned().map(Event::Connected);
-        self.subscribers.add(outlet, only, first)
-    }
-}
-
-impl Handler<Unsubscribe> for EngineIoClient {
-    type Result = bool;
-
-    fn handle(&mut self, Unsubscribe(id): Unsubscribe, _: &mut Self::Context) -> bool {
-        self.subscribers.remove(id)
-    }
-}
-
-impl Handler<GetStatus> for EngineIoClient {
-    type Result = actix::MessageResult<GetStatus>;
-
-    fn handle(&mut self, _: GetStatus, ctx: &mut Self::Context) -> Self::Result {
-        self.drive(ctx);
-        actix::MessageResult(self.status())
     }
 }

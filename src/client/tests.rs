@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use actix::{Addr, Recipient};
+use actix::{Addr, Handler, Recipient};
 use actix_rt::time::{Instant, sleep, timeout};
 use futures_channel::{mpsc, oneshot};
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -14,7 +14,7 @@ use super::*;
 use crate::{
     error::TransportError,
     protocol::{
-        connection::{Cause, Command, Ended, Fate},
+        connection::{Cause, Command, Ended, Fate, Report, ReportKind},
         handshake::TransportKind,
     },
 };

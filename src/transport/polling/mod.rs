@@ -1,24 +1,18 @@
 //! HTTP long-polling: one GET and one POST at a time, each on a connection of its own.
 
+mod channel;
+
 use std::{
-    future::Future,
-    pin::Pin,
     sync::Arc,
     task::{Context as Task, Poll},
-    time::Duration,
 };
 
 use actix::{Actor, ActorContext, Context, Handler};
 use actix_http::{Method, header};
-use actix_rt::time::{Instant, Sleep, sleep};
 use bytes::{Bytes, BytesMut};
-use futures_core::future::LocalBoxFuture;
 
-use super::{
-    BATCH_BYTES, BATCH_PACKETS, Requests, Sign, Transport, Uplink,
-    http::{Activity, Agent, Network, Request, Response},
-    take_turns,
-};
+use self::channel::{Channel, Limit};
+use super::{BATCH_BYTES, BATCH_PACKETS, Requests, Sign, Transport, Uplink, http::Response, take_turns};
 use crate::{
     error::{ProtocolError, TransportError},
     protocol::{
@@ -246,82 +240,6 @@ impl PollingTransport {
         self.post.close();
         self.uplink.end(Ended { cause, fate });
         ctx.stop();
-    }
-}
-
-/// One exchange at a time, with its time limit, on a connection that is kept between exchanges.
-struct Channel {
-    agent: Option<Agent>,
-    activity: Activity,
-    exchange: Option<Exchange>,
-}
-
-struct Exchange {
-    future: LocalBoxFuture<'static, (Agent, Result<Response, TransportError>)>,
-    limit: Limit,
-    timer: Option<Pin<Box<Sleep>>>,
-    /// Bytes written when the timer was last set.
-    written: u64,
-}
-
-/// What the time limit of an exchange bounds.
-#[derive(Clone, Copy)]
-enum Limit {
-    /// The whole of it.
-    Whole(Duration),
-    /// The wait for the answer once the request is out; before, the time without a byte leaving.
-    Answer(Duration),
-    None,
-}
-
-impl Channel {
-    fn new(origin: &str) -> Self {
-        let agent = Agent::new(Network::shared(), origin.to_owned());
-        Self { activity: agent.activity().clone(), agent: Some(agent), exchange: None }
-    }
-
-    fn is_busy(&self) -> bool {
-        self.exchange.is_some()
-    }
-
-    fn start(&mut self, request: Request, max_body: usize, limit: Limit) {
-        let Some(mut agent) = self.agent.take() else { return };
-        let timer = match limit {
-            Limit::Whole(limit) | Limit::Answer(limit) => Some(Box::pin(sleep(limit))),
-            Limit::None => None,
-        };
-        let future = Box::pin(async move {
-            let outcome = agent.send(&request, max_body).await;
-            (agent, outcome)
-        });
-        self.exchange = Some(Exchange { future, limit, timer, written: self.activity.written() });
-    }
-
-    fn poll(&mut self, task: &mut Task<'_>) -> Poll<Result<Response, TransportError>> {
-        let Some(exchange) = &mut self.exchange else { return Poll::Pending };
-        if let Poll::Ready((agent, outcome)) = exchange.future.as_mut().poll(task) {
-            self.agent = Some(agent);
-            self.exchange = None;
-            return Poll::Ready(outcome);
-        }
-        let Some(timer) = &mut exchange.timer else { return Poll::Pending };
-        let written = self.activity.written();
-        if let Limit::Answer(limit) = exchange.limit
-            && written != exchange.written
-        {
-            exchange.written = written;
-            timer.as_mut().reset(Instant::now() + limit);
-        }
-        if timer.as_mut().poll(task).is_pending() {
-            return Poll::Pending;
-        }
-        self.exchange = None;
-        Poll::Ready(Err(TransportError::Timeout { stage: self.activity.stage() }))
-    }
-
-    fn close(&mut self) {
-        self.exchange = None;
-        self.agent = None;
     }
 }
 

@@ -1,0 +1,191 @@
+//! What each message does. Replies that depend on a turn are given in it.
+
+use std::{mem, sync::Arc};
+
+use actix::{Context, Handler, MessageResult};
+
+use super::{
+    Connect, Disconnect, EngineIoClient, Event, EventKind, Flush, GetStatus, Send, Subscribe, SubscriptionId,
+    Unsubscribe, Wait,
+    reply::{Demand, Later, Reply},
+    stream::SubscribeStream,
+    subscribers::Outlet,
+    timer::now,
+};
+use crate::{
+    error::{ConnectError, DisconnectReason, FlushError, SendError},
+    protocol::{
+        connection::{Report, ReportKind},
+        handshake::Session,
+    },
+};
+
+impl Handler<Report> for EngineIoClient {
+    type Result = ();
+
+    fn handle(&mut self, report: Report, _: &mut Self::Context) {
+        if let ReportKind::Ended(_) = report.kind {
+            self.transports.retain(|(id, _)| *id != report.from);
+        }
+        self.connection.handle_report(now(), report);
+    }
+}
+
+impl Handler<Connect> for EngineIoClient {
+    type Result = Reply<Result<Arc<Session>, ConnectError>>;
+
+    fn handle(&mut self, connect: Connect, _: &mut Self::Context) -> Self::Result {
+        match self.connect(connect) {
+            Ok(()) => {
+                let later = Later::new();
+                let reply = Reply::later(&later);
+                self.connect = Some(later);
+                reply
+            }
+            Err(err) => {
+                log::debug!(target: "actix_engineio::client", "connect refused: {err}");
+                Reply::now(Err(err))
+            }
+        }
+    }
+}
+
+impl Handler<Send> for EngineIoClient {
+    type Result = Reply<Result<(), SendError>>;
+
+    fn handle(&mut self, Send(data): Send, ctx: &mut Self::Context) -> Self::Result {
+        if self.line.is_empty() && self.connection.is_open() && self.connection.has_room() {
+            return match self.connection.send(data) {
+                Ok(()) => {
+                    if self.connection.has_batch() {
+                        self.drive(ctx);
+                    }
+                    Reply::now(Ok(()))
+                }
+                Err(err) => {
+                    let later = Later::new();
+                    let reply = Reply::later(&later);
+                    self.refused.push((err, later));
+                    reply
+                }
+            };
+        }
+        let later = Later::new();
+        let reply = Reply::later(&later);
+        self.line.push_back((data, later));
+        reply
+    }
+}
+
+impl Handler<Flush> for EngineIoClient {
+    type Result = Reply<Result<(), FlushError>>;
+
+    fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
+        if !self.connection.is_open() {
+            return Reply::now(Err(FlushError::NotConnected));
+        }
+        let upto = self.connection.accepted();
+        if upto <= self.connection.settled() {
+            return Reply::now(Ok(()));
+        }
+        let later = Later::new();
+        let reply = Reply::later(&later);
+        self.flushes.push_back((upto, later));
+        reply
+    }
+}
+
+impl Handler<Disconnect> for EngineIoClient {
+    type Result = Reply<()>;
+
+    fn handle(&mut self, disconnect: Disconnect, _: &mut Self::Context) -> Self::Result {
+        if self.connection.is_idle() {
+            return Reply::now(());
+        }
+        if disconnect.abort {
+            self.connection.abort(now(), disconnect.reason);
+        } else {
+            // What came before this message goes out before the close, room or not.
+            if self.connection.is_open() {
+                for (data, reply) in mem::take(&mut self.line) {
+                    if reply.demand() == Demand::Withdrawn {
+                        continue;
+                    }
+                    match self.connection.send(data) {
+                        Ok(()) => _ = reply.answer(Ok(())),
+                        Err(err) => self.refused.push((err, reply)),
+                    }
+                }
+            }
+            self.connection.close(now(), disconnect.reason);
+        }
+        let later = Later::new();
+        let reply = Reply::later(&later);
+        self.disconnects.push(later);
+        reply
+    }
+}
+
+impl Handler<Wait> for EngineIoClient {
+    type Result = Reply<Option<DisconnectReason>>;
+
+    fn handle(&mut self, _: Wait, ctx: &mut Self::Context) -> Self::Result {
+        // An end that was reported in this very wake-up counts.
+        self.drive(ctx);
+        if self.connection.is_idle() {
+            return Reply::now(self.last_reason.clone());
+        }
+        let later = Later::new();
+        let reply = Reply::later(&later);
+        self.waits.push(later);
+        reply
+    }
+}
+
+impl Handler<Subscribe> for EngineIoClient {
+    type Result = MessageResult<Subscribe>;
+
+    fn handle(&mut self, subscribe: Subscribe, ctx: &mut Self::Context) -> Self::Result {
+        let outlet = Outlet::Recipient(subscribe.recipient);
+        MessageResult(self.subscribe(outlet, subscribe.only, ctx))
+    }
+}
+
+impl Handler<SubscribeStream> for EngineIoClient {
+    type Result = ();
+
+    fn handle(&mut self, SubscribeStream(sender): SubscribeStream, ctx: &mut Self::Context) {
+        self.subscribe(Outlet::Stream(sender), None, ctx);
+    }
+}
+
+impl EngineIoClient {
+    fn subscribe(
+        &mut self,
+        outlet: Outlet,
+        only: Option<Vec<EventKind>>,
+        ctx: &mut Context<Self>,
+    ) -> SubscriptionId {
+        // What has happened so far is not for the newcomer, but for the session that stands.
+        self.drive(ctx);
+        let first = self.connection.session().cloned().map(Event::Connected);
+        self.subscribers.add(outlet, only, first)
+    }
+}
+
+impl Handler<Unsubscribe> for EngineIoClient {
+    type Result = bool;
+
+    fn handle(&mut self, Unsubscribe(id): Unsubscribe, _: &mut Self::Context) -> bool {
+        self.subscribers.remove(id)
+    }
+}
+
+impl Handler<GetStatus> for EngineIoClient {
+    type Result = MessageResult<GetStatus>;
+
+    fn handle(&mut self, _: GetStatus, ctx: &mut Self::Context) -> Self::Result {
+        self.drive(ctx);
+        MessageResult(self.status())
+    }
+}

@@ -1,0 +1,92 @@
+//! A request at a time, and how long it may take.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context as Task, Poll},
+    time::Duration,
+};
+
+use actix_rt::time::{Instant, Sleep, sleep};
+use futures_core::future::LocalBoxFuture;
+
+use crate::{
+    error::TransportError,
+    transport::http::{Activity, Agent, Network, Request, Response},
+};
+
+/// One exchange at a time, with its time limit, on a connection that is kept between exchanges.
+pub(super) struct Channel {
+    agent: Option<Agent>,
+    pub(super) activity: Activity,
+    exchange: Option<Exchange>,
+}
+
+struct Exchange {
+    future: LocalBoxFuture<'static, (Agent, Result<Response, TransportError>)>,
+    limit: Limit,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Bytes written when the timer was last set.
+    written: u64,
+}
+
+/// What the time limit of an exchange bounds.
+#[derive(Clone, Copy)]
+pub(super) enum Limit {
+    /// The whole of it.
+    Whole(Duration),
+    /// The wait for the answer once the request is out; before, the time without a byte leaving.
+    Answer(Duration),
+    None,
+}
+
+impl Channel {
+    pub(super) fn new(origin: &str) -> Self {
+        let agent = Agent::new(Network::shared(), origin.to_owned());
+        Self { activity: agent.activity().clone(), agent: Some(agent), exchange: None }
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        self.exchange.is_some()
+    }
+
+    pub(super) fn start(&mut self, request: Request, max_body: usize, limit: Limit) {
+        let Some(mut agent) = self.agent.take() else { return };
+        let timer = match limit {
+            Limit::Whole(limit) | Limit::Answer(limit) => Some(Box::pin(sleep(limit))),
+            Limit::None => None,
+        };
+        let future = Box::pin(async move {
+            let outcome = agent.send(&request, max_body).await;
+            (agent, outcome)
+        });
+        self.exchange = Some(Exchange { future, limit, timer, written: self.activity.written() });
+    }
+
+    pub(super) fn poll(&mut self, task: &mut Task<'_>) -> Poll<Result<Response, TransportError>> {
+        let Some(exchange) = &mut self.exchange else { return Poll::Pending };
+        if let Poll::Ready((agent, outcome)) = exchange.future.as_mut().poll(task) {
+            self.agent = Some(agent);
+            self.exchange = None;
+            return Poll::Ready(outcome);
+        }
+        let Some(timer) = &mut exchange.timer else { return Poll::Pending };
+        let written = self.activity.written();
+        if let Limit::Answer(limit) = exchange.limit
+            && written != exchange.written
+        {
+            exchange.written = written;
+            timer.as_mut().reset(Instant::now() + limit);
+        }
+        if timer.as_mut().poll(task).is_pending() {
+            return Poll::Pending;
+        }
+        self.exchange = None;
+        Poll::Ready(Err(TransportError::Timeout { stage: self.activity.stage() }))
+    }
+
+    pub(super) fn close(&mut self) {
+        self.exchange = None;
+        self.agent = None;
+    }
+}

@@ -1,0 +1,94 @@
+//! The opening handshake (RFC 6455, section 4).
+
+use actix_http::{
+    Method,
+    header::{self, HeaderMap, HeaderValue},
+    ws,
+};
+use actix_rt::time::timeout;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use rand::{
+    Rng as _, SeedableRng as _,
+    rngs::{StdRng, SysRng},
+};
+
+use super::socket::{MaskKeys, Socket};
+use crate::{
+    error::TransportError,
+    protocol::{handshake::TransportKind, websocket::WebSocketCodec},
+    transport::{
+        Requests,
+        http::{Agent, Network, Upgraded},
+    },
+};
+
+/// Opens a connection and asks for a WebSocket on it (RFC 6455, section 4.1).
+pub(super) async fn connect(requests: Requests) -> Result<Socket, TransportError> {
+    let agent = Agent::new(Network::shared(), requests.endpoint.origin().to_owned());
+    let limit = requests.options.request_timeout;
+    let handshake = handshake(&agent, &requests);
+    match timeout(limit, handshake).await {
+        Ok(socket) => socket,
+        Err(_) => Err(TransportError::Timeout { stage: agent.activity().stage() }),
+    }
+}
+
+async fn handshake(agent: &Agent, requests: &Requests) -> Result<Socket, TransportError> {
+    let Ok(mut random) = StdRng::try_from_rng(&mut SysRng) else {
+        return Err(TransportError::Unsupported("the operating system gives no random numbers".into()));
+    };
+    let mut nonce = [0; 16];
+    random.fill_bytes(&mut nonce);
+    let key = STANDARD.encode(nonce);
+    let headers = [
+        (header::UPGRADE, HeaderValue::from_static("websocket")),
+        (header::CONNECTION, HeaderValue::from_static("Upgrade")),
+        (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
+        (header::SEC_WEBSOCKET_KEY, HeaderValue::try_from(&key).map_err(|_| malformed("the key"))?),
+    ];
+    let request = requests.make(Method::GET, TransportKind::WebSocket, headers, Bytes::new())?;
+    let max_message_size = requests.options.max_message_size;
+    match agent.upgrade(&request, max_message_size).await? {
+        Upgraded::Switched { headers, io, read_buf } => {
+            check(&headers, &key)?;
+            let mask_keys: MaskKeys = Box::new(move || random.next_u32().to_ne_bytes());
+            Ok(Socket::new(io, WebSocketCodec::new(max_message_size, mask_keys), read_buf))
+        }
+        Upgraded::Refused(response) if response.status.is_success() => {
+            Err(malformed("the server did not switch to WebSocket"))
+        }
+        Upgraded::Refused(response) if response.status.is_redirection() => {
+            Err(TransportError::Redirect("a WebSocket handshake is not redirected".into()))
+        }
+        Upgraded::Refused(response) => Err(TransportError::Status(Box::new(response.refusal()))),
+    }
+}
+
+/// What the server's half of the handshake has to say.
+fn check(headers: &HeaderMap, key: &str) -> Result<(), TransportError> {
+    let has_token = |name, token: &str| {
+        headers
+            .get_all(name)
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| value.split(',').any(|item| item.trim().eq_ignore_ascii_case(token)))
+    };
+    if !has_token(header::UPGRADE, "websocket") || !has_token(header::CONNECTION, "upgrade") {
+        return Err(malformed("the server switched to another protocol"));
+    }
+    let accept = headers.get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
+    if accept != Some(&ws::hash_key(key.as_bytes())) {
+        return Err(malformed("sec-websocket-accept does not match"));
+    }
+    if headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) {
+        return Err(malformed("a WebSocket extension that was not asked for"));
+    }
+    if headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL) {
+        return Err(malformed("a WebSocket subprotocol that was not asked for"));
+    }
+    Ok(())
+}
+
+fn malformed(what: &str) -> TransportError {
+    TransportError::Malformed(what.into())
+}

@@ -1,0 +1,220 @@
+//! The WebSocket: a handshake, then a pump that moves packets both ways.
+
+mod handshake;
+mod socket;
+
+use std::{
+    future::Future as _,
+    mem,
+    sync::Arc,
+    task::{Context as Task, Poll, Waker, ready},
+};
+
+use actix::{Actor, ActorContext, Context, Handler};
+use actix_codec::Decoder as _;
+use futures_core::future::LocalBoxFuture;
+
+use self::socket::{Batch, End, Socket};
+use super::{Requests, Sign, Transport, Uplink, take_turns};
+use crate::{
+    error::{ProtocolError, TransportError},
+    protocol::{
+        connection::{Cause, Command, Ended, Fate, ReportKind},
+        packet::Packet,
+        websocket::{CloseFrame, Message, Opcode, close_payload},
+    },
+};
+
+/// RFC 6455, section 7.4.1: a close frame without a code is told as this one.
+const NO_STATUS: u16 = 1005;
+
+/// The actor.
+pub(super) struct WebSocketTransport {
+    uplink: Uplink,
+    phase: Phase,
+    /// Leave to read one more batch, which goes into this one.
+    credit: Option<Vec<Packet>>,
+    batch: Option<Batch>,
+    heard: Sign,
+    wrote: Sign,
+}
+
+enum Phase {
+    Connecting(LocalBoxFuture<'static, Result<Socket, TransportError>>),
+    Open(Box<Socket>),
+    /// Our close frame is on its way; the server's, or the end, is awaited.
+    Closing(Box<Socket>),
+    Ended,
+}
+
+impl WebSocketTransport {
+    pub(super) fn new(uplink: Uplink, requests: Requests) -> Self {
+        Self {
+            uplink,
+            phase: Phase::Connecting(Box::pin(handshake::connect(requests))),
+            credit: Some(Vec::new()),
+            batch: None,
+            heard: Sign::default(),
+            wrote: Sign::default(),
+        }
+    }
+
+    fn write(&mut self, packets: Arc<Vec<Packet>>) {
+        let Phase::Open(socket) = &mut self.phase else { return };
+        self.batch = Some(socket.queue_batch(packets));
+    }
+
+    fn close(&mut self) {
+        match mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Open(mut socket) => {
+                socket.queue(Opcode::Close, &[], &close_payload(1000, ""));
+                self.phase = Phase::Closing(socket);
+            }
+            phase => self.phase = phase,
+        }
+    }
+
+    /// Gives the server a close frame if it fits, closes, and says so.
+    fn end(&mut self, cause: Cause, code: Option<u16>, ctx: &mut Context<Self>, task: &mut Task<'_>) {
+        let phase = mem::replace(&mut self.phase, Phase::Ended);
+        let mut left = 0;
+        if let Phase::Open(mut socket) | Phase::Closing(mut socket) = phase {
+            if let Some(code) = code {
+                socket.queue(Opcode::Close, &[], &close_payload(code, ""));
+            }
+            let _ = socket.poll_flush(task);
+            if let Some(batch) = self.batch.take() {
+                left = batch.left(socket.written);
+            }
+        }
+        self.uplink.end(Ended { cause, fate: Fate::Left(left) });
+        ctx.stop();
+    }
+
+    /// Moves bytes until neither way can go on. Ready when the socket has ended.
+    fn poll_socket(&mut self, task: &mut Task<'_>) -> Poll<End> {
+        let Phase::Open(socket) = &mut self.phase else { return Poll::Pending };
+        loop {
+            match socket.poll_flush(task) {
+                Poll::Ready(Ok(())) => {
+                    if self.batch.take().is_some() {
+                        self.uplink.report(ReportKind::Written { any_number: false });
+                    }
+                }
+                // Why the server closed may still wait to be read.
+                Poll::Ready(Err(err)) => {
+                    let end = match socket.poll_receive(&mut self.credit, &self.uplink, task) {
+                        Poll::Ready(Ok(())) => continue,
+                        Poll::Ready(Err(end @ End::CloseFrame(_))) => end,
+                        _ => End::Failed(err.into()),
+                    };
+                    return Poll::Ready(end);
+                }
+                Poll::Pending => {
+                    if self.wrote.is_due(socket.written) && self.batch.is_some() {
+                        self.uplink.report(ReportKind::Writing);
+                    }
+                }
+            }
+            match socket.poll_receive(&mut self.credit, &self.uplink, task) {
+                // Something was received, and perhaps a heartbeat is to be answered.
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(end)) => return Poll::Ready(end),
+                Poll::Pending => {
+                    if self.heard.is_due(socket.read) {
+                        self.uplink.report(ReportKind::Alive);
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Waits for the server's close frame, or the end of the connection. What else it says is too late.
+    fn poll_closing(&mut self, task: &mut Task<'_>) -> Poll<()> {
+        let Phase::Closing(socket) = &mut self.phase else { return Poll::Pending };
+        if let Poll::Ready(Err(_)) = socket.poll_flush(task) {
+            return Poll::Ready(());
+        }
+        loop {
+            loop {
+                match socket.codec.decode(&mut socket.read_buf) {
+                    Ok(Some(Message::Close(_))) | Err(_) => return Poll::Ready(()),
+                    Ok(Some(_)) => {}
+                    Ok(None) => break,
+                }
+            }
+            match ready!(socket.poll_fill(task)) {
+                Ok(0) | Err(_) => return Poll::Ready(()),
+                Ok(_) => {}
+            }
+        }
+    }
+}
+
+impl Actor for WebSocketTransport {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        take_turns(ctx);
+    }
+}
+
+impl Handler<Command> for WebSocketTransport {
+    type Result = ();
+
+    fn handle(&mut self, command: Command, ctx: &mut Self::Context) {
+        match command {
+            Command::Write(packets) => self.write(packets),
+            Command::Read(emptied) => self.credit = Some(emptied),
+            Command::Close => self.close(),
+            Command::Abort => {
+                let mut task = Task::from_waker(Waker::noop());
+                let code = matches!(self.phase, Phase::Open(_)).then_some(1000);
+                self.end(Cause::Ordered, code, ctx, &mut task);
+            }
+            // The sid is in the URL from the start, and nothing is ever paused.
+            Command::Session(_) | Command::Pause | Command::Resume => {}
+        }
+    }
+}
+
+impl Transport for WebSocketTransport {
+    fn turn(&mut self, ctx: &mut Context<Self>, task: &mut Task<'_>) {
+        if self.uplink.poll_abandoned(task) {
+            return ctx.stop();
+        }
+        if let Phase::Connecting(connecting) = &mut self.phase {
+            match connecting.as_mut().poll(task) {
+                Poll::Ready(Ok(socket)) => {
+                    self.phase = Phase::Open(Box::new(socket));
+                    self.uplink.report(ReportKind::Opened);
+                }
+                Poll::Ready(Err(err)) => return self.end(Cause::Failed(err), None, ctx, task),
+                Poll::Pending => return,
+            }
+        }
+        if self.poll_closing(task).is_ready() {
+            return self.end(Cause::Ordered, None, ctx, task);
+        }
+        let (cause, code) = match self.poll_socket(task) {
+            Poll::Pending => return,
+            Poll::Ready(End::Failed(err)) => {
+                let code = match &err {
+                    TransportError::Protocol(ProtocolError::TooLarge { .. }) => Some(1009),
+                    TransportError::Protocol(ProtocolError::Utf8) => Some(1007),
+                    TransportError::Protocol(_) => Some(1002),
+                    _ => None,
+                };
+                (Cause::Failed(err), code)
+            }
+            Poll::Ready(End::CloseFrame(None)) => {
+                (Cause::CloseFrame { code: NO_STATUS, reason: "".into() }, Some(1000))
+            }
+            Poll::Ready(End::CloseFrame(Some(CloseFrame { code, reason }))) => {
+                (Cause::CloseFrame { code, reason }, Some(code))
+            }
+        };
+        self.end(cause, code, ctx, task);
+    }
+}
