@@ -19,9 +19,7 @@ mod tests;
 
 use std::{
     collections::VecDeque,
-    fmt,
-    future::Future,
-    mem,
+    fmt, mem,
     pin::Pin,
     sync::Arc,
     task::{Context as Task, Poll},

@@ -4,7 +4,6 @@ mod handshake;
 mod socket;
 
 use std::{
-    future::Future as _,
     mem,
     sync::Arc,
     task::{Context as Task, Poll, Waker, ready},
