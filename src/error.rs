@@ -4,7 +4,7 @@ use std::{error, fmt, io, time::Duration};
 
 use thiserror::Error;
 
-use crate::protocol::packet::Data;
+use crate::protocol::data::Data;
 
 /// What was being waited for when a time limit ran out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

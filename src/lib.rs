@@ -15,6 +15,6 @@ pub use error::{
 };
 pub use protocol::{
     connection::Counters,
+    data::Data,
     handshake::{ParseTransportKindError, Session, TransportKind},
-    packet::Data,
 };

@@ -1,5 +1,7 @@
 //! Against a real server in the same process: engineioxide.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 #[path = "../examples/embedded/mod.rs"]
 mod embedded;
 

@@ -7,8 +7,8 @@ use actix::Message;
 use crate::{
     error::{DisconnectReason, SendError, TransportError},
     protocol::{
+        data::Data,
         handshake::{Session, TransportKind},
-        packet::Data,
     },
 };
 

@@ -16,8 +16,8 @@ use crate::{
     error::{ConnectError, DisconnectReason, FlushError, SendError},
     protocol::{
         connection::Counters,
+        data::Data,
         handshake::{Session, TransportKind},
-        packet::Data,
     },
 };
 

@@ -45,9 +45,10 @@ use crate::{
     error::{ConnectError, DisconnectReason, FlushError, SendError, SendErrorKind},
     protocol::{
         connection::{Connection, Output, Target, TransportId},
+        data::Data,
         endpoint::Endpoint,
         handshake::Session,
-        packet::{Data, Packet},
+        packet::Packet,
     },
     transport::{self, Dial, TransportHandle},
 };

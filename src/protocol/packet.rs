@@ -1,6 +1,6 @@
 //! One Engine.IO packet, in its text and its binary form (protocol 4, "Packet encoding").
 
-use std::fmt::{self, Write};
+use std::fmt::Write;
 
 use base64::{
     Engine,
@@ -8,133 +8,20 @@ use base64::{
     display::Base64Display,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use bytestring::ByteString;
-use serde::de::DeserializeOwned;
 
-use crate::{error::ProtocolError, protocol::payload::SEPARATOR};
+use crate::{error::ProtocolError, protocol::data::Data};
+
+/// What separates the packets of a payload: "The packets are separated by the record separator character." Nothing
+/// escapes it.
+pub(super) const SEPARATOR: u8 = 0x1e;
 
 /// Writes padding, as every peer does, and can do without it when reading.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &ALPHABET,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
-
-/// What a message carries: text or bytes.
-///
-/// Cheap to clone: a clone shares the buffer.
-///
-/// ```
-/// use actix_engineio::Data;
-///
-/// let text = Data::from("[1,2]");
-/// assert_eq!(text.as_text(), Some("[1,2]"));
-/// assert_eq!(text.json::<Vec<u8>>()?, [1, 2]);
-///
-/// let binary = Data::from(vec![1, 2]);
-/// assert_eq!(binary.as_text(), None);
-/// assert_eq!(binary.len(), 2);
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub enum Data {
-    /// A text message.
-    Text(ByteString),
-    /// A binary message.
-    Binary(Bytes),
-}
-
-impl Data {
-    /// The length in bytes; of text, that of its UTF-8.
-    pub fn len(&self) -> usize {
-        self.as_bytes().len()
-    }
-
-    /// Whether the message carries nothing. Engine.IO delivers empty messages like any other.
-    pub fn is_empty(&self) -> bool {
-        self.as_bytes().is_empty()
-    }
-
-    /// The text of a text message, `None` of a binary one.
-    pub fn as_text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Binary(_) => None,
-        }
-    }
-
-    /// The bytes of a binary message, `None` of a text one.
-    pub fn as_binary(&self) -> Option<&Bytes> {
-        match self {
-            Self::Text(_) => None,
-            Self::Binary(bytes) => Some(bytes),
-        }
-    }
-
-    /// The bytes of the message, whichever kind it is; of text, its UTF-8.
-    pub fn as_bytes(&self) -> &Bytes {
-        match self {
-            Self::Text(text) => text.as_bytes(),
-            Self::Binary(bytes) => bytes,
-        }
-    }
-
-    /// Reads the message as JSON, a binary message too if it is UTF-8.
-    ///
-    /// # Errors
-    /// The message is no JSON, or not the JSON of a `T`.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        match self {
-            Self::Text(text) => serde_json::from_str(text),
-            Self::Binary(bytes) => serde_json::from_slice(bytes),
-        }
-    }
-}
-
-impl fmt::Debug for Data {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => f.debug_tuple("Text").field(text).finish(),
-            Self::Binary(bytes) => f.debug_tuple("Binary").field(bytes).finish(),
-        }
-    }
-}
-
-impl From<ByteString> for Data {
-    fn from(text: ByteString) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<String> for Data {
-    fn from(text: String) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<&str> for Data {
-    fn from(text: &str) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<Bytes> for Data {
-    fn from(bytes: Bytes) -> Self {
-        Self::Binary(bytes)
-    }
-}
-
-impl From<Vec<u8>> for Data {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::Binary(bytes.into())
-    }
-}
-
-impl From<&[u8]> for Data {
-    fn from(bytes: &[u8]) -> Self {
-        Self::Binary(Bytes::copy_from_slice(bytes))
-    }
-}
 
 /// One unit of the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use bytestring::ByteString;
 
-use crate::{error::ProtocolError, protocol::packet::Packet};
-
-/// "The packets are separated by the record separator character." Nothing escapes it.
-pub(crate) const SEPARATOR: u8 = 0x1e;
+use crate::{
+    error::ProtocolError,
+    protocol::packet::{Packet, SEPARATOR},
+};
 
 /// The packets of one HTTP body, decoded as they are asked for: however many a body holds, they cost no memory
 /// besides the body. Their text shares its buffer.

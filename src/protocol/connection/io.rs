@@ -7,9 +7,10 @@ use bytestring::ByteString;
 use crate::{
     error::{ConnectError, DisconnectReason, TransportError},
     protocol::{
+        data::Data,
         endpoint::Endpoint,
         handshake::{Session, TransportKind},
-        packet::{Data, Packet},
+        packet::Packet,
     },
 };
 

@@ -32,9 +32,10 @@ use self::{
 use crate::{
     error::{ConnectError, DisconnectReason, SendError, SendErrorKind, Stage, TransportError},
     protocol::{
+        data::Data,
         endpoint::Endpoint,
         handshake::{Session, TransportKind},
-        packet::{Data, Packet},
+        packet::Packet,
     },
 };
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::protocol::packet::{Data, Packet};
+use crate::protocol::{data::Data, packet::Packet};
 
 /// What a waiting packet costs beside its data, in bytes: without it a queue of empty messages would be endless.
 const OVERHEAD: usize = 64;

@@ -1,0 +1,123 @@
+//! What users send and receive.
+
+use std::fmt;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use serde::de::DeserializeOwned;
+
+/// What a message carries: text or bytes.
+///
+/// Cheap to clone: a clone shares the buffer.
+///
+/// ```
+/// use actix_engineio::Data;
+///
+/// let text = Data::from("[1,2]");
+/// assert_eq!(text.as_text(), Some("[1,2]"));
+/// assert_eq!(text.json::<Vec<u8>>()?, [1, 2]);
+///
+/// let binary = Data::from(vec![1, 2]);
+/// assert_eq!(binary.as_text(), None);
+/// assert_eq!(binary.len(), 2);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Data {
+    /// A text message.
+    Text(ByteString),
+    /// A binary message.
+    Binary(Bytes),
+}
+
+impl Data {
+    /// The length in bytes; of text, that of its UTF-8.
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether the message carries nothing. Engine.IO delivers empty messages like any other.
+    pub fn is_empty(&self) -> bool {
+        self.as_bytes().is_empty()
+    }
+
+    /// The text of a text message, `None` of a binary one.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Binary(_) => None,
+        }
+    }
+
+    /// The bytes of a binary message, `None` of a text one.
+    pub fn as_binary(&self) -> Option<&Bytes> {
+        match self {
+            Self::Text(_) => None,
+            Self::Binary(bytes) => Some(bytes),
+        }
+    }
+
+    /// The bytes of the message, whichever kind it is; of text, its UTF-8.
+    pub fn as_bytes(&self) -> &Bytes {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    /// Reads the message as JSON, a binary message too if it is UTF-8.
+    ///
+    /// # Errors
+    /// The message is no JSON, or not the JSON of a `T`.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        match self {
+            Self::Text(text) => serde_json::from_str(text),
+            Self::Binary(bytes) => serde_json::from_slice(bytes),
+        }
+    }
+}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.debug_tuple("Text").field(text).finish(),
+            Self::Binary(bytes) => f.debug_tuple("Binary").field(bytes).finish(),
+        }
+    }
+}
+
+impl From<ByteString> for Data {
+    fn from(text: ByteString) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<String> for Data {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<&str> for Data {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<Bytes> for Data {
+    fn from(bytes: Bytes) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Data {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Binary(bytes.into())
+    }
+}
+
+impl From<&[u8]> for Data {
+    fn from(bytes: &[u8]) -> Self {
+        Self::Binary(Bytes::copy_from_slice(bytes))
+    }
+}
