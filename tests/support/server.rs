@@ -176,6 +176,25 @@ impl Peer {
         request
     }
 
+    /// A whole request, unless the client closes instead.
+    pub(crate) fn try_read_request(&mut self) -> Option<Received> {
+        if self.buffer.is_empty() {
+            let mut byte = [0];
+            match self.stream.peek(&mut byte) {
+                Ok(0) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+        Some(self.read_request())
+    }
+
+    /// Waits for a minute and more where a step is meant to take long.
+    pub(crate) fn be_patient(&mut self) {
+        let patience = Some(Duration::from_secs(600));
+        self.stream.set_read_timeout(patience).unwrap();
+        self.stream.set_write_timeout(patience).unwrap();
+    }
+
     /// Sends bytes as they are.
     pub(crate) fn write(&mut self, bytes: impl AsRef<[u8]>) {
         self.try_write(bytes).unwrap();

@@ -15,6 +15,8 @@ use super::{
 };
 use crate::error::TransportError;
 
+// The tests of the whole client use the rest of it.
+#[allow(dead_code)]
 #[path = "../../../tests/support/server.rs"]
 mod server;
 

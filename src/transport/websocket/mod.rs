@@ -94,31 +94,25 @@ impl WebSocketTransport {
     fn poll_socket(&mut self, task: &mut Task<'_>) -> Poll<End> {
         let Phase::Open(socket) = &mut self.phase else { return Poll::Pending };
         loop {
-            match socket.poll_flush(task) {
-                Poll::Ready(Ok(())) => {
+            let flushed = match socket.poll_flush(task) {
+                Poll::Ready(()) => {
                     if self.batch.take().is_some() {
                         self.uplink.report(ReportKind::Written { any_number: false });
                     }
-                }
-                // Why the server closed may still wait to be read.
-                Poll::Ready(Err(err)) => {
-                    let end = match socket.poll_receive(&mut self.credit, &self.uplink, task) {
-                        Poll::Ready(Ok(())) => continue,
-                        Poll::Ready(Err(end @ End::CloseFrame(_))) => end,
-                        _ => End::Failed(err.into()),
-                    };
-                    return Poll::Ready(end);
+                    true
                 }
                 Poll::Pending => {
                     if self.wrote.is_due(socket.written) && self.batch.is_some() {
                         self.uplink.report(ReportKind::Writing);
                     }
+                    false
                 }
-            }
+            };
             match socket.poll_receive(&mut self.credit, &self.uplink, task) {
-                // Something was received, and perhaps a heartbeat is to be answered.
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(end)) => return Poll::Ready(end),
+                // A ping was answered.
+                Poll::Pending if flushed && socket.has_output() => {}
                 Poll::Pending => {
                     if self.heard.is_due(socket.read) {
                         self.uplink.report(ReportKind::Alive);
@@ -132,9 +126,7 @@ impl WebSocketTransport {
     /// Waits for the server's close frame, or the end of the connection. What else it says is too late.
     fn poll_closing(&mut self, task: &mut Task<'_>) -> Poll<()> {
         let Phase::Closing(socket) = &mut self.phase else { return Poll::Pending };
-        if let Poll::Ready(Err(_)) = socket.poll_flush(task) {
-            return Poll::Ready(());
-        }
+        let _ = socket.poll_flush(task);
         loop {
             loop {
                 match socket.codec.decode(&mut socket.read_buf) {

@@ -11,7 +11,7 @@ use actix_codec::{AsyncWrite as _, Decoder as _, Encoder as _, poll_read_buf};
 use bytes::{Buf as _, BytesMut};
 
 use crate::{
-    error::TransportError,
+    error::{ProtocolError, TransportError},
     protocol::{
         connection::ReportKind,
         packet::Packet,
@@ -70,6 +70,8 @@ pub(super) struct Socket {
     queued: u64,
     /// What was written may still wait in a TLS session.
     flushed: bool,
+    /// Why nothing can be written any more. What the server had sent before is still read, and tells why.
+    write_error: Option<io::Error>,
 }
 
 /// What ended a socket.
@@ -81,7 +83,17 @@ pub(super) enum End {
 impl Socket {
     pub(super) fn new(io: Box<dyn Io>, codec: WebSocketCodec<MaskKeys>, read_buf: BytesMut) -> Self {
         let write_buf = BytesMut::new();
-        Self { io, codec, read_buf, write_buf, read: 0, written: 0, queued: 0, flushed: true }
+        Self {
+            io,
+            codec,
+            read_buf,
+            write_buf,
+            read: 0,
+            written: 0,
+            queued: 0,
+            flushed: true,
+            write_error: None,
+        }
     }
 
     /// Puts a batch behind what is to be written.
@@ -102,7 +114,19 @@ impl Socket {
         self.flushed = false;
     }
 
-    pub(super) fn poll_flush(&mut self, task: &mut Task<'_>) -> Poll<io::Result<()>> {
+    /// Writes what is queued. Pending for ever once that has failed.
+    pub(super) fn poll_flush(&mut self, task: &mut Task<'_>) -> Poll<()> {
+        if self.write_error.is_some() {
+            return Poll::Pending;
+        }
+        if let Err(err) = ready!(self.poll_write(task)) {
+            self.write_error = Some(err);
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_write(&mut self, task: &mut Task<'_>) -> Poll<io::Result<()>> {
         while !self.write_buf.is_empty() {
             let written = ready!(Pin::new(&mut self.io).poll_write(task, &self.write_buf))?;
             if written == 0 {
@@ -133,7 +157,41 @@ impl Socket {
         Poll::Ready(Ok(read))
     }
 
-    /// Reads and reports one batch. Ready when something came of it; pending without leave to read.
+    /// Something is to be written.
+    pub(super) fn has_output(&self) -> bool {
+        !self.flushed
+    }
+
+    /// The next message; pings are answered on the way. Bytes are read from the connection only if `may_read`.
+    pub(super) fn poll_message(&mut self, may_read: bool, task: &mut Task<'_>) -> Poll<Result<Message, End>> {
+        loop {
+            match self.codec.decode(&mut self.read_buf) {
+                Ok(Some(message @ (Message::Text(_) | Message::Binary(_)))) => {
+                    return Poll::Ready(Ok(message));
+                }
+                // RFC 6455, section 5.5.3: an endpoint may answer the latest of several pings only. One that pings and
+                // does not read gets no more.
+                Ok(Some(Message::Ping(payload))) if self.write_buf.len() < BATCH_BYTES => {
+                    self.queue(Opcode::Pong, &[], &payload);
+                }
+                Ok(Some(Message::Ping(_) | Message::Pong(_))) => {}
+                Ok(Some(Message::Close(frame))) => return Poll::Ready(Err(End::CloseFrame(frame))),
+                Ok(None) if !may_read => return Poll::Pending,
+                Ok(None) => match ready!(self.poll_fill(task)) {
+                    Ok(0) => {
+                        let err = self.write_error.take().map(TransportError::from);
+                        let eof = || TransportError::eof("the server closed the connection");
+                        return Poll::Ready(Err(End::Failed(err.unwrap_or_else(eof))));
+                    }
+                    Ok(_) => {}
+                    Err(err) => return Poll::Ready(Err(End::Failed(err.into()))),
+                },
+                Err(err) => return Poll::Ready(Err(End::Failed(err))),
+            }
+        }
+    }
+
+    /// Reads and reports one batch. Pending without leave to read, and when nothing has come.
     pub(super) fn poll_receive(
         &mut self,
         credit: &mut Option<Vec<Packet>>,
@@ -142,63 +200,37 @@ impl Socket {
     ) -> Poll<Result<(), End>> {
         let Some(mut packets) = credit.take() else { return Poll::Pending };
         let mut bytes = 0;
-        let mut answered = false;
-        let end = loop {
-            if packets.len() >= BATCH_PACKETS || bytes >= BATCH_BYTES {
-                break None;
-            }
-            match self.codec.decode(&mut self.read_buf) {
-                Ok(Some(message)) => match self.receive(message) {
-                    Ok(Some(packet)) => {
+        let mut end = None;
+        while packets.len() < BATCH_PACKETS && bytes < BATCH_BYTES && end.is_none() {
+            // What has come is not kept waiting for more.
+            match self.poll_message(packets.is_empty(), task) {
+                Poll::Ready(Ok(message)) => match packet(message) {
+                    Ok(packet) => {
                         bytes += packet.body().len();
                         packets.push(packet);
                     }
-                    Ok(None) => answered = true,
-                    Err(end) => break Some(end),
+                    Err(err) => end = Some(End::Failed(err.into())),
                 },
-                Ok(None) => {
-                    if !packets.is_empty() {
-                        break None;
-                    }
-                    match self.poll_fill(task) {
-                        Poll::Ready(Ok(0)) => {
-                            let err = TransportError::eof("the server closed the connection");
-                            break Some(End::Failed(err));
-                        }
-                        Poll::Ready(Ok(_)) => {}
-                        Poll::Ready(Err(err)) => break Some(End::Failed(err.into())),
-                        Poll::Pending => {
-                            *credit = Some(packets);
-                            return if answered { Poll::Ready(Ok(())) } else { Poll::Pending };
-                        }
-                    }
-                }
-                Err(err) => break Some(End::Failed(err)),
+                Poll::Ready(Err(err)) => end = Some(err),
+                Poll::Pending => break,
             }
-        };
+        }
         if packets.is_empty() {
             *credit = Some(packets);
-        } else {
-            uplink.report(ReportKind::Packets(packets));
+            return end.map_or(Poll::Pending, |end| Poll::Ready(Err(end)));
         }
+        uplink.report(ReportKind::Packets(packets));
         Poll::Ready(end.map_or(Ok(()), Err))
     }
+}
 
-    /// A packet, or nothing when the frame was WebSocket's own business.
-    fn receive(&mut self, message: Message) -> Result<Option<Packet>, End> {
-        match message {
-            Message::Text(text) => Packet::decode_text(text).map(Some).map_err(|err| End::Failed(err.into())),
-            Message::Binary(bytes) => Ok(Some(Packet::Message(bytes.into()))),
-            Message::Ping(payload) => {
-                // RFC 6455, section 5.5.3: an endpoint may answer the latest of several pings only. One that pings
-                // and does not read gets no more.
-                if self.write_buf.len() < BATCH_BYTES {
-                    self.queue(Opcode::Pong, &[], &payload);
-                }
-                Ok(None)
-            }
-            Message::Pong(_) => Ok(None),
-            Message::Close(frame) => Err(End::CloseFrame(frame)),
+/// "One packet per message" (protocol 4, "WebSocket").
+fn packet(message: Message) -> Result<Packet, ProtocolError> {
+    match message {
+        Message::Text(text) => Packet::decode_text(text),
+        Message::Binary(bytes) => Ok(Packet::Message(bytes.into())),
+        Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {
+            Err(ProtocolError::Frame("a control frame is no packet"))
         }
     }
 }

@@ -1,0 +1,288 @@
+//! Back-pressure, measured: a process that reads a flood slowly, or writes to a server that does not read, stays small.
+//!
+//! Each case runs in a process of its own, which reports its peak memory; the server is here. `FLOW_MESSAGES` sets the
+//! length of the floods.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+// It serves other tests too.
+#[path = "support/server.rs"]
+#[allow(dead_code)]
+mod server;
+
+use std::{
+    env, fs,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use actix::{Actor, ActorContext as _, AtomicResponse, Context, Handler, Recipient, fut};
+use actix_engineio::{
+    self as engineio, Connect, Data, Disconnect, EngineIoClient, Event, EventStream, Flush, TransportKind,
+};
+use actix_rt::{Arbiter, time::sleep};
+use futures_util::StreamExt as _;
+use server::{Acceptor, Peer, Server};
+use tokio::sync::mpsc;
+
+/// What a process may grow by, beside the buffer that its options name.
+const SLACK: u64 = 8 << 20;
+const RECEIVE_BUFFER: u64 = 1 << 20;
+const SEND_QUEUE: u64 = 1 << 20;
+
+const OPEN: &str =
+    r#"0{"sid":"flood","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+
+fn messages() -> usize {
+    env::var("FLOW_MESSAGES").map_or(3_000, |count| count.parse().unwrap())
+}
+
+/// Message `at` of a flood: its number, filled up to 1 KiB.
+fn message(at: usize) -> String {
+    format!("{at:.<1024}")
+}
+
+fn number(data: &Data) -> usize {
+    data.as_text().unwrap().split('.').next().unwrap().parse().unwrap()
+}
+
+/// Runs the case `name` of `child` against `server`; returns by how many bytes its peak memory grew.
+async fn growth(name: &str, server: &Server) -> u64 {
+    let child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "child", "--nocapture", "--test-threads", "1"])
+        .env("FLOW_CASE", name)
+        .env("FLOW_URL", server.origin())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = actix_rt::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{name}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    let line = text.lines().find_map(|line| line.split_once("grew by ")).expect("a figure").1;
+    println!("{name}: grew by {line}");
+    line.split(' ').next().unwrap().parse::<u64>().unwrap()
+}
+
+/// `VmRSS` or `VmHWM` of this process, in bytes.
+fn memory(field: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+}
+
+/// Forgets the peak so far.
+fn reset_peak() {
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+}
+
+/// The other process. It does nothing in a run of the tests themselves.
+#[actix::test]
+async fn child() {
+    let (Ok(case), Ok(url)) = (env::var("FLOW_CASE"), env::var("FLOW_URL")) else { return };
+    let (way, subscriber) = case.split_once(' ').unwrap();
+    let way = way.parse::<TransportKind>().unwrap();
+    let connect = Connect::new(url).transports([way]);
+    // Everything that is needed once is there before the measurement.
+    let arbiter = Arbiter::new();
+    let before = memory("VmRSS");
+    reset_peak();
+    match subscriber {
+        "sends" => send_much(connect).await,
+        "stream" => {
+            let client = EngineIoClient::builder().start();
+            let mut events = EventStream::subscribe(&client).await.unwrap();
+            client.send(connect).await.unwrap().unwrap();
+            let mut next = 0;
+            while next < messages() {
+                if let Event::Message(data) = events.next().await.unwrap() {
+                    assert_eq!(number(&data), next);
+                    next += 1;
+                    sleep(Duration::from_millis(1)).await;
+                }
+            }
+        }
+        kind => {
+            let (done, mut finished) = mpsc::unbounded_channel();
+            let blocking = kind == "blocking";
+            let slow: Recipient<Event> = if blocking {
+                Blocking::start_in_arbiter(&arbiter.handle(), |_| Blocking { next: 0, done }).recipient()
+            } else {
+                Slow { next: 0, done }.start().recipient()
+            };
+            let client = EngineIoClient::builder().subscribe(slow).start();
+            client.send(connect).await.unwrap().unwrap();
+            finished.recv().await.unwrap();
+        }
+    }
+    println!("grew by {} bytes of {before}", memory("VmHWM").saturating_sub(before));
+}
+
+/// Handles one event at a time, a millisecond each.
+struct Slow {
+    next: usize,
+    done: mpsc::UnboundedSender<()>,
+}
+
+impl Actor for Slow {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Slow {
+    type Result = AtomicResponse<Self, ()>;
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) -> Self::Result {
+        use actix::fut::ActorFutureExt as _;
+        AtomicResponse::new(Box::pin(fut::wrap_future(sleep(Duration::from_millis(1))).map(
+            move |(), slow: &mut Self, _| {
+                if let Event::Message(data) = event {
+                    assert_eq!(number(&data), slow.next);
+                    slow.next += 1;
+                    if slow.next == messages() {
+                        slow.done.send(()).unwrap();
+                    }
+                }
+            },
+        )))
+    }
+}
+
+/// Blocks its arbiter for a millisecond each event.
+struct Blocking {
+    next: usize,
+    done: mpsc::UnboundedSender<()>,
+}
+
+impl Actor for Blocking {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Blocking {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, ctx: &mut Self::Context) {
+        if let Event::Message(data) = event {
+            thread::sleep(Duration::from_millis(1));
+            assert_eq!(number(&data), self.next);
+            self.next += 1;
+            if self.next == messages() {
+                self.done.send(()).unwrap();
+                ctx.stop();
+            }
+        }
+    }
+}
+
+/// 200 MiB, each message awaited.
+async fn send_much(connect: Connect) {
+    let client = EngineIoClient::builder().start();
+    client.send(connect).await.unwrap().unwrap();
+    for at in 0..sends() {
+        client.send(engineio::Send::text(format!("{at:.<65000}"))).await.unwrap().unwrap();
+    }
+    client.send(Flush).await.unwrap().unwrap();
+    client.send(Disconnect::new()).await.unwrap();
+}
+
+/// Messages of 65,000 bytes in 200 MiB.
+fn sends() -> usize {
+    (200 << 20) / 65_000
+}
+
+/// The server's side of a flood over WebSocket: as fast as the client takes it.
+fn flood_websocket(server: &Acceptor) {
+    let mut peer = server.accept();
+    peer.accept_websocket();
+    peer.be_patient();
+    peer.send_text(OPEN);
+    for at in 0..messages() {
+        peer.send_text(&format!("4{}", message(at)));
+    }
+    peer.wait_closed();
+}
+
+/// The same over polling, 900 messages in a poll.
+fn flood_polling(server: &Acceptor) {
+    let mut peer = server.accept();
+    peer.be_patient();
+    let mut next = 0;
+    peer.read_request();
+    peer.respond(200, &[], OPEN);
+    while next < messages() {
+        let upto = messages().min(next + 900);
+        let body = (next..upto).map(|at| format!("4{}", message(at))).collect::<Vec<_>>().join("\u{1e}");
+        next = upto;
+        peer = read_poll(server, peer);
+        peer.respond(200, &[], body);
+    }
+    let _ = peer.wait_closed();
+}
+
+/// The next poll, on the same connection or on another.
+fn read_poll(server: &Acceptor, mut peer: Peer) -> Peer {
+    match peer.try_read_request() {
+        Some(_) => peer,
+        None => {
+            let mut peer = server.accept();
+            peer.be_patient();
+            peer.read_request();
+            peer
+        }
+    }
+}
+
+fn flood(way: TransportKind) -> Server {
+    Server::start(match way {
+        TransportKind::WebSocket => flood_websocket,
+        TransportKind::Polling => flood_polling,
+    })
+}
+
+async fn a_slow_subscriber_stays_small(subscriber: &str) {
+    for way in [TransportKind::WebSocket, TransportKind::Polling] {
+        let server = flood(way);
+        let grown = growth(&format!("{way} {subscriber}"), &server).await;
+        assert!(grown <= RECEIVE_BUFFER + SLACK, "{way}: grew by {grown}");
+        server.finish().await;
+    }
+}
+
+#[actix::test]
+async fn a_flood_on_an_atomic_subscriber_of_the_same_arbiter_stays_small() {
+    a_slow_subscriber_stays_small("atomic").await;
+}
+
+#[actix::test]
+async fn a_flood_on_a_subscriber_that_blocks_another_arbiter_stays_small() {
+    a_slow_subscriber_stays_small("blocking").await;
+}
+
+#[actix::test]
+async fn a_flood_on_a_stream_stays_small() {
+    a_slow_subscriber_stays_small("stream").await;
+}
+
+#[actix::test]
+async fn two_hundred_mebibytes_to_a_server_that_stops_reading_stay_small_and_arrive_in_order() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        peer.accept_websocket();
+        peer.be_patient();
+        peer.send_text(OPEN);
+        let begin = Instant::now();
+        for at in 0..sends() {
+            let (_, payload) = peer.read_frame();
+            assert_eq!(payload, format!("4{at:.<65000}").as_bytes());
+            if at == 100 {
+                thread::sleep(Duration::from_secs(5));
+            }
+        }
+        assert!(begin.elapsed() >= Duration::from_secs(5));
+        assert_eq!(peer.read_frame().1, b"1");
+        assert_eq!(peer.read_frame().0, 8);
+    });
+    let grown = growth("websocket sends", &server).await;
+    assert!(grown <= SEND_QUEUE + SLACK, "grew by {grown}");
+    server.finish().await;
+}
