@@ -1,0 +1,215 @@
+//! Five hundred sessions through a network that fails: everything arrives once and in order, or its fate is told.
+//!
+//! `CHAOS_SESSIONS` and `CHAOS_SEED` choose how many sessions and which ones; a failure names its seed.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+#[path = "support/chaos.rs"]
+mod chaos;
+#[path = "../examples/embedded/mod.rs"]
+// It is the echo of others.
+#[allow(dead_code)]
+mod embedded;
+
+use std::{
+    collections::HashSet,
+    env,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use actix_engineio::{
+    self as engineio, Connect, Data, Disconnect, Disconnected, EngineIoClient, Event, EventStream,
+    TransportKind,
+};
+use actix_rt::time::{sleep, timeout};
+use bytes::Bytes;
+use embedded::EmbeddedServer;
+use engineioxide::{Socket, Str, config::EngineIoConfig, handler::EngineIoHandler};
+use futures_util::{StreamExt as _, stream};
+
+/// Messages each way in a session.
+const MESSAGES: usize = 120;
+
+/// What the server was told in the sessions of one client.
+type Told = Arc<Mutex<Vec<usize>>>;
+
+/// Counts up to each client, and keeps what it is told.
+#[derive(Debug)]
+struct Counter(Told);
+
+impl EngineIoHandler for Counter {
+    type Data = ();
+
+    fn on_connect(self: Arc<Self>, socket: Arc<Socket<()>>) {
+        tokio::spawn(async move {
+            for at in 0..MESSAGES {
+                // A session that is gone takes no more.
+                if socket.emit(filled(at)).is_err() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_micros(300)).await;
+            }
+        });
+    }
+
+    fn on_disconnect(&self, _: Arc<Socket<()>>, _: engineioxide::DisconnectReason) {}
+
+    fn on_message(self: &Arc<Self>, text: Str, _: Arc<Socket<()>>) {
+        self.0.lock().unwrap().push(number(&text));
+    }
+
+    fn on_binary(self: &Arc<Self>, _: Bytes, _: Arc<Socket<()>>) {}
+}
+
+/// Message `at`: its number, and something to fill the wire.
+fn filled(at: usize) -> String {
+    format!("{at}:{}", "x".repeat(at * 7 % 400))
+}
+
+fn number(text: &str) -> usize {
+    text.split(':').next().unwrap().parse().unwrap()
+}
+
+fn numbers(datas: &[Data]) -> Vec<usize> {
+    datas.iter().map(|data| number(data.as_text().unwrap())).collect()
+}
+
+/// How the messages of all sessions ended.
+#[derive(Debug, Default, Clone, Copy)]
+struct Count {
+    refused: usize,
+    whole: usize,
+    ended: usize,
+    accepted: usize,
+    arrived: usize,
+    unsent: usize,
+    in_doubt: usize,
+    written: usize,
+}
+
+impl Count {
+    fn add(&mut self, other: Self) {
+        self.refused += other.refused;
+        self.whole += other.whole;
+        self.ended += other.ended;
+        self.accepted += other.accepted;
+        self.arrived += other.arrived;
+        self.unsent += other.unsent;
+        self.in_doubt += other.in_doubt;
+        self.written += other.written;
+    }
+}
+
+async fn session(seed: u64) -> Count {
+    let told = Told::default();
+    let config = EngineIoConfig::builder()
+        .max_buffer_size(100_000)
+        .ping_interval(Duration::from_millis(300))
+        .ping_timeout(Duration::from_millis(300))
+        .build();
+    let server = EmbeddedServer::start(Counter(told.clone()), config).unwrap();
+    let addr = server.url().strip_prefix("http://").unwrap().parse().unwrap();
+    let proxy = chaos::proxy(addr, seed).await.unwrap();
+    let transports = match seed % 3 {
+        0 => vec![TransportKind::Polling],
+        1 => vec![TransportKind::WebSocket],
+        _ => vec![TransportKind::Polling, TransportKind::WebSocket],
+    };
+    let client = EngineIoClient::builder()
+        .transports(transports)
+        .request_timeout(Duration::from_millis(800))
+        .upgrade_timeout(Duration::from_millis(800))
+        .close_timeout(Duration::from_millis(800))
+        .start();
+    let mut events = EventStream::subscribe(&client).await.unwrap();
+    let mut count = Count::default();
+    if client.send(Connect::new(format!("http://{proxy}"))).await.unwrap().is_err() {
+        count.refused = 1;
+        assert!(timeout(Duration::from_millis(1), events.next()).await.is_err(), "no event of no session");
+        return count;
+    }
+
+    let sending = actix_rt::spawn({
+        let client = client.clone();
+        async move {
+            let mut accepted = 0;
+            for at in 0..MESSAGES {
+                if client.send(engineio::Send::text(filled(at))).await.unwrap().is_err() {
+                    break;
+                }
+                accepted += 1;
+                sleep(Duration::from_micros(300)).await;
+            }
+            accepted
+        }
+    });
+    assert!(matches!(events.next().await, Some(Event::Connected(_))));
+    let mut received = 0;
+    let mut websocket = seed % 3 == 1;
+    let mut end: Option<Arc<Disconnected>> = None;
+    let mut left = false;
+    while end.is_none() {
+        let whole = received == MESSAGES && sending.is_finished() && told.lock().unwrap().len() == MESSAGES;
+        if whole && !left {
+            left = true;
+            count.whole = 1;
+            client.do_send(Disconnect::new());
+        }
+        match timeout(Duration::from_millis(20), events.next()).await {
+            // Nothing new: whether everything has arrived is looked at again.
+            Err(_) => {}
+            Ok(event) => match event.expect("the client lives") {
+                Event::Message(data) => {
+                    assert_eq!(number(data.as_text().unwrap()), received, "in order, none lost or doubled");
+                    received += 1;
+                }
+                Event::Upgraded(_) => websocket = true,
+                Event::UpgradeFailed(_) => {}
+                Event::Disconnected(ended) => end = Some(ended),
+                event => panic!("{event:?}"),
+            },
+        }
+    }
+    let end = end.unwrap();
+    count.ended = 1 - count.whole;
+    count.accepted = sending.await.unwrap();
+    // What is on its way in the proxy or in the server's own hands gets there.
+    sleep(Duration::from_millis(50)).await;
+    assert!(timeout(Duration::from_millis(1), events.next()).await.is_err(), "nothing after Disconnected");
+
+    let arrived = told.lock().unwrap().clone();
+    assert!(arrived.is_sorted_by(|a, b| a < b), "in order and once: {arrived:?}");
+    let (unsent, in_doubt) = (numbers(&end.unsent), numbers(&end.in_doubt));
+    let known = arrived.iter().chain(&unsent).chain(&in_doubt).copied().collect::<HashSet<_>>();
+    assert!(unsent.iter().all(|at| !arrived.contains(at)), "what is unsent has not arrived");
+    count.arrived = arrived.len();
+    count.unsent = unsent.len();
+    count.in_doubt = in_doubt.iter().filter(|at| !arrived.contains(at)).count();
+    count.written = (0..count.accepted).filter(|at| !known.contains(at)).count();
+    assert!(known.iter().all(|at| *at < count.accepted), "nothing that was not accepted");
+    assert!(websocket || count.written == 0, "over polling every message is accounted for");
+    count
+}
+
+#[actix::test]
+async fn every_message_of_every_session_arrives_once_or_its_fate_is_told() {
+    let setting = |name: &str, default: u64| env::var(name).map_or(default, |value| value.parse().unwrap());
+    let (first, sessions) = (setting("CHAOS_SEED", 1), setting("CHAOS_SESSIONS", 500));
+    let mut total = Count::default();
+    let mut counts = stream::iter(first..first + sessions)
+        .map(|seed| async move {
+            let session = actix_rt::spawn(session(seed));
+            let outcome = timeout(Duration::from_secs(30), session).await;
+            outcome
+                .unwrap_or_else(|_| panic!("CHAOS_SEED={seed} CHAOS_SESSIONS=1 hangs"))
+                .unwrap_or_else(|err| panic!("CHAOS_SEED={seed} CHAOS_SESSIONS=1 fails: {err}"))
+        })
+        .buffer_unordered(8);
+    while let Some(count) = counts.next().await {
+        total.add(count);
+    }
+    println!("{total:?}");
+    assert_eq!(total.arrived + total.unsent + total.in_doubt + total.written, total.accepted);
+    assert!(total.whole > 0 && total.ended > 0, "some live and some do not: {total:?}");
+}
