@@ -1,0 +1,149 @@
+//! The steps of a script in the words of the protocol.
+
+use std::{fmt, time::Duration};
+
+use super::server::{Acceptor, Peer, Received};
+
+/// What every session of these tests is called.
+pub(crate) const SID: &str = "lv_VI97HAXpY6yYWAAAC";
+
+/// The open packet.
+#[derive(Clone, Copy)]
+pub(crate) struct Open {
+    upgrades: &'static str,
+    ping_interval: u128,
+    ping_timeout: u128,
+    max_payload: usize,
+}
+
+/// An open packet that offers no upgrade.
+pub(crate) const OPEN: Open =
+    Open { upgrades: "", ping_interval: 25_000, ping_timeout: 20_000, max_payload: 1_000_000 };
+
+/// An open packet that offers the upgrade to WebSocket.
+pub(crate) const UPGRADABLE: Open = Open { upgrades: r#""websocket""#, ..OPEN };
+
+impl Open {
+    pub(crate) fn ping(self, interval: Duration, timeout: Duration) -> Self {
+        Self { ping_interval: interval.as_millis(), ping_timeout: timeout.as_millis(), ..self }
+    }
+
+    pub(crate) fn max_payload(self, max_payload: usize) -> Self {
+        Self { max_payload, ..self }
+    }
+}
+
+impl fmt::Display for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { upgrades, ping_interval, ping_timeout, max_payload } = self;
+        write!(f, r#"0{{"sid":"{SID}","upgrades":[{upgrades}],"pingInterval":{ping_interval},"#)?;
+        write!(f, r#""pingTimeout":{ping_timeout},"maxPayload":{max_payload}}}"#)
+    }
+}
+
+impl Acceptor {
+    /// Answers the handshake of a session over polling; gives the lane of the polls.
+    pub(crate) fn opens(&self, body: impl fmt::Display) -> Peer {
+        let mut get = self.accept();
+        get.handshake();
+        get.packets(body);
+        get
+    }
+
+    /// Agrees to the handshake of a session over WebSocket, and opens it.
+    pub(crate) fn opens_websocket(&self, open: impl fmt::Display) -> Peer {
+        let mut ws = self.accept();
+        assert_eq!(ws.accept_websocket().sid(), None);
+        ws.send_text(&open.to_string());
+        ws
+    }
+
+    /// Agrees to the handshake of a probe.
+    pub(crate) fn accepts_probe(&self) -> Peer {
+        let mut ws = self.accept();
+        assert_eq!(ws.accept_websocket().sid(), Some(SID));
+        ws
+    }
+
+    /// Leads a session over polling through the upgrade; gives the WebSocket.
+    pub(crate) fn upgrades(&self, mut get: Peer) -> Peer {
+        let mut ws = self.accepts_probe();
+        get.poll();
+        ws.reads("2probe");
+        ws.send_text("3probe");
+        // The client pauses before it sends the upgrade: the poll has to come home.
+        get.packets("6");
+        ws.reads("5");
+        get.leaves();
+        ws
+    }
+}
+
+impl Received {
+    fn parameter(&self, name: &str) -> Option<&str> {
+        let (_, query) = self.target.split_once('?')?;
+        query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    }
+
+    pub(crate) fn sid(&self) -> Option<&str> {
+        self.parameter("sid")
+    }
+}
+
+impl Peer {
+    /// Expects the first request of a session over polling.
+    pub(crate) fn handshake(&mut self) -> Received {
+        let request = self.read_request();
+        assert_eq!((request.method.as_str(), request.sid()), ("GET", None));
+        assert_eq!(request.parameter("transport"), Some("polling"));
+        request
+    }
+
+    /// Expects a poll.
+    pub(crate) fn poll(&mut self) -> Received {
+        let request = self.read_request();
+        assert_eq!((request.method.as_str(), request.sid()), ("GET", Some(SID)));
+        assert_eq!(request.parameter("transport"), Some("polling"));
+        request
+    }
+
+    /// Answers a poll.
+    pub(crate) fn packets(&mut self, body: impl fmt::Display) {
+        self.respond(200, &[("content-type", "text/plain; charset=UTF-8")], body.to_string());
+    }
+
+    /// Expects a POST, and gives its packets.
+    pub(crate) fn post(&mut self) -> String {
+        let request = self.read_request();
+        assert_eq!((request.method.as_str(), request.sid()), ("POST", Some(SID)));
+        assert_eq!(request.parameter("transport"), Some("polling"));
+        assert!(!request.body.is_empty(), "an empty POST ends the session");
+        String::from_utf8(request.body).unwrap()
+    }
+
+    /// Expects a POST of these packets.
+    pub(crate) fn posts(&mut self, packets: &str) {
+        assert_eq!(self.post(), packets);
+    }
+
+    /// Takes a POST.
+    pub(crate) fn ok(&mut self) {
+        self.respond(200, &[("content-type", "text/html")], "ok");
+    }
+
+    /// Expects a text frame.
+    pub(crate) fn reads(&mut self, packet: &str) {
+        let (opcode, payload) = self.read_frame();
+        assert_eq!((opcode, String::from_utf8_lossy(&payload).as_ref()), (1, packet));
+    }
+
+    /// Expects a close frame with this code.
+    pub(crate) fn reads_close(&mut self, code: u16) {
+        assert_eq!(self.read_frame(), (8, code.to_be_bytes().to_vec()));
+    }
+
+    /// Expects the client to close without another word.
+    pub(crate) fn leaves(self) {
+        assert_eq!(String::from_utf8_lossy(&self.wait_closed()), "");
+    }
+}
