@@ -84,7 +84,7 @@ async fn an_answer_that_does_not_switch_is_not_engine_io() {
 async fn a_switch_to_anything_but_this_websocket_is_refused() {
     let accept = "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
     let cases = [
-        (concat!("upgrade: websocket\r\nconnection: upgrade\r\n"), "sec-websocket-accept"),
+        ("upgrade: websocket\r\nconnection: upgrade\r\n", "sec-websocket-accept"),
         ("connection: upgrade\r\nsec-websocket-accept: KEY\r\n", "another protocol"),
         ("upgrade: websocket\r\nsec-websocket-accept: KEY\r\n", "another protocol"),
         ("upgrade: h2c\r\nconnection: upgrade\r\nsec-websocket-accept: KEY\r\n", "another protocol"),

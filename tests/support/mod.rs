@@ -2,8 +2,7 @@
 //! check that no socket is left behind.
 
 // Each test crate uses its share.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#![allow(clippy::indexing_slicing, clippy::as_conversions)]
+#![allow(dead_code)]
 
 pub(crate) mod script;
 pub(crate) mod server;

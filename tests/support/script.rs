@@ -1,8 +1,8 @@
 //! The steps of a script in the words of the protocol.
 
-use std::{fmt, time::Duration};
+use std::{fmt, io, time::Duration};
 
-use super::server::{Acceptor, Peer, Received};
+use super::server::{Acceptor, PATIENCE, Peer, Received};
 
 /// What every session of these tests is called.
 pub(crate) const SID: &str = "lv_VI97HAXpY6yYWAAAC";
@@ -69,8 +69,7 @@ impl Acceptor {
     pub(crate) fn upgrades(&self, mut get: Peer) -> Peer {
         let mut ws = self.accepts_probe();
         get.poll();
-        ws.reads("2probe");
-        ws.send_text("3probe");
+        ws.answers_probe();
         // The client pauses before it sends the upgrade: the poll has to come home.
         get.packets("6");
         ws.reads("5");
@@ -140,6 +139,24 @@ impl Peer {
     /// Expects a close frame with this code.
     pub(crate) fn reads_close(&mut self, code: u16) {
         assert_eq!(self.read_frame(), (8, code.to_be_bytes().to_vec()));
+    }
+
+    /// Answers the probe, and comes back when the client knows of it.
+    pub(crate) fn answers_probe(&mut self) {
+        self.reads("2probe");
+        // With a ping behind it in the same segment: the pong shows that the answer was read.
+        self.write(b"\x81\x063probe\x89\x00");
+        assert_eq!(self.read_frame(), (10, Vec::new()));
+    }
+
+    /// Expects the client to say nothing for so long, and not to close.
+    pub(crate) fn stays_silent(&mut self, time: Duration) {
+        assert_eq!(String::from_utf8_lossy(&self.buffer), "");
+        self.stream.set_read_timeout(Some(time)).unwrap();
+        let err =
+            self.stream.peek(&mut [0]).map(|length| if length == 0 { "it closes" } else { "it speaks" });
+        assert_eq!(err.map_err(|err| err.kind()), Err(io::ErrorKind::WouldBlock));
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
     }
 
     /// Expects the client to close without another word.

@@ -122,9 +122,9 @@ impl Acceptor {
 
 /// The client at the other end of a connection.
 pub(crate) struct Peer {
-    stream: TcpStream,
+    pub(super) stream: TcpStream,
     /// What has been read and not been asked for.
-    buffer: Vec<u8>,
+    pub(super) buffer: Vec<u8>,
 }
 
 /// A request as it came.
