@@ -203,6 +203,35 @@ async fn a_websocket_that_ends_instead_of_an_answer_leaves_the_session_on_pollin
 }
 
 #[actix::test]
+async fn a_websocket_that_ends_while_the_polls_come_home_leaves_the_session_on_polling() {
+    let deaths: [fn(Peer); 3] = [Peer::close, Peer::reset, |mut ws| {
+        ws.send_frame(true, 0, 8, b"\x03\xe8");
+        ws.reads_close(1000);
+        ws.leaves();
+    }];
+    for death in deaths {
+        let (failed, has_failed) = leave();
+        let server = Server::start(move |server| {
+            let mut get = server.opens(UPGRADABLE);
+            let mut ws = server.accepts_probe();
+            get.poll();
+            ws.answers_probe();
+            death(ws);
+            // The poll is held all the while.
+            has_failed.wait();
+            goes_on(server, get);
+        });
+        let mut client = Client::start(&server);
+        client.connect().await;
+        let err = client.upgrade_failed().await;
+        assert!(matches!(err, TransportError::Io { .. }), "{err:?}");
+        failed.give();
+        and_goes_on(&mut client).await;
+        server.finish().await;
+    }
+}
+
+#[actix::test]
 async fn a_poll_that_does_not_come_home_is_bounded_by_upgrade_timeout() {
     let (paused, is_paused) = milestone();
     let server = Server::start(move |server| {
