@@ -136,6 +136,18 @@ async fn a_websocket_that_only_pings_times_out() {
 }
 
 #[actix::test]
+async fn a_websocket_that_goes_on_in_http_is_not_engine_io() {
+    // engine.io does this to a wrong `EIO`: it agrees, and then refuses in the same breath.
+    let body = r#"{"code":5,"message":"Unsupported protocol version"}"#;
+    let err = opened(move |ws| {
+        ws.write(format!("HTTP/1.1 400 Bad Request\r\ncontent-length: {}\r\n\r\n{body}", body.len()));
+    })
+    .await;
+    let reason = not_engine_io(&err);
+    assert!(reason.contains("HTTP/1.1 400 Bad Request"), "{reason}");
+}
+
+#[actix::test]
 async fn a_first_packet_that_is_not_the_open_packet_is_refused() {
     for packet in ["6", "4hello", "2probe", "3probe", "1"] {
         let err = opened(move |ws| ws.send_text(packet)).await;

@@ -42,7 +42,9 @@ impl Connection {
         packets.remove(0);
         self.on_session_packets(now, id, packets, false);
         // It is read while the polls come home, so that its end is noticed before the upgrade packet goes nowhere.
-        if let Some(emptied) = self.slot(id).and_then(|slot| slot.credit.take()) {
+        if self.held.is_empty()
+            && let Some(emptied) = self.slot(id).and_then(|slot| slot.credit.take())
+        {
             self.order(id, Command::Read(emptied));
         }
     }

@@ -186,9 +186,18 @@ impl Socket {
                     Ok(_) => {}
                     Err(err) => return Poll::Ready(Err(End::Failed(err.into()))),
                 },
-                Err(err) => return Poll::Ready(Err(End::Failed(err))),
+                Err(err) => return Poll::Ready(Err(End::Failed(self.http_refusal().unwrap_or(err)))),
             }
         }
+    }
+
+    /// engine.io refuses some handshakes after it has agreed to them, in the words of HTTP. What was read is no
+    /// frame: its first bytes are still there.
+    fn http_refusal(&self) -> Option<TransportError> {
+        let text = self.read_buf.strip_prefix(b"HTTP/")?;
+        let line = text.split(|byte| byte.is_ascii_control()).next().unwrap_or_default();
+        let line = String::from_utf8_lossy(line.get(..100).unwrap_or(line));
+        Some(TransportError::Malformed(format!("HTTP instead of WebSocket frames: HTTP/{line}").into()))
     }
 
     /// Reads and reports one batch. Pending without leave to read, and when nothing has come.
