@@ -1,4 +1,110 @@
-//! An actor-based Engine.IO client for actix.
+//! An actor-based [Engine.IO] client (protocol 4) for [actix].
+//!
+//! One actor, [`EngineIoClient`], owns a connection. Its address is the handle: any actor, any thread, any async block
+//! talks to the connection by sending it messages, and is told what happens by subscribing to its [events](Event).
+//!
+//! [Engine.IO]: https://socket.io/docs/v4/engine-io-protocol/
+//!
+//! ```no_run
+//! use actix::prelude::*;
+//! use actix_engineio::{self as engineio, Connect, Data, Disconnect, EngineIoClient, Event};
+//!
+//! struct Printer;
+//!
+//! impl Actor for Printer {
+//!     type Context = Context<Self>;
+//! }
+//!
+//! impl Handler<Event> for Printer {
+//!     type Result = ();
+//!
+//!     fn handle(&mut self, event: Event, _: &mut Self::Context) {
+//!         match event {
+//!             Event::Connected(session) => println!("connected, sid {}", session.sid),
+//!             Event::Message(Data::Text(text)) => println!("{text}"),
+//!             Event::Message(Data::Binary(bytes)) => println!("{} bytes", bytes.len()),
+//!             Event::Disconnected(end) => println!("disconnected: {}", end.reason),
+//!             _ => {}
+//!         }
+//!     }
+//! }
+//!
+//! #[actix::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let client = EngineIoClient::builder().subscribe(Printer.start().recipient()).start();
+//!
+//!     client.send(Connect::new("http://localhost:5000")).await??;
+//!     client.send(engineio::Send::text("hello")).await??;
+//!     client.send(Disconnect::new()).await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Of the two question marks, the first is for the mailbox (the client has stopped), the second for the answer. Code
+//! without an actor reads an [`EventStream`] instead. To import [`Send`] by name would shadow [`std::marker::Send`].
+//!
+//! # How it is made
+//!
+//! ```text
+//!   your actors ── Connect, Send, Flush, Disconnect, .. ──►  EngineIoClient  ── packets ──►  transport
+//!               ◄── Event, to every subscriber ────────────  (one session)   ◄─ packets ───  (child actor)
+//! ```
+//!
+//! The client decides: it owns the session, its heartbeat, its queue and the upgrade. A transport only moves packets:
+//! over HTTP long-polling, a GET that the server answers when it has something to say and a POST for each batch, or
+//! over one WebSocket. During an upgrade there are two, until the session has moved from polling to WebSocket.
+//!
+//! A client has one session at a time, and any number one after another. It lives while it has addresses, or a
+//! connection with somebody listening; see [`EngineIoClient`].
+//!
+//! # Events and their order
+//!
+//! ```text
+//!   Connected  ( Message | Upgraded | UpgradeFailed | Rejected )*  Disconnected
+//! ```
+//!
+//! - [`Connected`](Event::Connected) comes once a session and first, [`Disconnected`](Event::Disconnected) once and last.
+//!   A [`Connect`] that fails shows in its reply alone.
+//! - [`Message`](Event::Message)s come in the order in which the server sent them, across an upgrade too.
+//! - [`Upgraded`](Event::Upgraded) or [`UpgradeFailed`](Event::UpgradeFailed) comes if an upgrade is tried and the session
+//!   lives to see its end. After a failed one the session goes on over polling.
+//! - [`Rejected`](Event::Rejected) returns a message that came by `do_send` and could not be accepted; it also comes
+//!   while there is no session.
+//!
+//! # Errors
+//!
+//! Each operation has its own: [`ConnectError`], [`SendError`], which gives the message back, and [`FlushError`]. A session
+//! ends with a [`DisconnectReason`], and [`Disconnected`] lists the messages that did not leave. All of them can be
+//! cloned, compared and sent to other threads.
+//!
+//! Nothing reconnects by itself yet. [`Wait`] replies when a session has ended, and [`ConnectError::is_retryable`] says
+//! whether to try again is of use.
+//!
+//! # Flow control
+//!
+//! - Sending: the reply of a [`Send`] waits while more than
+//!   [`send_queue`](EngineIoClientBuilder::send_queue) bytes are queued. Who awaits it is slowed down to what the server
+//!   takes; `do_send` is not held back.
+//! - Receiving: while a subscriber has not handled more than
+//!   [`receive_buffer`](EngineIoClientBuilder::receive_buffer) bytes of events, no more is read, and the network slows
+//!   the server down. If no event is handled for [`stall_timeout`](EngineIoClientBuilder::stall_timeout), the session
+//!   ends. What counts as handled is told at [`Event`].
+//!
+//! # Where it runs
+//!
+//! In an actix system, or another tokio `LocalSet`: [`start`](EngineIoClientBuilder::start) on the current arbiter,
+//! [`start_in_arbiter`](EngineIoClientBuilder::start_in_arbiter) on another. Its `Addr` and the `EventStream` may be used
+//! from any thread and any runtime.
+//!
+//! # Limits
+//!
+//! - Protocol 4 only, as Socket.IO servers from version 3 and python-engineio from version 4 speak it. A server of
+//!   protocol 3 is told apart over polling: [`ConnectError::UnsupportedProtocol`].
+//! - Not yet: TLS (`https` and `wss` fail with an error), reconnection, proxies, cookies.
+//! - WebSocket without extensions, so without compression. HTTP bodies may be compressed with gzip or deflate.
+//! - The protocol has no acknowledgement: a message that was written to a WebSocket is not known to have arrived.
+//!
+//! The crate logs by [`log`], under targets that start with `actix_engineio`.
 
 mod client;
 mod error;
@@ -18,3 +124,8 @@ pub use protocol::{
     data::Data,
     handshake::{ParseTransportKindError, Session, TransportKind},
 };
+
+/// The README's code is compiled with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
