@@ -201,7 +201,9 @@ impl EngineIoClient {
         self.transports.clear();
         self.last_reason = None;
         while let Some((data, reply)) = self.line.pop_front() {
-            self.refused.push((SendError { kind: SendErrorKind::NotConnected, data }, reply));
+            if reply.demand() != Demand::Withdrawn {
+                self.refused.push((SendError { kind: SendErrorKind::NotConnected, data }, reply));
+            }
         }
         match self.connect.take() {
             Some(connect) => {
@@ -272,9 +274,6 @@ impl EngineIoClient {
     /// Tells about refused messages: the one who awaits the reply, or the subscribers.
     fn reject(&mut self) {
         for (err, reply) in mem::take(&mut self.refused) {
-            if reply.demand() == Demand::Withdrawn {
-                continue;
-            }
             if let Err(Err(err)) = reply.answer(Err(err)) {
                 self.subscribers.push(Event::Rejected(Arc::new(err)));
             }
