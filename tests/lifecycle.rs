@@ -1,0 +1,213 @@
+//! Who keeps a client alive, and what happens when they are gone.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+mod support;
+
+use std::thread;
+
+use actix::prelude::*;
+use actix_engineio::{
+    self as engineio, Connect, Disconnect, DisconnectReason, EngineIoClient, Event, EventStream,
+    TransportKind,
+};
+use futures_util::StreamExt as _;
+use support::{
+    Client, Recorder, milestone,
+    script::{OPEN, UPGRADABLE},
+    server::Server,
+    sockets_to, soon,
+};
+
+fn port(server: &Server) -> u16 {
+    server.origin().rsplit(':').next().unwrap().parse().unwrap()
+}
+
+#[actix::test]
+async fn a_client_whose_addresses_are_gone_and_that_nobody_hears_says_goodbye_over_websocket() {
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN);
+        ws.reads("4last words");
+        ws.reads("1");
+        ws.reads_close(1000);
+        ws.close();
+    });
+    let client = EngineIoClient::builder().transports([TransportKind::WebSocket]).start();
+    client.send(Connect::new(server.origin())).await.unwrap().unwrap();
+    client.do_send(engineio::Send::text("last words"));
+    drop(client);
+    let port = port(&server);
+    server.finish().await;
+    soon("closing", async {
+        while !sockets_to(port).is_empty() {
+            actix_rt::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_client_whose_addresses_are_gone_and_that_nobody_hears_says_goodbye_over_polling() {
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        let mut post = server.accept();
+        post.posts("4last words");
+        post.ok();
+        post.posts("1");
+        post.ok();
+        get.wait_closed();
+        post.wait_closed();
+    });
+    let client = EngineIoClient::builder().start();
+    client.send(Connect::new(server.origin())).await.unwrap().unwrap();
+    client.do_send(engineio::Send::text("last words"));
+    drop(client);
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_client_without_addresses_goes_on_while_somebody_listens() {
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN);
+        for at in 0..3 {
+            ws.send_text(&format!("4{at}"));
+        }
+        ws.send_text("1");
+        ws.wait_closed();
+    });
+    let client = EngineIoClient::builder().start();
+    let mut events = EventStream::subscribe(&client).await.unwrap();
+    let connect = Connect::new(server.origin()).transports([TransportKind::WebSocket]);
+    client.send(connect).await.unwrap().unwrap();
+    drop(client);
+    let mut messages = 0;
+    // The stream ends: so did the client, when its session had.
+    while let Some(event) = soon("an event", events.next()).await {
+        messages += usize::from(matches!(event, Event::Message(_)));
+    }
+    assert_eq!(messages, 3);
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_subscriber_that_panics_does_not_disturb_the_others() {
+    struct Panics;
+    impl Actor for Panics {
+        type Context = Context<Self>;
+    }
+    impl Handler<Event> for Panics {
+        type Result = ();
+        fn handle(&mut self, event: Event, _: &mut Self::Context) {
+            if let Event::Message(_) = event {
+                panic!("as the test wants it");
+            }
+        }
+    }
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN);
+        for at in 0..3 {
+            ws.send_text(&format!("4{at}"));
+            ws.reads(&format!("4{at}"));
+        }
+        ws.send_text("1");
+        ws.wait_closed();
+    });
+    // With no room at all the next message is read only when every subscriber has handled the last.
+    let mut client =
+        Client::with(&server, |builder| builder.receive_buffer(0).subscribe(Panics.start().recipient()));
+    client.connect_over(TransportKind::WebSocket).await;
+    for at in 0..3 {
+        assert_eq!(client.text().await, at.to_string());
+        client.send(at.to_string()).await;
+    }
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
+    server.finish().await;
+}
+
+#[actix::test]
+async fn an_arbiter_that_stops_closes_its_clients_and_tells_subscribers_elsewhere() {
+    let (milestone, connected) = milestone();
+    let server = Server::start(move |server| {
+        let get = server.opens(UPGRADABLE);
+        let ws = server.upgrades(get);
+        milestone.reached();
+        let _ = ws.wait_closed();
+        let mut ws = server.opens_websocket(OPEN);
+        ws.reads("1");
+        ws.reads_close(1000);
+        ws.close();
+    });
+    let arbiter = Arbiter::new();
+    let (recipient, mut events) = Recorder::start();
+    let client = EngineIoClient::builder().subscribe(recipient).start_in_arbiter(&arbiter.handle());
+    client.send(Connect::new(server.origin())).await.unwrap().unwrap();
+    connected.await;
+    arbiter.stop();
+    arbiter.join().unwrap();
+    assert!(client.send(Disconnect::new()).await.is_err(), "the client is gone");
+    assert!(matches!(events.next().await, Event::Connected(_)));
+    loop {
+        match events.next().await {
+            Event::Upgraded(_) => {}
+            Event::Disconnected(end) => break assert!(matches!(end.reason, DisconnectReason::Client(_))),
+            event => panic!("{event:?}"),
+        }
+    }
+    // This arbiter is as good as ever.
+    let mut client = Client::start(&server);
+    client.connect_over(TransportKind::WebSocket).await;
+    client.disconnect().await;
+    client.ended_cleanly().await;
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_system_that_stops_closes_its_clients() {
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        get.wait_closed();
+    });
+    let origin = server.origin();
+    thread::spawn(|| {
+        System::new().block_on(async {
+            let client = EngineIoClient::builder().start();
+            client.send(Connect::new(origin)).await.unwrap().unwrap();
+            // Long enough for the poll to leave.
+            actix_rt::time::sleep(std::time::Duration::from_millis(100)).await;
+            System::current().stop();
+        });
+    });
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_disconnect_from_inside_a_handler_that_holds_the_last_address_ends_everything() {
+    struct Leaves(Option<Addr<EngineIoClient>>);
+    impl Actor for Leaves {
+        type Context = Context<Self>;
+    }
+    impl Handler<Event> for Leaves {
+        type Result = ();
+        fn handle(&mut self, event: Event, ctx: &mut Self::Context) {
+            if let Event::Message(_) = event {
+                self.0.take().unwrap().do_send(Disconnect::new());
+                ctx.stop();
+            }
+        }
+    }
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN);
+        ws.send_text("4go");
+        ws.reads("1");
+        ws.reads_close(1000);
+        ws.close();
+    });
+    let client = EngineIoClient::builder().transports([TransportKind::WebSocket]).start();
+    let leaves = Leaves(Some(client.clone())).start();
+    client.send(engineio::Subscribe::new(leaves.recipient())).await.unwrap();
+    client.send(Connect::new(server.origin())).await.unwrap().unwrap();
+    drop(client);
+    server.finish().await;
+}
