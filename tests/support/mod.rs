@@ -207,7 +207,13 @@ impl Client {
 
     /// The next event, which has to be the end of the session and to leave nothing behind.
     pub(crate) async fn ended(&mut self) -> Arc<Disconnected> {
-        let end = match self.next().await {
+        let event = self.next().await;
+        self.ended_with(event).await
+    }
+
+    /// The same of an event that was taken already.
+    pub(crate) async fn ended_with(&mut self, event: Event) -> Arc<Disconnected> {
+        let end = match event {
             Event::Disconnected(end) => end,
             event => panic!("{event:?} instead of Disconnected"),
         };

@@ -1,0 +1,199 @@
+//! Several sessions, several clients, several who listen.
+
+use std::thread;
+
+use actix::prelude::*;
+use actix_engineio::{
+    self as engineio, Connect, Disconnect, DisconnectReason, EngineIoClient, Event, EventKind, EventStream,
+    GetStatus, Subscribe, TransportKind, Unsubscribe, Wait,
+};
+use futures_util::StreamExt as _;
+
+use crate::support::{Client, Recorder, leave, milestone, script::OPEN, server::Server, sockets_to, soon};
+
+#[actix::test]
+async fn a_client_connects_again_after_every_kind_of_end() {
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        let mut post = server.accept();
+        post.posts("1");
+        post.ok();
+        post.leaves();
+        get.leaves();
+
+        let mut get = server.opens(OPEN);
+        get.poll();
+        get.respond(500, &[], "");
+        get.leaves();
+
+        let mut ws = server.opens_websocket(OPEN);
+        ws.reads("4over websocket");
+        ws.send_frame(true, 0, 8, b"\x03\xe9");
+        ws.wait_closed();
+
+        let mut get = server.opens(OPEN);
+        get.poll();
+        let mut post = server.accept();
+        post.posts("4at last");
+        post.ok();
+        get.packets("1");
+        get.leaves();
+        post.leaves();
+    });
+    let mut client = Client::start(&server);
+    assert_eq!(client.addr.send(Wait).await.unwrap(), None);
+
+    client.connect().await;
+    client.disconnect().await;
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(None));
+
+    client.connect().await;
+    assert_eq!(client.ended_cleanly().await.as_str(), "transport error");
+
+    client.connect_over(TransportKind::WebSocket).await;
+    client.send("over websocket").await;
+    assert_eq!(client.ended_cleanly().await.as_str(), "transport close");
+
+    client.connect().await;
+    client.send("at last").await;
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
+    assert_eq!(client.addr.send(GetStatus).await.unwrap().counters.sessions, 4);
+    server.finish().await;
+}
+
+#[actix::test]
+async fn clients_on_several_arbiters_mind_their_own_sessions() {
+    const CLIENTS: usize = 4;
+    let servers: Vec<_> = (0..CLIENTS)
+        .map(|at| {
+            Server::start(move |server| {
+                let mut get = server.opens(OPEN);
+                get.poll();
+                let mut post = server.accept();
+                post.posts(&format!("4from {at}"));
+                post.ok();
+                get.packets(format!("4to {at}"));
+                get.poll();
+                post.posts("1");
+                post.ok();
+                get.leaves();
+                post.leaves();
+            })
+        })
+        .collect();
+    let arbiters: Vec<_> = (0..CLIENTS / 2).map(|_| Arbiter::new()).collect();
+    let mut clients = Vec::new();
+    for (at, server) in servers.iter().enumerate() {
+        let (recorder, mut events) = Recorder::start();
+        let builder = EngineIoClient::builder().subscribe(recorder);
+        let client = builder.start_in_arbiter(&arbiters[at % arbiters.len()].handle());
+        let connect = Connect::new(server.origin());
+        clients.push(actix_rt::spawn(async move {
+            soon("connecting", client.send(connect)).await.unwrap().unwrap();
+            assert!(matches!(events.next().await, Event::Connected(_)));
+            client.send(engineio::Send::text(format!("from {at}"))).await.unwrap().unwrap();
+            match events.next().await {
+                Event::Message(data) => assert_eq!(data.as_text(), Some(&*format!("to {at}"))),
+                event => panic!("{event:?}"),
+            }
+            soon("disconnecting", client.send(Disconnect::new())).await.unwrap();
+            assert!(matches!(events.next().await, Event::Disconnected(_)));
+        }));
+    }
+    for client in clients {
+        client.await.unwrap();
+    }
+    for (server, arbiter) in servers.into_iter().zip(arbiters.iter().cycle()) {
+        let port = server.origin().rsplit(':').next().unwrap().parse().unwrap();
+        assert_eq!(sockets_to(port), [""; 0]);
+        server.finish().await;
+        arbiter.stop();
+    }
+}
+
+#[actix::test]
+async fn an_address_works_from_other_threads() {
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN);
+        ws.reads("4one");
+        ws.reads("4two");
+        ws.send_text("4three");
+        ws.reads("1");
+        ws.reads_close(1000);
+        ws.close();
+    });
+    let mut client = Client::start(&server);
+    client.connect_over(TransportKind::WebSocket).await;
+    let mut stream = EventStream::subscribe(&client.addr).await.unwrap();
+    let addr = client.addr.clone();
+    let (done, is_done) = milestone();
+    // A thread that knows nothing of actix, with a runtime that knows as little.
+    let elsewhere = thread::spawn(move || {
+        addr.do_send(engineio::Send::text("one"));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            addr.send(engineio::Send::text("two")).await.unwrap().unwrap();
+            assert!(matches!(stream.next().await, Some(Event::Connected(_))));
+            match stream.next().await {
+                Some(Event::Message(data)) => assert_eq!(data.as_text(), Some("three")),
+                event => panic!("{event:?}"),
+            }
+            addr.send(Disconnect::new()).await.unwrap();
+            assert!(matches!(stream.next().await, Some(Event::Disconnected(_))));
+        });
+        done.reached();
+    });
+    is_done.await;
+    elsewhere.join().unwrap();
+    assert_eq!(client.text().await, "three");
+    client.ended_cleanly().await;
+    server.finish().await;
+}
+
+#[actix::test]
+async fn subscribers_are_told_the_same_in_the_same_order() {
+    let (subscribed, is_subscribed) = leave();
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        is_subscribed.wait();
+        for batch in 0..5 {
+            get.poll();
+            let body: Vec<_> = (0..100).map(|at| format!("4{}", 100 * batch + at)).collect();
+            get.packets(body.join("\u{1e}"));
+        }
+        get.poll();
+        get.packets("1");
+        get.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    // One that comes later, one that wants messages alone, and one that leaves again.
+    let (recipient, mut late) = Recorder::start();
+    client.addr.send(Subscribe::new(recipient)).await.unwrap();
+    let (recipient, mut picky) = Recorder::start();
+    client.addr.send(Subscribe::new(recipient).only([EventKind::Message])).await.unwrap();
+    let (recipient, mut gone) = Recorder::start();
+    let id = client.addr.send(Subscribe::new(recipient)).await.unwrap();
+    assert!(client.addr.send(Unsubscribe(id)).await.unwrap());
+    assert!(!client.addr.send(Unsubscribe(id)).await.unwrap());
+    subscribed.give();
+
+    assert!(
+        matches!(late.next().await, Event::Connected(session) if session.sid == crate::support::script::SID)
+    );
+    for at in 0..500 {
+        for events in [&mut client.events, &mut late, &mut picky] {
+            match events.next().await {
+                Event::Message(data) => assert_eq!(data.as_text(), Some(&*at.to_string())),
+                event => panic!("{event:?}"),
+            }
+        }
+    }
+    client.ended_cleanly().await;
+    assert!(matches!(late.next().await, Event::Disconnected(_)));
+    assert!(picky.waiting().is_empty());
+    // It may have had the session that stood, before it left.
+    assert!(gone.waiting().iter().all(|event| matches!(event, Event::Connected(_))));
+    server.finish().await;
+}

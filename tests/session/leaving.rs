@@ -1,0 +1,268 @@
+//! Disconnects.
+
+use std::time::Duration;
+
+use actix_engineio::{
+    self as engineio, Data, Disconnect, DisconnectReason, Flush, FlushError, SendErrorKind, TransportKind,
+};
+
+use crate::support::{Client, SHORT, leave, milestone, script::OPEN, server::Server, takes};
+
+#[actix::test]
+async fn a_disconnect_over_polling_posts_the_queue_and_the_close_packet_last() {
+    let (posted, is_posted) = milestone();
+    let (asked, is_asked) = leave();
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        let mut post = server.accept();
+        post.posts("4a");
+        posted.reached();
+        is_asked.wait();
+        post.ok();
+        post.posts("4b\u{1e}bAQID\u{1e}1");
+        // The poll is not waited for.
+        get.stays_silent(Duration::from_millis(20));
+        post.ok();
+        post.leaves();
+        get.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    client.send("a").await;
+    is_posted.await;
+    client.send("b").await;
+    client.addr.do_send(engineio::Send::binary(vec![1, 2, 3]));
+    let disconnecting = actix_rt::spawn(client.addr.send(Disconnect::new().reason("done")));
+    actix_rt::task::yield_now().await;
+    let late = client.addr.send(engineio::Send::text("too late")).await.unwrap().unwrap_err();
+    assert_eq!((late.kind, late.data), (SendErrorKind::NotConnected, "too late".into()));
+    asked.give();
+    disconnecting.await.unwrap().unwrap();
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(Some("done".into())));
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_long_queue_goes_out_before_the_close_packet() {
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        let mut post = server.accept();
+        let mut packets = Vec::new();
+        while packets.last().is_none_or(|last| last != "1") {
+            let body = post.post();
+            let before = packets.len();
+            packets.extend(body.split('\u{1e}').map(ToOwned::to_owned));
+            assert!(packets.len() - before <= 16, "{body}");
+            post.respond(200, &[], "OK");
+        }
+        let expected = (0..40).map(|at| format!("4{at}")).chain(["1".to_owned()]);
+        assert_eq!(packets, expected.collect::<Vec<_>>());
+        post.leaves();
+        get.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    for at in 0..40 {
+        client.addr.do_send(engineio::Send::text(at.to_string()));
+    }
+    client.disconnect().await;
+    client.ended_cleanly().await;
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_disconnect_over_websocket_writes_the_queue_the_close_packet_and_a_close_frame() {
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN);
+        for at in 0..200 {
+            ws.reads(&format!("4{at}"));
+        }
+        ws.reads("1");
+        ws.reads_close(1000);
+        // What comes meanwhile is too late.
+        ws.send_text("4too late");
+        ws.send_frame(true, 0, 8, b"\x03\xe8");
+        ws.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect_over(TransportKind::WebSocket).await;
+    for at in 0..200 {
+        client.addr.do_send(engineio::Send::text(at.to_string()));
+    }
+    client.disconnect().await;
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(None));
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_server_that_just_ends_the_connection_has_closed_too() {
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN);
+        ws.reads("1");
+        ws.close();
+    });
+    let mut client = Client::start(&server);
+    client.connect_over(TransportKind::WebSocket).await;
+    client.disconnect().await;
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(None));
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_close_that_the_server_refuses_is_a_disconnect_all_the_same() {
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        let mut post = server.accept();
+        post.posts("1");
+        post.respond(400, &[], r#"{"code":1,"message":"Session ID unknown"}"#);
+        post.leaves();
+        get.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    client.disconnect().await;
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(None));
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_server_that_does_not_take_the_last_post_is_bounded_by_close_timeout() {
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        let mut post = server.accept();
+        post.posts("4a\u{1e}1");
+        post.leaves();
+        get.leaves();
+    });
+    let mut client = Client::with(&server, |builder| builder.close_timeout(SHORT));
+    client.connect().await;
+    client.addr.do_send(engineio::Send::text("a"));
+    takes(SHORT, client.disconnect()).await;
+    let end = client.ended().await;
+    assert_eq!(end.reason, DisconnectReason::Client(None));
+    assert_eq!((&*end.in_doubt, &*end.unsent), (["a".into()].as_slice(), [].as_slice()));
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_server_that_does_not_answer_the_close_frame_is_bounded_by_close_timeout() {
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN);
+        ws.reads("1");
+        ws.reads_close(1000);
+        ws.leaves();
+    });
+    let mut client = Client::with(&server, |builder| builder.close_timeout(SHORT));
+    client.connect_over(TransportKind::WebSocket).await;
+    takes(SHORT, client.disconnect()).await;
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(None));
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_server_that_does_not_read_is_bounded_by_close_timeout_and_the_rest_is_unsent() {
+    let (gone, is_gone) = leave();
+    let server = Server::start(|server| {
+        let ws = server.opens_websocket(OPEN);
+        is_gone.wait();
+        drop(ws);
+    });
+    let mut client = Client::with(&server, |builder| builder.close_timeout(SHORT).send_queue(usize::MAX));
+    client.connect_over(TransportKind::WebSocket).await;
+    // More than the socket buffers of both ends hold.
+    let messages: Vec<_> = (0..32).map(|at| Data::from(vec![at; 1 << 20])).collect();
+    for message in &messages {
+        client.addr.do_send(engineio::Send::new(message.clone()));
+    }
+    takes(SHORT, client.disconnect()).await;
+    let end = client.ended().await;
+    assert_eq!(end.reason, DisconnectReason::Client(None));
+    assert_eq!(end.in_doubt.len(), 0);
+    // The last of them, in order.
+    assert!(!end.unsent.is_empty() && messages.ends_with(&end.unsent), "{} unsent", end.unsent.len());
+    gone.give();
+    server.finish().await;
+}
+
+#[actix::test]
+async fn an_abort_does_not_wait_and_tells_what_was_not_sent() {
+    let (posted, is_posted) = milestone();
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        let mut post = server.accept();
+        post.posts("4a");
+        posted.reached();
+        post.leaves();
+        get.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    client.send("a").await;
+    is_posted.await;
+    client.send("b").await;
+    let flush = actix_rt::spawn(client.addr.send(Flush));
+    actix_rt::task::yield_now().await;
+    let start = std::time::Instant::now();
+    client.addr.send(Disconnect::abort().reason("enough")).await.unwrap();
+    assert!(start.elapsed() < SHORT);
+    let end = client.ended().await;
+    assert_eq!(end.reason, DisconnectReason::Client(Some("enough".into())));
+    assert_eq!((&*end.in_doubt, &*end.unsent), (["a".into()].as_slice(), ["b".into()].as_slice()));
+    assert_eq!(flush.await.unwrap().unwrap(), Err(FlushError::Disconnected));
+    server.finish().await;
+}
+
+#[actix::test]
+async fn an_abort_over_websocket_sends_a_close_frame() {
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN);
+        ws.reads("4a");
+        ws.reads_close(1000);
+        ws.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect_over(TransportKind::WebSocket).await;
+    client.send("a").await;
+    client.addr.send(Flush).await.unwrap().unwrap();
+    client.addr.send(Disconnect::abort()).await.unwrap();
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(None));
+    server.finish().await;
+}
+
+#[actix::test]
+async fn an_abort_hastens_a_disconnect() {
+    for way in [TransportKind::Polling, TransportKind::WebSocket] {
+        let (asked, is_asked) = milestone();
+        let server = Server::start(move |server| match way {
+            TransportKind::Polling => {
+                let mut get = server.opens(OPEN);
+                get.poll();
+                let mut post = server.accept();
+                post.posts("1");
+                asked.reached();
+                post.leaves();
+                get.leaves();
+            }
+            TransportKind::WebSocket => {
+                let mut ws = server.opens_websocket(OPEN);
+                ws.reads("1");
+                ws.reads_close(1000);
+                asked.reached();
+                ws.leaves();
+            }
+        });
+        let mut client = Client::start(&server);
+        client.connect_over(way).await;
+        let first = actix_rt::spawn(client.addr.send(Disconnect::new().reason("first")));
+        is_asked.await;
+        client.addr.send(Disconnect::abort().reason("second")).await.unwrap();
+        first.await.unwrap().unwrap();
+        assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(Some("first".into())));
+        server.finish().await;
+    }
+}

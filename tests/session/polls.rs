@@ -1,0 +1,231 @@
+//! What a poll may be answered with.
+
+use std::io;
+
+use actix_engineio::{DisconnectReason, ProtocolError, TransportError, TransportKind};
+
+use crate::support::{
+    Client,
+    script::OPEN,
+    server::{Peer, Server},
+};
+
+/// How a session over polling ends whose poll is treated so, and the messages before it did.
+async fn polled(treat: impl FnOnce(Peer) + Send + 'static) -> (Vec<String>, DisconnectReason) {
+    let server = Server::start(move |server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        treat(get);
+    });
+    let mut client = Client::with(&server, |builder| builder.max_message_size(4096));
+    client.connect().await;
+    let mut texts = Vec::new();
+    let reason = loop {
+        match client.next().await {
+            actix_engineio::Event::Message(data) => texts.push(data.as_text().unwrap().to_owned()),
+            event @ actix_engineio::Event::Disconnected(_) => break client.ended_with(event).await,
+            event => panic!("{event:?}"),
+        }
+    };
+    server.finish().await;
+    (texts, reason.reason.clone())
+}
+
+async fn answered(
+    status: u16,
+    headers: &'static [(&str, &str)],
+    body: impl AsRef<[u8]> + Send + 'static,
+) -> (Vec<String>, DisconnectReason) {
+    polled(move |mut get| {
+        get.respond(status, headers, body);
+        get.leaves();
+    })
+    .await
+}
+
+#[actix::test]
+async fn a_close_packet_ends_the_session_and_what_follows_it_is_dropped() {
+    let (texts, reason) = answered(200, &[], "1").await;
+    assert_eq!((texts.len(), reason), (0, DisconnectReason::Server));
+    let (texts, reason) = answered(200, &[], "4a\u{1e}4b\u{1e}1\u{1e}4c\u{1e}2").await;
+    assert_eq!((texts, reason), (vec!["a".to_owned(), "b".to_owned()], DisconnectReason::Server));
+}
+
+#[actix::test]
+async fn a_session_may_open_speak_and_close_in_one_body() {
+    let server = Server::start(|server| {
+        server.opens(format!("{OPEN}\u{1e}4hello\u{1e}4again\u{1e}1")).leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    assert_eq!(client.text().await, "hello");
+    assert_eq!(client.text().await, "again");
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_refused_poll_is_a_transport_error_with_the_servers_words() {
+    let (_, reason) = answered(400, &[], r#"{"code":1,"message":"Session ID unknown"}"#).await;
+    let DisconnectReason::TransportError(TransportError::Status(status)) = &reason else {
+        panic!("{reason:?}")
+    };
+    assert_eq!((status.status, status.code), (400, Some(1)));
+    assert!(reason.to_string().contains("Session ID unknown"), "{reason}");
+    let (_, reason) = answered(500, &[("content-type", "text/html")], "<h1>Oops</h1>").await;
+    let DisconnectReason::TransportError(TransportError::Status(status)) = &reason else {
+        panic!("{reason:?}")
+    };
+    assert_eq!((status.status, &status.message), (500, &None));
+    assert_eq!(reason.as_str(), "transport error");
+}
+
+#[actix::test]
+async fn a_redirected_poll_is_a_transport_error() {
+    let (_, reason) = answered(302, &[("location", "/engine.io/")], "").await;
+    assert!(matches!(reason, DisconnectReason::TransportError(TransportError::Redirect(_))), "{reason:?}");
+}
+
+#[actix::test]
+async fn a_body_that_is_cut_is_a_transport_error() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n4half a mess",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n4half\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-le",
+    ] {
+        let (texts, reason) = polled(move |mut get| {
+            get.write(answer);
+            get.close();
+        })
+        .await;
+        assert_eq!(texts.len(), 0);
+        let DisconnectReason::TransportError(TransportError::Io { kind, .. }) = &reason else {
+            panic!("{reason:?}")
+        };
+        assert_eq!(*kind, io::ErrorKind::UnexpectedEof);
+    }
+}
+
+#[actix::test]
+async fn a_body_without_a_length_ends_with_its_connection() {
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        get.write("HTTP/1.0 200 OK\r\n\r\n4whole");
+        get.close();
+        let mut get = server.accept();
+        get.poll();
+        get.packets("1");
+        get.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    assert_eq!(client.text().await, "whole");
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_body_that_is_no_payload_is_a_parse_error_behind_what_could_be_read() {
+    let bodies: [(&[u8], ProtocolError); 6] = [
+        (b"garbage", ProtocolError::Packet("its type is not a digit")),
+        (b"<html></html>", ProtocolError::Packet("its type is not a digit")),
+        (b"4ok\x1e", ProtocolError::Packet("it is empty")),
+        (b"4ok\x1e\x1e4lost", ProtocolError::Packet("it is empty")),
+        (b"4ok\x1eb***\x1e4lost", ProtocolError::Packet("its binary data is not base64")),
+        (b"4lost\xff", ProtocolError::Utf8),
+    ];
+    for (body, err) in bodies {
+        let (texts, reason) = answered(200, &[], body).await;
+        let whole = if body.starts_with(b"4ok") { vec!["ok".to_owned()] } else { Vec::new() };
+        assert_eq!((texts, &reason), (whole, &DisconnectReason::Protocol(err)));
+        assert_eq!(reason.as_str(), "parse error");
+    }
+}
+
+#[actix::test]
+async fn a_packet_out_of_place_is_a_parse_error() {
+    for packet in ["5", r#"0{"sid":"other"}"#] {
+        let (_, reason) = answered(200, &[], packet).await;
+        assert!(
+            matches!(reason, DisconnectReason::Protocol(ProtocolError::OutOfPlace(_))),
+            "{packet}: {reason:?}"
+        );
+    }
+}
+
+#[actix::test]
+async fn a_body_larger_than_max_message_size_is_a_transport_error() {
+    let (_, reason) = answered(200, &[], format!("4{}", "x".repeat(4096))).await;
+    let err = TransportError::BodyTooLarge { limit: 4096 };
+    assert_eq!(reason, DisconnectReason::TransportError(err));
+}
+
+#[actix::test]
+async fn packets_that_mean_nothing_are_ignored() {
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        for body in ["6", "", "3", "7", "8x\u{1e}9y\u{1e}6"] {
+            get.poll();
+            get.packets(body);
+        }
+        get.poll();
+        get.packets("4hello");
+        get.poll();
+        get.packets("1");
+        get.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    assert_eq!(client.text().await, "hello");
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_lane_that_the_server_closes_between_polls_is_opened_anew() {
+    let server = Server::start(|server| {
+        let mut get = server.accept();
+        get.handshake();
+        get.respond(200, &[("connection", "close")], OPEN.to_string());
+        get.leaves();
+        // Without a warning, with the next poll on its way.
+        let mut get = server.accept();
+        get.poll();
+        get.packets("4one");
+        get.poll();
+        get.close();
+        let mut get = server.accept();
+        get.poll();
+        get.packets("4two");
+        get.poll();
+        get.packets("1");
+        get.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    assert_eq!(client.text().await, "one");
+    assert_eq!(client.text().await, "two");
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_poll_that_is_lost_twice_is_a_transport_error() {
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        get.close();
+        let mut get = server.accept();
+        get.poll();
+        get.reset();
+    });
+    let mut client = Client::start(&server);
+    client.connect_over(TransportKind::Polling).await;
+    let reason = client.ended_cleanly().await;
+    let DisconnectReason::TransportError(TransportError::Io { kind, .. }) = &reason else {
+        panic!("{reason:?}")
+    };
+    assert_eq!(*kind, io::ErrorKind::ConnectionReset);
+    server.finish().await;
+}

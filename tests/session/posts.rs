@@ -1,0 +1,323 @@
+//! Messages that go out in POSTs.
+
+use std::{io, time::Duration};
+
+use actix_engineio::{
+    self as engineio, Data, DisconnectReason, Disconnected, Event, Flush, SendErrorKind, Stage,
+    TransportError,
+};
+
+use crate::support::{
+    Client, SHORT, leave, milestone,
+    script::OPEN,
+    server::{Peer, Server},
+};
+
+/// The packets of one POST.
+fn packets(body: &str) -> Vec<&str> {
+    body.split('\u{1e}').collect()
+}
+
+/// How a session ends whose first POST, of "a", is treated so while "b" waits.
+async fn posted(treat: impl FnOnce(&mut Peer) + Send + 'static, close: bool) -> Disconnected {
+    let (posted, is_posted) = milestone();
+    let (queued, is_queued) = leave();
+    let server = Server::start(move |server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        let mut post = server.accept();
+        post.posts("4a");
+        posted.reached();
+        is_queued.wait();
+        treat(&mut post);
+        if close {
+            post.close();
+        } else {
+            post.leaves();
+        }
+        get.leaves();
+    });
+    let mut client = Client::with(&server, |builder| builder.request_timeout(SHORT));
+    client.connect().await;
+    client.send("a").await;
+    is_posted.await;
+    client.send("b").await;
+    queued.give();
+    let end = client.ended().await;
+    server.finish().await;
+    (*end).clone()
+}
+
+/// The end of a session whose POST of "a" may have arrived while that of "b" has not begun.
+fn in_doubt(end: &Disconnected) -> &DisconnectReason {
+    assert_eq!((&*end.in_doubt, &*end.unsent), (["a".into()].as_slice(), ["b".into()].as_slice()));
+    &end.reason
+}
+
+#[actix::test]
+async fn a_refused_post_ends_the_session_with_its_messages_in_doubt() {
+    for (status, body) in [(400, r#"{"code":3,"message":"Bad request"}"#), (500, ""), (413, "")] {
+        let end = posted(move |post| post.respond(status, &[], body), false).await;
+        let DisconnectReason::TransportError(TransportError::Status(refusal)) = in_doubt(&end) else {
+            panic!("{end:?}")
+        };
+        assert_eq!(refusal.status, status);
+    }
+}
+
+#[actix::test]
+async fn a_redirected_post_ends_the_session() {
+    let end = posted(|post| post.respond(307, &[("location", "/")], ""), false).await;
+    let reason = in_doubt(&end);
+    assert!(matches!(reason, DisconnectReason::TransportError(TransportError::Redirect(_))), "{reason:?}");
+}
+
+#[actix::test]
+async fn a_post_without_an_answer_is_bounded_by_request_timeout() {
+    let end = posted(|_| {}, false).await;
+    let err = TransportError::Timeout { stage: Stage::Response };
+    assert_eq!(*in_doubt(&end), DisconnectReason::TransportError(err));
+}
+
+#[actix::test]
+async fn a_post_whose_connection_ends_is_in_doubt_and_not_sent_again() {
+    let end = posted(|_| {}, true).await;
+    let DisconnectReason::TransportError(TransportError::Io { kind, .. }) = in_doubt(&end) else {
+        panic!("{end:?}")
+    };
+    assert_eq!(*kind, io::ErrorKind::UnexpectedEof);
+}
+
+#[actix::test]
+async fn a_post_on_a_lane_that_was_used_before_is_not_sent_again_either() {
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        let mut post = server.accept();
+        post.posts("4a");
+        post.ok();
+        post.posts("4b");
+        post.close();
+        get.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    client.send("a").await;
+    client.addr.send(Flush).await.unwrap().unwrap();
+    client.send("b").await;
+    let end = client.ended().await;
+    assert_eq!((&*end.in_doubt, &*end.unsent), (["b".into()].as_slice(), [].as_slice()));
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_post_that_is_cut_before_it_was_out_is_unsent() {
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN.max_payload(100 << 20));
+        get.poll();
+        let mut post = server.accept();
+        post.read_head();
+        post.reset();
+        get.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    // More than the socket buffers of both ends hold.
+    let large = Data::from("x".repeat(32 << 20));
+    client.send(large.clone()).await;
+    let end = client.ended().await;
+    assert_eq!(end.in_doubt.len(), 0);
+    assert!(end.unsent == [large], "what had not left is unsent");
+    server.finish().await;
+}
+
+/// The sizes of the POSTs of forty messages, each answered so.
+async fn forty(answer: &'static str, limit: Option<usize>) -> Vec<usize> {
+    let (sizes, has_sizes) = std::sync::mpsc::channel();
+    let server = Server::start(move |server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        let mut post = server.accept();
+        let mut seen = Vec::new();
+        let mut counts = Vec::new();
+        while seen.len() < 40 {
+            let body = post.post();
+            counts.push(packets(&body).len());
+            seen.extend(packets(&body).iter().map(|packet| packet.to_string()));
+            post.respond(200, &[], answer);
+        }
+        assert_eq!(seen, (0..40).map(|at| format!("4{at}")).collect::<Vec<_>>());
+        sizes.send(counts).unwrap();
+        get.packets("1");
+        get.leaves();
+        post.leaves();
+    });
+    let mut client = Client::with(&server, |builder| match limit {
+        Some(limit) => builder.max_packets_per_post(limit),
+        None => builder,
+    });
+    client.connect().await;
+    for at in 0..40 {
+        client.addr.do_send(engineio::Send::text(at.to_string()));
+    }
+    client.ended_cleanly().await;
+    server.finish().await;
+    has_sizes.recv().unwrap()
+}
+
+#[actix::test]
+async fn a_post_has_at_most_sixteen_packets_until_the_server_says_ok() {
+    assert_eq!(forty("ok", None).await, [16, 24]);
+    assert_eq!(forty("OK", None).await, [16, 16, 8]);
+    assert_eq!(forty("", None).await, [16, 16, 8]);
+    assert_eq!(forty("ok", Some(30)).await, [30, 10]);
+    assert_eq!(forty("OK", Some(100)).await, [40]);
+}
+
+#[actix::test]
+async fn a_post_is_as_large_as_max_payload_and_no_larger() {
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN.max_payload(100));
+        get.poll();
+        let mut post = server.accept();
+        // 5 packets, 4 separators: 100 bytes. A sixth would not fit, nor would the last in its stead.
+        let bodies = [
+            [
+                format!("4{}", "a".repeat(18)),
+                "bAQID".into(),
+                format!("4{}", "b".repeat(69)),
+                "4".into(),
+                "4".into(),
+            ]
+            .join("\u{1e}"),
+            ["4", "4£"].join("\u{1e}"),
+            format!("4{}", "£".repeat(49)) + "x",
+        ];
+        for body in bodies {
+            let posted = post.post();
+            assert!(posted.len() <= 100, "{} bytes: {posted:?}", posted.len());
+            assert_eq!(posted, body);
+            post.ok();
+        }
+        get.packets("1");
+        get.leaves();
+        post.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    for data in [
+        Data::from("a".repeat(18)),
+        vec![1, 2, 3].into(),
+        "b".repeat(69).into(),
+        "".into(),
+        "".into(),
+        "".into(),
+        "£".into(),
+        ("£".repeat(49) + "x").into(),
+    ] {
+        client.addr.do_send(engineio::Send::new(data));
+    }
+    client.ended_cleanly().await;
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_message_that_polling_cannot_carry_comes_back_and_the_session_goes_on() {
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN.max_payload(100));
+        get.poll();
+        let mut post = server.accept();
+        // 99 and `4`; 72 bytes in base64, 96, and `b`.
+        post.posts(&format!("4{}", "x".repeat(99)));
+        post.ok();
+        post.posts(&format!("b{}", "A".repeat(96)));
+        post.ok();
+        get.packets("1");
+        get.leaves();
+        post.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    let text = Data::from("x".repeat(100));
+    let err = client.addr.send(engineio::Send::new(text.clone())).await.unwrap().unwrap_err();
+    assert_eq!(err.kind, SendErrorKind::TooLarge { size: 101, limit: 100 });
+    assert_eq!(err.data, text);
+    let err = client.addr.send(engineio::Send::binary(vec![0; 75])).await.unwrap().unwrap_err();
+    assert_eq!(err.kind, SendErrorKind::TooLarge { size: 101, limit: 100 });
+    let err = client.addr.send(engineio::Send::text("a\u{1e}b")).await.unwrap().unwrap_err();
+    assert_eq!(err.kind, SendErrorKind::NotRepresentable);
+    client.addr.do_send(engineio::Send::text("c\u{1e}d"));
+    match client.next().await {
+        Event::Rejected(err) => {
+            assert_eq!((&err.kind, err.data.as_text()), (&SendErrorKind::NotRepresentable, Some("c\u{1e}d")));
+        }
+        event => panic!("{event:?}"),
+    }
+    client.send("x".repeat(99)).await;
+    client.addr.send(Flush).await.unwrap().unwrap();
+    client.send(vec![0; 72]).await;
+    client.ended_cleanly().await;
+    server.finish().await;
+}
+
+#[actix::test]
+async fn there_is_one_poll_and_one_post_at_a_time() {
+    const ROUNDS: usize = 30;
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        let mut post = server.accept();
+        for round in 0..ROUNDS {
+            // The pong of the round before may come alone.
+            while !packets(&post.post()).contains(&&*format!("4{round}")) {
+                post.ok();
+            }
+            // Both are held for a moment: a second request would come on either lane, or on one that nobody accepts.
+            get.stays_silent(Duration::from_millis(2));
+            get.packets(format!("2\u{1e}4{round}"));
+            get.poll();
+            get.stays_silent(Duration::from_millis(2));
+            post.stays_silent(Duration::from_millis(2));
+            post.ok();
+        }
+        post.posts("3");
+        post.ok();
+        get.packets("1");
+        get.leaves();
+        post.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    for round in 0..ROUNDS {
+        client.send(round.to_string()).await;
+        assert_eq!(client.text().await, round.to_string());
+    }
+    client.ended_cleanly().await;
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_flush_waits_for_the_answer_of_the_post() {
+    let (flushing, is_flushing) = leave();
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        let mut post = server.accept();
+        post.posts("4a");
+        is_flushing.wait();
+        post.ok();
+        get.packets("1");
+        get.leaves();
+        post.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    client.send("a").await;
+    let flush = actix_rt::spawn(client.addr.send(Flush));
+    actix_rt::time::sleep(Duration::from_millis(20)).await;
+    assert!(!flush.is_finished());
+    flushing.give();
+    flush.await.unwrap().unwrap().unwrap();
+    client.ended_cleanly().await;
+    server.finish().await;
+}

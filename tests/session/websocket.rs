@@ -1,0 +1,193 @@
+//! How a session over WebSocket ends.
+
+use std::io;
+
+use actix_engineio::{DisconnectReason, ProtocolError, TransportError, TransportKind};
+
+use crate::support::{
+    Client,
+    script::OPEN,
+    server::{Peer, Server},
+};
+
+/// How a session ends whose WebSocket is treated so.
+async fn treated(treat: impl FnOnce(Peer) + Send + 'static) -> DisconnectReason {
+    let server = Server::start(move |server| treat(server.opens_websocket(OPEN)));
+    let mut client = Client::with(&server, |builder| builder.max_message_size(4096));
+    client.connect_over(TransportKind::WebSocket).await;
+    let reason = client.ended_cleanly().await;
+    server.finish().await;
+    reason
+}
+
+#[actix::test]
+async fn a_close_packet_ends_the_session() {
+    let reason = treated(|mut ws| {
+        ws.send_text("1");
+        ws.reads_close(1000);
+        ws.leaves();
+    })
+    .await;
+    assert_eq!(reason, DisconnectReason::Server);
+    // engineioxide sends a close frame behind it.
+    let reason = treated(|mut ws| {
+        ws.write(b"\x81\x011\x88\x00");
+        ws.wait_closed();
+    })
+    .await;
+    assert_eq!(reason, DisconnectReason::Server);
+}
+
+#[actix::test]
+async fn a_close_frame_is_echoed_and_told_with_its_code() {
+    for (code, reason) in [(1000, ""), (1001, "going away"), (1008, "policy"), (1009, ""), (4000, "own")] {
+        let told = treated(move |mut ws| {
+            ws.send_frame(true, 0, 8, [&u16::to_be_bytes(code), reason.as_bytes()].concat());
+            ws.reads_close(code);
+            ws.leaves();
+        })
+        .await;
+        assert_eq!(told, DisconnectReason::TransportClose { code, reason: reason.into() });
+        assert_eq!(told.as_str(), "transport close");
+        assert!(told.to_string().contains(&code.to_string()), "{told}");
+    }
+    let told = treated(|mut ws| {
+        ws.send_frame(true, 0, 8, []);
+        assert_eq!(ws.read_frame().0, 8);
+        ws.leaves();
+    })
+    .await;
+    assert_eq!(told, DisconnectReason::TransportClose { code: 1005, reason: "".into() });
+}
+
+#[actix::test]
+async fn messages_before_a_close_frame_are_delivered() {
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN);
+        ws.write(b"\x81\x024a\x81\x024b\x88\x02\x03\xe8");
+        ws.reads_close(1000);
+        ws.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect_over(TransportKind::WebSocket).await;
+    assert_eq!(client.text().await, "a");
+    assert_eq!(client.text().await, "b");
+    let reason = DisconnectReason::TransportClose { code: 1000, reason: "".into() };
+    assert_eq!(client.ended_cleanly().await, reason);
+    server.finish().await;
+}
+
+#[actix::test]
+async fn an_end_without_a_close_frame_is_a_lost_connection() {
+    type Death = fn(Peer);
+    let cases: [(Death, io::ErrorKind); 3] = [
+        (Peer::close, io::ErrorKind::UnexpectedEof),
+        (Peer::reset, io::ErrorKind::ConnectionReset),
+        (
+            |mut ws| {
+                ws.write(b"\x81\x7e\x01\x004half a mess");
+                ws.close();
+            },
+            io::ErrorKind::UnexpectedEof,
+        ),
+    ];
+    for (death, kind) in cases {
+        let reason = treated(death).await;
+        let DisconnectReason::TransportError(TransportError::Io { kind: of, .. }) = &reason else {
+            panic!("{reason:?}")
+        };
+        assert_eq!(*of, kind);
+    }
+}
+
+#[actix::test]
+async fn what_breaks_the_rules_is_a_parse_error_and_told_by_its_close_code() {
+    let cases: [(&[u8], u16); 9] = [
+        // Reserved bits, a mask, an unknown opcode, a continuation of nothing.
+        (b"\xc1\x024a", 1002),
+        (b"\x81\x82\0\0\0\x004a", 1002),
+        (b"\x83\x00", 1002),
+        (b"\x80\x024a", 1002),
+        // A fragmented ping, a message within a message, a length in too many bytes.
+        (b"\x09\x00", 1002),
+        (b"\x01\x014\x81\x024a", 1002),
+        (b"\x81\x7e\x00\x024a", 1002),
+        // No packet, no UTF-8.
+        (b"\x81\x05hello", 1002),
+        (b"\x81\x024\xff", 1007),
+    ];
+    for (bytes, code) in cases {
+        let reason = treated(move |mut ws| {
+            ws.write(bytes);
+            ws.reads_close(code);
+            ws.leaves();
+        })
+        .await;
+        assert!(matches!(reason, DisconnectReason::Protocol(_)), "{bytes:?}: {reason:?}");
+        assert_eq!(reason.as_str(), "parse error");
+    }
+}
+
+#[actix::test]
+async fn a_packet_out_of_place_is_a_parse_error() {
+    for packet in ["5", r#"0{"sid":"other"}"#] {
+        let reason = treated(move |mut ws| {
+            ws.send_text(packet);
+            ws.wait_closed();
+        })
+        .await;
+        assert!(
+            matches!(reason, DisconnectReason::Protocol(ProtocolError::OutOfPlace(_))),
+            "{packet}: {reason:?}"
+        );
+    }
+}
+
+#[actix::test]
+async fn a_message_larger_than_max_message_size_ends_the_session() {
+    type Act = fn(&mut Peer);
+    let cases: [(Act, u64); 4] = [
+        (|ws| ws.send_text(&format!("4{}", "x".repeat(4096))), 4097),
+        (|ws| ws.send_binary([0; 5000]), 5000),
+        // A claim is enough.
+        (|ws| ws.write(b"\x82\x7f\x00\x00\x00\xff\x00\x00\x00\x00"), 0xff_0000_0000),
+        (
+            |ws| {
+                ws.send_frame(false, 0, 2, [0; 4000]);
+                ws.send_frame(false, 0, 0, [0; 96]);
+                ws.send_frame(true, 0, 0, [0; 1]);
+            },
+            4097,
+        ),
+    ];
+    for (act, size) in cases {
+        let reason = treated(move |mut ws| {
+            act(&mut ws);
+            ws.reads_close(1009);
+            ws.wait_closed();
+        })
+        .await;
+        assert_eq!(reason, DisconnectReason::Protocol(ProtocolError::TooLarge { size, limit: 4096 }));
+    }
+}
+
+#[actix::test]
+async fn a_message_as_large_as_max_message_size_is_delivered() {
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN);
+        ws.send_binary([7; 4096]);
+        ws.send_frame(false, 0, 2, [7; 4000]);
+        ws.send_frame(true, 0, 9, "between");
+        assert_eq!(ws.read_frame(), (10, b"between".to_vec()));
+        ws.send_frame(true, 0, 0, [7; 96]);
+        ws.send_text("1");
+        ws.wait_closed();
+    });
+    let mut client = Client::with(&server, |builder| builder.max_message_size(4096));
+    client.connect_over(TransportKind::WebSocket).await;
+    for _ in 0..2 {
+        assert_eq!(client.message().await.as_bytes(), [7; 4096].as_slice());
+    }
+    client.ended_cleanly().await;
+    server.finish().await;
+}
