@@ -1,19 +1,7 @@
-//! Back-pressure, measured: a process that reads a flood slowly, or writes to a server that does not read, stays small.
-//!
-//! Each case runs in a process of its own, which reports its peak memory; the server is here. `FLOW_MESSAGES` sets the
-//! length of the floods.
-
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
-
-// It serves other tests too.
-#[path = "support/server.rs"]
-#[allow(dead_code)]
-mod server;
+//! Floods, read slowly, and a server that does not read.
 
 use std::{
-    env, fs,
-    process::{Command, Stdio},
-    thread,
+    env, thread,
     time::{Duration, Instant},
 };
 
@@ -23,19 +11,21 @@ use actix_engineio::{
 };
 use actix_rt::{Arbiter, time::sleep};
 use futures_util::StreamExt as _;
-use server::{Acceptor, Peer, Server};
 use tokio::sync::mpsc;
 
-/// What a process may grow by, beside the buffer that its options name.
-const SLACK: u64 = 8 << 20;
+use crate::{
+    SLACK, growth,
+    support::{
+        script::OPEN,
+        server::{Acceptor, Peer, Server},
+    },
+};
+
 const RECEIVE_BUFFER: u64 = 1 << 20;
 const SEND_QUEUE: u64 = 1 << 20;
 
-const OPEN: &str =
-    r#"0{"sid":"flood","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
-
 fn messages() -> usize {
-    env::var("FLOW_MESSAGES").map_or(3_000, |count| count.parse().unwrap())
+    env::var("FLOOD_MESSAGES").map_or(3_000, |count| count.parse().unwrap())
 }
 
 /// Message `at` of a flood: its number, filled up to 1 KiB.
@@ -47,47 +37,11 @@ fn number(data: &Data) -> usize {
     data.as_text().unwrap().split('.').next().unwrap().parse().unwrap()
 }
 
-/// Runs the case `name` of `child` against `server`; returns by how many bytes its peak memory grew.
-async fn growth(name: &str, server: &Server) -> u64 {
-    let child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "child", "--nocapture", "--test-threads", "1"])
-        .env("FLOW_CASE", name)
-        .env("FLOW_URL", server.origin())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let output = actix_rt::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{name}: {text}{}", String::from_utf8_lossy(&output.stderr));
-    let line = text.lines().find_map(|line| line.split_once("grew by ")).expect("a figure").1;
-    println!("{name}: grew by {line}");
-    line.split(' ').next().unwrap().parse::<u64>().unwrap()
-}
-
-/// `VmRSS` or `VmHWM` of this process, in bytes.
-fn memory(field: &str) -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
-}
-
-/// Forgets the peak so far.
-fn reset_peak() {
-    fs::write("/proc/self/clear_refs", "5").unwrap();
-}
-
-/// The other process. It does nothing in a run of the tests themselves.
-#[actix::test]
-async fn child() {
-    let (Ok(case), Ok(url)) = (env::var("FLOW_CASE"), env::var("FLOW_URL")) else { return };
+pub(crate) async fn child(case: &str, url: String) {
     let (way, subscriber) = case.split_once(' ').unwrap();
     let way = way.parse::<TransportKind>().unwrap();
     let connect = Connect::new(url).transports([way]);
-    // Everything that is needed once is there before the measurement.
     let arbiter = Arbiter::new();
-    let before = memory("VmRSS");
-    reset_peak();
     match subscriber {
         "sends" => send_much(connect).await,
         "stream" => {
@@ -116,7 +70,6 @@ async fn child() {
             finished.recv().await.unwrap();
         }
     }
-    println!("grew by {} bytes of {before}", memory("VmHWM").saturating_sub(before));
 }
 
 /// Handles one event at a time, a millisecond each.
@@ -195,7 +148,7 @@ fn flood_websocket(server: &Acceptor) {
     let mut peer = server.accept();
     peer.accept_websocket();
     peer.be_patient();
-    peer.send_text(OPEN);
+    peer.send_text(&OPEN.to_string());
     for at in 0..messages() {
         peer.send_text(&format!("4{}", message(at)));
     }
@@ -208,7 +161,7 @@ fn flood_polling(server: &Acceptor) {
     peer.be_patient();
     let mut next = 0;
     peer.read_request();
-    peer.respond(200, &[], OPEN);
+    peer.packets(OPEN);
     while next < messages() {
         let upto = messages().min(next + 900);
         let body = (next..upto).map(|at| format!("4{}", message(at))).collect::<Vec<_>>().join("\u{1e}");
@@ -242,7 +195,7 @@ fn flood(way: TransportKind) -> Server {
 async fn a_slow_subscriber_stays_small(subscriber: &str) {
     for way in [TransportKind::WebSocket, TransportKind::Polling] {
         let server = flood(way);
-        let grown = growth(&format!("{way} {subscriber}"), &server).await;
+        let grown = growth(&format!("flood {way} {subscriber}"), &server).await;
         assert!(grown <= RECEIVE_BUFFER + SLACK, "{way}: grew by {grown}");
         server.finish().await;
     }
@@ -269,7 +222,7 @@ async fn two_hundred_mebibytes_to_a_server_that_stops_reading_stay_small_and_arr
         let mut peer = server.accept();
         peer.accept_websocket();
         peer.be_patient();
-        peer.send_text(OPEN);
+        peer.send_text(&OPEN.to_string());
         let begin = Instant::now();
         for at in 0..sends() {
             let (_, payload) = peer.read_frame();
@@ -282,7 +235,7 @@ async fn two_hundred_mebibytes_to_a_server_that_stops_reading_stay_small_and_arr
         assert_eq!(peer.read_frame().1, b"1");
         assert_eq!(peer.read_frame().0, 8);
     });
-    let grown = growth("websocket sends", &server).await;
+    let grown = growth("flood websocket sends", &server).await;
     assert!(grown <= SEND_QUEUE + SLACK, "grew by {grown}");
     server.finish().await;
 }

@@ -1,0 +1,148 @@
+//! A server that wants more of the client's memory than the limits allow.
+
+use std::io::Write as _;
+
+use actix_engineio::{
+    Connect, DisconnectReason, EngineIoClient, Event, EventStream, ProtocolError, TransportError,
+};
+use flate2::{Compression, write::GzEncoder};
+use futures_util::StreamExt as _;
+
+use crate::{
+    SLACK, growth,
+    support::{
+        script::OPEN,
+        server::{Acceptor, Server},
+    },
+};
+
+/// The client's `max_message_size`.
+const LIMIT: usize = 4 << 20;
+
+/// Packets in one body.
+const PACKETS: usize = 1_000_000;
+
+pub(crate) async fn child(case: &str, url: String) {
+    let client = EngineIoClient::builder().max_message_size(LIMIT).start();
+    let mut events = EventStream::subscribe(&client).await.unwrap();
+    let way = case.split_once(' ').unwrap().0.parse().unwrap();
+    let connected = client.send(Connect::new(url).transports([way])).await.unwrap();
+    if let Err(err) = connected {
+        println!("ended: {err}");
+        return;
+    }
+    let mut messages = 0;
+    loop {
+        match events.next().await.unwrap() {
+            Event::Message(_) => messages += 1,
+            Event::Disconnected(end) => {
+                println!("ended: {}, {messages} messages", end.reason);
+                let limited = matches!(
+                    end.reason,
+                    DisconnectReason::Protocol(ProtocolError::TooLarge { limit: LIMIT, .. })
+                        | DisconnectReason::TransportError(TransportError::BodyTooLarge { limit: LIMIT })
+                );
+                assert!(limited || (messages == PACKETS && end.reason == DisconnectReason::Server));
+                return;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The client ends the session and stays small, however much the server wants it to take.
+async fn stays_small(case: &str, script: impl FnOnce(&Acceptor) + Send + 'static) {
+    let server = Server::start(script);
+    let grown = growth(&format!("limits {case}"), &server).await;
+    // A message may be whole in memory, and what holds it grows by doubling.
+    assert!(grown <= 3 * u64::try_from(LIMIT).unwrap() + SLACK, "{case}: grew by {grown}");
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_frame_that_claims_exabytes_is_refused_by_its_header() {
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN);
+        ws.write([&[0x82, 127], (1_u64 << 62).to_be_bytes().as_slice()].concat());
+        let chunk = vec![0; 1 << 20];
+        while ws.try_write(&chunk).is_ok() {}
+    });
+    let grown = growth("limits websocket claim", &server).await;
+    assert!(grown <= SLACK, "grew by {grown}");
+    server.finish().await;
+}
+
+#[actix::test]
+async fn fragments_without_end_are_refused_at_the_limit() {
+    stays_small("websocket fragments", |server| {
+        let mut ws = server.opens_websocket(OPEN);
+        let mut frame = vec![0x02, 127];
+        frame.extend(100_000_u64.to_be_bytes());
+        frame.extend(vec![b'x'; 100_000]);
+        while ws.try_write(&frame).is_ok() {
+            frame[0] = 0;
+        }
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_body_without_end_is_refused_at_the_limit() {
+    stays_small("polling endless", |server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        get.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+        let chunk = format!("{:x}\r\n{}\r\n", 100_000, "x".repeat(100_000));
+        while get.try_write(&chunk).is_ok() {}
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_handshake_without_end_is_refused_at_the_limit() {
+    stays_small("polling handshake", |server| {
+        let mut get = server.accept();
+        get.handshake();
+        get.write("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n0{");
+        while get.try_write(vec![b' '; 100_000]).is_ok() {}
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_head_without_end_is_refused() {
+    stays_small("polling head", |server| {
+        let mut get = server.accept();
+        get.handshake();
+        get.write("HTTP/1.1 200 OK\r\n");
+        while get.try_write(format!("x-more: {}\r\n", "x".repeat(10_000))).is_ok() {}
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_gzip_bomb_is_refused_at_the_limit() {
+    let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
+    for _ in 0..1024 {
+        bomb.write_all(&[b'x'; 1 << 20]).unwrap();
+    }
+    let bomb = bomb.finish().unwrap();
+    stays_small("polling bomb", move |server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        get.respond(200, &[("content-encoding", "gzip")], bomb);
+        get.wait_closed();
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_million_packets_in_one_body_cost_no_more_than_the_body() {
+    stays_small("polling packets", |server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        get.respond(200, &[], format!("{}1", "4\u{1e}".repeat(PACKETS)));
+        get.wait_closed();
+    })
+    .await;
+}
