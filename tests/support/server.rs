@@ -195,6 +195,11 @@ impl Peer {
         self.stream.set_write_timeout(patience).unwrap();
     }
 
+    /// The same connection again, for a thread that writes while this one reads.
+    pub(crate) fn writer(&self) -> Self {
+        Self { stream: self.stream.try_clone().unwrap(), buffer: Vec::new() }
+    }
+
     /// Sends bytes as they are.
     pub(crate) fn write(&mut self, bytes: impl AsRef<[u8]>) {
         self.try_write(bytes).unwrap();
