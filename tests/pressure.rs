@@ -68,6 +68,8 @@ async fn a_ping_behind_a_flood_within_receive_buffer_is_answered_within_a_second
         let took = start.elapsed();
         assert!(took < Duration::from_secs(1), "{took:?}");
         post.ok();
+        get.poll();
+        get.packets("1");
     });
     for transport in [TransportKind::WebSocket, TransportKind::Polling] {
         let client = EngineIoClient::builder().subscribe(Slow.start().recipient()).start();
