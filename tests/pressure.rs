@@ -22,10 +22,10 @@ use actix_engineio::{
 };
 use actix_rt::time::sleep;
 use support::{
-    Client, SHORT,
+    Client, SHORT, milestone,
     script::OPEN,
     server::{Peer, Server},
-    soon, takes,
+    soon,
 };
 
 /// Takes 20 milliseconds for an event, one at a time.
@@ -171,6 +171,7 @@ fn black_hole(upstream: String) -> (String, Arc<AtomicBool>) {
 async fn a_network_that_swallows_everything_is_a_ping_timeout() {
     for transport in [TransportKind::WebSocket, TransportKind::Polling] {
         let open = OPEN.ping(SHORT, SHORT);
+        let (milestone, polled) = milestone();
         let server = Server::start(move |server| {
             let mut peer: Peer = match transport {
                 TransportKind::WebSocket => server.opens_websocket(open),
@@ -179,13 +180,15 @@ async fn a_network_that_swallows_everything_is_a_ping_timeout() {
             if transport == TransportKind::Polling {
                 peer.poll();
             }
+            milestone.reached();
             peer.wait_closed();
         });
         let (origin, swallows) = black_hole(server.origin());
         let mut client = Client::to(origin, |builder| builder);
         client.connect_over(transport).await;
+        polled.await;
         swallows.store(true, Ordering::SeqCst);
-        let reason = takes(2 * SHORT, client.addr.send(Wait)).await.unwrap();
+        let reason = soon("the end", client.addr.send(Wait)).await.unwrap();
         assert_eq!(reason, Some(DisconnectReason::PingTimeout));
         server.finish().await;
     }
