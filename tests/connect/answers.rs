@@ -1,10 +1,12 @@
 //! Answers to the handshake over polling that open no session.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
-use actix_engineio::{ConnectError, HttpStatus, TransportError};
+use actix_engineio::{
+    self as engineio, Connect, ConnectError, Event, HttpStatus, SendErrorKind, Stage, TransportError, Wait,
+};
 
-use crate::support::{Client, script::OPEN, server::Server};
+use crate::support::{Client, SHORT, leave, milestone, script::OPEN, server::Server, takes};
 
 /// What comes of a handshake that is answered by these bytes.
 async fn answered(answer: impl Into<String>) -> ConnectError {
@@ -217,5 +219,81 @@ async fn a_failed_connect_can_be_followed_by_another() {
     client.connect().await;
     assert_eq!(client.text().await, "hello");
     client.ended_cleanly().await;
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_handshake_that_drips_is_bounded_by_request_timeout() {
+    for (at_once, slowly, stage) in [
+        ("", "HTTP/1.1 200 OK\r\n", Stage::Response),
+        ("HTTP/1.1 200 OK\r\n\r\n", r#"0{"sid":"lv_VI97HAXpY6yYWAAAC"}"#, Stage::Body),
+    ] {
+        let server = Server::start(move |server| {
+            let mut get = server.accept();
+            get.handshake();
+            get.write(at_once);
+            for byte in slowly.bytes() {
+                // The client gives up in the middle.
+                let _ = get.try_write([byte]);
+                thread::sleep(SHORT / 10);
+            }
+            get.wait_closed();
+        });
+        let mut client = Client::with(&server, |builder| builder.request_timeout(SHORT));
+        let err = takes(SHORT, client.fails()).await;
+        assert!(matches!(&err, ConnectError::Timeout { stage: at, .. } if *at == stage), "{err:?}");
+        server.finish().await;
+    }
+}
+
+#[actix::test]
+async fn what_is_sent_while_connecting_waits_for_the_outcome() {
+    let (asked, has_asked) = milestone();
+    let (sent, is_sent) = leave();
+    let server = Server::start(|server| {
+        let mut get = server.accept();
+        get.handshake();
+        asked.reached();
+        is_sent.wait();
+        get.respond(403, &[], "");
+        get.leaves();
+
+        let mut get = server.opens(OPEN);
+        get.poll();
+        let mut post = server.accept();
+        post.posts("4two");
+        post.ok();
+        get.packets("1");
+        get.leaves();
+        post.leaves();
+    });
+    let mut client = Client::start(&server);
+    let connecting = client.connecting(Connect::new(server.origin()));
+    has_asked.await;
+    let waiting = actix_rt::spawn(client.addr.send(Wait));
+    let sending = actix_rt::spawn(client.addr.send(engineio::Send::text("one")));
+    client.addr.do_send(engineio::Send::text("lost"));
+    actix_rt::task::yield_now().await;
+    assert!(!sending.is_finished());
+    sent.give();
+    assert!(matches!(connecting.await.unwrap(), Err(ConnectError::Status { .. })));
+    let err = sending.await.unwrap().unwrap().unwrap_err();
+    assert_eq!((err.kind, err.data.as_text()), (SendErrorKind::NotConnected, Some("one")));
+    assert_eq!(waiting.await.unwrap().unwrap(), None);
+    // Nobody awaits a reply to this one.
+    match client.next().await {
+        Event::Rejected(err) => {
+            assert_eq!((&err.kind, err.data.as_text()), (&SendErrorKind::NotConnected, Some("lost")))
+        }
+        event => panic!("{event:?}"),
+    }
+    client.is_gone().await;
+
+    let connecting = client.connecting(Connect::new(server.origin()));
+    actix_rt::task::yield_now().await;
+    client.send("two").await;
+    connecting.await.unwrap().unwrap();
+    assert!(matches!(client.next().await, Event::Connected(_)));
+    assert!(matches!(client.next().await, Event::Disconnected(_)));
     server.finish().await;
 }

@@ -193,3 +193,37 @@ async fn a_second_connect_is_refused_and_harms_nothing() {
     client.is_gone().await;
     server.finish().await;
 }
+
+#[actix::test]
+async fn a_close_of_an_unwanted_session_that_is_refused_or_lost_is_cancelled_all_the_same() {
+    for lost in [false, true] {
+        let (asked, has_asked) = milestone();
+        let (cancelled, is_cancelled) = leave();
+        let server = Server::start(move |server| {
+            let mut get = server.accept();
+            get.handshake();
+            asked.reached();
+            is_cancelled.wait();
+            get.packets(OPEN);
+            let mut post = server.accept();
+            post.posts("1");
+            if lost {
+                post.reset();
+            } else {
+                post.respond(400, &[], "");
+                post.leaves();
+            }
+            get.leaves();
+        });
+        let client = Client::start(&server);
+        let connecting = client.connecting(Connect::new(server.origin()));
+        has_asked.await;
+        let disconnecting = actix_rt::spawn(client.addr.send(Disconnect::new()));
+        actix_rt::task::yield_now().await;
+        cancelled.give();
+        disconnecting.await.unwrap().unwrap();
+        assert_eq!(connecting.await.unwrap(), Err(ConnectError::Cancelled));
+        client.is_gone().await;
+        server.finish().await;
+    }
+}

@@ -197,3 +197,42 @@ async fn subscribers_are_told_the_same_in_the_same_order() {
     assert!(gone.waiting().iter().all(|event| matches!(event, Event::Connected(_))));
     server.finish().await;
 }
+
+#[actix::test]
+async fn a_client_whose_arbiter_stops_tells_its_subscribers_and_closes() {
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        get.leaves();
+    });
+    let arbiter = Arbiter::new();
+    let (recorder, mut events) = Recorder::start();
+    let client = EngineIoClient::builder().subscribe(recorder).start_in_arbiter(&arbiter.handle());
+    client.send(Connect::new(server.origin())).await.unwrap().unwrap();
+    assert!(matches!(events.next().await, Event::Connected(_)));
+    arbiter.stop();
+    match events.next().await {
+        Event::Disconnected(end) => assert_eq!(end.reason.as_str(), "client disconnect"),
+        event => panic!("{event:?}"),
+    }
+    server.finish().await;
+    arbiter.join().unwrap();
+}
+
+#[actix::test]
+async fn a_session_that_nobody_can_reach_or_hear_is_closed() {
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN);
+        ws.reads("4last");
+        ws.reads("1");
+        ws.reads_close(1000);
+        ws.send_frame(true, 0, 8, b"\x03\xe8");
+        ws.leaves();
+    });
+    let client = EngineIoClient::builder().start();
+    let connect = Connect::new(server.origin()).transports([TransportKind::WebSocket]);
+    client.send(connect).await.unwrap().unwrap();
+    client.send(engineio::Send::text("last")).await.unwrap().unwrap();
+    drop(client);
+    server.finish().await;
+}

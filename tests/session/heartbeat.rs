@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_engineio::{DisconnectReason, TransportKind};
+use actix_engineio::{Data, DisconnectReason, Stage, TransportError, TransportKind};
 
 use crate::support::{Client, leave, milestone, script::OPEN, server::Server, takes};
 
@@ -207,5 +207,29 @@ async fn a_message_that_takes_long_to_arrive_is_a_sign_of_life_over_websocket() 
     client.connect_over(TransportKind::WebSocket).await;
     assert_eq!(client.text().await, LONG[1..]);
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_server_that_pings_and_does_not_read_is_stuck() {
+    let (gone, is_gone) = leave();
+    let server = Server::start(move |server| {
+        let mut ws = server.opens_websocket(OPEN.ping(INTERVAL, TIMEOUT));
+        // Both kinds of ping.
+        while ws.try_write(b"\x81\x022x\x89\x00").is_ok() {
+            std::thread::sleep(INTERVAL / 10);
+        }
+        is_gone.wait();
+    });
+    let mut client = Client::start(&server);
+    client.connect_over(TransportKind::WebSocket).await;
+    // More than the socket buffers of both ends hold.
+    let large = Data::from("x".repeat(32 << 20));
+    client.send(large.clone()).await;
+    let end = client.ended().await;
+    let err = TransportError::Timeout { stage: Stage::Write };
+    assert_eq!(end.reason, DisconnectReason::TransportError(err));
+    assert!(end.unsent == [large] && end.in_doubt.is_empty());
+    gone.give();
     server.finish().await;
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use actix_engineio::{
-    self as engineio, Data, Disconnect, DisconnectReason, Flush, FlushError, SendErrorKind, TransportKind,
+    self as engineio, Connect, Data, Disconnect, DisconnectReason, Event, Flush, FlushError, SendErrorKind,
+    TransportKind,
 };
 
 use crate::support::{Client, SHORT, leave, milestone, script::OPEN, server::Server, takes};
@@ -265,4 +266,26 @@ async fn an_abort_hastens_a_disconnect() {
         assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(Some("first".into())));
         server.finish().await;
     }
+}
+
+#[actix::test]
+async fn a_disconnect_at_once_closes_the_session_too() {
+    let server = Server::start(|server| {
+        // The first poll may still get out.
+        let get = server.opens(format!("{OPEN}\u{1e}4hello"));
+        let mut post = server.accept();
+        post.posts("1");
+        post.ok();
+        post.leaves();
+        get.wait_closed();
+    });
+    let mut client = Client::start(&server);
+    let connecting = client.connecting(Connect::new(server.origin()));
+    assert!(matches!(client.next().await, Event::Connected(_)));
+    client.disconnect().await;
+    connecting.await.unwrap().unwrap();
+    assert_eq!(client.text().await, "hello");
+    assert!(matches!(client.next().await, Event::Disconnected(_)));
+    client.is_gone().await;
+    server.finish().await;
 }

@@ -229,3 +229,22 @@ async fn a_poll_that_is_lost_twice_is_a_transport_error() {
     assert_eq!(*kind, io::ErrorKind::ConnectionReset);
     server.finish().await;
 }
+
+#[actix::test]
+async fn bytes_behind_an_answer_are_not_taken_for_the_next_one() {
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        get.write("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n4trueHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n4false");
+        get.leaves();
+        let mut get = server.accept();
+        get.poll();
+        get.packets("1");
+        get.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    assert_eq!(client.text().await, "true");
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
+    server.finish().await;
+}

@@ -321,3 +321,30 @@ async fn a_flush_waits_for_the_answer_of_the_post() {
     client.ended_cleanly().await;
     server.finish().await;
 }
+
+#[actix::test]
+async fn a_lane_that_the_server_closes_between_posts_is_opened_anew() {
+    let (closed, is_closed) = milestone();
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        let mut post = server.accept();
+        post.posts("4a");
+        post.ok();
+        post.close();
+        closed.reached();
+        let mut post = server.accept();
+        post.posts("4b");
+        post.ok();
+        get.packets("1");
+        get.leaves();
+        post.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    client.send("a").await;
+    is_closed.await;
+    client.send("b").await;
+    client.ended_cleanly().await;
+    server.finish().await;
+}
