@@ -16,11 +16,11 @@ use futures_core::future::LocalBoxFuture;
 use self::socket::{Batch, End, Socket};
 use super::{Requests, Sign, Transport, Uplink, take_turns};
 use crate::{
-    error::{ProtocolError, TransportError},
+    error::TransportError,
     protocol::{
         connection::{Cause, Command, Ended, Fate, ReportKind},
         packet::Packet,
-        websocket::{CloseFrame, Message, Opcode, close_payload},
+        websocket::{CloseFrame, Message},
     },
 };
 
@@ -66,7 +66,7 @@ impl WebSocketTransport {
     fn close(&mut self) {
         match mem::replace(&mut self.phase, Phase::Ended) {
             Phase::Open(mut socket) => {
-                socket.queue(Opcode::Close, &[], &close_payload(1000, ""));
+                socket.queue_close(1000);
                 self.phase = Phase::Closing(socket);
             }
             phase => self.phase = phase,
@@ -78,10 +78,7 @@ impl WebSocketTransport {
         let phase = mem::replace(&mut self.phase, Phase::Ended);
         let mut left = 0;
         if let Phase::Open(mut socket) | Phase::Closing(mut socket) = phase {
-            if let Some(code) = code {
-                socket.queue(Opcode::Close, &[], &close_payload(code, ""));
-            }
-            let _ = socket.poll_flush(task);
+            socket.leave(code, task);
             if let Some(batch) = self.batch.take() {
                 left = batch.left(socket.written);
             }
@@ -188,23 +185,12 @@ impl Transport for WebSocketTransport {
         if self.poll_closing(task).is_ready() {
             return self.end(Cause::Ordered, None, ctx, task);
         }
-        let (cause, code) = match self.poll_socket(task) {
-            Poll::Pending => return,
-            Poll::Ready(End::Failed(err)) => {
-                let code = match &err {
-                    TransportError::Protocol(ProtocolError::TooLarge { .. }) => Some(1009),
-                    TransportError::Protocol(ProtocolError::Utf8) => Some(1007),
-                    TransportError::Protocol(_) => Some(1002),
-                    _ => None,
-                };
-                (Cause::Failed(err), code)
-            }
-            Poll::Ready(End::CloseFrame(None)) => {
-                (Cause::CloseFrame { code: NO_STATUS, reason: "".into() }, Some(1000))
-            }
-            Poll::Ready(End::CloseFrame(Some(CloseFrame { code, reason }))) => {
-                (Cause::CloseFrame { code, reason }, Some(code))
-            }
+        let Poll::Ready(end) = self.poll_socket(task) else { return };
+        let code = end.close_code();
+        let cause = match end {
+            End::Failed(err) => Cause::Failed(err),
+            End::CloseFrame(None) => Cause::CloseFrame { code: NO_STATUS, reason: "".into() },
+            End::CloseFrame(Some(CloseFrame { code, reason })) => Cause::CloseFrame { code, reason },
         };
         self.end(cause, code, ctx, task);
     }

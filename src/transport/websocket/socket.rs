@@ -15,7 +15,7 @@ use crate::{
     protocol::{
         connection::ReportKind,
         packet::Packet,
-        websocket::{CloseFrame, Frame, Message, Opcode, WebSocketCodec},
+        websocket::{CloseFrame, Frame, Message, Opcode, WebSocketCodec, close_payload},
     },
     transport::{BATCH_BYTES, BATCH_PACKETS, Uplink, http::Io},
 };
@@ -80,6 +80,21 @@ pub(super) enum End {
     CloseFrame(Option<CloseFrame>),
 }
 
+impl End {
+    /// The code of the close frame that answers it, `None` if nobody is there to read one.
+    pub(super) fn close_code(&self) -> Option<u16> {
+        match self {
+            Self::Failed(TransportError::Protocol(ProtocolError::TooLarge { .. })) => Some(1009),
+            Self::Failed(TransportError::Protocol(ProtocolError::Utf8)) => Some(1007),
+            Self::Failed(TransportError::Protocol(_)) => Some(1002),
+            Self::Failed(_) => None,
+            Self::CloseFrame(None) => Some(1000),
+            // RFC 6455, section 5.5.1: "the endpoint typically echos the status code it received".
+            Self::CloseFrame(Some(frame)) => Some(frame.code),
+        }
+    }
+}
+
 impl Socket {
     pub(super) fn new(io: Box<dyn Io>, codec: WebSocketCodec<MaskKeys>, read_buf: BytesMut) -> Self {
         let write_buf = BytesMut::new();
@@ -112,6 +127,19 @@ impl Socket {
         let _ = self.codec.encode(Frame { opcode, head, body }, &mut self.write_buf);
         self.queued += u64::try_from(self.write_buf.len() - before).unwrap_or(0);
         self.flushed = false;
+    }
+
+    /// The last frame that may be queued.
+    pub(super) fn queue_close(&mut self, code: u16) {
+        self.queue(Opcode::Close, &[], &close_payload(code, ""));
+    }
+
+    /// Gives the server a close frame, if there is a code for one and it fits. To be dropped afterwards.
+    pub(super) fn leave(&mut self, code: Option<u16>, task: &mut Task<'_>) {
+        if let Some(code) = code {
+            self.queue_close(code);
+        }
+        let _ = self.poll_flush(task);
     }
 
     /// Writes what is queued. Pending for ever once that has failed.
