@@ -1,5 +1,7 @@
 //! The WebSocket: a handshake, then a pump that moves packets both ways.
 
+#[cfg(test)]
+mod autobahn;
 mod handshake;
 mod socket;
 
