@@ -28,6 +28,8 @@ pub enum Stage {
     Probe,
     /// The writing of a batch of packets.
     Write,
+    /// The `before_connect` hook.
+    Hook,
 }
 
 impl fmt::Display for Stage {
@@ -42,6 +44,7 @@ impl fmt::Display for Stage {
             Self::Open => "waiting for the open packet",
             Self::Probe => "waiting for the answer to the probe",
             Self::Write => "writing",
+            Self::Hook => "waiting for the before_connect hook",
         })
     }
 }
@@ -203,9 +206,16 @@ pub enum ConnectError {
     /// `Disconnect` came before the connect had finished.
     #[error("cancelled by Disconnect")]
     Cancelled,
-    /// The client stopped while connecting.
-    #[error("the client stopped")]
-    Stopped,
+    /// The `before_connect` hook failed, with its words.
+    #[error("the before_connect hook failed: {0}")]
+    Hook(Box<str>),
+    /// The [`Reconnect`](crate::Reconnect) policy allows no further attempt: session after session was lost before it
+    /// had held, the last one so.
+    #[error("no attempt is left; the last session ended with: {0}")]
+    Exhausted(Box<str>),
+    /// No attempt was made: for `stall_timeout` the subscribers took none of the last session's events.
+    #[error("the subscribers take no events")]
+    Stalled,
     /// A time limit ran out.
     #[error("{url}: timed out {stage}")]
     Timeout {
@@ -247,12 +257,12 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Whether the same connect may succeed later: `true` for failures of the network, time limits, 408, 429, 5xx
-    /// and an unknown session; `false` for a bad URL, an untrusted certificate, other 4xx and a server of another
-    /// kind.
+    /// Whether the same connect may succeed later: `true` for failures of the network and of the `before_connect` hook,
+    /// time limits, 408, 429, 5xx and an unknown session; `false` for a bad URL, an untrusted certificate, other 4xx
+    /// and a server of another kind.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Timeout { .. } => true,
+            Self::Timeout { .. } | Self::Hook(_) => true,
             Self::Status { status, .. } => {
                 status.code == Some(1) || matches!(status.status, 408 | 429 | 500..=599)
             }
@@ -366,6 +376,11 @@ pub enum DisconnectReason {
 }
 
 impl DisconnectReason {
+    /// The server ended the session on purpose: a close packet, or a close frame of 1000, 1001 or without a code.
+    pub fn is_server_close(&self) -> bool {
+        matches!(self, Self::Server | Self::TransportClose { code: 1000 | 1001 | 1005, .. })
+    }
+
     /// The words that the other Engine.IO clients use: `client disconnect`, `server disconnect`, `ping timeout`,
     /// `transport close`, `transport error`, `parse error`, and `stalled`, which is this crate's own.
     pub fn as_str(&self) -> &'static str {

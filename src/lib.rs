@@ -113,7 +113,8 @@ mod transport;
 
 pub use client::{
     Connect, Disconnect, Disconnected, EngineIoClient, EngineIoClientBuilder, Event, EventKind, EventStream,
-    Flush, GetStatus, Reply, Send, State, Status, Subscribe, SubscriptionId, Unsubscribe, Wait,
+    Flush, GetStatus, NotConnected, Reconnect, Reply, Send, Spawn, State, Status, Subscribe, SubscriptionId,
+    TaskHandle, Unsubscribe, Wait,
 };
 pub use error::{
     ConnectError, DisconnectReason, FlushError, HttpStatus, ProtocolError, SendError, SendErrorKind, Stage,

@@ -4,13 +4,18 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use actix::{Actor, Addr, Recipient};
 use actix_rt::ArbiterHandle;
+use futures_core::future::LocalBoxFuture;
 
-use super::{EngineIoClient, event::Event, headers};
+use super::{Connect, EngineIoClient, event::Event, headers, reconnect::Reconnect};
 use crate::{
     error::ConnectError,
     protocol::{connection::Limits, handshake::TransportKind},
     transport::{self, Dial},
 };
+
+/// `before_connect`, without its types.
+pub(super) type Hook =
+    Arc<dyn Fn(Connect) -> LocalBoxFuture<'static, Result<Connect, String>> + std::marker::Send + Sync>;
 
 /// Everything a client is configured with. Shared by all its sessions.
 #[derive(Clone)]
@@ -25,6 +30,10 @@ pub(super) struct Config {
     pub(super) transport: transport::Options,
     /// How transports are started; the tests put theirs here.
     pub(super) dial: Arc<dyn Fn(Dial) -> transport::TransportHandle + std::marker::Send + Sync>,
+    pub(super) reconnect: Option<Reconnect>,
+    pub(super) keep_unsent: bool,
+    pub(super) handle_sigint: bool,
+    pub(super) before_connect: Option<Hook>,
     pub(super) subscribers: Vec<Recipient<Event>>,
     /// The first thing that was wrong with what the builder was given; `Connect` returns it.
     pub(super) invalid: Option<ConnectError>,
@@ -89,6 +98,10 @@ impl EngineIoClientBuilder {
                     websocket_headers: Vec::new(),
                 },
                 dial: Arc::new(transport::start),
+                reconnect: None,
+                keep_unsent: false,
+                handle_sigint: false,
+                before_connect: None,
                 subscribers: Vec::new(),
                 invalid: None,
             },
@@ -205,6 +218,64 @@ impl EngineIoClientBuilder {
             Ok(header) => self.config.transport.websocket_headers.push(header),
             Err(err) => _ = self.config.invalid.get_or_insert(err),
         }
+        self
+    }
+
+    /// Connects again by itself when a session is lost. Default: off.
+    pub fn reconnect(mut self, policy: Reconnect) -> Self {
+        self.config.reconnect = Some(policy);
+        self
+    }
+
+    /// Whether messages outlive their session: with [`reconnect`](Self::reconnect), those that were accepted and not
+    /// written, and those that come between two sessions, go out on the next session, first and in order. What may have
+    /// been written is never sent twice. When the client gives up they come back as [`Event::Rejected`].
+    ///
+    /// Default: `false`: they come back with [`Event::Disconnected`], and between two sessions a
+    /// [`Send`](crate::Send) fails.
+    pub fn keep_unsent(mut self, keep: bool) -> Self {
+        self.config.keep_unsent = keep;
+        self
+    }
+
+    /// Runs `hook` before every attempt to connect, those of the [`reconnect`](Self::reconnect) policy too: it may put
+    /// a fresh token, other headers or another URL into the [`Connect`], or fail it. It counts as part of the connect,
+    /// within `connect_timeout`; its future need not be `Send`. It is always given the `Connect` that the user sent.
+    ///
+    /// ```
+    /// use actix_engineio::{Connect, EngineIoClient};
+    ///
+    /// async fn fetch_token() -> Result<String, std::io::Error> {
+    ///     Ok("secret".to_owned())
+    /// }
+    ///
+    /// let builder = EngineIoClient::builder().before_connect(async |connect: Connect| {
+    ///     let token = fetch_token().await?;
+    ///     Ok::<_, std::io::Error>(connect.header("authorization", format!("Bearer {token}")))
+    /// });
+    /// ```
+    pub fn before_connect<F, E>(mut self, hook: F) -> Self
+    where
+        F: AsyncFn(Connect) -> Result<Connect, E> + std::marker::Send + Sync + 'static,
+        E: fmt::Display,
+    {
+        let hook = Arc::new(hook);
+        self.config.before_connect = Some(Arc::new(move |connect| {
+            let hook = hook.clone();
+            Box::pin(async move { hook(connect).await.map_err(|err| err.to_string()) })
+        }));
+        self
+    }
+
+    /// Whether Ctrl-C (SIGINT) makes the client leave: on the first, every client of the process that asked for this
+    /// disconnects gracefully, within its `close_timeout`; when the last has left, their actix systems are stopped, which
+    /// ends `System::run` and an `HttpServer`. (Under `#[actix::main]` the program ends when its own `async fn` does: have
+    /// it await [`Wait`](crate::Wait).) On the second the process exits with status 130.
+    ///
+    /// Default: `false`; python-engineio takes the signal unless it is told not to. Once any client has asked, Ctrl-C no
+    /// longer ends the process by itself.
+    pub fn handle_sigint(mut self, handle: bool) -> Self {
+        self.config.handle_sigint = handle;
         self
     }
 

@@ -1,11 +1,11 @@
 //! What a client tells its subscribers.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix::Message;
 
 use crate::{
-    error::{DisconnectReason, SendError, TransportError},
+    error::{ConnectError, DisconnectReason, SendError, TransportError},
     protocol::{
         data::Data,
         handshake::{Session, TransportKind},
@@ -40,6 +40,16 @@ pub enum Event {
     Rejected(Arc<SendError>),
     /// The session is over and its sockets are closed. Exactly once a session, its last event.
     Disconnected(Arc<Disconnected>),
+    /// The client will connect again after `delay`, by its [`Reconnect`](crate::Reconnect) policy.
+    Reconnecting {
+        /// The number of the attempt, from 1, since the last session that held.
+        attempt: u32,
+        /// How long the client waits before it.
+        delay: Duration,
+    },
+    /// The client does not connect again by itself: the policy gave up, or a [`Disconnect`](crate::Disconnect) came in
+    /// between ([`ConnectError::Cancelled`]). Once and for good.
+    ReconnectFailed(Arc<ConnectError>),
 }
 
 impl Event {
@@ -52,6 +62,8 @@ impl Event {
             Self::UpgradeFailed(_) => EventKind::UpgradeFailed,
             Self::Rejected(_) => EventKind::Rejected,
             Self::Disconnected(_) => EventKind::Disconnected,
+            Self::Reconnecting { .. } => EventKind::Reconnecting,
+            Self::ReconnectFailed(_) => EventKind::ReconnectFailed,
         }
     }
 
@@ -80,6 +92,10 @@ pub enum EventKind {
     Rejected,
     /// [`Event::Disconnected`].
     Disconnected,
+    /// [`Event::Reconnecting`].
+    Reconnecting,
+    /// [`Event::ReconnectFailed`].
+    ReconnectFailed,
 }
 
 /// How a session ended.

@@ -2,11 +2,12 @@
 
 use std::{mem, sync::Arc};
 
-use actix::{Context, Handler, MessageResult};
+use actix::{AsyncContext, Context, Handler, MessageResult};
 
 use super::{
-    Connect, Disconnect, EngineIoClient, Event, EventKind, Flush, GetStatus, Send, Subscribe, SubscriptionId,
-    Unsubscribe, Wait,
+    Connect, Disconnect, EngineIoClient, Event, EventKind, Flush, GetStatus, NotConnected, Send, Spawn,
+    Subscribe, SubscriptionId, TaskHandle, Unsubscribe, Wait,
+    interrupt::Interrupt,
     reply::{Demand, Later, Reply},
     stream::SubscribeStream,
     subscribers::Outlet,
@@ -54,7 +55,8 @@ impl Handler<Send> for EngineIoClient {
     type Result = Reply<Result<(), SendError>>;
 
     fn handle(&mut self, Send(data): Send, ctx: &mut Self::Context) -> Self::Result {
-        if self.line.is_empty() && self.connection.is_open() && self.connection.has_room() {
+        let next = self.line.is_empty() && self.kept.is_empty();
+        if next && self.connection.is_open() && self.connection.has_room() {
             return match self.connection.send(data) {
                 Ok(()) => {
                     if self.connection.has_batch() {
@@ -100,6 +102,7 @@ impl Handler<Disconnect> for EngineIoClient {
 
     fn handle(&mut self, disconnect: Disconnect, _: &mut Self::Context) -> Self::Result {
         if self.connection.is_idle() {
+            self.cancel();
             return Reply::now(());
         }
         if disconnect.abort {
@@ -132,7 +135,7 @@ impl Handler<Wait> for EngineIoClient {
     fn handle(&mut self, _: Wait, ctx: &mut Self::Context) -> Self::Result {
         // An end that was reported in this very wake-up counts.
         self.drive(ctx);
-        if self.connection.is_idle() {
+        if self.is_idle() {
             return Reply::now(self.last_reason.clone());
         }
         let later = Later::new();
@@ -187,5 +190,29 @@ impl Handler<GetStatus> for EngineIoClient {
     fn handle(&mut self, _: GetStatus, ctx: &mut Self::Context) -> Self::Result {
         self.drive(ctx);
         MessageResult(self.status())
+    }
+}
+
+impl Handler<Spawn> for EngineIoClient {
+    type Result = MessageResult<Spawn>;
+
+    fn handle(&mut self, Spawn(work): Spawn, ctx: &mut Self::Context) -> Self::Result {
+        self.drive(ctx);
+        if !self.connection.is_open() {
+            return MessageResult(Err(NotConnected));
+        }
+        let task = actix_rt::spawn(work(ctx.address()));
+        self.tasks.retain(|task| !task.is_finished());
+        self.tasks.push(task.abort_handle());
+        MessageResult(Ok(TaskHandle(task)))
+    }
+}
+
+impl Handler<Interrupt> for EngineIoClient {
+    type Result = ();
+
+    fn handle(&mut self, _: Interrupt, _: &mut Self::Context) {
+        self.interrupted = true;
+        self.leave(Some("interrupted".into()));
     }
 }

@@ -172,8 +172,9 @@ impl Disconnect {
     }
 }
 
-/// Replies when the connection has ended, with the reason. Not connected: the last session's reason at once, `None`
-/// if there never was one or the last connect failed.
+/// Replies when the connection has ended for good, with the reason of the last session: a client that reconnects by
+/// itself has ended when its policy gave up. Not connected: the last session's reason at once, `None` if there never
+/// was one or the last [`Connect`] failed.
 #[derive(Debug, Clone, Copy, Default, Message)]
 #[rtype(result = "Option<DisconnectReason>")]
 pub struct Wait;
@@ -232,6 +233,8 @@ pub enum State {
     Disconnected,
     /// A `Connect` is under way.
     Connecting,
+    /// A session was lost, and the client will connect again or is connecting by itself.
+    Reconnecting,
     /// A session stands.
     Connected,
     /// A session is being closed.
@@ -254,6 +257,8 @@ pub struct Status {
     pub queued_bytes: usize,
     /// What went each way, over the life of the client.
     pub counters: Counters,
+    /// Sessions that the client opened by itself, after one was lost.
+    pub reconnects: u64,
     /// The last time a request took to be answered: the handshake, a POST, the probe of an upgrade.
     pub round_trip: Option<Duration>,
 }

@@ -8,10 +8,15 @@ mod builder;
 mod event;
 mod handlers;
 mod headers;
+mod interrupt;
+mod kept;
 mod message;
+mod reconnect;
 mod reply;
+mod session;
 mod stream;
 mod subscribers;
+mod task;
 mod timer;
 
 #[cfg(test)]
@@ -23,11 +28,16 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context as Task, Poll},
+    time::Instant,
 };
 
 use self::{
     builder::Config,
+    interrupt::Registration,
+    kept::Kept,
+    reconnect::Backoff,
     reply::{Demand, Later},
+    session::Between,
     subscribers::{Outlet, Subscribers},
     timer::{Timer, now},
 };
@@ -38,13 +48,15 @@ pub use self::{
         Connect, Disconnect, Flush, GetStatus, Send, State, Status, Subscribe, SubscriptionId, Unsubscribe,
         Wait,
     },
+    reconnect::Reconnect,
     reply::Reply,
     stream::EventStream,
+    task::{NotConnected, Spawn, TaskHandle},
 };
 use crate::{
-    error::{ConnectError, DisconnectReason, FlushError, SendError, SendErrorKind},
+    error::{ConnectError, DisconnectReason, FlushError, SendError},
     protocol::{
-        connection::{Connection, Output, Target, TransportId},
+        connection::{Connection, Output, TransportId},
         data::Data,
         endpoint::Endpoint,
         handshake::Session,
@@ -53,6 +65,7 @@ use crate::{
     transport::{self, Dial, TransportHandle},
 };
 use actix::{Actor, ActorContext, AsyncContext, Context, fut::ActorFuture};
+use tokio::task::AbortHandle;
 
 /// An Engine.IO client: an actor that owns one connection at a time.
 ///
@@ -76,7 +89,25 @@ pub struct EngineIoClient {
     line: VecDeque<(Data, Later<Result<(), SendError>>)>,
     /// Messages that were refused. Whether somebody awaits the reply shows after the handler.
     refused: Vec<(SendError, Later<Result<(), SendError>>)>,
+    /// What the user asked for last, and the reply that is owed for it.
+    target: Option<Connect>,
     connect: Option<Later<Result<Arc<Session>, ConnectError>>>,
+    /// What goes on while there is no connection.
+    between: Between,
+    /// The attempt that goes on, or went on last, is the user's own and not the policy's.
+    initial: bool,
+    backoff: Option<Backoff>,
+    /// When the session opened, and what its subscribers had been told before.
+    opened: Option<(Instant, u64)>,
+    reconnects: u64,
+    /// Background work that ends with the session.
+    tasks: Vec<AbortHandle>,
+    /// Its place among the clients that leave on Ctrl-C.
+    registration: Option<Registration>,
+    /// Ctrl-C came: when the client is idle it has left.
+    interrupted: bool,
+    /// Messages that outlived their session and go out first on the next.
+    kept: Kept,
     flushes: VecDeque<(u64, Later<Result<(), FlushError>>)>,
     disconnects: Vec<Later<()>>,
     waits: Vec<Later<Option<DisconnectReason>>>,
@@ -110,7 +141,20 @@ impl EngineIoClient {
             held: Vec::new(),
             line: VecDeque::new(),
             refused: Vec::new(),
+            target: None,
             connect: None,
+            between: Between::Nothing,
+            initial: true,
+            backoff: config
+                .reconnect
+                .clone()
+                .map(|policy| Backoff::new(policy, config.before_connect.is_some())),
+            opened: None,
+            reconnects: 0,
+            tasks: Vec::new(),
+            registration: None,
+            interrupted: false,
+            kept: Kept::default(),
             flushes: VecDeque::new(),
             disconnects: Vec::new(),
             waits: Vec::new(),
@@ -120,26 +164,21 @@ impl EngineIoClient {
         }
     }
 
-    fn connect(&mut self, connect: Connect) -> Result<(), ConnectError> {
-        if !self.connection.is_idle() {
-            return Err(ConnectError::AlreadyConnected);
-        }
-        if let Some(err) = self.config.invalid.clone().or(connect.invalid) {
-            return Err(err);
-        }
-        let path = connect.path.as_ref().unwrap_or(&self.config.path);
-        let endpoint = Endpoint::new(&connect.url, path, self.config.add_trailing_slash)?;
-        let transports = connect.transports.unwrap_or_else(|| self.config.transports.clone());
-        let mut options = self.config.transport.clone();
-        options.headers.extend(connect.headers);
-        self.options = Arc::new(options);
-        self.trusted = Some(endpoint.clone());
-        self.connection.connect(now(), Target { endpoint, transports, upgrade: self.config.upgrade })
-    }
-
     /// Carries out what the connection says, until it says no more.
     fn drive(&mut self, ctx: &mut Context<Self>) {
+        // What is said comes first: messages go into a session when everyone knows of it.
+        self.execute(ctx);
         self.advance_line();
+        self.execute(ctx);
+        let settled = self.connection.settled();
+        while self.flushes.front().is_some_and(|(upto, _)| *upto <= settled) {
+            if let Some((_, flush)) = self.flushes.pop_front() {
+                let _ = flush.answer(Ok(()));
+            }
+        }
+    }
+
+    fn execute(&mut self, ctx: &mut Context<Self>) {
         while let Some(output) = self.connection.poll_output(now()) {
             match output {
                 Output::Start { id, kind, endpoint, sid } => {
@@ -168,15 +207,7 @@ impl EngineIoClient {
                     }
                     self.held.push((from, packets));
                 }
-                Output::Opened(session) => {
-                    log::debug!(target: "actix_engineio::client", "connected over {}", session.transport);
-                    self.subscribers.push(Event::Connected(session.clone()));
-                    if let Some(connect) = self.connect.take() {
-                        // The session stands whether or not the one who asked for it still waits.
-                        let _ = connect.answer(Ok(session));
-                    }
-                    self.advance_line();
-                }
+                Output::Opened(session) => self.on_opened(session),
                 Output::Upgraded(kind) => {
                     log::debug!(target: "actix_engineio::client", "upgraded to {kind}");
                     self.subscribers.push(Event::Upgraded(kind));
@@ -189,86 +220,45 @@ impl EngineIoClient {
                 Output::Closed { reason, unsent, in_doubt } => self.on_closed(reason, unsent, in_doubt),
             }
         }
-        let settled = self.connection.settled();
-        while self.flushes.front().is_some_and(|(upto, _)| *upto <= settled) {
-            if let Some((_, flush)) = self.flushes.pop_front() {
-                let _ = flush.answer(Ok(()));
-            }
-        }
-    }
-
-    fn on_connect_failed(&mut self, err: ConnectError) {
-        self.transports.clear();
-        self.last_reason = None;
-        while let Some((data, reply)) = self.line.pop_front() {
-            if reply.demand() != Demand::Withdrawn {
-                self.refused.push((SendError { kind: SendErrorKind::NotConnected, data }, reply));
-            }
-        }
-        match self.connect.take() {
-            Some(connect) => {
-                if let Err(Err(err)) = connect.answer(Err(err)) {
-                    log::warn!(target: "actix_engineio::client", "a connect that nobody awaits failed: {err}");
-                }
-            }
-            None => log::warn!(target: "actix_engineio::client", "a connect failed: {err}"),
-        }
-        self.answer_end(None);
-    }
-
-    fn on_closed(&mut self, reason: DisconnectReason, mut unsent: Vec<Data>, in_doubt: Vec<Data>) {
-        log::debug!(target: "actix_engineio::client", "disconnected: {reason}");
-        self.transports.clear();
-        while let Some((data, reply)) = self.line.pop_front() {
-            match reply.demand() {
-                Demand::Awaited => {
-                    let err = SendError { kind: SendErrorKind::Disconnected, data };
-                    let _ = reply.answer(Err(err));
-                }
-                Demand::None => unsent.push(data),
-                Demand::Withdrawn => {}
-            }
-        }
-        for (_, flush) in self.flushes.drain(..) {
-            let _ = flush.answer(Err(FlushError::Disconnected));
-        }
-        self.last_reason = Some(reason.clone());
-        let mut end = Disconnected::new(reason.clone());
-        end.unsent = unsent;
-        end.in_doubt = in_doubt;
-        self.subscribers.push(Event::Disconnected(Arc::new(end)));
-        self.answer_end(Some(reason));
-    }
-
-    fn answer_end(&mut self, reason: Option<DisconnectReason>) {
-        for disconnect in self.disconnects.drain(..) {
-            let _ = disconnect.answer(());
-        }
-        for wait in self.waits.drain(..) {
-            let _ = wait.answer(reason.clone());
-        }
     }
 
     /// Accepts messages that wait, as far as there is room. What came by `do_send` is not held back, but goes in
     /// its turn.
     fn advance_line(&mut self) {
-        if self.connection.is_connecting() {
+        if self.connect.is_some() {
             return;
         }
         while let Some((_, reply)) = self.line.front() {
             let demand = reply.demand();
-            if demand == Demand::Awaited && self.connection.is_open() && !self.connection.has_room() {
+            if demand == Demand::Awaited && !self.has_room() {
                 break;
             }
             let Some((data, reply)) = self.line.pop_front() else { break };
             if demand == Demand::Withdrawn {
                 continue;
             }
-            match self.connection.send(data) {
+            match self.accept(data) {
                 Ok(()) => _ = reply.answer(Ok(())),
                 Err(err) => self.refused.push((err, reply)),
             }
         }
+    }
+
+    /// A message can be accepted, or refused, at once.
+    fn has_room(&self) -> bool {
+        if self.keeps() {
+            self.kept.weight() <= self.config.limits.send_queue
+        } else {
+            !self.connection.is_open() || self.connection.has_room()
+        }
+    }
+
+    fn accept(&mut self, data: Data) -> Result<(), SendError> {
+        if self.keeps() || !self.kept.is_empty() {
+            self.kept.push(data);
+            return Ok(());
+        }
+        self.connection.send(data)
     }
 
     /// Tells about refused messages: the one who awaits the reply, or the subscribers.
@@ -292,6 +282,9 @@ impl EngineIoClient {
             if handled {
                 self.connection.progress(now());
             }
+            if self.poll_between(handled, task) {
+                continue;
+            }
             let room = u64::try_from(self.config.receive_buffer).unwrap_or(u64::MAX);
             if self.held.is_empty() || self.subscribers.backlog() > room {
                 break;
@@ -301,7 +294,8 @@ impl EngineIoClient {
             }
         }
         self.look_after_life(ctx);
-        match self.connection.poll_timeout() {
+        let deadlines = [self.connection.poll_timeout(), self.between.deadline()];
+        match deadlines.into_iter().flatten().min() {
             Some(at) if self.timer.arm(at, task) => task.waker().wake_by_ref(),
             _ => {}
         }
@@ -309,37 +303,36 @@ impl EngineIoClient {
 
     /// Ends what nobody can reach and nobody listens to.
     fn look_after_life(&mut self, ctx: &mut Context<Self>) {
+        if self.interrupted && self.is_idle() {
+            self.registration = None;
+        }
         if ctx.connected() {
             return;
         }
-        if self.connection.is_idle() {
-            if self.subscribers.is_done() || !self.subscribers.any_connected() {
+        let unheard = !self.subscribers.any_connected();
+        if self.is_idle() {
+            if self.subscribers.is_done() || unheard {
                 ctx.stop();
             }
-        } else if self.connect.is_none() && self.waits.is_empty() && !self.subscribers.any_connected() {
-            self.connection.close(now(), None);
+        } else if self.connect.is_none() && self.waits.is_empty() && unheard {
+            self.leave(None);
             self.drive(ctx);
         }
     }
 
     fn status(&self) -> Status {
         let (messages, bytes) = self.connection.waiting();
-        let line = self.line.iter().map(|(data, _)| data.len()).sum::<usize>();
+        let line = self.line.iter().map(|(data, _)| data).chain(self.kept.iter());
+        let (waiting, waiting_bytes) =
+            line.fold((0, 0), |(count, bytes), data| (count + 1, bytes + data.len()));
         Status {
-            state: if self.connection.is_open() {
-                State::Connected
-            } else if self.connection.is_connecting() {
-                State::Connecting
-            } else if self.connection.is_idle() {
-                State::Disconnected
-            } else {
-                State::Disconnecting
-            },
+            state: self.state(),
             session: self.connection.session().cloned(),
             transport: self.connection.transport(),
-            queued_messages: messages + self.line.len(),
-            queued_bytes: bytes + line,
+            queued_messages: messages + waiting,
+            queued_bytes: bytes + waiting_bytes,
             counters: self.connection.counters(),
+            reconnects: self.reconnects,
             round_trip: self.connection.round_trip(),
         }
     }
@@ -350,6 +343,9 @@ impl Actor for EngineIoClient {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.spawn(Turns);
+        if self.config.handle_sigint {
+            self.registration = Some(Registration::new(ctx.address().downgrade().recipient()));
+        }
     }
 
     /// The arbiter or the system stops, or a handler has panicked: subscribers elsewhere learn of the end.

@@ -132,6 +132,16 @@ impl Subscribers {
         self.backlog() == 0 && self.list.iter().all(|subscriber| subscriber.first.is_none())
     }
 
+    /// How much has been told so far: a position for [`owes`](Self::owes).
+    pub(super) fn told(&self) -> u64 {
+        self.weight
+    }
+
+    /// A subscriber has handled nothing of what was told after `position`.
+    pub(super) fn owes(&self, position: u64) -> bool {
+        self.list.iter().any(|subscriber| subscriber.handled <= position)
+    }
+
     /// What the slowest subscriber has not handled, in bytes.
     pub(super) fn backlog(&self) -> u64 {
         self.list.iter().map(|subscriber| self.weight - subscriber.handled).max().unwrap_or(0)

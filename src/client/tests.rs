@@ -1,5 +1,7 @@
 //! The client between a fake transport and its subscribers, in virtual time.
 
+mod reconnect;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -12,7 +14,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::*;
 use crate::{
-    error::TransportError,
+    error::{SendErrorKind, TransportError},
     protocol::{
         connection::{Cause, Command, Ended, Fate, Report, ReportKind},
         handshake::TransportKind,
@@ -65,7 +67,7 @@ impl Dialed {
             let wire = self.0.lock().unwrap().pop();
             match wire {
                 Some(wire) => return wire,
-                None => tokio::task::yield_now().await,
+                None => sleep(Duration::from_millis(1)).await,
             }
         }
     }

@@ -1,0 +1,257 @@
+//! When a lost connection is tried again.
+
+use std::time::Duration;
+
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+
+use crate::error::{ConnectError, DisconnectReason};
+
+/// When a client that has lost its connection connects again: exponential backoff with full jitter.
+///
+/// Before attempt `n`, counted from 1, the client waits for a time drawn uniformly from zero to
+/// `initial_delay * 2^(n-1)`, at most `max_delay`; a server's `Retry-After` makes it at least that. So clients that lost
+/// their server together do not come back together.
+///
+/// A session that held for [`max_delay`](Self::max_delay) starts the count anew.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use actix_engineio::{EngineIoClient, Reconnect};
+///
+/// let builder = EngineIoClient::builder().reconnect(
+///     Reconnect::exponential()
+///         .initial_delay(Duration::from_millis(500))
+///         .max_delay(Duration::from_secs(30))
+///         .max_attempts(10),
+/// );
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Reconnect {
+    initial_delay: Duration,
+    max_delay: Duration,
+    max_attempts: Option<u32>,
+    on_initial_connect: bool,
+    on_server_close: bool,
+    seed: Option<u64>,
+}
+
+impl Reconnect {
+    /// The defaults: from 500 milliseconds up to 30 seconds, any number of attempts, not on the first `Connect`, also
+    /// when the server has closed.
+    pub fn exponential() -> Self {
+        Self {
+            initial_delay: Duration::from_millis(500),
+            max_delay: Duration::from_secs(30),
+            max_attempts: None,
+            on_initial_connect: false,
+            on_server_close: true,
+            seed: None,
+        }
+    }
+
+    /// The longest the first delay may be. Default: 500 milliseconds.
+    pub fn initial_delay(mut self, delay: Duration) -> Self {
+        self.initial_delay = delay;
+        self
+    }
+
+    /// The longest any delay may be, but for a server's `Retry-After`. Default: 30 seconds.
+    pub fn max_delay(mut self, delay: Duration) -> Self {
+        self.max_delay = delay;
+        self
+    }
+
+    /// After so many attempts in a row that did not lead to a session that held, the client gives up. Default: never.
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = Some(attempts);
+        self
+    }
+
+    /// Whether a [`Connect`](crate::Connect) that fails is tried again, too; its reply comes with the session, or when
+    /// the policy has given up. Default: `false`.
+    pub fn on_initial_connect(mut self, retry: bool) -> Self {
+        self.on_initial_connect = retry;
+        self
+    }
+
+    /// Whether a session that the server itself has closed, by a close packet or a close frame of 1000, 1001 or without
+    /// a code, is followed by another. Default: `true`.
+    pub fn on_server_close(mut self, reconnect: bool) -> Self {
+        self.on_server_close = reconnect;
+        self
+    }
+
+    /// Makes the delays the same in every run, for tests. Default: seeded by the operating system.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+}
+
+/// A policy at work.
+pub(super) struct Backoff {
+    policy: Reconnect,
+    /// A `before_connect` hook may bring what a refusal asked for.
+    renews: bool,
+    random: StdRng,
+    /// Attempts since the last session that held.
+    attempts: u32,
+}
+
+impl Backoff {
+    pub(super) fn new(policy: Reconnect, renews: bool) -> Self {
+        let random = match policy.seed {
+            Some(seed) => StdRng::seed_from_u64(seed),
+            None => StdRng::from_rng(&mut rand::rng()),
+        };
+        Self { policy, renews, random, attempts: 0 }
+    }
+
+    /// A user's own `Connect` starts the count anew.
+    pub(super) fn reset(&mut self) {
+        self.attempts = 0;
+    }
+
+    /// The number and the delay of the attempt that follows a session which ended so after `lived`.
+    pub(super) fn after_session(
+        &mut self,
+        reason: &DisconnectReason,
+        lived: Duration,
+    ) -> Option<(u32, Duration)> {
+        if lived >= self.policy.max_delay {
+            self.attempts = 0;
+        }
+        if self.wants(reason) { self.next(Duration::ZERO) } else { None }
+    }
+
+    /// Whether a session that ended so is to be followed by another, if attempts are left.
+    pub(super) fn wants(&self, reason: &DisconnectReason) -> bool {
+        match reason {
+            DisconnectReason::Client(_) => false,
+            reason => self.policy.on_server_close || !reason.is_server_close(),
+        }
+    }
+
+    /// The number and the delay of the attempt that follows one which failed so. `initial`: it was a user's own.
+    pub(super) fn after_failure(&mut self, err: &ConnectError, initial: bool) -> Option<(u32, Duration)> {
+        let (renewable, retry_after) = match err {
+            ConnectError::Status { status, .. } => (matches!(status.status, 401 | 403), status.retry_after),
+            _ => (false, None),
+        };
+        let of_use = err.is_retryable() || (renewable && self.renews);
+        if !of_use || (initial && !self.policy.on_initial_connect) {
+            return None;
+        }
+        self.next(retry_after.unwrap_or_default())
+    }
+
+    fn next(&mut self, at_least: Duration) -> Option<(u32, Duration)> {
+        if self.policy.max_attempts.is_some_and(|max| self.attempts >= max) {
+            return None;
+        }
+        let factor = 1_u32.checked_shl(self.attempts).unwrap_or(u32::MAX);
+        let ceiling = self.policy.initial_delay.saturating_mul(factor).min(self.policy.max_delay);
+        self.attempts = self.attempts.saturating_add(1);
+        let delay = ceiling.mul_f64(self.random.random_range(0.0..=1.0));
+        Some((self.attempts, delay.max(at_least)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{HttpStatus, TransportError};
+
+    fn lost() -> DisconnectReason {
+        DisconnectReason::TransportError(TransportError::eof("gone"))
+    }
+
+    fn policy() -> Reconnect {
+        Reconnect::exponential().initial_delay(Duration::from_millis(100)).max_delay(Duration::from_secs(1))
+    }
+
+    #[test]
+    fn delays_are_drawn_from_a_range_that_doubles_up_to_the_maximum() {
+        let mut highest = [Duration::ZERO; 8];
+        let mut lowest = [Duration::MAX; 8];
+        for seed in 0..500 {
+            let mut backoff = Backoff::new(policy().seed(seed), false);
+            for (at, (highest, lowest)) in highest.iter_mut().zip(&mut lowest).enumerate() {
+                let (attempt, delay) = backoff.after_session(&lost(), Duration::ZERO).unwrap();
+                assert_eq!(usize::try_from(attempt).unwrap(), at + 1);
+                *highest = delay.max(*highest);
+                *lowest = delay.min(*lowest);
+            }
+        }
+        for (at, ceiling) in [100, 200, 400, 800, 1000, 1000, 1000, 1000].into_iter().enumerate() {
+            let ceiling = Duration::from_millis(ceiling);
+            assert!(highest[at] <= ceiling && highest[at] > ceiling.mul_f64(0.95), "{at}: {:?}", highest[at]);
+            assert!(lowest[at] < ceiling.mul_f64(0.05), "{at}: {:?}", lowest[at]);
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_delays() {
+        let delays = |seed| {
+            let mut backoff = Backoff::new(policy().seed(seed), false);
+            [(); 10].map(|()| backoff.after_session(&lost(), Duration::ZERO).unwrap().1)
+        };
+        assert_eq!(delays(7), delays(7));
+        assert_ne!(delays(7), delays(8));
+    }
+
+    #[test]
+    fn after_the_last_attempt_there_is_no_other() {
+        let mut backoff = Backoff::new(policy().max_attempts(2), false);
+        assert!(backoff.after_session(&lost(), Duration::ZERO).is_some());
+        assert!(backoff.after_session(&lost(), Duration::ZERO).is_some());
+        assert!(backoff.after_session(&lost(), Duration::ZERO).is_none());
+        // A session that held starts the count anew.
+        assert_eq!(backoff.after_session(&lost(), Duration::from_secs(1)).unwrap().0, 1);
+    }
+
+    #[test]
+    fn any_number_of_attempts_overflows_nothing() {
+        let mut backoff = Backoff::new(policy(), false);
+        for _ in 0..200 {
+            assert!(backoff.after_session(&lost(), Duration::ZERO).unwrap().1 <= Duration::from_secs(1));
+        }
+    }
+
+    #[test]
+    fn what_is_of_no_use_to_try_again_is_not() {
+        let mut backoff = Backoff::new(policy().on_server_close(false), false);
+        let closed = |code| DisconnectReason::TransportClose { code, reason: "".into() };
+        assert!(backoff.after_session(&DisconnectReason::Client(None), Duration::ZERO).is_none());
+        assert!(backoff.after_session(&DisconnectReason::Server, Duration::ZERO).is_none());
+        for code in [1000, 1001, 1005] {
+            assert!(backoff.after_session(&closed(code), Duration::ZERO).is_none());
+        }
+        assert!(backoff.after_session(&closed(1009), Duration::ZERO).is_some());
+        assert!(backoff.after_session(&DisconnectReason::PingTimeout, Duration::ZERO).is_some());
+        let mut backoff = Backoff::new(policy(), false);
+        assert!(backoff.after_session(&DisconnectReason::Server, Duration::ZERO).is_some());
+        assert!(backoff.after_failure(&ConnectError::NoTransports, false).is_none());
+    }
+
+    #[test]
+    fn a_first_connect_is_tried_again_only_if_that_is_wanted() {
+        let err = ConnectError::Timeout { url: "".into(), stage: crate::Stage::Response };
+        assert!(Backoff::new(policy(), false).after_failure(&err, true).is_none());
+        assert!(Backoff::new(policy(), false).after_failure(&err, false).is_some());
+        assert!(Backoff::new(policy().on_initial_connect(true), false).after_failure(&err, true).is_some());
+    }
+
+    #[test]
+    fn a_server_that_names_a_time_is_not_asked_before() {
+        let status =
+            HttpStatus { status: 503, code: None, message: None, retry_after: Some(Duration::from_secs(7)) };
+        let err = ConnectError::Status { url: "".into(), status: Box::new(status) };
+        assert_eq!(
+            Backoff::new(policy(), false).after_failure(&err, false).unwrap().1,
+            Duration::from_secs(7)
+        );
+    }
+}

@@ -1,0 +1,314 @@
+//! From one session to the next: how an attempt begins, and what follows its end.
+
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context as Task, Poll},
+    time::Instant,
+};
+
+use futures_core::future::LocalBoxFuture;
+
+use super::{Connect, Disconnected, EngineIoClient, Event, State, reply::Demand, timer::now};
+use crate::{
+    error::{ConnectError, DisconnectReason, FlushError, SendError, SendErrorKind, Stage},
+    protocol::{connection::Target, data::Data, endpoint::Endpoint, handshake::Session},
+};
+
+/// What goes on while there is no connection.
+pub(super) enum Between {
+    Nothing,
+    /// The `before_connect` hook is at work, until `by`.
+    Preparing {
+        hook: LocalBoxFuture<'static, Result<Connect, String>>,
+        by: Instant,
+    },
+    /// The policy's delay.
+    Waiting {
+        until: Instant,
+    },
+    /// The delay is over, but the subscribers still owe the last session: until `by` one of them has to take an event.
+    Owed {
+        by: Instant,
+    },
+}
+
+impl fmt::Debug for Between {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "Nothing",
+            Self::Preparing { .. } => "Preparing",
+            Self::Waiting { .. } => "Waiting",
+            Self::Owed { .. } => "Owed",
+        })
+    }
+}
+
+impl Between {
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Nothing => None,
+            Self::Preparing { by, .. } | Self::Owed { by } => Some(*by),
+            Self::Waiting { until } => Some(*until),
+        }
+    }
+}
+
+impl EngineIoClient {
+    /// No connection, and none to come.
+    pub(super) fn is_idle(&self) -> bool {
+        self.connection.is_idle() && matches!(self.between, Between::Nothing)
+    }
+
+    /// Between two sessions, messages are kept for the next.
+    pub(super) fn keeps(&self) -> bool {
+        let may_follow = self.config.keep_unsent && self.backoff.is_some() && !self.initial;
+        may_follow && !self.is_idle() && self.connection.session().is_none()
+    }
+
+    pub(super) fn state(&self) -> State {
+        if self.connection.is_open() {
+            State::Connected
+        } else if self.is_idle() {
+            State::Disconnected
+        } else if self.connection.is_connecting() || self.connection.is_idle() {
+            if self.initial { State::Connecting } else { State::Reconnecting }
+        } else {
+            State::Disconnecting
+        }
+    }
+
+    /// A user's own connect. During a delay of the policy it takes its place.
+    pub(super) fn connect(&mut self, connect: Connect) -> Result<(), ConnectError> {
+        let waits = matches!(self.between, Between::Waiting { .. } | Between::Owed { .. });
+        let free = self.is_idle() || (waits && self.connect.is_none());
+        if !free {
+            return Err(ConnectError::AlreadyConnected);
+        }
+        if let Some(err) = self.config.invalid.clone().or_else(|| connect.invalid.clone()) {
+            return Err(err);
+        }
+        // What cannot be used is told at once, whether or not a hook would have mended it later.
+        self.endpoint(&connect)?;
+        if let Some(backoff) = &mut self.backoff {
+            backoff.reset();
+        }
+        self.target = Some(connect);
+        self.initial = true;
+        self.between = Between::Nothing;
+        self.attempt().inspect_err(|_| {
+            // It took the place of what others may have waited for.
+            self.refuse_all();
+            self.answer_end();
+        })
+    }
+
+    fn endpoint(&self, connect: &Connect) -> Result<Endpoint, ConnectError> {
+        let path = connect.path.as_ref().unwrap_or(&self.config.path);
+        Endpoint::new(&connect.url, path, self.config.add_trailing_slash)
+    }
+
+    /// Begins an attempt, with the hook if there is one.
+    fn attempt(&mut self) -> Result<(), ConnectError> {
+        let Some(connect) = self.target.clone() else { return Err(ConnectError::Cancelled) };
+        let Some(before_connect) = &self.config.before_connect else { return self.dial(connect) };
+        let by = now() + self.config.limits.connect_timeout;
+        self.between = Between::Preparing { hook: before_connect(connect), by };
+        Ok(())
+    }
+
+    fn dial(&mut self, connect: Connect) -> Result<(), ConnectError> {
+        if let Some(err) = connect.invalid {
+            return Err(err);
+        }
+        let endpoint = self.endpoint(&connect)?;
+        let transports = connect.transports.unwrap_or_else(|| self.config.transports.clone());
+        let mut options = self.config.transport.clone();
+        options.headers.extend(connect.headers);
+        self.options = Arc::new(options);
+        self.trusted = Some(endpoint.clone());
+        self.connection.connect(now(), Target { endpoint, transports, upgrade: self.config.upgrade })
+    }
+
+    /// Moves on between two connections. Returns whether it did; `handled`: a subscriber took an event.
+    pub(super) fn poll_between(&mut self, handled: bool, task: &mut Task<'_>) -> bool {
+        match &mut self.between {
+            Between::Nothing => false,
+            Between::Preparing { hook, by } => {
+                let outcome = match hook.as_mut().poll(task) {
+                    Poll::Ready(Ok(connect)) => self.dial(connect),
+                    Poll::Ready(Err(words)) => Err(ConnectError::Hook(words.into())),
+                    Poll::Pending if now() < *by => return false,
+                    Poll::Pending => {
+                        let url = self.target.as_ref().and_then(|connect| self.endpoint(connect).ok());
+                        let url = url.as_ref().map_or("", Endpoint::display_url).into();
+                        Err(ConnectError::Timeout { url, stage: Stage::Hook })
+                    }
+                };
+                self.between = Between::Nothing;
+                if let Err(err) = outcome {
+                    self.on_connect_failed(err);
+                }
+                true
+            }
+            Between::Waiting { until } if now() < *until => false,
+            Between::Waiting { .. } => {
+                self.between = Between::Owed { by: now() + self.config.limits.stall_timeout };
+                // However short the delay: others have their turn between two attempts.
+                task.waker().wake_by_ref();
+                false
+            }
+            Between::Owed { by } => {
+                if handled {
+                    *by = now() + self.config.limits.stall_timeout;
+                }
+                let owes = self.opened.is_some_and(|(_, before)| self.subscribers.owes(before));
+                if owes && now() < *by {
+                    return false;
+                }
+                self.between = Between::Nothing;
+                let outcome = if owes { Err(ConnectError::Stalled) } else { self.attempt() };
+                if let Err(err) = outcome {
+                    self.on_connect_failed(err);
+                }
+                true
+            }
+        }
+    }
+
+    /// Ends the connection gracefully, or whatever was to lead to one.
+    pub(super) fn leave(&mut self, reason: Option<Box<str>>) {
+        if self.connection.is_idle() {
+            self.cancel();
+        } else {
+            self.connection.close(now(), reason);
+        }
+    }
+
+    /// Gives up what goes on between two connections.
+    pub(super) fn cancel(&mut self) {
+        if !self.is_idle() {
+            self.between = Between::Nothing;
+            self.on_connect_failed(ConnectError::Cancelled);
+        }
+    }
+
+    pub(super) fn on_opened(&mut self, session: Arc<Session>) {
+        log::debug!(target: "actix_engineio::client", "connected over {}", session.transport);
+        self.opened = Some((now(), self.subscribers.told()));
+        self.reconnects += u64::from(!self.initial);
+        self.subscribers.push(Event::Connected(session.clone()));
+        if let Some(connect) = self.connect.take() {
+            // The session stands whether or not the one who asked for it still waits.
+            let _ = connect.answer(Ok(session));
+        }
+        for data in self.kept.take() {
+            if let Err(err) = self.connection.send(data) {
+                self.subscribers.push(Event::Rejected(Arc::new(err)));
+            }
+        }
+        self.advance_line();
+    }
+
+    pub(super) fn on_connect_failed(&mut self, err: ConnectError) {
+        self.transports.clear();
+        let next = self.backoff.as_mut().and_then(|backoff| backoff.after_failure(&err, self.initial));
+        if let Some(next) = next {
+            log::debug!(target: "actix_engineio::client", "attempt failed: {err}");
+            return self.schedule(next);
+        }
+        if !self.initial {
+            self.subscribers.push(Event::ReconnectFailed(Arc::new(err.clone())));
+        } else {
+            self.last_reason = None;
+        }
+        match self.connect.take() {
+            Some(connect) => {
+                if let Err(Err(err)) = connect.answer(Err(err)) {
+                    log::warn!(target: "actix_engineio::client", "a connect that nobody awaits failed: {err}");
+                }
+            }
+            None => log::warn!(target: "actix_engineio::client", "gave up: {err}"),
+        }
+        self.refuse_all();
+        self.answer_end();
+    }
+
+    pub(super) fn on_closed(&mut self, reason: DisconnectReason, mut unsent: Vec<Data>, in_doubt: Vec<Data>) {
+        log::debug!(target: "actix_engineio::client", "disconnected: {reason}");
+        self.transports.clear();
+        for task in self.tasks.drain(..) {
+            task.abort();
+        }
+        for (_, flush) in self.flushes.drain(..) {
+            let _ = flush.answer(Err(FlushError::Disconnected));
+        }
+        let lived = self.opened.map(|(at, _)| now().saturating_duration_since(at)).unwrap_or_default();
+        let next = self.backoff.as_mut().and_then(|backoff| backoff.after_session(&reason, lived));
+        // What was kept while the transports closed came after what they gave back.
+        unsent.extend(self.kept.take());
+        if next.is_some() && self.config.keep_unsent {
+            unsent.drain(..).for_each(|data| self.kept.push(data));
+        } else {
+            self.give_line_back(&mut unsent);
+        }
+        let mut end = Disconnected::new(reason.clone());
+        end.unsent = unsent;
+        end.in_doubt = in_doubt;
+        self.subscribers.push(Event::Disconnected(Arc::new(end)));
+        self.initial = false;
+        self.last_reason = Some(reason.clone());
+        match next {
+            Some(next) => self.schedule(next),
+            None => {
+                if self.backoff.as_ref().is_some_and(|backoff| backoff.wants(&reason)) {
+                    let err = ConnectError::Exhausted(reason.to_string().into());
+                    self.subscribers.push(Event::ReconnectFailed(Arc::new(err)));
+                }
+                self.answer_end();
+            }
+        }
+    }
+
+    fn schedule(&mut self, (attempt, delay): (u32, std::time::Duration)) {
+        self.between = Between::Waiting { until: now() + delay };
+        self.subscribers.push(Event::Reconnecting { attempt, delay });
+    }
+
+    /// What waited for room when its session ended: awaited sends fail, the others were as good as accepted.
+    fn give_line_back(&mut self, unsent: &mut Vec<Data>) {
+        while let Some((data, reply)) = self.line.pop_front() {
+            match reply.demand() {
+                Demand::Awaited => {
+                    let err = SendError { kind: SendErrorKind::Disconnected, data };
+                    let _ = reply.answer(Err(err));
+                }
+                Demand::None => unsent.push(data),
+                Demand::Withdrawn => {}
+            }
+        }
+    }
+
+    /// No session will come for what waits for one.
+    fn refuse_all(&mut self) {
+        let kind = SendErrorKind::NotConnected;
+        for data in self.kept.take() {
+            let err = SendError { kind: kind.clone(), data };
+            self.subscribers.push(Event::Rejected(Arc::new(err)));
+        }
+        while let Some((data, reply)) = self.line.pop_front() {
+            if reply.demand() != Demand::Withdrawn {
+                self.refused.push((SendError { kind: kind.clone(), data }, reply));
+            }
+        }
+    }
+
+    fn answer_end(&mut self) {
+        for disconnect in self.disconnects.drain(..) {
+            let _ = disconnect.answer(());
+        }
+        for wait in self.waits.drain(..) {
+            let _ = wait.answer(self.last_reason.clone());
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! From one session to the next, in virtual time.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+use crate::error::HttpStatus;
+
+fn policy() -> Reconnect {
+    Reconnect::exponential()
+        .initial_delay(Duration::from_millis(100))
+        .max_delay(Duration::from_secs(10))
+        .seed(1)
+}
+
+/// A client over WebSocket with a recorder, connected.
+async fn reconnecting(
+    builder: EngineIoClientBuilder,
+) -> (Dialed, Addr<EngineIoClient>, Wire, mpsc::UnboundedReceiver<Event>) {
+    tokio::time::pause();
+    let dialed = Dialed::default();
+    let (recipient, mut events) = recorder();
+    let builder = builder.transports([TransportKind::WebSocket]).subscribe(recipient);
+    let client = dialed.client(builder);
+    let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
+    let wire = dialed.next().await;
+    open(&wire).await;
+    connect.await.unwrap().unwrap().unwrap();
+    assert_eq!(words(&mut events).await, ["connected abc"]);
+    (dialed, client, wire, events)
+}
+
+async fn open(wire: &Wire) {
+    wire.report(ReportKind::Opened);
+    wire.packets(vec![Packet::Open(OPEN.into())]);
+    settle().await;
+}
+
+fn fail(wire: &Wire) {
+    let cause = Cause::Failed(TransportError::eof("gone"));
+    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::Left(0) }));
+}
+
+/// The next event; time passes as it has to.
+async fn event(events: &mut mpsc::UnboundedReceiver<Event>) -> Event {
+    timeout(Duration::from_secs(3600), events.next()).await.expect("an event").unwrap()
+}
+
+/// The delay of the next event, which has to announce an attempt.
+async fn reconnecting_in(events: &mut mpsc::UnboundedReceiver<Event>, number: u32) -> Duration {
+    match event(events).await {
+        Event::Reconnecting { attempt, delay } => {
+            assert_eq!(attempt, number);
+            delay
+        }
+        event => panic!("{event:?} instead of Reconnecting"),
+    }
+}
+
+/// Waits for the next transport; returns how long that took.
+async fn dialed_after(dialed: &Dialed) -> (Wire, Duration) {
+    let start = Instant::now();
+    loop {
+        let wire = dialed.0.lock().unwrap().pop();
+        match wire {
+            Some(wire) => return (wire, start.elapsed()),
+            None => sleep(Duration::from_millis(1)).await,
+        }
+    }
+}
+
+#[actix::test]
+async fn a_lost_session_is_followed_by_another_after_the_delay_that_was_announced() {
+    let (dialed, client, wire, mut events) =
+        reconnecting(EngineIoClient::builder().reconnect(policy())).await;
+    let waiting = actix_rt::spawn(client.send(Wait));
+    let mut wire = wire;
+    for attempt in 1..=4 {
+        fail(&wire);
+        assert_eq!(word(&event(&mut events).await), "disconnected transport error: connection lost: gone");
+        let delay = reconnecting_in(&mut events, attempt).await;
+        assert!(delay <= Duration::from_millis(100 << (attempt - 1)), "{delay:?}");
+        assert_eq!(client.send(GetStatus).await.unwrap().state, State::Reconnecting);
+        let err = client.send(Send::text("x")).await.unwrap().unwrap_err();
+        assert_eq!(err.kind, SendErrorKind::NotConnected);
+        let (next, waited) = dialed_after(&dialed).await;
+        assert!(waited + Duration::from_millis(5) > delay && waited < delay + Duration::from_millis(5));
+        wire = next;
+        open(&wire).await;
+        assert_eq!(word(&event(&mut events).await), "connected abc");
+    }
+    assert!(!waiting.is_finished(), "it has not ended for good");
+    assert_eq!(client.send(GetStatus).await.unwrap().reconnects, 4);
+
+    // A session that held starts the count anew.
+    for _ in 0..11 {
+        sleep(Duration::from_secs(1)).await;
+    }
+    fail(&wire);
+    event(&mut events).await;
+    reconnecting_in(&mut events, 1).await;
+    client.send(Disconnect::new()).await.unwrap();
+    assert_eq!(word(&event(&mut events).await), "ReconnectFailed(Cancelled)");
+    let reason = waiting.await.unwrap().unwrap().unwrap();
+    assert_eq!(reason.as_str(), "transport error");
+    sleep(Duration::from_secs(60)).await;
+    assert!(dialed.0.lock().unwrap().is_empty(), "no attempt after a cancel");
+}
+
+#[actix::test]
+async fn after_the_last_attempt_there_is_no_other_and_everyone_is_told_once() {
+    let policy = policy().max_attempts(3);
+    let (dialed, client, wire, mut events) = reconnecting(EngineIoClient::builder().reconnect(policy)).await;
+    let waiting = actix_rt::spawn(client.send(Wait));
+    fail(&wire);
+    event(&mut events).await;
+    for attempt in 1..=3 {
+        reconnecting_in(&mut events, attempt).await;
+        let (wire, _) = dialed_after(&dialed).await;
+        fail(&wire);
+    }
+    let Event::ReconnectFailed(err) = event(&mut events).await else { panic!("not the end") };
+    assert!(matches!(&*err, ConnectError::Transport { .. }), "{err}");
+    assert!(waiting.await.unwrap().unwrap().is_some());
+    assert_eq!(client.send(GetStatus).await.unwrap().state, State::Disconnected);
+    sleep(Duration::from_secs(600)).await;
+    assert!(dialed.0.lock().unwrap().is_empty());
+    assert_eq!(words(&mut events).await, [""; 0]);
+}
+
+#[actix::test]
+async fn sessions_that_never_hold_use_the_attempts_up() {
+    let policy = policy().max_attempts(2);
+    let (dialed, _client, mut wire, mut events) =
+        reconnecting(EngineIoClient::builder().reconnect(policy)).await;
+    for attempt in 1..=2 {
+        fail(&wire);
+        event(&mut events).await;
+        reconnecting_in(&mut events, attempt).await;
+        wire = dialed_after(&dialed).await.0;
+        open(&wire).await;
+        event(&mut events).await;
+    }
+    fail(&wire);
+    event(&mut events).await;
+    let Event::ReconnectFailed(err) = event(&mut events).await else { panic!("not the end") };
+    assert!(matches!(&*err, ConnectError::Exhausted(_)), "{err}");
+}
+
+#[actix::test]
+async fn an_error_that_no_attempt_can_mend_ends_it() {
+    let (dialed, _client, wire, mut events) =
+        reconnecting(EngineIoClient::builder().reconnect(policy())).await;
+    fail(&wire);
+    event(&mut events).await;
+    reconnecting_in(&mut events, 1).await;
+    let (wire, _) = dialed_after(&dialed).await;
+    let status = HttpStatus { status: 403, code: Some(4), message: None, retry_after: None };
+    let cause = Cause::Failed(TransportError::Status(Box::new(status)));
+    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::Left(0) }));
+    assert!(matches!(event(&mut events).await, Event::ReconnectFailed(_)));
+}
+
+#[actix::test]
+async fn a_users_own_disconnect_is_not_followed_by_another_session() {
+    let (dialed, client, wire, mut events) =
+        reconnecting(EngineIoClient::builder().reconnect(policy())).await;
+    client.do_send(Disconnect::abort());
+    settle().await;
+    wire.end();
+    assert_eq!(words(&mut events).await, ["disconnected client disconnect"]);
+    sleep(Duration::from_secs(60)).await;
+    assert!(dialed.0.lock().unwrap().is_empty());
+}
+
+#[actix::test]
+async fn a_first_connect_that_fails_is_the_users_unless_the_policy_says_otherwise() {
+    tokio::time::pause();
+    for retry in [false, true] {
+        let dialed = Dialed::default();
+        let policy = policy().max_attempts(2).on_initial_connect(retry);
+        let client = dialed.client(EngineIoClient::builder().reconnect(policy));
+        let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
+        let attempts = if retry { 3 } else { 1 };
+        for _ in 0..attempts {
+            let (wire, _) = dialed_after(&dialed).await;
+            assert!(!connect.is_finished());
+            fail(&wire);
+        }
+        assert!(matches!(connect.await.unwrap().unwrap(), Err(ConnectError::Transport { .. })));
+        sleep(Duration::from_secs(60)).await;
+        assert!(dialed.0.lock().unwrap().is_empty());
+    }
+}
+
+#[actix::test]
+async fn a_connect_during_the_delay_connects_now() {
+    let policy = policy().initial_delay(Duration::from_secs(1000)).max_delay(Duration::from_secs(1000));
+    let (dialed, client, wire, mut events) = reconnecting(EngineIoClient::builder().reconnect(policy)).await;
+    fail(&wire);
+    event(&mut events).await;
+    reconnecting_in(&mut events, 1).await;
+    let start = Instant::now();
+    let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
+    let wire = dialed.next().await;
+    assert_eq!(
+        client.send(Connect::new("http://localhost")).await.unwrap().unwrap_err(),
+        ConnectError::AlreadyConnected
+    );
+    open(&wire).await;
+    connect.await.unwrap().unwrap().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(1));
+    assert_eq!(words(&mut events).await, ["connected abc"]);
+}
+
+#[actix::test]
+async fn what_was_not_sent_goes_out_first_on_the_next_session() {
+    let builder = EngineIoClient::builder().reconnect(policy()).keep_unsent(true);
+    let (dialed, client, mut wire, mut events) = reconnecting(builder).await;
+    for text in ["left", "half", "queued"] {
+        client.do_send(Send::text(text));
+    }
+    assert_eq!(wire.next_write().await.len(), 3);
+    client.do_send(Send::text("behind"));
+    settle().await;
+    let cause = Cause::Failed(TransportError::eof("gone"));
+    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::Left(1) }));
+    let Event::Disconnected(end) = event(&mut events).await else { panic!("no end") };
+    assert!(end.unsent.is_empty(), "they are kept");
+    client.send(Send::text("gap")).await.unwrap().unwrap();
+    assert_eq!(client.send(GetStatus).await.unwrap().queued_messages, 4);
+    reconnecting_in(&mut events, 1).await;
+    let (mut wire, _) = dialed_after(&dialed).await;
+    client.do_send(Send::text("connecting"));
+    open(&wire).await;
+    let expected = ["half", "queued", "behind", "gap", "connecting"].map(|text| Packet::Message(text.into()));
+    assert_eq!(wire.next_write().await, expected);
+}
+
+#[actix::test]
+async fn what_is_kept_is_bounded_and_comes_back_when_the_client_gives_up() {
+    let builder = EngineIoClient::builder().reconnect(policy()).keep_unsent(true).send_queue(1000);
+    let (_dialed, client, wire, mut events) = reconnecting(builder).await;
+    fail(&wire);
+    event(&mut events).await;
+    reconnecting_in(&mut events, 1).await;
+    let mut accepted = 0;
+    let waiting = loop {
+        let mut send = Box::pin(client.send(Send::text("x".repeat(100))));
+        settle().await;
+        match (&mut send).now_or_never() {
+            Some(outcome) => outcome.unwrap().unwrap(),
+            None => {
+                settle().await;
+                match (&mut send).now_or_never() {
+                    Some(outcome) => outcome.unwrap().unwrap(),
+                    None => break send,
+                }
+            }
+        }
+        accepted += 1;
+    };
+    assert_eq!(accepted, 1000 / 164 + 1);
+    client.send(Disconnect::new()).await.unwrap();
+    let err = waiting.await.unwrap().unwrap_err();
+    assert_eq!((err.kind, err.data.len()), (SendErrorKind::NotConnected, 100));
+    let words = words(&mut events).await;
+    assert_eq!(words[0], "ReconnectFailed(Cancelled)");
+    assert_eq!(words[1..], vec!["rejected not connected"; accepted]);
+}
+
+#[actix::test]
+async fn the_hook_runs_before_every_attempt_with_the_users_own_connect() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let builder =
+        EngineIoClient::builder().reconnect(policy()).before_connect(async move |connect: Connect| {
+            let call = counted.fetch_add(1, Ordering::SeqCst);
+            assert!(connect.headers.is_empty(), "what an earlier call added is not there");
+            sleep(Duration::from_millis(10)).await;
+            if call == 1 { Err("no token") } else { Ok(connect.header("x-call", call.to_string())) }
+        });
+    let (dialed, _client, wire, mut events) = reconnecting(builder).await;
+    fail(&wire);
+    event(&mut events).await;
+    reconnecting_in(&mut events, 1).await;
+    reconnecting_in(&mut events, 2).await;
+    let (wire, _) = dialed_after(&dialed).await;
+    open(&wire).await;
+    assert_eq!(word(&event(&mut events).await), "connected abc");
+    assert_eq!(calls.load(Ordering::SeqCst), 3);
+}
+
+#[actix::test]
+async fn a_hook_that_fails_or_takes_too_long_fails_the_connect() {
+    tokio::time::pause();
+    let builder = EngineIoClient::builder;
+    let client = builder().before_connect(async |_| Err("no token")).start();
+    let err = client.send(Connect::new("http://localhost")).await.unwrap().unwrap_err();
+    assert_eq!(err.to_string(), "the before_connect hook failed: no token");
+
+    let hangs = async |_| {
+        std::future::pending::<()>().await;
+        Err("never")
+    };
+    let client = builder().before_connect(hangs).start();
+    let start = Instant::now();
+    let err = client.send(Connect::new("http://localhost")).await.unwrap().unwrap_err();
+    assert!(matches!(err, ConnectError::Timeout { stage: crate::Stage::Hook, .. }), "{err}");
+    assert_eq!(start.elapsed().as_secs(), 20);
+
+    // A Disconnect does not wait for it.
+    let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
+    settle().await;
+    client.send(Disconnect::new()).await.unwrap();
+    assert_eq!(connect.await.unwrap().unwrap().unwrap_err(), ConnectError::Cancelled);
+}
+
+#[actix::test]
+async fn no_attempt_starts_while_a_subscriber_owes_a_whole_session() {
+    let (recipient, leave, mut slow_events) = slow();
+    let builder = EngineIoClient::builder().reconnect(policy()).subscribe(recipient);
+    let (dialed, _client, wire, mut events) = reconnecting(builder).await;
+    fail(&wire);
+    event(&mut events).await;
+    reconnecting_in(&mut events, 1).await;
+    sleep(Duration::from_secs(50)).await;
+    assert!(dialed.0.lock().unwrap().is_empty(), "it has not even handled Connected");
+    for _ in 0..3 {
+        leave.unbounded_send(()).unwrap();
+    }
+    let (wire, _) = dialed_after(&dialed).await;
+    open(&wire).await;
+    assert_eq!(words(&mut slow_events).await.len(), 3);
+
+    fail(&wire);
+    sleep(Duration::from_secs(70)).await;
+    let words = words(&mut events).await;
+    assert!(words.last().unwrap().contains("ReconnectFailed(Stalled)"), "{words:?}");
+}
+
+#[actix::test]
+async fn work_that_is_bound_to_a_session_ends_with_it() {
+    struct Dropped(mpsc::UnboundedSender<()>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            let _ = self.0.unbounded_send(());
+        }
+    }
+    let (_dialed, client, wire, _events) = reconnecting(EngineIoClient::builder()).await;
+    let (sender, mut ended) = mpsc::unbounded();
+    let forever = |sender: mpsc::UnboundedSender<()>| {
+        Spawn::new(move |_| async move {
+            // Not `Send`: it never leaves the client's arbiter.
+            let _not_send = std::rc::Rc::new(());
+            let _dropped = Dropped(sender);
+            std::future::pending::<()>().await;
+        })
+    };
+    let task = client.send(forever(sender.clone())).await.unwrap().unwrap();
+    let aborted = client.send(forever(sender)).await.unwrap().unwrap();
+    aborted.abort();
+    assert!(!aborted.await);
+    ended.next().await.unwrap();
+    let done = client.send(Spawn::new(|_| async {})).await.unwrap().unwrap();
+    assert!(done.await);
+    assert!(!task.is_finished());
+    fail(&wire);
+    ended.next().await.unwrap();
+    assert!(!task.await);
+    assert_eq!(client.send(Spawn::new(|_| async {})).await.unwrap().unwrap_err(), NotConnected);
+}
