@@ -1,6 +1,7 @@
 //! The WebSocket: a handshake, then a pump that moves packets both ways.
 
 #[cfg(test)]
+#[path = "tests/autobahn.rs"]
 mod autobahn;
 mod handshake;
 mod socket;
