@@ -206,6 +206,9 @@ pub enum ConnectError {
     /// `Disconnect` came before the connect had finished.
     #[error("cancelled by Disconnect")]
     Cancelled,
+    /// The client stopped while connecting.
+    #[error("the client stopped")]
+    Stopped,
     /// The `before_connect` hook failed, with its words.
     #[error("the before_connect hook failed: {0}")]
     Hook(Box<str>),

@@ -186,3 +186,29 @@ async fn a_server_that_is_killed_is_a_transport_that_failed() {
         assert!(matches!(next(&mut events).await, Event::Disconnected(_)));
     }
 }
+
+#[actix::test]
+async fn rv_graceful_in_doubt() {
+    let mut bad = 0;
+    for run in 0..300 {
+        let server = EmbeddedServer::echo().unwrap();
+        let (client, mut events) = connect(server.url(), WAYS[0]).await;
+        for at in 0..5 {
+            client.do_send(engineio::Send::text(at.to_string()));
+        }
+        client.send(Disconnect::new()).await.unwrap();
+        loop {
+            match next(&mut events).await {
+                Event::Disconnected(end) => {
+                    if !end.in_doubt.is_empty() || !end.unsent.is_empty() {
+                        bad += 1;
+                        println!("{run}: {end:?}");
+                    }
+                    break;
+                }
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(bad, 0);
+}

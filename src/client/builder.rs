@@ -39,6 +39,9 @@ pub(super) struct Config {
     pub(super) invalid: Option<ConnectError>,
 }
 
+/// As good as no limit. More would overflow the clock.
+const NO_LIMIT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// Configures and starts an [`EngineIoClient`].
 ///
 /// ```no_run
@@ -112,6 +115,7 @@ impl EngineIoClientBuilder {
     /// packet behind it, the answer to a POST once it is out (while bytes of it still leave, the limit starts anew
     /// with each). Default: 5 seconds.
     pub fn request_timeout(mut self, limit: Duration) -> Self {
+        let limit = limit.min(NO_LIMIT);
         self.config.limits.request_timeout = limit;
         self.config.transport.request_timeout = limit;
         self
@@ -119,27 +123,27 @@ impl EngineIoClientBuilder {
 
     /// How long a whole [`Connect`](crate::Connect) may take. Default: 20 seconds.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.config.limits.connect_timeout = limit;
+        self.config.limits.connect_timeout = limit.min(NO_LIMIT);
         self
     }
 
     /// How long an upgrade may take, from the start of the probe to the end; after that the session goes on over
     /// polling. Default: 10 seconds.
     pub fn upgrade_timeout(mut self, limit: Duration) -> Self {
-        self.config.limits.upgrade_timeout = limit;
+        self.config.limits.upgrade_timeout = limit.min(NO_LIMIT);
         self
     }
 
     /// How long a graceful [`Disconnect`](crate::Disconnect) may take. Default: 5 seconds.
     pub fn close_timeout(mut self, limit: Duration) -> Self {
-        self.config.limits.close_timeout = limit;
+        self.config.limits.close_timeout = limit.min(NO_LIMIT);
         self
     }
 
     /// How long reading may be held back without any subscriber taking an event before the session ends with
     /// [`DisconnectReason::Stalled`](crate::DisconnectReason::Stalled). Default: 60 seconds.
     pub fn stall_timeout(mut self, limit: Duration) -> Self {
-        self.config.limits.stall_timeout = limit;
+        self.config.limits.stall_timeout = limit.min(NO_LIMIT);
         self
     }
 

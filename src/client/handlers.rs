@@ -26,6 +26,8 @@ impl Handler<Report> for EngineIoClient {
 
     fn handle(&mut self, report: Report, _: &mut Self::Context) {
         if let ReportKind::Ended(_) = report.kind {
+            // What had left by now had left, although the session ends in the same wake-up.
+            self.answer_flushes();
             self.transports.retain(|(id, _)| *id != report.from);
         }
         self.connection.handle_report(now(), report);
@@ -35,7 +37,9 @@ impl Handler<Report> for EngineIoClient {
 impl Handler<Connect> for EngineIoClient {
     type Result = Reply<Result<Arc<Session>, ConnectError>>;
 
-    fn handle(&mut self, connect: Connect, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, connect: Connect, ctx: &mut Self::Context) -> Self::Result {
+        // An end that was reported in this very wake-up is told first: its replies are not this connect's.
+        self.drive(ctx);
         match self.connect(connect) {
             Ok(()) => {
                 let later = Later::new();
@@ -82,7 +86,9 @@ impl Handler<Send> for EngineIoClient {
 impl Handler<Flush> for EngineIoClient {
     type Result = Reply<Result<(), FlushError>>;
 
-    fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: Flush, ctx: &mut Self::Context) -> Self::Result {
+        // What came by `do_send` in this very wake-up counts.
+        self.drive(ctx);
         if !self.connection.is_open() {
             return Reply::now(Err(FlushError::NotConnected));
         }
@@ -138,6 +144,7 @@ impl Handler<Wait> for EngineIoClient {
         if self.is_idle() {
             return Reply::now(self.last_reason.clone());
         }
+        self.waits.retain(|wait| wait.demand() == Demand::Awaited);
         let later = Later::new();
         let reply = Reply::later(&later);
         self.waits.push(later);

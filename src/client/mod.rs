@@ -170,6 +170,11 @@ impl EngineIoClient {
         self.execute(ctx);
         self.advance_line();
         self.execute(ctx);
+        self.answer_flushes();
+    }
+
+    /// Tells those whose messages have left.
+    fn answer_flushes(&mut self) {
         let settled = self.connection.settled();
         while self.flushes.front().is_some_and(|(upto, _)| *upto <= settled) {
             if let Some((_, flush)) = self.flushes.pop_front() {
@@ -314,10 +319,17 @@ impl EngineIoClient {
             if self.subscribers.is_done() || unheard {
                 ctx.stop();
             }
-        } else if self.connect.is_none() && self.waits.is_empty() && unheard {
+        } else if self.connect.is_none() && unheard && !self.is_awaited() {
             self.leave(None);
             self.drive(ctx);
         }
+    }
+
+    /// Somebody awaits the end, or room for a message.
+    fn is_awaited(&self) -> bool {
+        let mut sends = self.line.iter().map(|(_, send)| send.demand());
+        let mut waits = self.waits.iter().map(Later::demand);
+        sends.any(|demand| demand == Demand::Awaited) || waits.any(|demand| demand == Demand::Awaited)
     }
 
     fn status(&self) -> Status {
@@ -349,11 +361,10 @@ impl Actor for EngineIoClient {
     }
 
     /// The arbiter or the system stops, or a handler has panicked: subscribers elsewhere learn of the end.
-    fn stopped(&mut self, _: &mut Self::Context) {
-        if self.connection.session().is_some() {
-            let reason = DisconnectReason::Client(Some("the client stopped".into()));
-            self.on_closed(reason, Vec::new(), Vec::new());
-        }
+    fn stopped(&mut self, ctx: &mut Self::Context) {
+        self.cancel();
+        self.connection.stop(now());
+        self.drive(ctx);
         self.subscribers.drain();
     }
 }

@@ -94,11 +94,16 @@ impl Connection {
                 self.outputs.push_back(Output::Order(slot.id, Command::Abort));
             }
         } else if now >= ending.by {
-            for slot in mem::take(&mut self.slots) {
-                self.give_back(slot, Fate::InDoubt);
-            }
-            self.finish();
+            self.abandon();
         }
+    }
+
+    /// Does without what the transports would say.
+    pub(super) fn abandon(&mut self) {
+        for slot in mem::take(&mut self.slots) {
+            self.give_back(slot, Fate::InDoubt);
+        }
+        self.finish();
     }
 
     /// Tells the outcome, once no transport is left.

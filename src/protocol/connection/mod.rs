@@ -181,6 +181,15 @@ impl Connection {
         self.end(now, outcome);
     }
 
+    /// Ends everything without waiting for the transports: nobody will hear what they say.
+    pub(crate) fn stop(&mut self, now: Instant) {
+        if let State::Connecting(_) = self.state {
+            self.end(now, Outcome::ConnectFailed(ConnectError::Stopped));
+        }
+        self.abort(now, Some("the client stopped".into()));
+        self.abandon();
+    }
+
     /// Takes in what a transport says. What an abandoned one says is ignored.
     pub(crate) fn handle_report(&mut self, now: Instant, report: Report) {
         let id = report.from;
@@ -309,10 +318,11 @@ impl Connection {
         let Some(slot) = self.slot(id) else { return };
         let kind = slot.kind;
         let Some(Writing { mut batch, in_flight, ordered, .. }) = slot.writing.take() else { return };
-        if let Some(batch) = Arc::get_mut(&mut batch) {
-            batch.clear();
+        let left = batch.last() == Some(&Packet::Close);
+        if let Some(emptied) = Arc::get_mut(&mut batch) {
+            emptied.clear();
+            slot.spare = batch;
         }
-        slot.spare = batch;
         self.queue.settle(in_flight);
         self.counters.packets_sent += u64::try_from(in_flight.packets).unwrap_or(u64::MAX);
         self.counters.bytes_sent += u64::try_from(in_flight.bytes).unwrap_or(u64::MAX);
@@ -323,7 +333,7 @@ impl Connection {
             State::Open(Open { upgrade: Upgrade::Switching { probe, .. }, .. }) if *probe == id => {
                 self.on_switched(now, id);
             }
-            State::Open(open) if open.active == id && open.leaving.is_some() && self.queue.is_empty() => {
+            State::Open(open) if open.active == id && open.leaving.is_some() && left => {
                 self.on_left(id);
             }
             // The close of a session that opened after the user had cancelled.

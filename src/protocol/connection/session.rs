@@ -151,6 +151,8 @@ impl Connection {
             self.outputs.push_back(Output::Messages { from: id, packets });
         }
         match end {
+            // The answer to our own close, which came before that of the POST: whether that arrived is yet to be told.
+            Some(DisconnectReason::Server) if self.is_closing_by_post() => {}
             Some(reason) => self.end_session(now, reason),
             None => self.give_reads(now),
         }
@@ -183,12 +185,22 @@ impl Connection {
     fn reader(&self) -> Option<TransportId> {
         match &self.state {
             State::Open(open)
-                if self.held.is_empty() && !matches!(open.upgrade, Upgrade::Switching { .. }) =>
+                if self.held.is_empty()
+                    && !matches!(open.upgrade, Upgrade::Switching { .. })
+                    && !self.is_closing_by_post() =>
             {
                 Some(open.active)
             }
             _ => None,
         }
+    }
+
+    /// The close packet is in a POST: that is awaited, and no poll follows.
+    fn is_closing_by_post(&self) -> bool {
+        self.slots.iter().any(|slot| {
+            let last = slot.writing.as_ref().and_then(|writing| writing.batch.last());
+            slot.kind == TransportKind::Polling && last == Some(&Packet::Close)
+        })
     }
 
     /// Lets the transport read on.
@@ -239,13 +251,26 @@ impl Connection {
             // `end_session` finds the reason that was given.
             return self.end_session(now, DisconnectReason::Client(None));
         }
-        if self.write_deadline(open).is_some_and(|by| now >= by) {
-            let err = TransportError::Timeout { stage: Stage::Write };
-            return self.end_session(now, err.into());
+        let active = open.active;
+        if let Some(by) = self.write_deadline(open).filter(|by| now >= *by) {
+            if now.saturating_duration_since(by) < LATE {
+                let err = TransportError::Timeout { stage: Stage::Write };
+                return self.end_session(now, err.into());
+            }
+            // It may have left meanwhile, which is yet to be reported.
+            if let Some(writing) = self.slot(active).and_then(|slot| slot.writing.as_mut()) {
+                writing.progress = now;
+            }
         }
+        let State::Open(open) = &self.state else { return };
         if now >= liveness {
             if self.held_since.is_some() {
-                return self.end_session(now, DisconnectReason::Stalled);
+                if now.saturating_duration_since(liveness) < LATE {
+                    return self.end_session(now, DisconnectReason::Stalled);
+                }
+                // The subscribers had no chance either.
+                self.held_since = Some(now);
+                return self.give_reads(now);
             }
             // What the server sent meanwhile may still wait in the socket: it gets one more chance to be read.
             if now.saturating_duration_since(liveness) < LATE || open.graced {

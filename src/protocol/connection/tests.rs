@@ -698,3 +698,52 @@ fn room_in_the_queue_counts_what_is_in_flight_and_each_message() {
     rig.written(POLLING);
     assert!(rig.connection.has_room());
 }
+
+// ---- review ----
+#[test]
+fn rv_a_suspended_process_does_not_blame_the_write() {
+    let mut rig = Rig::websocket();
+    rig.send("a");
+    println!("{:?}", rig.out());
+    rig.now += Duration::from_secs(3600);
+    rig.connection.handle_timeout(rig.now);
+    assert_eq!(rig.out(), Vec::<String>::new());
+}
+
+#[test]
+fn rv_a_suspended_process_does_not_blame_subscribers() {
+    let mut rig = Rig::websocket();
+    rig.packets(POLLING, vec![text("a")]);
+    println!("{:?}", rig.out());
+    rig.now += Duration::from_secs(3600);
+    rig.connection.handle_timeout(rig.now);
+    assert_eq!(rig.out(), Vec::<String>::new());
+}
+
+#[test]
+fn rv_nothing_is_written_after_the_close_packet() {
+    let mut rig = Rig::polling("");
+    rig.out();
+    rig.send("a");
+    rig.connection.close(rig.now, None);
+    assert_eq!(rig.out(), ["0 write 4a|1"]);
+    rig.packets(POLLING, vec![Packet::Ping("".into())]);
+    assert_eq!(rig.out(), [""; 0]);
+    rig.written(POLLING);
+    assert_eq!(rig.out(), ["0 close"]);
+}
+
+#[test]
+fn rv_a_server_that_says_close_before_it_answers_the_last_post_is_heard_out() {
+    let mut rig = Rig::polling("");
+    rig.out();
+    rig.send("a");
+    rig.connection.close(rig.now, None);
+    assert_eq!(rig.out(), ["0 write 4a|1"]);
+    rig.packets(POLLING, vec![Packet::Close]);
+    assert_eq!(rig.out(), [""; 0]);
+    rig.written(POLLING);
+    assert_eq!(rig.out(), ["0 close"]);
+    rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+    assert_eq!(rig.out(), ["closed: client disconnect; unsent ; in doubt "]);
+}

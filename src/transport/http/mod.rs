@@ -77,7 +77,7 @@ impl Activity {
     }
 
     /// Enters a stage in which nothing has been sent.
-    fn begin(&self, stage: Stage) {
+    pub(crate) fn begin(&self, stage: Stage) {
         self.0.sent.set(false);
         self.enter(stage);
     }

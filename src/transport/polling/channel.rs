@@ -11,7 +11,7 @@ use actix_rt::time::{Instant, Sleep, sleep};
 use futures_core::future::LocalBoxFuture;
 
 use crate::{
-    error::TransportError,
+    error::{Stage, TransportError},
     transport::http::{Activity, Agent, Network, Request, Response},
 };
 
@@ -56,6 +56,8 @@ impl Channel {
             Limit::Whole(limit) | Limit::Answer(limit) => Some(Box::pin(sleep(limit))),
             Limit::None => None,
         };
+        // What is said of the last request does not hold for this one, even before it is polled.
+        self.activity.begin(Stage::Connect);
         let future = Box::pin(async move {
             let outcome = agent.send(&request, max_body).await;
             (agent, outcome)

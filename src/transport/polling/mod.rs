@@ -38,6 +38,8 @@ pub(super) struct PollingTransport {
     credit: Option<Vec<Packet>>,
     /// The batch that is being posted.
     batch: Option<Arc<Vec<Packet>>>,
+    /// What ends the transport, once the last poll's body has been told.
+    failed: Option<TransportError>,
     handshake: Handshake,
     pause: Pause,
     heard: Sign,
@@ -77,6 +79,7 @@ impl PollingTransport {
             body: None,
             credit: Some(Vec::new()),
             batch: None,
+            failed: None,
             handshake: Handshake::Asking { redirects: 0 },
             pause: Pause::No,
             heard: Sign::default(),
@@ -199,18 +202,32 @@ impl PollingTransport {
     fn advance(&mut self, task: &mut Task<'_>) -> Result<(), TransportError> {
         loop {
             if let Poll::Ready(outcome) = self.get.poll(task) {
-                self.on_get(outcome?)?;
+                let outcome = outcome.and_then(|response| self.on_get(response));
+                // The close packet is in a POST whose answer alone counts: the server has no more use for the poll.
+                if outcome.is_err() && self.is_closing() {
+                    self.pause = Pause::Reported;
+                } else {
+                    outcome?;
+                }
                 continue;
             }
             self.deliver()?;
-            let may_poll = self.body.is_none() && self.credit.is_some() && self.pause == Pause::No;
+            let may_poll = self.body.is_none()
+                && self.credit.is_some()
+                && self.pause == Pause::No
+                && self.failed.is_none();
             if !may_poll || self.get.is_busy() {
                 break;
             }
             self.poll_server()?;
         }
         if let Poll::Ready(outcome) = self.post.poll(task) {
-            self.on_post(&outcome?)?;
+            self.failed = outcome.and_then(|response| self.on_post(&response)).err();
+        }
+        if self.body.is_none()
+            && let Some(err) = self.failed.take()
+        {
+            return Err(err);
         }
         let home = self.body.is_none() && !self.get.is_busy() && !self.post.is_busy();
         if self.pause == Pause::Ordered && home {
@@ -230,6 +247,10 @@ impl PollingTransport {
             self.uplink.report(ReportKind::Writing);
         }
         Ok(())
+    }
+
+    fn is_closing(&self) -> bool {
+        self.batch.as_ref().and_then(|batch| batch.last()) == Some(&Packet::Close)
     }
 
     fn end(&mut self, cause: Cause, ctx: &mut Context<Self>) {

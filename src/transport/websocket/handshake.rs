@@ -51,7 +51,8 @@ async fn handshake(agent: &Agent, requests: &Requests) -> Result<Socket, Transpo
     let max_message_size = requests.options.max_message_size;
     match agent.upgrade(&request, max_message_size).await? {
         Upgraded::Switched { headers, io, read_buf } => {
-            check(&headers, &key)?;
+            let asked = request.headers.iter().filter(|(name, _)| *name == header::SEC_WEBSOCKET_PROTOCOL);
+            check(&headers, &key, asked.map(|(_, value)| value))?;
             let mask_keys: MaskKeys = Box::new(move || random.next_u32().to_ne_bytes());
             Ok(Socket::new(io, WebSocketCodec::new(max_message_size, mask_keys), read_buf))
         }
@@ -66,7 +67,11 @@ async fn handshake(agent: &Agent, requests: &Requests) -> Result<Socket, Transpo
 }
 
 /// What the server's half of the handshake has to say.
-fn check(headers: &HeaderMap, key: &str) -> Result<(), TransportError> {
+fn check<'a>(
+    headers: &HeaderMap,
+    key: &str,
+    mut asked: impl Iterator<Item = &'a HeaderValue>,
+) -> Result<(), TransportError> {
     let has_token = |name, token: &str| {
         headers
             .get_all(name)
@@ -83,7 +88,11 @@ fn check(headers: &HeaderMap, key: &str) -> Result<(), TransportError> {
     if headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) {
         return Err(malformed("a WebSocket extension that was not asked for"));
     }
-    if headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL) {
+    let chosen = headers.get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|chosen| chosen.to_str().ok());
+    let is_asked = |chosen: &str| {
+        asked.any(|asked| asked.to_str().is_ok_and(|asked| asked.split(',').any(|one| one.trim() == chosen)))
+    };
+    if headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL) && !chosen.is_some_and(is_asked) {
         return Err(malformed("a WebSocket subprotocol that was not asked for"));
     }
     Ok(())
