@@ -175,7 +175,8 @@ impl Subscribers {
                 }
                 match &mut subscriber.outlet {
                     Outlet::Recipient(recipient) => recipient.do_send(event.clone()),
-                    Outlet::Stream(sender) => _ = sender.try_send(event.clone()),
+                    // Each clone of a sender has room for one event, however full the channel is.
+                    Outlet::Stream(sender) => _ = sender.clone().try_send(event.clone()),
                 }
             }
         }

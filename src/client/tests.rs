@@ -803,7 +803,6 @@ fn rv_unsent_when_the_arbiter_stops() {
     });
 }
 
-#[ignore = "not mended here"]
 #[test]
 fn rv_a_full_stream_learns_of_the_end_when_the_arbiter_stops() {
     let system = actix::System::new();

@@ -204,8 +204,8 @@ impl Requests {
         let mut all = Vec::with_capacity(self.options.headers.len() + 6);
         // Credentials go where the user meant them to go, and nowhere else.
         let at_home = self.endpoint.same_origin(&self.trusted);
-        let may_go =
-            |name: &HeaderName| at_home || (*name != header::AUTHORIZATION && *name != header::COOKIE);
+        let bound = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION, header::HOST];
+        let may_go = |name: &HeaderName| at_home || !bound.contains(name);
         all.extend(self.options.headers.iter().filter(|(name, _)| may_go(name)).cloned());
         if kind == TransportKind::WebSocket {
             all.extend(self.options.websocket_headers.iter().filter(|(name, _)| may_go(name)).cloned());
