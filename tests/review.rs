@@ -1,9 +1,9 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 mod support;
-use std::{thread, time::Duration};
 use actix_engineio::{self as engineio, Connect, Disconnect, Event, TransportKind};
-use support::{Client, script::{OPEN}, server::Server, milestone, soon};
 use actix_rt::time::sleep;
+use std::{thread, time::Duration};
+use support::{Client, milestone, script::OPEN, server::Server, soon};
 
 /// 11
 #[actix::test]
@@ -29,7 +29,10 @@ async fn rv_a_refused_post_does_not_cost_what_a_poll_brought() {
     while let Some(event) = events.next().await {
         match event {
             Event::Message(_) => got += 1,
-            Event::Disconnected(end) => { println!("got {got}, {:?}", end); break }
+            Event::Disconnected(end) => {
+                println!("got {got}, {:?}", end);
+                break;
+            }
             _ => {}
         }
     }
@@ -54,17 +57,25 @@ async fn last_post(get_answer: &'static str, status: u16) {
     client.addr.do_send(engineio::Send::text("x"));
     client.disconnect().await;
     match client.next().await {
-        Event::Disconnected(end) => assert_eq!((&*end.unsent, &*end.in_doubt), ([].as_slice(), [].as_slice()), "{:?}", end.reason),
+        Event::Disconnected(end) => {
+            assert_eq!((&*end.unsent, &*end.in_doubt), ([].as_slice(), [].as_slice()), "{:?}", end.reason)
+        }
         event => panic!("{event:?}"),
     }
     server.finish().await;
 }
 #[actix::test]
-async fn rv_close_answered_by_1_on_the_poll() { last_post("1", 200).await }
+async fn rv_close_answered_by_1_on_the_poll() {
+    last_post("1", 200).await
+}
 #[actix::test]
-async fn rv_close_answered_by_400_on_the_poll() { last_post(r#"{"code":1,"message":"Session ID unknown"}"#, 400).await }
+async fn rv_close_answered_by_400_on_the_poll() {
+    last_post(r#"{"code":1,"message":"Session ID unknown"}"#, 400).await
+}
 #[actix::test]
-async fn rv_close_answered_by_noop_on_the_poll() { last_post("6", 200).await }
+async fn rv_close_answered_by_noop_on_the_poll() {
+    last_post("6", 200).await
+}
 
 /// 13
 #[actix::test]
@@ -80,7 +91,8 @@ async fn rv_a_subprotocol_that_was_asked_for_by_header() {
         ws.send_text(&OPEN.to_string());
         thread::sleep(Duration::from_millis(300));
     });
-    let mut client = Client::with(&server, |builder| builder.websocket_header("sec-websocket-protocol", "chat"));
+    let mut client =
+        Client::with(&server, |builder| builder.websocket_header("sec-websocket-protocol", "chat"));
     client.connect_over(TransportKind::WebSocket).await;
     server.finish().await;
 }
@@ -100,7 +112,9 @@ async fn rv_a_post_that_never_left_is_not_in_doubt() {
     client.connect().await;
     client.send("x").await;
     soon("flush", client.addr.send(engineio::Flush)).await.unwrap().unwrap();
-    for n in 0..70 { client.addr.do_send(engineio::Send::text(n.to_string())); }
+    for n in 0..70 {
+        client.addr.do_send(engineio::Send::text(n.to_string()));
+    }
     soon("abort", client.addr.send(Disconnect::abort())).await.unwrap();
     match client.next().await {
         Event::Disconnected(end) => assert_eq!((end.unsent.len(), end.in_doubt.len()), (70, 0)),
@@ -118,11 +132,19 @@ async fn rv_a_large_message_that_trickles_in_is_alive() {
         let mut ws = server.opens_websocket(open);
         let mut frame = vec![0x81, 21];
         frame.extend_from_slice(b"4aaaaaaaaaaaaaaaaaaaa");
-        for byte in frame { if ws.try_write([byte]).is_err() { return; } thread::sleep(Duration::from_millis(100)); }
+        for byte in frame {
+            if ws.try_write([byte]).is_err() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
     });
     let mut client = Client::start(&server);
     client.connect_over(TransportKind::WebSocket).await;
-    match client.next().await { Event::Message(_) => {}, event => panic!("{event:?}") }
+    match client.next().await {
+        Event::Message(_) => {}
+        event => panic!("{event:?}"),
+    }
     let _ = client.addr.send(Disconnect::abort()).await;
     server.finish().await;
 }
@@ -179,7 +201,6 @@ async fn rv_ipv6() {
     handle.join().unwrap();
 }
 
-
 /// 30: a Disconnect while the poll does not come home
 #[ignore = "shows only"]
 #[actix::test]
@@ -205,7 +226,6 @@ async fn rv_disconnect_while_the_poll_does_not_come_home() {
         event => panic!("{event:?}"),
     }
     server.finish().await;
-
 }
 
 /// 31
@@ -227,7 +247,10 @@ async fn rv_host_header_after_a_redirect() {
         get.respond(302, &[("location", &to)], "");
         get.leaves();
     });
-    let client = engineio::EngineIoClient::builder().header("host", "first.example").header("proxy-authorization", "Basic secret").start();
+    let client = engineio::EngineIoClient::builder()
+        .header("host", "first.example")
+        .header("proxy-authorization", "Basic secret")
+        .start();
     client.send(Connect::new(server.origin())).await.unwrap().unwrap();
     let _ = client.send(Disconnect::abort()).await;
     other.finish().await;
