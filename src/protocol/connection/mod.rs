@@ -333,6 +333,7 @@ impl Connection {
             State::Open(Open { upgrade: Upgrade::Switching { probe, .. }, .. }) if *probe == id => {
                 self.on_switched(now, id);
             }
+            // A heartbeat that came while the close packet left is not answered any more.
             State::Open(open) if open.active == id && open.leaving.is_some() && left => {
                 self.on_left(id);
             }
