@@ -228,9 +228,9 @@ impl EngineIoClient {
     }
 
     /// Accepts messages that wait, as far as there is room. What came by `do_send` is not held back, but goes in
-    /// its turn.
+    /// its turn. What waits when the session, or the connect, ends is told with that end.
     fn advance_line(&mut self) {
-        if self.connect.is_some() {
+        if self.connect.is_some() || (self.connection.is_ending() && !self.keeps()) {
             return;
         }
         while let Some((_, reply)) = self.line.front() {

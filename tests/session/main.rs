@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backlog;
 mod clients;
 mod heartbeat;
 mod leaving;

@@ -1,6 +1,6 @@
 //! The steps of a script in the words of the protocol.
 
-use std::{fmt, io, time::Duration};
+use std::{fmt, io, net::Shutdown, time::Duration};
 
 use super::server::{Acceptor, PATIENCE, Peer, Received};
 
@@ -42,6 +42,11 @@ impl fmt::Display for Open {
 }
 
 impl Acceptor {
+    /// Refuses every connection from here on.
+    pub(crate) fn stops_listening(&self) {
+        socket2::SockRef::from(&self.listener).shutdown(Shutdown::Both).unwrap();
+    }
+
     /// Answers the handshake of a session over polling; gives the lane of the polls.
     pub(crate) fn opens(&self, body: impl fmt::Display) -> Peer {
         let mut get = self.accept();

@@ -94,7 +94,7 @@ impl Drop for Server {
 
 /// The server as its script sees it.
 pub(crate) struct Acceptor {
-    listener: TcpListener,
+    pub(super) listener: TcpListener,
     accepted: Arc<AtomicUsize>,
 }
 

@@ -379,6 +379,11 @@ impl Connection {
         matches!(&self.state, State::Open(open) if open.leaving.is_none())
     }
 
+    /// It is over, but for the transports that have not ended.
+    pub(crate) fn is_ending(&self) -> bool {
+        matches!(self.state, State::Ending(_))
+    }
+
     /// Less than `send_queue` waits to be written.
     pub(crate) fn has_room(&self) -> bool {
         self.queue.weight() <= self.limits.send_queue
