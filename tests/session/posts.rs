@@ -192,6 +192,9 @@ async fn a_post_is_as_large_as_max_payload_and_no_larger() {
             .join("\u{1e}"),
             ["4", "4£"].join("\u{1e}"),
             format!("4{}", "£".repeat(49)) + "x",
+            // 99 bytes: the shortest packet and its separator would make 101.
+            format!("4{}", "c".repeat(98)),
+            "4".to_owned(),
         ];
         for body in bodies {
             let posted = post.post();
@@ -214,6 +217,8 @@ async fn a_post_is_as_large_as_max_payload_and_no_larger() {
         "".into(),
         "£".into(),
         ("£".repeat(49) + "x").into(),
+        "c".repeat(98).into(),
+        "".into(),
     ] {
         client.addr.do_send(engineio::Send::new(data));
     }
