@@ -1,5 +1,7 @@
 //! Connects that the user no longer wants, or wants twice.
 
+use std::time::Duration;
+
 use actix_engineio::{Connect, ConnectError, Disconnect, DisconnectReason, TransportKind};
 
 use crate::support::{Client, SHORT, leave, milestone, script::OPEN, server::Server, soon, takes};
@@ -120,7 +122,7 @@ async fn an_abort_does_not_wait_for_the_handshake() {
         let client = Client::start(&server);
         let connecting = client.connecting(Connect::new(server.origin()).transports([way]));
         has_asked.await;
-        takes(std::time::Duration::ZERO, client.addr.send(Disconnect::abort())).await.unwrap();
+        takes(Duration::ZERO, client.addr.send(Disconnect::abort())).await.unwrap();
         client.is_gone().await;
         assert_eq!(connecting.await.unwrap(), Err(ConnectError::Cancelled));
         server.finish().await;
@@ -151,7 +153,7 @@ async fn a_websocket_that_has_not_opened_is_cancelled_at_once() {
         let connect = Connect::new(server.origin()).transports([TransportKind::WebSocket]);
         let connecting = client.connecting(connect);
         has_asked.await;
-        takes(std::time::Duration::ZERO, client.addr.send(Disconnect::new())).await.unwrap();
+        takes(Duration::ZERO, client.addr.send(Disconnect::new())).await.unwrap();
         client.is_gone().await;
         assert_eq!(connecting.await.unwrap(), Err(ConnectError::Cancelled));
         server.finish().await;
@@ -226,4 +228,33 @@ async fn a_close_of_an_unwanted_session_that_is_refused_or_lost_is_cancelled_all
         client.is_gone().await;
         server.finish().await;
     }
+}
+
+#[actix::test]
+async fn an_abort_hastens_a_cancelled_connect_and_another_may_follow() {
+    let (asked, has_asked) = milestone();
+    let server = Server::start(|server| {
+        let mut get = server.accept();
+        get.handshake();
+        asked.reached();
+        get.leaves();
+
+        let mut get = server.opens(OPEN);
+        get.poll();
+        get.packets("1");
+        get.leaves();
+    });
+    let mut client = Client::start(&server);
+    let connecting = client.connecting(Connect::new(server.origin()));
+    has_asked.await;
+    let disconnecting = actix_rt::spawn(client.addr.send(Disconnect::new()));
+    actix_rt::task::yield_now().await;
+    takes(Duration::ZERO, client.addr.send(Disconnect::abort())).await.unwrap();
+    disconnecting.await.unwrap().unwrap();
+    assert_eq!(connecting.await.unwrap(), Err(ConnectError::Cancelled));
+    client.is_gone().await;
+
+    client.connect().await;
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
+    server.finish().await;
 }

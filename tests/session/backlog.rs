@@ -3,10 +3,10 @@
 use std::io;
 
 use actix_engineio::{
-    self as engineio, Data, DisconnectReason, Event, GetStatus, SendErrorKind, TransportError,
+    self as engineio, Data, DisconnectReason, Event, GetStatus, SendErrorKind, Stage, TransportError,
 };
 
-use crate::support::{Client, leave, milestone, script::OPEN, server::Server};
+use crate::support::{Client, SHORT, leave, milestone, script::OPEN, server::Server, takes};
 
 #[actix::test]
 async fn a_send_waits_for_room_and_comes_back_when_the_session_ends() {
@@ -171,5 +171,29 @@ async fn what_is_sent_without_a_session_comes_back() {
             client.ended_cleanly().await;
         }
     }
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_post_that_the_server_does_not_read_is_bounded_by_request_timeout() {
+    let (gone, is_gone) = leave();
+    let server = Server::start(move |server| {
+        let mut get = server.opens(OPEN.max_payload(100 << 20));
+        get.poll();
+        let mut post = server.accept();
+        post.read_head();
+        get.leaves();
+        is_gone.wait();
+    });
+    let mut client = Client::with(&server, |builder| builder.request_timeout(SHORT));
+    client.connect().await;
+    // More than the socket buffers of both ends hold.
+    let large = Data::from("x".repeat(32 << 20));
+    client.send(large.clone()).await;
+    let end = takes(SHORT, client.ended()).await;
+    let err = TransportError::Timeout { stage: Stage::Request };
+    assert_eq!(end.reason, DisconnectReason::TransportError(err));
+    assert!(end.unsent == [large] && end.in_doubt.is_empty());
+    gone.give();
     server.finish().await;
 }

@@ -6,7 +6,7 @@ use actix_engineio::{DisconnectReason, ProtocolError, TransportError, TransportK
 
 use crate::support::{
     Client,
-    script::OPEN,
+    script::{OPEN, UPGRADABLE},
     server::{Peer, Server},
 };
 
@@ -53,15 +53,18 @@ async fn a_close_packet_ends_the_session_and_what_follows_it_is_dropped() {
 
 #[actix::test]
 async fn a_session_may_open_speak_and_close_in_one_body() {
-    let server = Server::start(|server| {
-        server.opens(format!("{OPEN}\u{1e}4hello\u{1e}4again\u{1e}1")).leaves();
-    });
-    let mut client = Client::start(&server);
-    client.connect().await;
-    assert_eq!(client.text().await, "hello");
-    assert_eq!(client.text().await, "again");
-    assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
-    server.finish().await;
+    // What is closed is not upgraded.
+    for open in [OPEN, UPGRADABLE] {
+        let server = Server::start(move |server| {
+            server.opens(format!("{open}\u{1e}4hello\u{1e}4again\u{1e}1")).leaves();
+        });
+        let mut client = Client::start(&server);
+        client.connect().await;
+        assert_eq!(client.text().await, "hello");
+        assert_eq!(client.text().await, "again");
+        assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
+        server.finish().await;
+    }
 }
 
 #[actix::test]
@@ -169,6 +172,8 @@ async fn packets_that_mean_nothing_are_ignored() {
             get.poll();
             get.packets(body);
         }
+        get.poll();
+        get.write("HTTP/1.1 204 No Content\r\n\r\n");
         get.poll();
         get.packets("4hello");
         get.poll();

@@ -191,3 +191,31 @@ async fn an_abort_ends_the_session_at_any_stage() {
         server.finish().await;
     }
 }
+
+#[actix::test]
+async fn a_post_that_fails_ends_the_session_at_any_stage() {
+    for stage in STAGES {
+        let (polling, is_polling) = milestone();
+        let server = Server::start(move |server| {
+            let mut get = server.opens(UPGRADABLE);
+            let mut ws = server.accept();
+            get.poll();
+            polling.reached();
+            let mut post = server.accept();
+            post.posts("4one");
+            stage.reach(&mut ws);
+            post.respond(502, &[], "");
+            post.leaves();
+            get.leaves();
+            ws.wait_closed();
+        });
+        let mut client = Client::start(&server);
+        client.connect().await;
+        is_polling.await;
+        client.send("one").await;
+        let end = client.ended().await;
+        assert_eq!(end.reason.as_str(), "transport error", "{stage:?}");
+        assert_eq!((&*end.in_doubt, &*end.unsent), (["one".into()].as_slice(), [].as_slice()));
+        server.finish().await;
+    }
+}
