@@ -1,11 +1,11 @@
 //! What a poll may be answered with.
 
-use std::io;
+use std::{io, time::Instant};
 
 use actix_engineio::{DisconnectReason, ProtocolError, TransportError, TransportKind};
 
 use crate::support::{
-    Client,
+    Client, SHORT,
     script::{OPEN, UPGRADABLE},
     server::{Peer, Server},
 };
@@ -168,7 +168,7 @@ async fn a_body_larger_than_max_message_size_is_a_transport_error() {
 async fn packets_that_mean_nothing_are_ignored() {
     let server = Server::start(|server| {
         let mut get = server.opens(OPEN);
-        for body in ["6", "", "3", "7", "8x\u{1e}9y\u{1e}6"] {
+        for body in ["", "3\u{1e}7\u{1e}8x\u{1e}9y\u{1e}6"] {
             get.poll();
             get.packets(body);
         }
@@ -252,4 +252,29 @@ async fn bytes_behind_an_answer_are_not_taken_for_the_next_one() {
     assert_eq!(client.text().await, "true");
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
     server.finish().await;
+}
+
+#[actix::test]
+async fn a_server_that_answers_every_poll_at_once_with_nothing_of_use_is_not_polled_at_once() {
+    let (polls, how_often) = std::sync::mpsc::channel();
+    let server = Server::start(move |server| {
+        let mut get = server.opens(OPEN);
+        let start = Instant::now();
+        let bodies = ["6", "3", "7x", ""];
+        let polled = bodies.iter().cycle().take_while(|body| {
+            get.poll();
+            get.packets(body);
+            start.elapsed() < 2 * SHORT
+        });
+        polls.send(polled.count()).unwrap();
+        get.poll();
+        get.packets("1");
+        get.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    client.ended_cleanly().await;
+    server.finish().await;
+    let polls = how_often.recv().unwrap();
+    assert!(polls < 8, "{polls} polls in {:?}", 2 * SHORT);
 }

@@ -125,8 +125,7 @@ impl Connection {
                 Packet::Close => end = Some(DisconnectReason::Server),
                 Packet::Open(_) => end = Some(out_of_place("a second open packet")),
                 Packet::Upgrade => end = Some(out_of_place("an upgrade packet from the server")),
-                Packet::Noop => return false,
-                Packet::Pong(_) | Packet::Unknown(_) => {}
+                Packet::Noop | Packet::Pong(_) | Packet::Unknown(_) => return false,
             }
             idle = false;
             false
