@@ -274,6 +274,8 @@ impl ConnectError {
                 TransportError::Tls { untrusted: true, .. }
                     | TransportError::Unsupported(_)
                     | TransportError::Redirect(_)
+                    | TransportError::BodyTooLarge { .. }
+                    | TransportError::Protocol(_)
             ),
             _ => false,
         }
@@ -288,6 +290,9 @@ impl ConnectError {
             TransportError::Status(status) => Self::Status { url, status },
             TransportError::Protocol(ProtocolError::Version3) => Self::UnsupportedProtocol { url },
             TransportError::Malformed(reason) => Self::NotEngineIo { url, reason },
+            TransportError::Protocol(err @ ProtocolError::TooLarge { .. }) => {
+                Self::Transport { url, source: err.into() }
+            }
             TransportError::Protocol(err) => Self::NotEngineIo { url, reason: err.to_string().into() },
             source => Self::Transport { url, source },
         }

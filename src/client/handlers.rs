@@ -48,6 +48,9 @@ impl Handler<Connect> for EngineIoClient {
                 reply
             }
             Err(err) => {
+                if err != ConnectError::AlreadyConnected {
+                    self.last_reason = None;
+                }
                 log::debug!(target: "actix_engineio::client", "connect refused: {err}");
                 Reply::now(Err(err))
             }
@@ -78,7 +81,7 @@ impl Handler<Send> for EngineIoClient {
         }
         let later = Later::new();
         let reply = Reply::later(&later);
-        self.line.push_back((data, later));
+        self.queue_up(data, later);
         reply
     }
 }
@@ -89,12 +92,11 @@ impl Handler<Flush> for EngineIoClient {
     fn handle(&mut self, _: Flush, ctx: &mut Self::Context) -> Self::Result {
         // What came by `do_send` in this very wake-up counts.
         self.drive(ctx);
-        if !self.connection.is_open() {
-            return Reply::now(Err(FlushError::NotConnected));
-        }
         let upto = self.connection.accepted();
         if upto <= self.connection.settled() {
-            return Reply::now(Ok(()));
+            // A session that is being closed has things to write, too.
+            let open = self.connection.is_open();
+            return Reply::now(if open { Ok(()) } else { Err(FlushError::NotConnected) });
         }
         let later = Later::new();
         let reply = Reply::later(&later);
@@ -178,7 +180,7 @@ impl EngineIoClient {
     ) -> SubscriptionId {
         // What has happened so far is not for the newcomer, but for the session that stands.
         self.drive(ctx);
-        let first = self.connection.session().cloned().map(Event::Connected);
+        let first = self.session.clone().map(Event::Connected);
         self.subscribers.add(outlet, only, first)
     }
 }
@@ -196,6 +198,7 @@ impl Handler<GetStatus> for EngineIoClient {
 
     fn handle(&mut self, _: GetStatus, ctx: &mut Self::Context) -> Self::Result {
         self.drive(ctx);
+        self.forget_withdrawn();
         MessageResult(self.status())
     }
 }

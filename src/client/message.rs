@@ -71,7 +71,8 @@ impl Connect {
         self
     }
 
-    /// Adds a header to every request of this session, beside the builder's. A name may be added several times.
+    /// Adds a header to every request of this session; the builder's of the same name are not sent. A name may be added
+    /// several times.
     ///
     /// A name or a value that HTTP does not allow, and the headers that are this crate's own business (`connection`,
     /// `content-length`, `transfer-encoding`, `upgrade`, `sec-websocket-*` but the protocol), make `Connect` fail
@@ -259,6 +260,6 @@ pub struct Status {
     pub counters: Counters,
     /// Sessions that the client opened by itself, after one was lost.
     pub reconnects: u64,
-    /// The last time a request took to be answered: the handshake, a POST, the probe of an upgrade.
+    /// The time the last answer took: to the handshake or, over polling, to a POST.
     pub round_trip: Option<Duration>,
 }

@@ -87,6 +87,8 @@ pub struct EngineIoClient {
     held: Vec<(TransportId, Vec<Packet>)>,
     /// Messages not accepted yet, in order: while connecting, and while the queue is full.
     line: VecDeque<(Data, Later<Result<(), SendError>>)>,
+    /// How long the line may grow before those who have given up are taken out of it.
+    line_limit: usize,
     /// Messages that were refused. Whether somebody awaits the reply shows after the handler.
     refused: Vec<(SendError, Later<Result<(), SendError>>)>,
     /// What the user asked for last, and the reply that is owed for it.
@@ -99,6 +101,8 @@ pub struct EngineIoClient {
     backoff: Option<Backoff>,
     /// When the session opened, and what its subscribers had been told before.
     opened: Option<(Instant, u64)>,
+    /// The session that the subscribers know of.
+    session: Option<Arc<Session>>,
     reconnects: u64,
     /// Background work that ends with the session.
     tasks: Vec<AbortHandle>,
@@ -140,6 +144,7 @@ impl EngineIoClient {
             subscribers,
             held: Vec::new(),
             line: VecDeque::new(),
+            line_limit: 0,
             refused: Vec::new(),
             target: None,
             connect: None,
@@ -150,6 +155,7 @@ impl EngineIoClient {
                 .clone()
                 .map(|policy| Backoff::new(policy, config.before_connect.is_some())),
             opened: None,
+            session: None,
             reconnects: 0,
             tasks: Vec::new(),
             registration: None,
@@ -225,6 +231,22 @@ impl EngineIoClient {
                 Output::Closed { reason, unsent, in_doubt } => self.on_closed(reason, unsent, in_doubt),
             }
         }
+    }
+
+    /// Puts a message at the end of the line. Messages whose senders have given up do not stay for long.
+    fn queue_up(&mut self, data: Data, reply: Later<Result<(), SendError>>) {
+        while self.line.back().is_some_and(|(_, reply)| reply.demand() == Demand::Withdrawn) {
+            self.line.pop_back();
+        }
+        if self.line.len() >= self.line_limit {
+            self.forget_withdrawn();
+            self.line_limit = 2 * self.line.len() + 16;
+        }
+        self.line.push_back((data, reply));
+    }
+
+    fn forget_withdrawn(&mut self) {
+        self.line.retain(|(_, reply)| reply.demand() != Demand::Withdrawn);
     }
 
     /// Accepts messages that wait, as far as there is room. What came by `do_send` is not held back, but goes in
@@ -316,9 +338,8 @@ impl EngineIoClient {
         }
         let unheard = !self.subscribers.any_connected();
         if self.is_idle() {
-            if self.subscribers.is_done() || unheard {
-                ctx.stop();
-            }
+            // What subscribers have not been given yet they are given as the client stops.
+            ctx.stop();
         } else if self.connect.is_none() && unheard && !self.is_awaited() {
             self.leave(None);
             self.drive(ctx);

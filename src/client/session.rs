@@ -12,7 +12,12 @@ use futures_core::future::LocalBoxFuture;
 use super::{Connect, Disconnected, EngineIoClient, Event, State, reply::Demand, timer::now};
 use crate::{
     error::{ConnectError, DisconnectReason, FlushError, SendError, SendErrorKind, Stage},
-    protocol::{connection::Target, data::Data, endpoint::Endpoint, handshake::Session},
+    protocol::{
+        connection::Target,
+        data::Data,
+        endpoint::Endpoint,
+        handshake::{MAX_INTERVAL, Session},
+    },
 };
 
 /// What goes on while there is no connection.
@@ -124,6 +129,8 @@ impl EngineIoClient {
         let endpoint = self.endpoint(&connect)?;
         let transports = connect.transports.unwrap_or_else(|| self.config.transports.clone());
         let mut options = self.config.transport.clone();
+        // What is given for one connect takes the place of what is given for all.
+        options.headers.retain(|(name, _)| !connect.headers.iter().any(|(given, _)| given == name));
         options.headers.extend(connect.headers);
         self.options = Arc::new(options);
         self.trusted = Some(endpoint.clone());
@@ -195,6 +202,10 @@ impl EngineIoClient {
 
     pub(super) fn on_opened(&mut self, session: Arc<Session>) {
         log::debug!(target: "actix_engineio::client", "connected over {}", session.transport);
+        if session.ping_interval.max(session.ping_timeout) >= MAX_INTERVAL {
+            log::warn!(target: "actix_engineio::client", "the heartbeat's intervals are cut at 24 hours");
+        }
+        self.session = Some(session.clone());
         self.opened = Some((now(), self.subscribers.told()));
         self.reconnects += u64::from(!self.initial);
         self.subscribers.push(Event::Connected(session.clone()));
@@ -237,6 +248,7 @@ impl EngineIoClient {
     pub(super) fn on_closed(&mut self, reason: DisconnectReason, mut unsent: Vec<Data>, in_doubt: Vec<Data>) {
         log::debug!(target: "actix_engineio::client", "disconnected: {reason}");
         self.transports.clear();
+        self.session = None;
         for task in self.tasks.drain(..) {
             task.abort();
         }

@@ -127,11 +127,6 @@ impl Subscribers {
         self.list.iter().any(|subscriber| subscriber.outlet.is_connected())
     }
 
-    /// Everything was handled, by everyone.
-    pub(super) fn is_done(&self) -> bool {
-        self.backlog() == 0 && self.list.iter().all(|subscriber| subscriber.first.is_none())
-    }
-
     /// How much has been told so far: a position for [`owes`](Self::owes).
     pub(super) fn told(&self) -> u64 {
         self.weight

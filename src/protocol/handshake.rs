@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::error::ProtocolError;
 
 /// No server means a longer interval, and no sum of two of these overflows a clock.
-const MAX_INTERVAL_MS: f64 = 24.0 * 60.0 * 60.0 * 1000.0;
+pub(crate) const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How packets reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -147,7 +147,8 @@ impl From<String> for Upgrade {
 
 fn interval(name: &str, ms: f64) -> Result<Duration, ProtocolError> {
     if ms > 0.0 && ms.fract() == 0.0 {
-        Ok(Duration::from_secs_f64(ms.min(MAX_INTERVAL_MS) / 1000.0))
+        Ok(Duration::try_from_secs_f64(ms / 1000.0)
+            .map_or(MAX_INTERVAL, |interval| interval.min(MAX_INTERVAL)))
     } else {
         Err(refused(&format!("{name} is {ms}, not a positive whole number of milliseconds")))
     }

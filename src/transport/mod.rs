@@ -30,11 +30,12 @@ use crate::{
         connection::{Cause, Command, Ended, Fate, Report, ReportKind, TransportId},
         endpoint::Endpoint,
         handshake::TransportKind,
+        packet::Packet,
     },
 };
 
-/// Signs of life and of progress are reported at most this often.
-const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Signs of life and of progress are reported at most this often: well within the shortest heartbeat of any server.
+const REPORT_EVERY: Duration = Duration::from_millis(100);
 
 /// What one batch of packets holds, at most: the event loop is shared, and buffers stay warm.
 const BATCH_PACKETS: usize = 64;
@@ -157,6 +158,13 @@ impl<T: Transport> ActorFuture<T> for Turns {
 
 fn take_turns<T: Transport>(ctx: &mut Context<T>) {
     ctx.spawn(Turns);
+}
+
+/// A packet of a type that the protocol does not define is ignored, but not in silence.
+fn note_unknown(packet: &Packet) {
+    if let Packet::Unknown(kind) = packet {
+        log::debug!(target: "actix_engineio::transport", "a packet of unknown type {kind}");
+    }
 }
 
 /// A sign that is worth a report now and then.

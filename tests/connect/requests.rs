@@ -44,10 +44,11 @@ async fn every_request_says_what_it_has_to_and_no_more() {
         post.leaves();
     });
     let mut client = Client::with(&server, |builder| {
-        builder.path("/deep/engine.io").header("x-tenant", "blue").websocket_header("x-ws", "1")
+        builder.path("/deep/engine.io").header("x-tenant", "grey").websocket_header("x-ws", "1")
     });
     let url = format!("{}/ignored?room=7&name=a%20b", server.origin().replace("//", "//us%40er:pa:ss@"));
-    client.open(Connect::new(url).header("x-tenant", "green")).await;
+    // What is given for one connect takes the place of what is given for all.
+    client.open(Connect::new(url).header("x-tenant", "blue").header("x-tenant", "green")).await;
     client.upgrade_failed().await;
     client.send("a £").await;
     client.ended_cleanly().await;

@@ -166,7 +166,8 @@ async fn a_frame_that_breaks_the_rules_is_refused() {
     not_engine_io(&opened(|ws| ws.send_frame(true, 0, 3, OPEN.to_string())).await);
     not_engine_io(&opened(|ws| ws.send_frame(true, 0, 1, [0xff, 0xfe])).await);
     let err = opened(|ws| ws.send_text(&"0".repeat(5000))).await;
-    assert!(not_engine_io(&err).contains("max_message_size"), "{err:?}");
+    assert!(matches!(err, ConnectError::Transport { .. }) && !err.is_retryable(), "{err:?}");
+    assert!(err.to_string().contains("max_message_size"), "{err}");
 }
 
 #[actix::test]

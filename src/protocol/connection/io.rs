@@ -62,9 +62,9 @@ pub(crate) enum ReportKind {
         /// The answer showed a server that takes any number of packets in a POST.
         any_number: bool,
     },
-    /// Bytes arrived, but no whole packet yet. At most once a second.
+    /// Bytes arrived, but no whole packet yet. Ten times a second at most.
     Alive,
-    /// Bytes of the batch left, but not yet all. At most once a second.
+    /// Bytes of the batch left, but not yet all. Ten times a second at most.
     Writing,
     /// Every request has come home after `Pause`.
     Paused,

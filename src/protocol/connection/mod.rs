@@ -162,6 +162,10 @@ impl Connection {
             }
             State::Open(open) if open.leaving.is_none() => {
                 open.leaving = Some(Leaving { reason: DisconnectReason::Client(reason), by });
+                // If the polls do not come home there must be time to go on over polling after all.
+                if let Upgrade::Pausing { by, .. } = &mut open.upgrade {
+                    *by = (*by).min(now + self.limits.close_timeout / 2);
+                }
                 self.queue.push_control(Packet::Close);
             }
             State::Idle | State::Open(_) | State::Ending(_) => {}

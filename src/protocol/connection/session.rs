@@ -22,7 +22,7 @@ use crate::{
 /// A deadline noticed this much too late was missed by this process (suspended, starved), not by the server.
 const LATE: Duration = Duration::from_secs(1);
 
-/// How long the next poll waits when polls bring nothing: doubled each time, up to the maximum. Some servers answer
+/// How long the next poll waits when polls bring nothing, and at once: doubled each time, up to the maximum. Some servers answer
 /// every poll at once with a noop while a probe is open; without a pause that would be a spin.
 const IDLE_POLL: Duration = Duration::from_millis(50);
 const MAX_IDLE_POLL: Duration = Duration::from_secs(1);
@@ -134,7 +134,8 @@ impl Connection {
         self.counters.bytes_received += u64::try_from(bytes).unwrap_or(u64::MAX);
 
         let Some(slot) = self.slot(id) else { return };
-        if slot.kind == TransportKind::Polling && idle {
+        let at_once = slot.asked.is_none_or(|asked| now.saturating_duration_since(asked) < MAX_IDLE_POLL);
+        if slot.kind == TransportKind::Polling && idle && at_once {
             let pause = IDLE_POLL.saturating_mul(1 << slot.idle_polls.min(8)).min(MAX_IDLE_POLL);
             slot.idle_polls += 1;
             slot.read_at = Some(now + pause);
@@ -211,6 +212,7 @@ impl Connection {
         }
         slot.read_at = None;
         if let Some(emptied) = slot.credit.take() {
+            slot.asked = Some(now);
             self.order(reader, Command::Read(emptied));
         }
     }

@@ -135,7 +135,9 @@ pub(super) struct Slot {
     pub(super) spare: Arc<Vec<Packet>>,
     /// The emptied batch that goes back with the next `Read`; `None` while the transport has leave to read.
     pub(super) credit: Option<Vec<Packet>>,
-    /// Polls in a row that brought nothing.
+    /// When leave to read was last given.
+    pub(super) asked: Option<Instant>,
+    /// Polls in a row that brought nothing, and at once.
     pub(super) idle_polls: u32,
     /// The next poll waits until then.
     pub(super) read_at: Option<Instant>,
@@ -153,6 +155,15 @@ pub(super) struct Writing {
 
 impl Slot {
     pub(super) fn new(id: TransportId, kind: TransportKind) -> Self {
-        Self { id, kind, writing: None, spare: Arc::default(), credit: None, idle_polls: 0, read_at: None }
+        Self {
+            id,
+            kind,
+            writing: None,
+            spare: Arc::default(),
+            credit: None,
+            asked: None,
+            idle_polls: 0,
+            read_at: None,
+        }
     }
 }

@@ -699,29 +699,28 @@ fn room_in_the_queue_counts_what_is_in_flight_and_each_message() {
     assert!(rig.connection.has_room());
 }
 
-// ---- review ----
 #[test]
-fn rv_a_suspended_process_does_not_blame_the_write() {
+fn a_process_that_slept_does_not_blame_the_write() {
     let mut rig = Rig::websocket();
     rig.send("a");
-    println!("{:?}", rig.out());
+    rig.out();
     rig.now += Duration::from_secs(3600);
     rig.connection.handle_timeout(rig.now);
     assert_eq!(rig.out(), Vec::<String>::new());
 }
 
 #[test]
-fn rv_a_suspended_process_does_not_blame_subscribers() {
+fn a_process_that_slept_does_not_blame_the_subscribers() {
     let mut rig = Rig::websocket();
     rig.packets(POLLING, vec![text("a")]);
-    println!("{:?}", rig.out());
+    rig.out();
     rig.now += Duration::from_secs(3600);
     rig.connection.handle_timeout(rig.now);
     assert_eq!(rig.out(), Vec::<String>::new());
 }
 
 #[test]
-fn rv_nothing_is_written_after_the_close_packet() {
+fn nothing_is_written_after_the_close_packet() {
     let mut rig = Rig::polling("");
     rig.out();
     rig.send("a");
@@ -734,7 +733,7 @@ fn rv_nothing_is_written_after_the_close_packet() {
 }
 
 #[test]
-fn rv_a_server_that_says_close_before_it_answers_the_last_post_is_heard_out() {
+fn a_server_that_closes_before_it_answers_the_last_post_is_heard_out() {
     let mut rig = Rig::polling("");
     rig.out();
     rig.send("a");

@@ -12,7 +12,9 @@ use actix_http::{Method, header};
 use bytes::{Bytes, BytesMut};
 
 use self::channel::{Channel, Limit};
-use super::{BATCH_BYTES, BATCH_PACKETS, Requests, Sign, Transport, Uplink, http::Response, take_turns};
+use super::{
+    BATCH_BYTES, BATCH_PACKETS, Requests, Sign, Transport, Uplink, http::Response, note_unknown, take_turns,
+};
 use crate::{
     error::{ProtocolError, TransportError},
     protocol::{
@@ -178,6 +180,7 @@ impl PollingTransport {
         while packets.len() < BATCH_PACKETS && bytes < BATCH_BYTES {
             match body.next() {
                 Some(Ok(packet)) => {
+                    note_unknown(&packet);
                     bytes += packet.body().len();
                     packets.push(packet);
                 }

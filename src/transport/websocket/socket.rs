@@ -17,7 +17,7 @@ use crate::{
         packet::Packet,
         websocket::{CloseFrame, Frame, Message, Opcode, WebSocketCodec, close_payload},
     },
-    transport::{BATCH_BYTES, BATCH_PACKETS, Uplink, http::Io},
+    transport::{BATCH_BYTES, BATCH_PACKETS, Uplink, http::Io, note_unknown},
 };
 
 /// Room made for each read.
@@ -243,6 +243,7 @@ impl Socket {
             match self.poll_message(packets.is_empty(), task) {
                 Poll::Ready(Ok(message)) => match packet(message) {
                     Ok(packet) => {
+                        note_unknown(&packet);
                         bytes += packet.body().len();
                         packets.push(packet);
                     }
