@@ -13,6 +13,8 @@ mod upgrade;
 
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod walk;
 
 use std::{
     collections::VecDeque,

@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
-use super::*;
+use super::{
+    walk::{endpoint, limits, open_packet, text},
+    *,
+};
 
 /// A connection, its clock, and short words for what goes in and comes out.
 struct Rig {
@@ -16,35 +19,6 @@ struct Rig {
 
 const POLLING: TransportId = TransportId(0);
 const PROBE: TransportId = TransportId(1);
-
-fn limits() -> Limits {
-    Limits {
-        connect_timeout: Duration::from_secs(20),
-        request_timeout: Duration::from_secs(5),
-        upgrade_timeout: Duration::from_secs(10),
-        close_timeout: Duration::from_secs(5),
-        stall_timeout: Duration::from_secs(60),
-        send_queue: 1 << 20,
-        max_packets_per_post: None,
-    }
-}
-
-fn endpoint() -> Endpoint {
-    Endpoint::new("http://localhost:5000", "engine.io", true).unwrap()
-}
-
-fn open_packet(upgrades: &str) -> Packet {
-    Packet::Open(
-        format!(
-            r#"{{"sid":"abc","upgrades":[{upgrades}],"pingInterval":25000,"pingTimeout":20000,"maxPayload":100}}"#
-        )
-        .into(),
-    )
-}
-
-fn text(text: &str) -> Packet {
-    Packet::Message(Data::from(text))
-}
 
 /// A packet as polling would write it.
 fn wire(packet: &Packet) -> String {
