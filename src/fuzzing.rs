@@ -1,0 +1,228 @@
+//! What the fuzz targets call, one function each. Nothing here is part of the interface.
+//!
+//! What a server sends is taken as it comes; what the functions assert holds of everything.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test"
+)]
+
+use std::time::Duration;
+
+use actix_codec::{Decoder, Encoder};
+use actix_http::{uri::PathAndQuery, ws};
+use bytes::{Bytes, BytesMut};
+use bytestring::ByteString;
+
+use crate::{
+    error::TransportError,
+    protocol::{
+        connection::walk::{Step, Walk},
+        data::Data,
+        endpoint::Endpoint,
+        handshake::{Session, TransportKind},
+        packet::Packet,
+        payload::{self, Payload},
+        websocket::{Frame, Message, Opcode, WebSocketCodec},
+    },
+};
+
+/// A text frame: what it decodes to survives the way back.
+pub fn packet(text: &str) {
+    let text = ByteString::from(text);
+    let Ok(packet) = Packet::decode_text(text.clone()) else { return };
+    let encoded = encode_text(&packet);
+    assert!(encoded.len() <= text.len() + 2, "only base64 without its padding grows");
+    assert_eq!(Packet::decode_text(encoded), Ok(packet.clone()));
+    if let Packet::Message(Data::Text(data)) = &packet {
+        assert_eq!(data, &text[1..]);
+    }
+}
+
+fn encode_text(packet: &Packet) -> ByteString {
+    let mut encoded = BytesMut::new();
+    packet.encode_text(&mut encoded);
+    assert_eq!(encoded.len(), packet.encoded_len());
+    encoded.freeze().try_into().expect("the text form is text")
+}
+
+/// A body of polling: what it decodes to survives the way back.
+pub fn payload(body: &[u8]) {
+    let _ = payload::looks_like_protocol_3(body);
+    let Ok(mut payload) = Payload::new(Bytes::copy_from_slice(body)) else { return };
+    let packets: Vec<_> = payload.by_ref().map_while(Result::ok).collect();
+    assert!(payload.is_empty() && payload.next().is_none(), "nothing comes after the first error");
+    assert!(packets.iter().all(Packet::is_pollable));
+
+    let mut encoded = BytesMut::new();
+    payload::encode(&packets, &mut encoded);
+    let again: Vec<_> = Payload::new(encoded.freeze()).unwrap().map(Result::unwrap).collect();
+    assert_eq!(again, packets);
+}
+
+/// The open packet's JSON: nothing that it says makes a clock overflow.
+pub fn handshake(json: &str) {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    match Session::decode(json, TransportKind::Polling) {
+        Ok(session) => {
+            assert!(!session.sid.is_empty());
+            for interval in [session.ping_interval, session.ping_timeout] {
+                assert!(Duration::ZERO < interval && interval <= DAY);
+            }
+            assert_ne!(session.max_payload, Some(0));
+        }
+        Err(err) => assert!(err.to_string().len() < 2_000, "an error quotes a little only"),
+    }
+}
+
+/// The `location` of a redirect: it takes neither the credentials elsewhere nor the parameters along.
+pub fn endpoint(location: &str) {
+    let home = Endpoint::new("https://user:secret@localhost/?room=7", "engine.io", true).unwrap();
+    let Ok(moved) = home.redirected(location) else { return };
+    assert!(moved.is_secure());
+    if moved.authorization() == home.authorization() && !moved.same_origin(&home) {
+        assert!(location.contains("user"), "the credentials have followed");
+    }
+    let target = moved.request_target(TransportKind::Polling, Some("a b"), None);
+    let target: PathAndQuery = target.parse().expect("a target");
+    let query = target.query().unwrap();
+    assert!(query.ends_with("EIO=4&transport=polling&sid=a%20b"));
+    assert_eq!(query.split('&').filter(|pair| pair.starts_with("EIO=")).count(), 1);
+    moved.host_header().parse::<actix_http::header::HeaderValue>().expect("a host");
+}
+
+/// Frames of a server: however they are cut on their way, they say the same.
+///
+/// `data`: the largest message in two bytes, the number of pieces, the length of each of them (they recur), the frames.
+pub fn websocket_decode(data: &[u8]) {
+    let &[a, b, count, ref rest @ ..] = data else { return };
+    let Some((pieces, wire)) = rest.split_at_checked(usize::from(count)) else { return };
+    let limit = usize::from(u16::from_be_bytes([a, b]));
+
+    let (messages, err) = decode(limit, [wire]);
+    for message in &messages {
+        // A frame that is larger than the limit is refused.
+        let wire = server_frame(message);
+        assert_eq!(decode(limit, [&wire[..]]), (vec![message.clone()], None));
+    }
+
+    let mut rest = wire;
+    let mut lengths = pieces.iter().map(|&len| usize::from(len).max(1)).cycle();
+    let cut = std::iter::from_fn(|| {
+        let (piece, after) = rest.split_at(lengths.next().unwrap_or(1).min(rest.len()));
+        rest = after;
+        (!piece.is_empty()).then_some(piece)
+    });
+    assert_eq!(decode(limit, cut), (messages, err));
+}
+
+/// A frame to a server: another implementation reads it as it was meant.
+///
+/// `data`: opcode, mask key, how much of the payload is its head, how often it is repeated, the payload.
+pub fn websocket_encode(data: &[u8]) {
+    let &[opcode, k0, k1, k2, k3, head, times, ref payload @ ..] = data else { return };
+    let (opcode, expected) = [
+        (Opcode::Text, ws::OpCode::Text),
+        (Opcode::Binary, ws::OpCode::Binary),
+        (Opcode::Close, ws::OpCode::Close),
+        (Opcode::Ping, ws::OpCode::Ping),
+        (Opcode::Pong, ws::OpCode::Pong),
+    ][usize::from(opcode % 5)];
+    let payload = payload.repeat(usize::from(times % 32) + 1);
+    let (head, body) = payload.split_at(usize::from(head).min(payload.len()));
+    let mut wire = BytesMut::from("before");
+    let mut codec = WebSocketCodec::new(0, || [k0, k1, k2, k3]);
+    let outcome = codec.encode(Frame { opcode, head, body }, &mut wire);
+    assert_eq!(&wire.split_to(6)[..], b"before");
+    let is_control = !matches!(opcode, Opcode::Text | Opcode::Binary);
+    if is_control && payload.len() > 125 {
+        assert!(outcome.is_err() && wire.is_empty());
+        return;
+    }
+    outcome.unwrap();
+
+    assert_eq!(wire[1] & 0x80, 0x80, "it is masked");
+    let sent = wire.clone();
+    let (fin, opcode, read) = ws::Parser::parse(&mut wire, true, usize::MAX).unwrap().expect("all of it");
+    assert!(fin && opcode == expected && wire.is_empty());
+    assert_eq!(read.unwrap_or_default(), payload);
+    let header = 6 + [0, 2, 8][usize::from(payload.len() > 125) + usize::from(payload.len() > 0xffff)];
+    assert_eq!(sent.len(), header + payload.len(), "the length is in the fewest bytes");
+}
+
+/// Every message of the pieces, and the error that ends them.
+fn decode<'a>(
+    limit: usize,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Vec<Message>, Option<TransportError>) {
+    let mut codec = WebSocketCodec::new(limit, || [0; 4]);
+    let mut src = BytesMut::new();
+    let mut messages = Vec::new();
+    let mut arrived = 0;
+    for piece in pieces {
+        arrived += piece.len();
+        src.extend_from_slice(piece);
+        loop {
+            match codec.decode(&mut src) {
+                Ok(Some(message)) => messages.push(message),
+                Ok(None) => break,
+                Err(err) => {
+                    assert_eq!(codec.decode(&mut src), Err(err.clone()), "an error is final");
+                    return (messages, Some(err));
+                }
+            }
+        }
+        assert!(src.capacity() <= 4 * (arrived + limit + 256), "no memory but for what may come");
+    }
+    (messages, None)
+}
+
+/// A whole message in one frame, as a server sends it.
+fn server_frame(message: &Message) -> Vec<u8> {
+    let (opcode, payload) = match message {
+        Message::Text(text) => (0x1, text.as_bytes().clone()),
+        Message::Binary(bytes) => (0x2, bytes.clone()),
+        Message::Close(None) => (0x8, Bytes::new()),
+        Message::Close(Some(frame)) => {
+            (0x8, [&frame.code.to_be_bytes(), frame.reason.as_bytes()].concat().into())
+        }
+        Message::Ping(bytes) => (0x9, bytes.clone()),
+        Message::Pong(bytes) => (0xa, bytes.clone()),
+    };
+    let mut wire = vec![0x80 | opcode];
+    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
+        (Ok(len @ ..=125), _) => wire.push(len),
+        (_, Ok(len)) => {
+            wire.push(126);
+            wire.extend(len.to_be_bytes());
+        }
+        _ => {
+            wire.push(127);
+            wire.extend(u64::try_from(payload.len()).unwrap().to_be_bytes());
+        }
+    }
+    wire.extend(payload);
+    wire
+}
+
+/// The life of a connection: whatever happens in whatever order, the invariants hold.
+///
+/// `data`: steps of three bytes, what happens and two numbers.
+pub fn connection(data: &[u8]) {
+    let mut walk = Walk::new();
+    for &[kind, a, b] in data.as_chunks().0 {
+        walk.take(match kind % 8 {
+            0 => Step::Connect { websocket: a & 1 != 0, upgrade: a & 2 != 0 },
+            1 => Step::Send,
+            2 if a % 4 == 0 => Step::Abort,
+            2 => Step::Close,
+            3 => Step::Take,
+            4 => Step::Elapse { seconds: u64::from(a) % 70 },
+            _ => Step::Report { which: a, what: b },
+        });
+    }
+    walk.finish();
+}
