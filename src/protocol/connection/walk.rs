@@ -9,7 +9,7 @@
     reason = "a test"
 )]
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::*;
 
@@ -77,7 +77,8 @@ struct Fake {
 pub(crate) struct Walk {
     connection: Connection,
     now: Instant,
-    fakes: HashMap<u64, Fake>,
+    /// In order, so that the same steps always do the same.
+    fakes: BTreeMap<u64, Fake>,
     /// Sessions and connects that began and have not ended.
     connecting: bool,
     open: bool,
@@ -102,7 +103,7 @@ impl Walk {
         Self {
             connection: Connection::new(limits()),
             now: Instant::now(),
-            fakes: HashMap::new(),
+            fakes: BTreeMap::new(),
             connecting: false,
             open: false,
             sent: 0,
@@ -245,9 +246,8 @@ impl Walk {
 
     /// A transport says something that it may say now.
     fn report(&mut self, which: u8, what: u8) {
-        let mut ids = self.fakes.keys().copied().collect::<Vec<_>>();
-        ids.sort_unstable();
-        let Some(&id) = ids.get(usize::from(which) % ids.len().max(1)) else { return };
+        let index = usize::from(which) % self.fakes.len().max(1);
+        let Some(&id) = self.fakes.keys().nth(index) else { return };
         let fake = self.fakes.get_mut(&id).unwrap();
         match what % 16 {
             0 if !fake.websocket => self.say(id, ReportKind::Requested),
