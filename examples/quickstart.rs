@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::embedded::EmbeddedServer;
 
+#[allow(dead_code, reason = "the tests use the rest")]
 mod embedded;
 
 /// Prints every event, and tells `main` what has happened.

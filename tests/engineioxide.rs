@@ -3,6 +3,8 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 #[path = "../examples/embedded/mod.rs"]
+// Other tests use the rest.
+#[allow(dead_code)]
 mod embedded;
 
 use std::{

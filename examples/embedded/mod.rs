@@ -1,6 +1,11 @@
 //! An Engine.IO server in the same process, for the examples and the tests: engineioxide, which others wrote.
 
-use std::{io, net::SocketAddr, sync::Arc, thread};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
 
 use bytes::Bytes;
 use engineioxide::{
@@ -13,7 +18,8 @@ use tokio::{net::TcpListener, runtime, sync::oneshot};
 /// A server on a thread of its own. It is gone, with all its connections, when this is dropped.
 pub(crate) struct EmbeddedServer {
     addr: SocketAddr,
-    _stop: oneshot::Sender<()>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl EmbeddedServer {
@@ -24,12 +30,21 @@ impl EmbeddedServer {
 
     /// Listens on a free port of the loopback interface.
     pub(crate) fn start(handler: impl EngineIoHandler, config: EngineIoConfig) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), handler, config)
+    }
+
+    /// Listens where another has listened.
+    pub(crate) fn start_at(
+        addr: SocketAddr,
+        handler: impl EngineIoHandler,
+        config: EngineIoConfig,
+    ) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind(addr)?;
         listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        thread::spawn(move || {
+        let thread = thread::spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
                     _ = stopped => {}
@@ -37,12 +52,26 @@ impl EmbeddedServer {
                 }
             });
         });
-        Ok(Self { addr, _stop: stop })
+        Ok(Self { addr, stop: Some(stop), thread: Some(thread) })
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
     }
 
     /// `http://127.0.0.1:port`.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.addr)
+    }
+}
+
+impl Drop for EmbeddedServer {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            // A server that panicked has said so.
+            let _ = thread.join();
+        }
     }
 }
 
