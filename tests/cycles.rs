@@ -1,0 +1,54 @@
+//! Connecting and disconnecting, over and over: nothing is left behind.
+//!
+//! `CYCLES` says how often, for each way to connect (300).
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+#[path = "../examples/embedded/mod.rs"]
+// Other tests use the rest.
+#[allow(dead_code)]
+mod embedded;
+mod support;
+
+use std::{env, fs};
+
+use actix_engineio::{Connect, Disconnect, EngineIoClient, TransportKind};
+use embedded::EmbeddedServer;
+use support::sockets_to;
+
+/// `VmRSS` of this process in KiB, its server's included.
+fn memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0");
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[actix::test]
+async fn cycles_of_connect_and_disconnect_leave_nothing_behind() {
+    let cycles = env::var("CYCLES").map_or(300, |count| count.parse::<usize>().unwrap());
+    let ways: [&[TransportKind]; 3] = [
+        &[TransportKind::Polling],
+        &[TransportKind::WebSocket],
+        &[TransportKind::Polling, TransportKind::WebSocket],
+    ];
+    for way in ways {
+        let server = EmbeddedServer::echo().unwrap();
+        let port = server.addr().port();
+        let kept = EngineIoClient::builder().start();
+        let mut early = 0;
+        for at in 0..cycles {
+            if at == cycles / 5 {
+                early = memory();
+            }
+            // Every other time the client is new, and goes with its session.
+            let client = if at % 2 == 0 { kept.clone() } else { EngineIoClient::builder().start() };
+            let connect = Connect::new(server.url()).transports(way.iter().copied());
+            client.send(connect).await.unwrap().unwrap();
+            client.send(Disconnect::new()).await.unwrap();
+            assert_eq!(sockets_to(port), [""; 0]);
+        }
+        let late = memory();
+        println!("{way:?}: {cycles} cycles, memory {early}, then {late} KiB, no socket open");
+        assert!(late < early + (8 << 10), "memory grew from {early} to {late} KiB");
+    }
+}
