@@ -60,7 +60,7 @@
 //! # Events and their order
 //!
 //! ```text
-//!   Connected  ( Message | Upgraded | UpgradeFailed | Rejected )*  Disconnected
+//!   Connected  ( Message | Upgraded | UpgradeFailed | Rejected )*  Disconnected  ( Reconnecting* | ReconnectFailed )
 //! ```
 //!
 //! - [`Connected`](Event::Connected) comes once a session and first, [`Disconnected`](Event::Disconnected) once and last.
@@ -68,8 +68,10 @@
 //! - [`Message`](Event::Message)s come in the order in which the server sent them, across an upgrade too.
 //! - [`Upgraded`](Event::Upgraded) or [`UpgradeFailed`](Event::UpgradeFailed) comes if an upgrade is tried and the session
 //!   lives to see its end. After a failed one the session goes on over polling.
-//! - [`Rejected`](Event::Rejected) returns a message that came by `do_send` and could not be accepted; it also comes
-//!   while there is no session.
+//! - [`Rejected`](Event::Rejected) returns a message whose reply nobody awaits and that could not be accepted; it also
+//!   comes while there is no session.
+//! - [`Reconnecting`](Event::Reconnecting) and [`ReconnectFailed`](Event::ReconnectFailed) come between sessions, of a
+//!   client with a [`Reconnect`] policy.
 //!
 //! # Errors
 //!
@@ -77,8 +79,15 @@
 //! ends with a [`DisconnectReason`], and [`Disconnected`] lists the messages that did not leave. All of them can be
 //! cloned, compared and sent to other threads.
 //!
-//! Nothing reconnects by itself yet. [`Wait`] replies when a session has ended, and [`ConnectError::is_retryable`] says
-//! whether to try again is of use.
+//! [`Wait`] replies when the connection has ended for good, and [`ConnectError::is_retryable`] says whether to try again
+//! is of use.
+//!
+//! # Reconnecting
+//!
+//! With [`reconnect`](EngineIoClientBuilder::reconnect) a lost session is followed by another, after a delay that grows
+//! and is random. [`before_connect`](EngineIoClientBuilder::before_connect) runs before each attempt. By default the
+//! messages of a lost session come back with its [`Disconnected`]; with
+//! [`keep_unsent`](EngineIoClientBuilder::keep_unsent) those that cannot have left go out first on the next session.
 //!
 //! # Flow control
 //!
@@ -100,7 +109,7 @@
 //!
 //! - Protocol 4 only, as Socket.IO servers from version 3 and python-engineio from version 4 speak it. A server of
 //!   protocol 3 is told apart over polling: [`ConnectError::UnsupportedProtocol`].
-//! - Not yet: TLS (`https` and `wss` fail with an error), reconnection, proxies, cookies.
+//! - Not yet: TLS (`https` and `wss` fail with an error), proxies, cookies.
 //! - WebSocket without extensions, so without compression. HTTP bodies may be compressed with gzip or deflate.
 //! - The protocol has no acknowledgement: a message that was written to a WebSocket is not known to have arrived.
 //!
