@@ -121,7 +121,7 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// How long a whole [`Connect`](crate::Connect) may take. Default: 20 seconds.
+    /// How long a whole [`Connect`] may take. Default: 20 seconds.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.config.limits.connect_timeout = limit.min(NO_LIMIT);
         self
