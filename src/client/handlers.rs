@@ -1,6 +1,6 @@
 //! What each message does. Replies that depend on a turn are given in it.
 
-use std::{mem, sync::Arc};
+use std::sync::Arc;
 
 use actix::{AsyncContext, Context, Handler, MessageResult};
 
@@ -48,7 +48,8 @@ impl Handler<Connect> for EngineIoClient {
                 reply
             }
             Err(err) => {
-                if err != ConnectError::AlreadyConnected {
+                // Refused during a delay, it leaves what goes on alone.
+                if self.is_idle() {
                     self.last_reason = None;
                 }
                 log::debug!(target: "actix_engineio::client", "connect refused: {err}");
@@ -108,27 +109,18 @@ impl Handler<Flush> for EngineIoClient {
 impl Handler<Disconnect> for EngineIoClient {
     type Result = Reply<()>;
 
-    fn handle(&mut self, disconnect: Disconnect, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, disconnect: Disconnect, ctx: &mut Self::Context) -> Self::Result {
+        // An end, or a session, that was reported in this very wake-up counts.
+        self.drive(ctx);
         if self.connection.is_idle() {
             self.cancel();
             return Reply::now(());
         }
         if disconnect.abort {
+            self.left = true;
             self.connection.abort(now(), disconnect.reason);
         } else {
-            // What came before this message goes out before the close, room or not.
-            if self.connection.is_open() {
-                for (data, reply) in mem::take(&mut self.line) {
-                    if reply.demand() == Demand::Withdrawn {
-                        continue;
-                    }
-                    match self.connection.send(data) {
-                        Ok(()) => _ = reply.answer(Ok(())),
-                        Err(err) => self.refused.push((err, reply)),
-                    }
-                }
-            }
-            self.connection.close(now(), disconnect.reason);
+            self.leave(disconnect.reason);
         }
         let later = Later::new();
         let reply = Reply::later(&later);
@@ -211,7 +203,9 @@ impl Handler<Spawn> for EngineIoClient {
         if !self.connection.is_open() {
             return MessageResult(Err(NotConnected));
         }
-        let task = actix_rt::spawn(work(ctx.address()));
+        let client = ctx.address();
+        // The closure runs in the task, too: a panic of it is the task's.
+        let task = actix_rt::spawn(async move { work(client).await });
         self.tasks.retain(|task| !task.is_finished());
         self.tasks.push(task.abort_handle());
         MessageResult(Ok(TaskHandle(task)))
@@ -221,7 +215,8 @@ impl Handler<Spawn> for EngineIoClient {
 impl Handler<Interrupt> for EngineIoClient {
     type Result = ();
 
-    fn handle(&mut self, _: Interrupt, _: &mut Self::Context) {
+    fn handle(&mut self, _: Interrupt, ctx: &mut Self::Context) {
+        self.drive(ctx);
         self.interrupted = true;
         self.leave(Some("interrupted".into()));
     }

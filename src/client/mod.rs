@@ -99,6 +99,10 @@ pub struct EngineIoClient {
     /// The attempt that goes on, or went on last, is the user's own and not the policy's.
     initial: bool,
     backoff: Option<Backoff>,
+    /// The end was asked for: nothing follows it.
+    left: bool,
+    /// Subscribers were told of an attempt to come, and not of its outcome.
+    announced: bool,
     /// When the session opened, and what its subscribers had been told before.
     opened: Option<(Instant, u64)>,
     /// The session that the subscribers know of.
@@ -154,6 +158,8 @@ impl EngineIoClient {
                 .reconnect
                 .clone()
                 .map(|policy| Backoff::new(policy, config.before_connect.is_some())),
+            left: false,
+            announced: false,
             opened: None,
             session: None,
             reconnects: 0,
@@ -340,17 +346,20 @@ impl EngineIoClient {
         if self.is_idle() {
             // What subscribers have not been given yet they are given as the client stops.
             ctx.stop();
-        } else if self.connect.is_none() && unheard && !self.is_awaited() {
+        } else if unheard && !self.is_awaited() {
             self.leave(None);
             self.drive(ctx);
         }
     }
 
-    /// Somebody awaits the end, or room for a message.
+    /// Somebody awaits a session, its end, or room for a message.
     fn is_awaited(&self) -> bool {
         let mut sends = self.line.iter().map(|(_, send)| send.demand());
         let mut waits = self.waits.iter().map(Later::demand);
-        sends.any(|demand| demand == Demand::Awaited) || waits.any(|demand| demand == Demand::Awaited)
+        let mut connect = self.connect.iter().map(Later::demand);
+        connect.any(|demand| demand == Demand::Awaited)
+            || sends.any(|demand| demand == Demand::Awaited)
+            || waits.any(|demand| demand == Demand::Awaited)
     }
 
     fn status(&self) -> Status {
@@ -383,7 +392,10 @@ impl Actor for EngineIoClient {
 
     /// The arbiter or the system stops, or a handler has panicked: subscribers elsewhere learn of the end.
     fn stopped(&mut self, ctx: &mut Self::Context) {
-        self.cancel();
+        self.left = true;
+        if self.connection.is_idle() {
+            self.cancel();
+        }
         self.connection.stop(now());
         self.drive(ctx);
         self.subscribers.drain();

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use crate::error::{ConnectError, DisconnectReason};
+use crate::{
+    error::{ConnectError, DisconnectReason},
+    protocol::handshake::MAX_INTERVAL,
+};
 
 /// When a client that has lost its connection connects again: exponential backoff with full jitter.
 ///
@@ -155,7 +158,8 @@ impl Backoff {
         let ceiling = self.policy.initial_delay.saturating_mul(factor).min(self.policy.max_delay);
         self.attempts = self.attempts.saturating_add(1);
         let delay = ceiling.mul_f64(self.random.random_range(0.0..=1.0));
-        Some((self.attempts, delay.max(at_least)))
+        // Whatever a server says, the clock can count so far.
+        Some((self.attempts, delay.max(at_least.min(MAX_INTERVAL))))
     }
 }
 

@@ -1,7 +1,7 @@
 //! From one session to the next: how an attempt begins, and what follows its end.
 
 use std::{
-    fmt,
+    fmt, mem,
     sync::Arc,
     task::{Context as Task, Poll},
     time::Instant,
@@ -99,10 +99,14 @@ impl EngineIoClient {
             backoff.reset();
         }
         self.target = Some(connect);
+        self.left = false;
         self.initial = true;
         self.between = Between::Nothing;
-        self.attempt().inspect_err(|_| {
+        self.attempt().inspect_err(|err| {
             // It took the place of what others may have waited for.
+            if mem::take(&mut self.announced) {
+                self.subscribers.push(Event::ReconnectFailed(Arc::new(err.clone())));
+            }
             self.refuse_all();
             self.answer_end();
         })
@@ -186,10 +190,22 @@ impl EngineIoClient {
     /// Ends the connection gracefully, or whatever was to lead to one.
     pub(super) fn leave(&mut self, reason: Option<Box<str>>) {
         if self.connection.is_idle() {
-            self.cancel();
-        } else {
-            self.connection.close(now(), reason);
+            return self.cancel();
         }
+        self.left = true;
+        // What came before goes out before the close, room or not.
+        if self.connection.is_open() {
+            for (data, reply) in mem::take(&mut self.line) {
+                if reply.demand() == Demand::Withdrawn {
+                    continue;
+                }
+                match self.connection.send(data) {
+                    Ok(()) => _ = reply.answer(Ok(())),
+                    Err(err) => self.refused.push((err, reply)),
+                }
+            }
+        }
+        self.connection.close(now(), reason);
     }
 
     /// Gives up what goes on between two connections.
@@ -208,12 +224,15 @@ impl EngineIoClient {
         self.session = Some(session.clone());
         self.opened = Some((now(), self.subscribers.told()));
         self.reconnects += u64::from(!self.initial);
+        self.announced = false;
         self.subscribers.push(Event::Connected(session.clone()));
         if let Some(connect) = self.connect.take() {
             // The session stands whether or not the one who asked for it still waits.
             let _ = connect.answer(Ok(session));
         }
-        for data in self.kept.take() {
+        // A session that is over already leaves them for the next.
+        let kept = if self.connection.is_open() { self.kept.take() } else { Vec::new() };
+        for data in kept {
             if let Err(err) = self.connection.send(data) {
                 self.subscribers.push(Event::Rejected(Arc::new(err)));
             }
@@ -223,14 +242,16 @@ impl EngineIoClient {
 
     pub(super) fn on_connect_failed(&mut self, err: ConnectError) {
         self.transports.clear();
-        let next = self.backoff.as_mut().and_then(|backoff| backoff.after_failure(&err, self.initial));
+        let backoff = self.backoff.as_mut().filter(|_| !self.left);
+        let next = backoff.and_then(|backoff| backoff.after_failure(&err, self.initial));
         if let Some(next) = next {
             log::debug!(target: "actix_engineio::client", "attempt failed: {err}");
             return self.schedule(next);
         }
-        if !self.initial {
+        if mem::take(&mut self.announced) {
             self.subscribers.push(Event::ReconnectFailed(Arc::new(err.clone())));
-        } else {
+        }
+        if self.initial {
             self.last_reason = None;
         }
         match self.connect.take() {
@@ -256,7 +277,8 @@ impl EngineIoClient {
             let _ = flush.answer(Err(FlushError::Disconnected));
         }
         let lived = self.opened.map(|(at, _)| now().saturating_duration_since(at)).unwrap_or_default();
-        let next = self.backoff.as_mut().and_then(|backoff| backoff.after_session(&reason, lived));
+        let backoff = self.backoff.as_mut().filter(|_| !self.left);
+        let next = backoff.and_then(|backoff| backoff.after_session(&reason, lived));
         // What was kept while the transports closed came after what they gave back.
         unsent.extend(self.kept.take());
         if next.is_some() && self.config.keep_unsent {
@@ -274,7 +296,11 @@ impl EngineIoClient {
             Some(next) => self.schedule(next),
             None => {
                 if self.backoff.as_ref().is_some_and(|backoff| backoff.wants(&reason)) {
-                    let err = ConnectError::Exhausted(reason.to_string().into());
+                    let err = if self.left {
+                        ConnectError::Cancelled
+                    } else {
+                        ConnectError::Exhausted(reason.to_string().into())
+                    };
                     self.subscribers.push(Event::ReconnectFailed(Arc::new(err)));
                 }
                 self.answer_end();
@@ -284,6 +310,7 @@ impl EngineIoClient {
 
     fn schedule(&mut self, (attempt, delay): (u32, std::time::Duration)) {
         self.between = Between::Waiting { until: now() + delay };
+        self.announced = true;
         self.subscribers.push(Event::Reconnecting { attempt, delay });
     }
 

@@ -369,3 +369,214 @@ async fn work_that_is_bound_to_a_session_ends_with_it() {
     assert!(!task.await);
     assert_eq!(client.send(Spawn::new(|_| async {})).await.unwrap().unwrap_err(), NotConnected);
 }
+
+#[actix::test]
+async fn a_disconnect_in_the_wake_up_of_the_end_is_not_lost() {
+    let (dialed, client, wire, _events) = reconnecting(EngineIoClient::builder().reconnect(policy())).await;
+    fail(&wire);
+    client.send(Disconnect::new()).await.unwrap();
+    sleep(Duration::from_secs(60)).await;
+    assert!(dialed.0.lock().unwrap().is_empty(), "no attempt after a Disconnect");
+    assert_eq!(client.send(GetStatus).await.unwrap().state, State::Disconnected);
+}
+
+#[actix::test]
+async fn a_disconnect_while_a_lost_session_closes_ends_reconnecting() {
+    for abort in [false, true] {
+        let (dialed, client, wire, _events) =
+            reconnecting(EngineIoClient::builder().reconnect(policy())).await;
+        // Something out of place: the client aborts the transport, which takes its time.
+        wire.packets(vec![Packet::Open(OPEN.into())]);
+        settle().await;
+        assert_eq!(client.send(GetStatus).await.unwrap().state, State::Disconnecting);
+        let gone = actix_rt::spawn(client.send(if abort { Disconnect::abort() } else { Disconnect::new() }));
+        settle().await;
+        wire.end();
+        sleep(Duration::from_secs(60)).await;
+        assert!(dialed.0.lock().unwrap().is_empty(), "no attempt after a Disconnect");
+        assert!(gone.is_finished());
+        tokio::time::resume();
+    }
+}
+
+#[actix::test]
+async fn an_interrupt_in_the_wake_up_of_the_end_ends_reconnecting() {
+    let (dialed, client, wire, _events) = reconnecting(EngineIoClient::builder().reconnect(policy())).await;
+    fail(&wire);
+    client.do_send(super::super::interrupt::Interrupt);
+    sleep(Duration::from_secs(60)).await;
+    assert!(dialed.0.lock().unwrap().is_empty(), "no attempt after an interrupt");
+}
+
+#[actix::test]
+async fn an_interrupt_sends_what_came_before_it() {
+    let (_dialed, client, mut wire, _events) = reconnecting(EngineIoClient::builder().send_queue(10)).await;
+    client.do_send(Send::text("a"));
+    client.do_send(Send::text("b"));
+    client.do_send(super::super::interrupt::Interrupt);
+    settle().await;
+    let mut texts = Vec::new();
+    wire.written();
+    while let Ok(Some(command)) = timeout(Duration::from_millis(100), wire.commands.next()).await {
+        if let Command::Write(packets) = command {
+            texts.extend(packets.to_vec());
+            wire.written();
+        }
+    }
+    assert_eq!(texts.len(), 3);
+}
+
+#[actix::test]
+async fn kept_messages_survive_a_session_that_ends_at_once() {
+    let builder = EngineIoClient::builder().reconnect(policy()).keep_unsent(true);
+    let (dialed, client, wire, mut events) = reconnecting(builder).await;
+    fail(&wire);
+    event(&mut events).await;
+    client.send(Send::text("kept")).await.unwrap().unwrap();
+    reconnecting_in(&mut events, 1).await;
+    let (wire, _) = dialed_after(&dialed).await;
+    wire.report(ReportKind::Opened);
+    wire.packets(vec![Packet::Open(OPEN.into()), Packet::Close]);
+    settle().await;
+    wire.end();
+    settle().await;
+    let (mut wire, _) = dialed_after(&dialed).await;
+    open(&wire).await;
+    assert_eq!(wire.next_write().await, [Packet::Message("kept".into())]);
+}
+
+#[actix::test]
+async fn kept_messages_go_out_before_a_disconnect_in_the_wake_up_of_the_opening() {
+    let builder = EngineIoClient::builder().reconnect(policy()).keep_unsent(true);
+    let (dialed, client, wire, mut events) = reconnecting(builder).await;
+    fail(&wire);
+    event(&mut events).await;
+    client.send(Send::text("kept")).await.unwrap().unwrap();
+    reconnecting_in(&mut events, 1).await;
+    let (mut wire, _) = dialed_after(&dialed).await;
+    wire.report(ReportKind::Opened);
+    wire.packets(vec![Packet::Open(OPEN.into())]);
+    client.do_send(Send::text("later"));
+    client.do_send(Disconnect::new());
+    settle().await;
+    assert_eq!(wire.next_write().await, ["kept", "later"].map(|text| Packet::Message(text.into())));
+    wire.written();
+    assert_eq!(wire.next_write().await, [Packet::Close]);
+}
+
+#[actix::test]
+async fn a_client_that_nobody_awaits_stops_trying() {
+    tokio::time::pause();
+    let dialed = Dialed::default();
+    let policy = policy().on_initial_connect(true);
+    let client = dialed.client(EngineIoClient::builder().reconnect(policy));
+    client.do_send(Connect::new("http://localhost"));
+    drop(client);
+    let mut attempts = 0;
+    while let Ok((wire, _)) = timeout(Duration::from_secs(600), dialed_after(&dialed)).await {
+        fail(&wire);
+        attempts += 1;
+        if attempts > 20 {
+            break;
+        }
+    }
+    assert!(attempts <= 2, "{attempts}");
+}
+
+#[actix::test]
+async fn a_refused_connect_during_the_delay_leaves_the_reason() {
+    let policy = policy().max_attempts(1);
+    let (dialed, client, wire, mut events) = reconnecting(EngineIoClient::builder().reconnect(policy)).await;
+    let waiting = actix_rt::spawn(client.send(Wait));
+    fail(&wire);
+    event(&mut events).await;
+    reconnecting_in(&mut events, 1).await;
+    client.send(Connect::new("nonsense")).await.unwrap().unwrap_err();
+    let (wire, _) = dialed_after(&dialed).await;
+    fail(&wire);
+    assert!(waiting.await.unwrap().unwrap().is_some());
+}
+
+#[actix::test]
+async fn a_connect_that_takes_the_place_of_the_delay_and_fails_is_told_to_subscribers() {
+    let (dialed, client, wire, mut events) =
+        reconnecting(EngineIoClient::builder().reconnect(policy())).await;
+    fail(&wire);
+    event(&mut events).await;
+    reconnecting_in(&mut events, 1).await;
+    let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
+    let (wire, _) = dialed_after(&dialed).await;
+    fail(&wire);
+    connect.await.unwrap().unwrap().unwrap_err();
+    sleep(Duration::from_secs(60)).await;
+    let words = words(&mut events).await;
+    assert!(words.iter().any(|word| word.contains("ReconnectFailed")), "{words:?}");
+}
+
+#[actix::test]
+async fn a_closure_that_panics_leaves_the_client_alone() {
+    let (_dialed, client, _wire, _events) = reconnecting(EngineIoClient::builder()).await;
+    let spawn = Spawn::new(|_| -> std::future::Ready<()> { panic!("closure") });
+    assert!(!client.send(spawn).await.unwrap().unwrap().await);
+    assert!(client.connected());
+}
+
+#[actix::test]
+async fn retries_of_a_first_connect_that_give_up_are_told() {
+    let dialed = Dialed::default();
+    tokio::time::pause();
+    let (recipient, mut events) = recorder();
+    let policy = policy().max_attempts(1).on_initial_connect(true);
+    let client = dialed.client(EngineIoClient::builder().reconnect(policy).subscribe(recipient));
+    client.do_send(Connect::new("http://localhost"));
+    for _ in 0..2 {
+        let (wire, _) = dialed_after(&dialed).await;
+        fail(&wire);
+    }
+    sleep(Duration::from_secs(60)).await;
+    let words = words(&mut events).await;
+    assert!(words.iter().any(|word| word.contains("ReconnectFailed")), "{words:?}");
+}
+
+#[actix::test]
+async fn an_absurd_retry_after_does_not_overflow_the_clock() {
+    let (dialed, client, wire, mut events) =
+        reconnecting(EngineIoClient::builder().reconnect(policy())).await;
+    fail(&wire);
+    event(&mut events).await;
+    reconnecting_in(&mut events, 1).await;
+    let (wire, _) = dialed_after(&dialed).await;
+    let status = HttpStatus {
+        status: 503,
+        code: None,
+        message: None,
+        retry_after: Some(Duration::from_secs(u64::MAX)),
+    };
+    let cause = Cause::Failed(TransportError::Status(Box::new(status)));
+    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::Left(0) }));
+    settle().await;
+    assert!(client.connected());
+}
+
+#[actix::test]
+async fn an_arbiter_that_stops_ends_an_open_session_and_tells_wait_the_reason() {
+    let arbiter = actix_rt::Arbiter::new();
+    let dialed = Dialed::default();
+    let (sender, client) = oneshot::channel();
+    let started = dialed.clone();
+    arbiter.spawn(async move {
+        let client = started.client(EngineIoClient::builder().transports([TransportKind::WebSocket]));
+        let _ = sender.send(client);
+    });
+    let client = client.await.unwrap();
+    let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
+    let wire = dialed.next().await;
+    open(&wire).await;
+    connect.await.unwrap().unwrap().unwrap();
+    let waiting = actix_rt::spawn(client.send(Wait));
+    // The message has to reach the other thread.
+    sleep(Duration::from_millis(100)).await;
+    arbiter.stop();
+    let reason = waiting.await.unwrap().unwrap().unwrap();
+    assert_eq!(reason.to_string(), "client disconnect: the client stopped");
+}
