@@ -63,7 +63,8 @@ fn collect(folder: &str, found: &mut Vec<Source>) {
         let name = entry.file_name().into_string().expect("names are UTF-8");
         let file = format!("{folder}/{name}");
         match name.as_str() {
-            "tests" | "tests.rs" => {}
+            // The last two are built for tests and for fuzzing alone.
+            "tests" | "tests.rs" | "walk.rs" | "fuzzing.rs" => {}
             _ if entry.path().is_dir() => collect(&file, found),
             _ if name.ends_with(".rs") => {
                 found.push(Source::new(&file, &fs::read_to_string(entry.path()).expect("sources are UTF-8")));

@@ -1,10 +1,11 @@
 //! The options of a client.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use actix::{Actor, Addr, Recipient};
 use actix_rt::ArbiterHandle;
 use futures_core::future::LocalBoxFuture;
+use futures_util::FutureExt as _;
 
 use super::{Connect, EngineIoClient, event::Event, headers, reconnect::Reconnect};
 use crate::{
@@ -21,6 +22,8 @@ pub(super) type Hook =
 #[derive(Clone)]
 pub(super) struct Config {
     pub(super) limits: Limits,
+    /// From the start of an attempt, its hook included, to the open packet.
+    pub(super) connect_timeout: Duration,
     /// Bytes of events that subscribers may owe before reading is held back.
     pub(super) receive_buffer: usize,
     pub(super) transports: Vec<TransportKind>,
@@ -80,7 +83,6 @@ impl EngineIoClientBuilder {
         Self {
             config: Config {
                 limits: Limits {
-                    connect_timeout: Duration::from_secs(20),
                     request_timeout,
                     upgrade_timeout: Duration::from_secs(10),
                     close_timeout: Duration::from_secs(5),
@@ -88,6 +90,7 @@ impl EngineIoClientBuilder {
                     send_queue: 1 << 20,
                     max_packets_per_post: None,
                 },
+                connect_timeout: Duration::from_secs(20),
                 receive_buffer: 1 << 20,
                 transports: vec![TransportKind::Polling, TransportKind::WebSocket],
                 upgrade: true,
@@ -123,7 +126,7 @@ impl EngineIoClientBuilder {
 
     /// How long a whole [`Connect`] may take. Default: 20 seconds.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.config.limits.connect_timeout = limit.min(NO_LIMIT);
+        self.config.connect_timeout = limit.min(NO_LIMIT);
         self
     }
 
@@ -266,7 +269,10 @@ impl EngineIoClientBuilder {
         let hook = Arc::new(hook);
         self.config.before_connect = Some(Arc::new(move |connect| {
             let hook = hook.clone();
-            Box::pin(async move { hook(connect).await.map_err(|err| err.to_string()) })
+            let outcome = async move { hook(connect).await.map_err(|err| err.to_string()) };
+            // A hook that panics fails its connect, not the client.
+            let outcome = AssertUnwindSafe(outcome).catch_unwind();
+            Box::pin(outcome.map(|outcome| outcome.unwrap_or_else(|_| Err("it panicked".to_owned()))))
         }));
         self
     }
@@ -276,8 +282,8 @@ impl EngineIoClientBuilder {
     /// ends `System::run` and an `HttpServer`. (Under `#[actix::main]` the program ends when its own `async fn` does: have
     /// it await [`Wait`](crate::Wait).) On the second the process exits with status 130.
     ///
-    /// Default: `false`; python-engineio takes the signal unless it is told not to. Once any client has asked, Ctrl-C no
-    /// longer ends the process by itself.
+    /// Default: `false`; python-engineio takes the signal unless it is told not to. When none of the clients that asked is
+    /// left, Ctrl-C ends the process with status 130 at once.
     pub fn handle_sigint(mut self, handle: bool) -> Self {
         self.config.handle_sigint = handle;
         self

@@ -4,7 +4,7 @@
 //! gracefully; when the last has left, their systems are stopped. On the second the process exits.
 
 use std::{
-    process,
+    io, process,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
 };
@@ -49,6 +49,10 @@ impl Registration {
         let registry = guard.get_or_insert_default();
         let id = registry.next;
         registry.next += 1;
+        if let Some(client) = client.upgrade().filter(|_| registry.interrupted) {
+            // Too late to be told with the others.
+            client.do_send(Interrupt);
+        }
         registry.clients.push((id, client, System::try_current()));
         if !registry.listening {
             let listener = thread::Builder::new().name("engineio-interrupt".to_owned()).spawn(listen);
@@ -78,28 +82,38 @@ impl Drop for Registration {
 
 /// Waits for two signals.
 fn listen() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
-    let Ok(runtime) = runtime else { return };
-    runtime.block_on(async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            return;
-        }
-        log::info!(target: "actix_engineio::client", "interrupted: disconnecting");
-        interrupt();
-        if tokio::signal::ctrl_c().await.is_ok() {
-            process::exit(INTERRUPTED);
-        }
-    });
+    if let Err(err) = wait_for_signals() {
+        log::warn!(target: "actix_engineio::client", "Ctrl-C is not handled: {err}");
+    }
 }
 
-fn interrupt() {
+fn wait_for_signals() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    runtime.block_on(async {
+        // One listener for both, so that none gets lost between them.
+        #[cfg(unix)]
+        let mut signals = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+        #[cfg(windows)]
+        let mut signals = tokio::signal::windows::ctrl_c()?;
+        signals.recv().await;
+        log::info!(target: "actix_engineio::client", "interrupted: disconnecting");
+        if interrupt() {
+            signals.recv().await;
+        }
+        process::exit(INTERRUPTED);
+    })
+}
+
+/// Tells every client to leave. Returns whether there was any.
+fn interrupt() -> bool {
     let mut guard = registry();
-    let Some(registry) = guard.as_mut() else { return };
+    let Some(registry) = guard.as_mut() else { return false };
     registry.interrupted = true;
     let clients = registry.clients.iter().filter_map(|(_, client, _)| client.upgrade()).collect::<Vec<_>>();
     // A client may answer, and come here, before the next is told.
     drop(guard);
-    for client in clients {
+    for client in &clients {
         client.do_send(Interrupt);
     }
+    !clients.is_empty()
 }

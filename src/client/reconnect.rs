@@ -93,6 +93,12 @@ impl Reconnect {
     }
 }
 
+/// The longest delay is at least this, whatever the policy says.
+const MIN_CEILING: Duration = Duration::from_millis(10);
+
+/// A session that was lost sooner has not held, whatever the policy says.
+const MIN_HELD: Duration = Duration::from_secs(1);
+
 /// A policy at work.
 pub(super) struct Backoff {
     policy: Reconnect,
@@ -123,7 +129,7 @@ impl Backoff {
         reason: &DisconnectReason,
         lived: Duration,
     ) -> Option<(u32, Duration)> {
-        if lived >= self.policy.max_delay {
+        if lived >= self.policy.max_delay.max(MIN_HELD) {
             self.attempts = 0;
         }
         if self.wants(reason) { self.next(Duration::ZERO) } else { None }
@@ -156,6 +162,8 @@ impl Backoff {
         }
         let factor = 1_u32.checked_shl(self.attempts).unwrap_or(u32::MAX);
         let ceiling = self.policy.initial_delay.saturating_mul(factor).min(self.policy.max_delay);
+        // Without any delay attempts would follow each other as fast as they fail.
+        let ceiling = ceiling.clamp(MIN_CEILING, MAX_INTERVAL);
         self.attempts = self.attempts.saturating_add(1);
         let delay = ceiling.mul_f64(self.random.random_range(0.0..=1.0));
         // Whatever a server says, the clock can count so far.

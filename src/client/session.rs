@@ -120,13 +120,13 @@ impl EngineIoClient {
     /// Begins an attempt, with the hook if there is one.
     fn attempt(&mut self) -> Result<(), ConnectError> {
         let Some(connect) = self.target.clone() else { return Err(ConnectError::Cancelled) };
-        let Some(before_connect) = &self.config.before_connect else { return self.dial(connect) };
-        let by = now() + self.config.limits.connect_timeout;
+        let by = now() + self.config.connect_timeout;
+        let Some(before_connect) = &self.config.before_connect else { return self.dial(connect, by) };
         self.between = Between::Preparing { hook: before_connect(connect), by };
         Ok(())
     }
 
-    fn dial(&mut self, connect: Connect) -> Result<(), ConnectError> {
+    fn dial(&mut self, connect: Connect, by: Instant) -> Result<(), ConnectError> {
         if let Some(err) = connect.invalid {
             return Err(err);
         }
@@ -138,7 +138,7 @@ impl EngineIoClient {
         options.headers.extend(connect.headers);
         self.options = Arc::new(options);
         self.trusted = Some(endpoint.clone());
-        self.connection.connect(now(), Target { endpoint, transports, upgrade: self.config.upgrade })
+        self.connection.connect(now(), Target { endpoint, by, transports, upgrade: self.config.upgrade })
     }
 
     /// Moves on between two connections. Returns whether it did; `handled`: a subscriber took an event.
@@ -147,7 +147,10 @@ impl EngineIoClient {
             Between::Nothing => false,
             Between::Preparing { hook, by } => {
                 let outcome = match hook.as_mut().poll(task) {
-                    Poll::Ready(Ok(connect)) => self.dial(connect),
+                    Poll::Ready(Ok(connect)) => {
+                        let by = *by;
+                        self.dial(connect, by)
+                    }
                     Poll::Ready(Err(words)) => Err(ConnectError::Hook(words.into())),
                     Poll::Pending if now() < *by => return false,
                     Poll::Pending => {

@@ -88,3 +88,17 @@ fn a_server_that_names_a_time_is_not_asked_before() {
     let err = ConnectError::Status { url: "".into(), status: Box::new(status) };
     assert_eq!(Backoff::new(policy(), false).after_failure(&err, false).unwrap().1, Duration::from_secs(7));
 }
+
+#[test]
+fn the_longest_and_the_shortest_delays_are_bounded() {
+    let longest = Reconnect::exponential().initial_delay(Duration::MAX).max_delay(Duration::MAX);
+    let mut backoff = Backoff::new(longest, false);
+    for _ in 0..50 {
+        assert!(backoff.after_session(&lost(), Duration::ZERO).unwrap().1 <= MAX_INTERVAL);
+    }
+    let none = Reconnect::exponential().initial_delay(Duration::ZERO).max_delay(Duration::ZERO);
+    let mut backoff = Backoff::new(none.seed(1).max_attempts(100), false);
+    let delays = (0..100).map(|_| backoff.after_session(&lost(), Duration::from_millis(1)).unwrap().1);
+    assert!(delays.sum::<Duration>() > Duration::from_millis(300), "no spin");
+    assert!(backoff.after_session(&lost(), Duration::from_millis(1)).is_none());
+}

@@ -580,3 +580,31 @@ async fn an_arbiter_that_stops_ends_an_open_session_and_tells_wait_the_reason() 
     let reason = waiting.await.unwrap().unwrap().unwrap();
     assert_eq!(reason.to_string(), "client disconnect: the client stopped");
 }
+
+#[actix::test]
+async fn the_hook_counts_as_part_of_the_connect() {
+    tokio::time::pause();
+    let dialed = Dialed::default();
+    let client = dialed.client(EngineIoClient::builder().before_connect(async |connect| {
+        sleep(Duration::from_secs(15)).await;
+        Ok::<_, String>(connect)
+    }));
+    let start = Instant::now();
+    let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
+    let (mut wire, _) = dialed_after(&dialed).await;
+    while !matches!(wire.next().await, Command::Abort) {}
+    wire.end();
+    assert!(matches!(connect.await.unwrap().unwrap().unwrap_err(), ConnectError::Timeout { .. }));
+    assert_eq!(start.elapsed().as_secs(), 20);
+}
+
+#[actix::test]
+async fn a_hook_that_panics_fails_its_connect_and_not_the_client() {
+    async fn panics(_: Connect) -> Result<Connect, String> {
+        panic!("as the test wants it")
+    }
+    let client = EngineIoClient::builder().before_connect(panics).start();
+    let err = client.send(Connect::new("http://localhost")).await.unwrap().unwrap_err();
+    assert_eq!(err.to_string(), "the before_connect hook failed: it panicked");
+    assert!(client.connected());
+}

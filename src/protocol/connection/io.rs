@@ -1,6 +1,9 @@
 //! What goes into a [`Connection`](super::Connection) and what comes out of it, as plain types.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytestring::ByteString;
 
@@ -135,8 +138,6 @@ pub(crate) enum Output {
 /// How long a connection waits, and how much it holds.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
-    /// From `connect` to the open packet.
-    pub(crate) connect_timeout: Duration,
     /// From a standing WebSocket to the open packet.
     pub(crate) request_timeout: Duration,
     /// From the start of the probe to the end of the upgrade.
@@ -155,6 +156,8 @@ pub(crate) struct Limits {
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) endpoint: Endpoint,
+    /// When the connect has taken too long; it may have begun before the connection is told.
+    pub(crate) by: Instant,
     /// The first one opens the session; the others are what it may be upgraded to.
     pub(crate) transports: Vec<TransportKind>,
     /// Whether to upgrade at all.

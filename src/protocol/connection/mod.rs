@@ -112,7 +112,7 @@ impl Connection {
             transport,
             kind,
             started: now,
-            by: now + self.limits.connect_timeout,
+            by: target.by,
             open_by: None,
             requested: false,
             cancelled: false,

@@ -70,7 +70,12 @@ impl Rig {
 
     fn connect(transports: &[TransportKind]) -> Self {
         let mut rig = Self::with(limits());
-        let target = Target { endpoint: endpoint(), transports: transports.to_vec(), upgrade: true };
+        let target = Target {
+            endpoint: endpoint(),
+            by: rig.now + Duration::from_secs(20),
+            transports: transports.to_vec(),
+            upgrade: true,
+        };
         rig.connection.connect(rig.now, target).unwrap();
         rig
     }
@@ -635,7 +640,12 @@ fn a_late_report_from_an_abandoned_transport_is_ignored() {
     rig.connection.abort(rig.now, None);
     rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
     rig.out();
-    let target = Target { endpoint: endpoint(), transports: vec![TransportKind::Polling], upgrade: true };
+    let target = Target {
+        endpoint: endpoint(),
+        by: rig.now + Duration::from_secs(20),
+        transports: vec![TransportKind::Polling],
+        upgrade: true,
+    };
     rig.connection.connect(rig.now, target).unwrap();
     rig.out();
     rig.packets(POLLING, vec![open_packet("")]);
@@ -649,9 +659,19 @@ fn a_late_report_from_an_abandoned_transport_is_ignored() {
 #[test]
 fn a_second_connect_is_refused() {
     let mut rig = Rig::websocket();
-    let target = Target { endpoint: endpoint(), transports: vec![TransportKind::Polling], upgrade: true };
+    let target = Target {
+        endpoint: endpoint(),
+        by: rig.now + Duration::from_secs(20),
+        transports: vec![TransportKind::Polling],
+        upgrade: true,
+    };
     assert_eq!(rig.connection.connect(rig.now, target).unwrap_err(), ConnectError::AlreadyConnected);
-    let target = Target { endpoint: endpoint(), transports: vec![], upgrade: true };
+    let target = Target {
+        endpoint: endpoint(),
+        by: rig.now + Duration::from_secs(20),
+        transports: vec![],
+        upgrade: true,
+    };
     let mut rig = Rig::with(limits());
     assert_eq!(rig.connection.connect(rig.now, target).unwrap_err(), ConnectError::NoTransports);
 }
@@ -659,7 +679,12 @@ fn a_second_connect_is_refused() {
 #[test]
 fn room_in_the_queue_counts_what_is_in_flight_and_each_message() {
     let mut rig = Rig::with(Limits { send_queue: 1000, ..limits() });
-    let target = Target { endpoint: endpoint(), transports: vec![TransportKind::WebSocket], upgrade: true };
+    let target = Target {
+        endpoint: endpoint(),
+        by: rig.now + Duration::from_secs(20),
+        transports: vec![TransportKind::WebSocket],
+        upgrade: true,
+    };
     rig.connection.connect(rig.now, target).unwrap();
     rig.packets(POLLING, vec![open_packet("")]);
     let mut accepted = 0;

@@ -15,7 +15,6 @@ use super::*;
 
 pub(super) fn limits() -> Limits {
     Limits {
-        connect_timeout: Duration::from_secs(20),
         request_timeout: Duration::from_secs(5),
         upgrade_timeout: Duration::from_secs(10),
         close_timeout: Duration::from_secs(5),
@@ -123,7 +122,12 @@ impl Walk {
                     transports.reverse();
                 }
                 let idle = self.connection.is_idle();
-                let target = Target { endpoint: endpoint(), transports, upgrade };
+                let target = Target {
+                    endpoint: endpoint(),
+                    by: self.now + Duration::from_secs(20),
+                    transports,
+                    upgrade,
+                };
                 assert_eq!(self.connection.connect(self.now, target).is_ok(), idle);
                 if idle {
                     self.connecting = true;
