@@ -39,7 +39,7 @@ impl Handler<Connect> for EngineIoClient {
 
     fn handle(&mut self, connect: Connect, ctx: &mut Self::Context) -> Self::Result {
         // An end that was reported in this very wake-up is told first: its replies are not this connect's.
-        self.drive(ctx);
+        self.catch_up(ctx);
         match self.connect(connect) {
             Ok(()) => {
                 let later = Later::new();
@@ -92,7 +92,7 @@ impl Handler<Flush> for EngineIoClient {
 
     fn handle(&mut self, _: Flush, ctx: &mut Self::Context) -> Self::Result {
         // What came by `do_send` in this very wake-up counts.
-        self.drive(ctx);
+        self.catch_up(ctx);
         let upto = self.connection.accepted();
         if upto <= self.connection.settled() {
             // A session that is being closed has things to write, too.
@@ -111,7 +111,7 @@ impl Handler<Disconnect> for EngineIoClient {
 
     fn handle(&mut self, disconnect: Disconnect, ctx: &mut Self::Context) -> Self::Result {
         // An end, or a session, that was reported in this very wake-up counts.
-        self.drive(ctx);
+        self.catch_up(ctx);
         if self.connection.is_idle() {
             self.cancel();
             return Reply::now(());
@@ -134,7 +134,7 @@ impl Handler<Wait> for EngineIoClient {
 
     fn handle(&mut self, _: Wait, ctx: &mut Self::Context) -> Self::Result {
         // An end that was reported in this very wake-up counts.
-        self.drive(ctx);
+        self.catch_up(ctx);
         if self.is_idle() {
             return Reply::now(self.last_reason.clone());
         }
@@ -171,7 +171,7 @@ impl EngineIoClient {
         ctx: &mut Context<Self>,
     ) -> SubscriptionId {
         // What has happened so far is not for the newcomer, but for the session that stands.
-        self.drive(ctx);
+        self.catch_up(ctx);
         let first = self.session.clone().map(Event::Connected);
         self.subscribers.add(outlet, only, first)
     }
@@ -189,7 +189,7 @@ impl Handler<GetStatus> for EngineIoClient {
     type Result = MessageResult<GetStatus>;
 
     fn handle(&mut self, _: GetStatus, ctx: &mut Self::Context) -> Self::Result {
-        self.drive(ctx);
+        self.catch_up(ctx);
         self.forget_withdrawn();
         MessageResult(self.status())
     }
@@ -199,7 +199,7 @@ impl Handler<Spawn> for EngineIoClient {
     type Result = MessageResult<Spawn>;
 
     fn handle(&mut self, Spawn(work): Spawn, ctx: &mut Self::Context) -> Self::Result {
-        self.drive(ctx);
+        self.catch_up(ctx);
         if !self.connection.is_open() {
             return MessageResult(Err(NotConnected));
         }
@@ -216,7 +216,7 @@ impl Handler<Interrupt> for EngineIoClient {
     type Result = ();
 
     fn handle(&mut self, _: Interrupt, ctx: &mut Self::Context) {
-        self.drive(ctx);
+        self.catch_up(ctx);
         self.interrupted = true;
         self.leave(Some("interrupted".into()));
     }

@@ -195,47 +195,61 @@ impl EngineIoClient {
         }
     }
 
+    /// Takes in what the connection has said before a message is acted upon, and begins nothing: what the message
+    /// brings can still go with what waits.
+    fn catch_up(&mut self, ctx: &mut Context<Self>) {
+        while let Some(output) = self.connection.pending_output() {
+            self.carry_out(output, ctx);
+        }
+        self.advance_line();
+        self.answer_flushes();
+    }
+
     fn execute(&mut self, ctx: &mut Context<Self>) {
         while let Some(output) = self.connection.poll_output(now()) {
-            match output {
-                Output::Start { id, kind, endpoint, sid } => {
-                    log::debug!(target: "actix_engineio::client", "starting {kind} to {}", endpoint.display_url());
-                    let dial = Dial {
-                        id,
-                        kind,
-                        trusted: self.trusted.clone().unwrap_or_else(|| endpoint.clone()),
-                        endpoint,
-                        sid,
-                        options: self.options.clone(),
-                        reports: ctx.address().recipient().downgrade(),
-                    };
-                    self.transports.push((id, (self.config.dial)(dial)));
-                }
-                Output::Order(id, command) => {
-                    if let Some((_, transport)) = self.transports.iter().find(|(known, _)| *known == id) {
-                        transport.order(command);
-                    }
-                }
-                Output::Messages { from, mut packets } => {
-                    for packet in packets.drain(..) {
-                        if let Packet::Message(data) = packet {
-                            self.subscribers.push(Event::Message(data));
-                        }
-                    }
-                    self.held.push((from, packets));
-                }
-                Output::Opened(session) => self.on_opened(session),
-                Output::Upgraded(kind) => {
-                    log::debug!(target: "actix_engineio::client", "upgraded to {kind}");
-                    self.subscribers.push(Event::Upgraded(kind));
-                }
-                Output::UpgradeFailed(err) => {
-                    log::debug!(target: "actix_engineio::client", "staying on polling: {err}");
-                    self.subscribers.push(Event::UpgradeFailed(err));
-                }
-                Output::ConnectFailed(err) => self.on_connect_failed(err),
-                Output::Closed { reason, unsent, in_doubt } => self.on_closed(reason, unsent, in_doubt),
+            self.carry_out(output, ctx);
+        }
+    }
+
+    fn carry_out(&mut self, output: Output, ctx: &mut Context<Self>) {
+        match output {
+            Output::Start { id, kind, endpoint, sid } => {
+                log::debug!(target: "actix_engineio::client", "starting {kind} to {}", endpoint.display_url());
+                let dial = Dial {
+                    id,
+                    kind,
+                    trusted: self.trusted.clone().unwrap_or_else(|| endpoint.clone()),
+                    endpoint,
+                    sid,
+                    options: self.options.clone(),
+                    reports: ctx.address().recipient().downgrade(),
+                };
+                self.transports.push((id, (self.config.dial)(dial)));
             }
+            Output::Order(id, command) => {
+                if let Some((_, transport)) = self.transports.iter().find(|(known, _)| *known == id) {
+                    transport.order(command);
+                }
+            }
+            Output::Messages { from, mut packets } => {
+                for packet in packets.drain(..) {
+                    if let Packet::Message(data) = packet {
+                        self.subscribers.push(Event::Message(data));
+                    }
+                }
+                self.held.push((from, packets));
+            }
+            Output::Opened(session) => self.on_opened(session),
+            Output::Upgraded(kind) => {
+                log::debug!(target: "actix_engineio::client", "upgraded to {kind}");
+                self.subscribers.push(Event::Upgraded(kind));
+            }
+            Output::UpgradeFailed(err) => {
+                log::debug!(target: "actix_engineio::client", "staying on polling: {err}");
+                self.subscribers.push(Event::UpgradeFailed(err));
+            }
+            Output::ConnectFailed(err) => self.on_connect_failed(err),
+            Output::Closed { reason, unsent, in_doubt } => self.on_closed(reason, unsent, in_doubt),
         }
     }
 

@@ -279,6 +279,11 @@ impl Connection {
         self.outputs.pop_front()
     }
 
+    /// The next thing that is to be done already: no batch is begun, so that what is yet to come can go with it.
+    pub(crate) fn pending_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
     /// Hands the next batch to the transport, if it is free: everything accepted since its last one goes together.
     fn write(&mut self, now: Instant) {
         let State::Open(open) = &self.state else { return };
