@@ -12,6 +12,7 @@ mod support;
 
 use std::{env, fs};
 
+use actix::WeakAddr;
 use actix_engineio::{Connect, Disconnect, EngineIoClient, TransportKind};
 use embedded::EmbeddedServer;
 use support::sockets_to;
@@ -36,19 +37,27 @@ async fn cycles_of_connect_and_disconnect_leave_nothing_behind() {
         let port = server.addr().port();
         let kept = EngineIoClient::builder().start();
         let mut early = 0;
+        let mut actors = Vec::new();
         for at in 0..cycles {
             if at == cycles / 5 {
                 early = memory();
             }
             // Every other time the client is new, and goes with its session.
             let client = if at % 2 == 0 { kept.clone() } else { EngineIoClient::builder().start() };
+            actors.push(client.downgrade());
             let connect = Connect::new(server.url()).transports(way.iter().copied());
             client.send(connect).await.unwrap().unwrap();
             client.send(Disconnect::new()).await.unwrap();
             assert_eq!(sockets_to(port), [""; 0]);
         }
+        // Those that nobody holds have stopped when they have had a turn.
+        actix_rt::task::yield_now().await;
+        let live = actors.iter().filter_map(WeakAddr::upgrade).filter(|client| *client != kept).count();
+        assert_eq!(live, 0, "clients live on");
         let late = memory();
-        println!("{way:?}: {cycles} cycles, memory {early}, then {late} KiB, no socket open");
+        println!(
+            "{way:?}: {cycles} cycles, memory {early}, then {late} KiB, no socket open, no client alive"
+        );
         assert!(late < early + (8 << 10), "memory grew from {early} to {late} KiB");
     }
 }
