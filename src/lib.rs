@@ -109,7 +109,7 @@
 //!
 //! - Protocol 4 only, as Socket.IO servers from version 3 and python-engineio from version 4 speak it. A server of
 //!   protocol 3 is told apart over polling: [`ConnectError::UnsupportedProtocol`].
-//! - Not yet: TLS (`https` and `wss` fail with an error), proxies, cookies.
+//! - Not yet: TLS (`https` and `wss` fail with an error), proxies.
 //! - WebSocket without extensions, so without compression. HTTP bodies may be compressed with gzip or deflate.
 //! - The protocol has no acknowledgement: a message that was written to a WebSocket is not known to have arrived.
 //!
@@ -122,6 +122,8 @@ mod error;
 pub mod fuzzing;
 mod protocol;
 mod transport;
+
+pub use cookie_store;
 
 pub use client::{
     Connect, Disconnect, Disconnected, EngineIoClient, EngineIoClientBuilder, Event, EventKind, EventStream,

@@ -1,9 +1,15 @@
 //! The options of a client.
 
-use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use actix::{Actor, Addr, Recipient};
 use actix_rt::ArbiterHandle;
+use cookie_store::CookieStore;
 use futures_core::future::LocalBoxFuture;
 use futures_util::FutureExt as _;
 
@@ -31,6 +37,8 @@ pub(super) struct Config {
     pub(super) path: String,
     pub(super) add_trailing_slash: bool,
     pub(super) transport: transport::Options,
+    /// Whether cookies are kept and sent; where there is no store yet, the client makes one.
+    pub(super) cookies: bool,
     /// How transports are started; the tests put theirs here.
     pub(super) dial: Arc<dyn Fn(Dial) -> transport::TransportHandle + std::marker::Send + Sync>,
     pub(super) reconnect: Option<Reconnect>,
@@ -102,7 +110,9 @@ impl EngineIoClientBuilder {
                     timestamp_requests: true,
                     headers: Vec::new(),
                     websocket_headers: Vec::new(),
+                    cookies: None,
                 },
+                cookies: true,
                 dial: Arc::new(transport::start),
                 reconnect: None,
                 keep_unsent: false,
@@ -225,6 +235,43 @@ impl EngineIoClientBuilder {
             Ok(header) => self.config.transport.websocket_headers.push(header),
             Err(err) => _ = self.config.invalid.get_or_insert(err),
         }
+        self
+    }
+
+    /// Whether the cookies that servers set are kept, and sent with every request that they are meant for: the polls, the
+    /// WebSocket handshake, the attempts to reconnect. Load balancers rely on it. Default: `true`, in a store that this
+    /// client has for itself; with `false` that of [`cookie_store`](Self::cookie_store) is not used either.
+    ///
+    /// Every response may set some, a refusal too. Domain, path, `Secure` and expiry count as in RFC 6265. A
+    /// [`header`](Self::header) `cookie` of the user's own goes on the same line; a name that it sets is not taken from the
+    /// store. Of one host at most 180 cookies are kept, of 4096 bytes each.
+    pub fn cookies(mut self, keep: bool) -> Self {
+        self.config.cookies = keep;
+        self
+    }
+
+    /// Uses this store for cookies: to start with cookies from elsewhere, to look at what was set, or to share it between
+    /// clients. Default: one of the client's own. The clients lock it for moments only; who holds the lock for long stops
+    /// them.
+    ///
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// use actix_engineio::{EngineIoClient, cookie_store::CookieStore};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut store = CookieStore::new();
+    /// store.parse("login=secret; Path=/; Secure", &"https://example.org".parse()?)?;
+    /// let store = Arc::new(Mutex::new(store));
+    ///
+    /// let builder = EngineIoClient::builder().cookie_store(store.clone());
+    /// // .. start the client, and later forget everything:
+    /// store.lock().unwrap().clear();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn cookie_store(mut self, store: Arc<Mutex<CookieStore>>) -> Self {
+        self.config.transport.cookies = Some(store.into());
         self
     }
 

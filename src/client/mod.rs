@@ -135,7 +135,9 @@ impl EngineIoClient {
         EngineIoClientBuilder::new()
     }
 
-    fn new(config: Config) -> Self {
+    fn new(mut config: Config) -> Self {
+        let cookies = config.transport.cookies.take().unwrap_or_default();
+        config.transport.cookies = config.cookies.then_some(cookies);
         let mut subscribers = Subscribers::default();
         for recipient in &config.subscribers {
             subscribers.add(Outlet::Recipient(recipient.clone()), None, None);

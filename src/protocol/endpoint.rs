@@ -107,6 +107,11 @@ impl Endpoint {
         &self.url[..Position::BeforePath]
     }
 
+    /// With the user's query, which is a secret, and without user information.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
     /// The URL without its secrets: the origin and the path.
     pub(crate) fn display_url(&self) -> &str {
         &self.url[..Position::AfterPath]

@@ -1,5 +1,6 @@
 //! Moving bytes: child actors that do what they are told, and nothing that decides.
 
+mod cookies;
 pub(crate) mod http;
 mod polling;
 mod websocket;
@@ -15,7 +16,7 @@ use std::{
 use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient, WeakRecipient, fut::ActorFuture};
 use actix_http::{
     Method,
-    header::{self, HeaderName, HeaderValue},
+    header::{self, HeaderMap, HeaderName, HeaderValue},
     uri::PathAndQuery,
 };
 use actix_rt::time::Instant;
@@ -23,6 +24,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use futures_channel::oneshot;
 
+pub(crate) use self::cookies::Cookies;
 use self::{polling::PollingTransport, websocket::WebSocketTransport};
 use crate::{
     error::TransportError,
@@ -57,6 +59,8 @@ pub(crate) struct Options {
     pub(crate) timestamp_requests: bool,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) websocket_headers: Vec<(HeaderName, HeaderValue)>,
+    /// `None`: cookies are neither kept nor sent.
+    pub(crate) cookies: Option<Cookies>,
 }
 
 /// A transport to be started.
@@ -224,6 +228,9 @@ impl Requests {
             let basic = HeaderValue::from_str(basic).map_err(|_| unusable("user information"))?;
             all.push((header::AUTHORIZATION, basic));
         }
+        if let Some(cookies) = &self.options.cookies {
+            cookies.add(self.endpoint.url(), &mut all);
+        }
         all.extend(headers);
         Ok(http::Request {
             method,
@@ -232,6 +239,13 @@ impl Requests {
             headers: all,
             body,
         })
+    }
+
+    /// Takes in what the head of an answer says of the requests to come.
+    fn heard(&self, headers: &HeaderMap) {
+        if let Some(cookies) = &self.options.cookies {
+            cookies.keep(self.endpoint.url(), headers);
+        }
     }
 }
 

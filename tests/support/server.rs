@@ -251,11 +251,17 @@ impl Peer {
     /// Agrees to a WebSocket handshake, and gives its request.
     pub(crate) fn accept_websocket(&mut self) -> Received {
         let request = self.read_head();
+        self.agrees(&request, &[]);
+        request
+    }
+
+    /// Agrees to a WebSocket handshake that was read, with these headers beside the necessary ones.
+    pub(crate) fn agrees(&mut self, request: &Received, headers: &[(&str, &str)]) {
         let key = request.header("sec-websocket-key").expect("a sec-websocket-key");
         let accept = ws::hash_key(key.as_bytes());
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         self.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n");
-        self.write([b"sec-websocket-accept: ", accept.as_slice(), b"\r\n\r\n"].concat());
-        request
+        self.write([headers.as_bytes(), b"sec-websocket-accept: ", accept.as_slice(), b"\r\n\r\n"].concat());
     }
 
     /// Sends one frame, unmasked as a server's are. `rsv` is the three reserved bits.

@@ -46,6 +46,15 @@ pub(crate) enum Upgraded {
     Refused(Response),
 }
 
+impl Upgraded {
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        match self {
+            Self::Switched { headers, .. } => headers,
+            Self::Refused(response) => &response.headers,
+        }
+    }
+}
+
 impl Lane {
     pub(super) fn new(io: Box<dyn Io>, network: &Network, activity: Activity) -> Self {
         Self {

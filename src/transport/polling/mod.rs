@@ -112,6 +112,7 @@ impl PollingTransport {
     }
 
     fn on_get(&mut self, response: Response) -> Result<(), TransportError> {
+        self.requests.heard(&response.headers);
         if response.status.is_redirection() {
             return self.follow(&response);
         }
@@ -158,6 +159,7 @@ impl PollingTransport {
     }
 
     fn on_post(&mut self, response: &Response) -> Result<(), TransportError> {
+        self.requests.heard(&response.headers);
         if response.status.is_redirection() {
             return Err(TransportError::Redirect("a POST is not redirected".into()));
         }

@@ -49,7 +49,9 @@ async fn handshake(agent: &Agent, requests: &Requests) -> Result<Socket, Transpo
     ];
     let request = requests.make(Method::GET, TransportKind::WebSocket, headers, Bytes::new())?;
     let max_message_size = requests.options.max_message_size;
-    match agent.upgrade(&request, max_message_size).await? {
+    let answer = agent.upgrade(&request, max_message_size).await?;
+    requests.heard(answer.headers());
+    match answer {
         Upgraded::Switched { headers, io, read_buf } => {
             let asked = request.headers.iter().filter(|(name, _)| *name == header::SEC_WEBSOCKET_PROTOCOL);
             check(&headers, &key, asked.map(|(_, value)| value))?;

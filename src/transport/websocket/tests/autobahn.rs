@@ -27,6 +27,7 @@ async fn open(url: &str, path: &str, query: &str) -> Socket {
         timestamp_requests: false,
         headers: Vec::new(),
         websocket_headers: Vec::new(),
+        cookies: None,
     };
     let trusted = endpoint.clone();
     let requests = Requests { endpoint, sid: None, options: Arc::new(options), trusted };

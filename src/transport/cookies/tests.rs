@@ -1,0 +1,155 @@
+use super::*;
+
+/// The headers of a response that sets these.
+fn set<'a>(cookies: impl IntoIterator<Item = &'a str>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for cookie in cookies {
+        headers.append(header::SET_COOKIE, HeaderValue::from_str(cookie).unwrap());
+    }
+    headers
+}
+
+/// The lines that a request to `url` gets which has `own` already.
+fn lines(cookies: &Cookies, url: &str, own: &[&str]) -> Vec<String> {
+    let own = own.iter().map(|own| (header::COOKIE, HeaderValue::from_str(own).unwrap()));
+    let mut headers: Vec<_> = own.collect();
+    cookies.add(&url.parse().unwrap(), &mut headers);
+    headers.iter().map(|(_, value)| value.to_str().unwrap().to_owned()).collect()
+}
+
+fn sent(cookies: &Cookies, url: &str) -> String {
+    lines(cookies, url, &[]).concat()
+}
+
+fn kept_from(url: &str, set_cookies: &[&str]) -> Cookies {
+    let cookies = Cookies::default();
+    cookies.keep(&url.parse().unwrap(), &set(set_cookies.iter().copied()));
+    cookies
+}
+
+#[test]
+fn a_cookie_goes_where_it_is_meant_to_go() {
+    let from = "http://a.example.org/engine.io/?room=7";
+    let cases = [
+        ("a=1", from, true),
+        // The default path is the folder of the URL that set it.
+        ("a=1", "http://a.example.org/engine.io/", true),
+        ("a=1", "http://a.example.org/", false),
+        ("a=1; Path=/", "http://a.example.org/", true),
+        ("a=1; Path=/engine", from, false),
+        ("a=1", "http://a.example.org:8080/engine.io/", true),
+        ("a=1", "http://b.example.org/engine.io/", false),
+        ("a=1; Domain=example.org", "http://b.example.org/engine.io/", true),
+        ("a=1; Domain=example.com", "http://example.com/engine.io/", false),
+        ("a=1; Domain=b.example.org", "http://b.example.org/engine.io/", false),
+        ("a=1; Secure", from, false),
+        ("a=1; Secure", "https://a.example.org/engine.io/", true),
+        ("a=1; HttpOnly; SameSite=Strict", from, true),
+        ("a=1; Max-Age=60", from, true),
+        ("a=1; Max-Age=0", from, false),
+        ("a=1; Max-Age=-1", from, false),
+        ("a=1; Expires=Wed, 21 Oct 2015 07:28:00 GMT", from, false),
+        ("a=1; max-age=60; expires=Wed, 21 Oct 2015 07:28:00 GMT", from, true),
+    ];
+    for (cookie, to, expected) in cases {
+        let sent = sent(&kept_from(from, &[cookie]), to);
+        assert_eq!(sent, if expected { "a=1" } else { "" }, "{cookie} to {to}");
+    }
+}
+
+#[test]
+fn hosts_without_a_name_have_cookies_too() {
+    for url in ["http://127.0.0.1:5000/engine.io/", "http://192.0.2.7/x/", "http://[::1]:5000/engine.io/"] {
+        assert_eq!(sent(&kept_from(url, &["a=1"]), url), "a=1", "{url}");
+    }
+    assert_eq!(sent(&kept_from("http://192.0.2.7/", &["a=1; Domain=0.2.7"]), "http://192.0.2.7/"), "");
+}
+
+#[test]
+fn values_are_sent_as_they_came() {
+    let url = "http://example.org/engine.io/";
+    let cookies = kept_from(url, &["a=x=y&z==", "b=\"quoted\"", "c=%20+", "d="]);
+    assert_eq!(sent(&cookies, url), "a=x=y&z==; b=\"quoted\"; c=%20+; d=");
+}
+
+#[test]
+fn a_later_cookie_replaces_or_deletes_an_earlier_one() {
+    let url = "http://example.org/engine.io/";
+    let cookies = kept_from(url, &["a=1", "b=1", "a=2; Path=/", "a=3"]);
+    assert_eq!(sent(&cookies, url), "a=3; b=1; a=2");
+    cookies.keep(&url.parse().unwrap(), &set(["a=; Max-Age=0", "b=2"]));
+    assert_eq!(sent(&cookies, url), "b=2; a=2");
+}
+
+#[test]
+fn the_users_own_cookies_come_first_on_one_line() {
+    let url = "http://example.org/engine.io/";
+    let cookies = kept_from(url, &["a=jar", "b=jar"]);
+    assert_eq!(lines(&cookies, url, &["u=1"]), ["u=1; a=jar; b=jar"]);
+    assert_eq!(lines(&cookies, url, &["u=1; a=own;", " b = own"]), ["u=1; a=own; b = own"]);
+    assert_eq!(lines(&cookies, url, &["A=own"]), ["A=own; a=jar; b=jar"]);
+    assert_eq!(lines(&cookies, "http://example.com/", &["u=1"]), ["u=1"]);
+}
+
+#[test]
+fn what_is_no_cookie_is_not_kept() {
+    let url = "http://example.org/engine.io/";
+    let huge = format!("a={}", "x".repeat(MAX_COOKIE));
+    let hostile = [
+        "",
+        "=",
+        ";",
+        "a",
+        "=1",
+        &huge,
+        "a=1; Domain=.",
+        "a=1; Domain=xn--a",
+        "a=1; Domain=[::1]",
+        "a=1; Max-Age=-99999999999999999999",
+        "a=1; Expires=Wed, 21 Oct 0000 07:28:00 GMT",
+    ];
+    for cookie in hostile {
+        assert_eq!(
+            sent(&kept_from(url, &[cookie]), url),
+            if cookie.ends_with('.') { "a=1" } else { "" },
+            "{cookie:.40}"
+        );
+    }
+    for odd in
+        ["a=1; Max-Age=99999999999999999999", "a=1; Expires=Fri, 31 Dec 99999 23:59:59 GMT", "a=1; Path=x"]
+    {
+        assert_eq!(sent(&kept_from(url, &[odd]), url), "a=1", "{odd}");
+    }
+    let cookies = Cookies::default();
+    let mut headers = HeaderMap::new();
+    headers.append(header::SET_COOKIE, HeaderValue::from_bytes(b"a=\xff").unwrap());
+    cookies.keep(&url.parse().unwrap(), &headers);
+    assert_eq!(sent(&cookies, url), "");
+}
+
+#[test]
+fn one_host_cannot_fill_the_store() {
+    let (url, other) = ("http://example.org/", "http://example.com/");
+    let cookies = Cookies::default();
+    let many: Vec<_> = (0..2 * MAX_COOKIES).map(|n| format!("c{n}=1; Path=/{n}")).collect();
+    cookies.keep(&url.parse().unwrap(), &set(many.iter().map(String::as_str)));
+    cookies.keep(&other.parse().unwrap(), &set(["a=1"]));
+    assert_eq!(cookies.store().iter_any().count(), MAX_COOKIES + 1);
+    assert_eq!(sent(&cookies, other), "a=1");
+    // Those that it knows still change.
+    cookies.keep(&url.parse().unwrap(), &set(["c0=2; Path=/0"]));
+    assert_eq!(sent(&cookies, "http://example.org/0"), "c0=2");
+    // What has expired makes room.
+    cookies.keep(&url.parse().unwrap(), &set(["c0=; Path=/0; Max-Age=0", "new=1; Path=/0"]));
+    assert_eq!(sent(&cookies, "http://example.org/0"), "new=1");
+    assert_eq!(cookies.store().iter_any().count(), MAX_COOKIES + 1);
+}
+
+#[test]
+fn a_cookie_that_cannot_be_sent_does_not_stop_the_request() {
+    let url = "http://example.org/";
+    let mut store = CookieStore::new();
+    store.parse("a=\u{7}", &url.parse().unwrap()).unwrap();
+    let cookies = Cookies::from(Arc::new(Mutex::new(store)));
+    assert_eq!(lines(&cookies, url, &["u=1"]), ["u=1"]);
+}
