@@ -9,6 +9,7 @@ use std::{
 
 use actix::{Actor, Addr, Recipient};
 use actix_rt::ArbiterHandle;
+use bytestring::ByteString;
 use cookie_store::CookieStore;
 use futures_core::future::LocalBoxFuture;
 use futures_util::FutureExt as _;
@@ -16,7 +17,7 @@ use futures_util::FutureExt as _;
 use super::{Connect, EngineIoClient, event::Event, headers, reconnect::Reconnect};
 use crate::{
     error::ConnectError,
-    protocol::{connection::Limits, handshake::TransportKind},
+    protocol::{connection::Limits, endpoint, handshake::TransportKind},
     transport::{self, Dial},
 };
 
@@ -36,6 +37,7 @@ pub(super) struct Config {
     pub(super) upgrade: bool,
     pub(super) path: String,
     pub(super) add_trailing_slash: bool,
+    pub(super) timestamp_param: ByteString,
     pub(super) transport: transport::Options,
     /// Whether cookies are kept and sent; where there is no store yet, the client makes one.
     pub(super) cookies: bool,
@@ -104,6 +106,7 @@ impl EngineIoClientBuilder {
                 upgrade: true,
                 path: "engine.io".to_owned(),
                 add_trailing_slash: true,
+                timestamp_param: "t".into(),
                 transport: transport::Options {
                     request_timeout,
                     max_message_size: 64 << 20,
@@ -213,14 +216,30 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// Whether requests carry the parameter `t`, different each time, against caches. Default: `true`.
+    /// Whether requests carry a parameter that is different each time, against caches. Default: `true`.
     pub fn timestamp_requests(mut self, stamp: bool) -> Self {
         self.config.transport.timestamp_requests = stamp;
         self
     }
 
+    /// The name of that parameter, of ASCII letters, digits and `-._~`; the query of the URL may not set it. Default: `t`.
+    pub fn timestamp_param(mut self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        match endpoint::check_stamp_param(&name) {
+            Ok(()) => self.config.timestamp_param = name.into(),
+            Err(err) => _ = self.config.invalid.get_or_insert(err),
+        }
+        self
+    }
+
     /// Adds a header to every request of both transports. A name may be added several times; see
-    /// [`Connect::header`](crate::Connect::header) for what is refused.
+    /// [`Connect::header`](crate::Connect::header) for what is refused. Default: none.
+    ///
+    /// This is also how to say what a browser would: `header("origin", "https://example.org")` for servers that admit
+    /// certain sites only.
+    ///
+    /// `authorization`, `cookie`, `proxy-authorization` and `host` are not sent on when the server redirects to another
+    /// origin.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         match headers::parse(name.as_ref(), value.as_ref()) {
             Ok(header) => self.config.transport.headers.push(header),
@@ -229,7 +248,7 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// Adds a header to WebSocket handshakes alone.
+    /// Adds a header to WebSocket handshakes alone, beside those of [`header`](Self::header). Default: none.
     pub fn websocket_header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         match headers::parse(name.as_ref(), value.as_ref()) {
             Ok(header) => self.config.transport.websocket_headers.push(header),

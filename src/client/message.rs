@@ -71,8 +71,8 @@ impl Connect {
         self
     }
 
-    /// Adds a header to every request of this session; the builder's of the same name are not sent. A name may be added
-    /// several times.
+    /// Adds a header to every request of this session; the builder's of the same name are not sent, to a WebSocket neither. A
+    /// name may be added several times.
     ///
     /// A name or a value that HTTP does not allow, and the headers that are this crate's own business (`connection`,
     /// `content-length`, `transfer-encoding`, `upgrade`, `sec-websocket-*` but the protocol), make `Connect` fail

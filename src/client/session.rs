@@ -7,6 +7,7 @@ use std::{
     time::Instant,
 };
 
+use actix_http::header::HeaderName;
 use futures_core::future::LocalBoxFuture;
 
 use super::{Connect, Disconnected, EngineIoClient, Event, State, reply::Demand, timer::now};
@@ -114,7 +115,8 @@ impl EngineIoClient {
 
     fn endpoint(&self, connect: &Connect) -> Result<Endpoint, ConnectError> {
         let path = connect.path.as_ref().unwrap_or(&self.config.path);
-        Endpoint::new(&connect.url, path, self.config.add_trailing_slash)
+        let config = &self.config;
+        Endpoint::new(&connect.url, path, config.add_trailing_slash, &config.timestamp_param)
     }
 
     /// Begins an attempt, with the hook if there is one.
@@ -134,7 +136,9 @@ impl EngineIoClient {
         let transports = connect.transports.unwrap_or_else(|| self.config.transports.clone());
         let mut options = self.config.transport.clone();
         // What is given for one connect takes the place of what is given for all.
-        options.headers.retain(|(name, _)| !connect.headers.iter().any(|(given, _)| given == name));
+        let is_given = |name: &HeaderName| connect.headers.iter().any(|(given, _)| given == name);
+        options.headers.retain(|(name, _)| !is_given(name));
+        options.websocket_headers.retain(|(name, _)| !is_given(name));
         options.headers.extend(connect.headers);
         self.options = Arc::new(options);
         self.trusted = Some(endpoint.clone());

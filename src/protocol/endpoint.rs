@@ -3,12 +3,13 @@
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use bytestring::ByteString;
 use url::{ParseError, Position, Url, form_urlencoded};
 
 use crate::{error::ConnectError, protocol::handshake::TransportKind};
 
-/// The query parameters that Engine.IO sets itself.
-const RESERVED: [&str; 5] = ["EIO", "transport", "sid", "t", "b64"];
+/// The query parameters that Engine.IO sets itself, beside the stamp.
+const RESERVED: [&str; 4] = ["EIO", "transport", "sid", "b64"];
 
 const WRONG_SCHEME: &str = "the URL must start with http://, https://, ws:// or wss://";
 
@@ -17,12 +18,18 @@ const WRONG_SCHEME: &str = "the URL must start with http://, https://, ws:// or 
 pub(crate) struct Endpoint {
     url: Url,
     authorization: Option<String>,
+    stamp_param: ByteString,
 }
 
 impl Endpoint {
     /// Takes the origin and the query of `url`. Its path does not count, as with the other clients: only `path`
-    /// does.
-    pub(crate) fn new(url: &str, path: &str, add_trailing_slash: bool) -> Result<Self, ConnectError> {
+    /// does. `stamp_param`: see [`check_stamp_param`].
+    pub(crate) fn new(
+        url: &str,
+        path: &str,
+        add_trailing_slash: bool,
+        stamp_param: &ByteString,
+    ) -> Result<Self, ConnectError> {
         let invalid = |reason: String| ConnectError::Invalid { what: "URL", reason };
         let url = Url::parse(url).map_err(|err| {
             invalid(match err {
@@ -30,9 +37,11 @@ impl Endpoint {
                 err => err.to_string(),
             })
         })?;
-        let mut endpoint = Self::from_url(url).map_err(|reason| invalid(reason.to_owned()))?;
-        if endpoint.url.query().is_some_and(is_reserved) {
-            return Err(invalid(format!("the query may not set any of {}", RESERVED.join(", "))));
+        let mut endpoint =
+            Self::from_url(url, stamp_param.clone()).map_err(|reason| invalid(reason.to_owned()))?;
+        if endpoint.url.query().is_some_and(|query| endpoint.sets_reserved(query)) {
+            let reserved = RESERVED.join(", ");
+            return Err(invalid(format!("the query may not set any of {reserved}, {stamp_param}")));
         }
 
         let path = path.trim_matches('/');
@@ -41,7 +50,7 @@ impl Endpoint {
         Ok(endpoint)
     }
 
-    fn from_url(mut url: Url) -> Result<Self, &'static str> {
+    fn from_url(mut url: Url, stamp_param: ByteString) -> Result<Self, &'static str> {
         let scheme = match url.scheme() {
             "http" | "ws" => "http",
             "https" | "wss" => "https",
@@ -52,13 +61,13 @@ impl Endpoint {
         let authorization = basic_authorization(&url);
         // Both fail for a URL without a host, which these schemes always have.
         url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| "the URL has no host")?;
-        Ok(Self { url, authorization })
+        Ok(Self { url, authorization, stamp_param })
     }
 
     /// The endpoint that the `Location` of a redirected handshake leads to, or why it may not be followed.
     pub(crate) fn redirected(&self, location: &str) -> Result<Self, String> {
         let url = self.url.join(location).map_err(|err| err.to_string())?;
-        let mut endpoint = Self::from_url(url)?;
+        let mut endpoint = Self::from_url(url, self.stamp_param.clone())?;
         if self.is_secure() && !endpoint.is_secure() {
             return Err(format!("from https to {}", endpoint.origin()));
         }
@@ -69,7 +78,7 @@ impl Endpoint {
 
         // Servers redirect to the whole URL of the request; each request sets its own parameters.
         let query = endpoint.url.query().unwrap_or_default().split('&');
-        let query: Vec<_> = query.filter(|pair| !pair.is_empty() && !is_reserved(pair)).collect();
+        let query: Vec<_> = query.filter(|pair| !pair.is_empty() && !self.sets_reserved(pair)).collect();
         let query = query.join("&");
         endpoint.url.set_query((!query.is_empty()).then_some(&query));
         Ok(endpoint)
@@ -90,8 +99,9 @@ impl Endpoint {
         target.push_str("EIO=4&transport=");
         target.push_str(transport.as_str());
         if let Some(stamp) = stamp {
-            target.push_str("&t=");
-            target.push_str(stamp);
+            for part in ["&", &self.stamp_param, "=", stamp] {
+                target.push_str(part);
+            }
         }
         if let Some(sid) = sid {
             target.push_str("&sid=");
@@ -100,6 +110,12 @@ impl Endpoint {
             target.extend(sid.map(|part| if part == "+" { "%20" } else { part }));
         }
         target
+    }
+
+    /// Whether a query sets a parameter of Engine.IO.
+    fn sets_reserved(&self, query: &str) -> bool {
+        form_urlencoded::parse(query.as_bytes())
+            .any(|(key, _)| RESERVED.contains(&&*key) || *key == *self.stamp_param)
     }
 
     /// `https://example.org:8443`, without a port that is the default.
@@ -143,9 +159,18 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// Whether a query sets a parameter of Engine.IO.
-fn is_reserved(query: &str) -> bool {
-    form_urlencoded::parse(query.as_bytes()).any(|(key, _)| RESERVED.contains(&&*key))
+/// Whether a parameter of this name can carry the stamp: it goes into the URL as it is, and is not one of those that
+/// have a meaning.
+pub(crate) fn check_stamp_param(name: &str) -> Result<(), ConnectError> {
+    let invalid = |reason| Err(ConnectError::Invalid { what: "timestamp parameter", reason });
+    if RESERVED.contains(&name) {
+        return invalid(format!("{name} has another meaning"));
+    }
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(is_plain) {
+        return invalid(format!("{name:?} has to consist of letters, digits, and any of -._~"));
+    }
+    Ok(())
 }
 
 fn basic_authorization(url: &Url) -> Option<String> {

@@ -7,3 +7,5 @@
 mod support;
 
 mod cookies;
+mod headers;
+mod urls;

@@ -44,7 +44,11 @@ pub(crate) struct Server {
 impl Server {
     /// Listens on a free port of 127.0.0.1 and follows `script`.
     pub(crate) fn start(script: impl FnOnce(&Acceptor) + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), script)
+    }
+
+    /// The same where `listener` listens.
+    pub(crate) fn on(listener: TcpListener, script: impl FnOnce(&Acceptor) + Send + 'static) -> Self {
         listener.set_nonblocking(true).unwrap();
         let addr = listener.local_addr().unwrap();
         let accepted = Arc::new(AtomicUsize::new(0));
@@ -59,7 +63,7 @@ impl Server {
         Self { addr, accepted, script: Some(script), ended }
     }
 
-    /// `http://127.0.0.1:port`.
+    /// Such as `http://127.0.0.1:5000`.
     pub(crate) fn origin(&self) -> String {
         format!("http://{}", self.addr)
     }

@@ -25,7 +25,7 @@ pub(super) fn limits() -> Limits {
 }
 
 pub(super) fn endpoint() -> Endpoint {
-    Endpoint::new("http://localhost:5000", "engine.io", true).unwrap()
+    Endpoint::new("http://localhost:5000", "engine.io", true, &"t".into()).unwrap()
 }
 
 pub(super) fn open_packet(upgrades: &str) -> Packet {

@@ -3,12 +3,14 @@ use proptest::prelude::*;
 use super::*;
 use crate::protocol::handshake::TransportKind::{Polling, WebSocket};
 
+const T: ByteString = ByteString::from_static("t");
+
 fn endpoint(url: &str) -> Endpoint {
-    Endpoint::new(url, "engine.io", true).unwrap()
+    Endpoint::new(url, "engine.io", true, &T).unwrap()
 }
 
 fn reason(url: &str) -> String {
-    match Endpoint::new(url, "engine.io", true) {
+    match Endpoint::new(url, "engine.io", true, &T) {
         Err(ConnectError::Invalid { what: "URL", reason }) => reason,
         other => panic!("{url}: {other:?}"),
     }
@@ -81,7 +83,7 @@ fn only_the_path_option_counts() {
         ("é", "/%C3%A9/", "/%C3%A9"),
     ] {
         for (slash, expected) in [(true, with_slash), (false, without)] {
-            let endpoint = Endpoint::new("http://example.org/some/path#fragment", path, slash).unwrap();
+            let endpoint = Endpoint::new("http://example.org/some/path#fragment", path, slash, &T).unwrap();
             assert_eq!(
                 endpoint.request_target(Polling, None, None),
                 format!("{expected}?EIO=4&transport=polling")
@@ -126,9 +128,28 @@ fn the_parameters_of_engine_io_are_not_the_users_to_set() {
     for query in ["EIO=3", "a=b&transport=x", "sid=1", "t", "b64=1", "%73id=1", "a&t=&b"] {
         assert_eq!(
             reason(&format!("http://h?{query}")),
-            "the query may not set any of EIO, transport, sid, t, b64",
+            "the query may not set any of EIO, transport, sid, b64, t",
             "{query}"
         );
+    }
+}
+
+#[test]
+fn the_stamp_may_have_another_name() {
+    let at = |url| Endpoint::new(url, "engine.io", true, &"ts".into());
+    let home = at("http://h?t=7").unwrap();
+    let target = home.request_target(Polling, None, Some("STAMP"));
+    assert_eq!(target, "/engine.io/?t=7&EIO=4&transport=polling&ts=STAMP");
+    let moved = home.redirected("/?ts=1&t=7&sid=1").unwrap();
+    assert_eq!(moved.request_target(Polling, None, None), "/?t=7&EIO=4&transport=polling");
+    assert!(at("http://h?ts=7").is_err());
+
+    for name in ["t", "_t", "ts-1.x~", "T"] {
+        assert_eq!(check_stamp_param(name), Ok(()));
+    }
+    for name in ["", "EIO", "transport", "sid", "b64", "a b", "a=b", "a&b", "a#", "%74", "é", "a\r\n"] {
+        let err = check_stamp_param(name);
+        assert!(matches!(err, Err(ConnectError::Invalid { what: "timestamp parameter", .. })), "{name}");
     }
 }
 
@@ -223,7 +244,7 @@ proptest! {
         slash: bool,
         sid: String,
     ) {
-        if let Ok(endpoint) = Endpoint::new(&format!("http://h/?{query}"), &path, slash) {
+        if let Ok(endpoint) = Endpoint::new(&format!("http://h/?{query}"), &path, slash, &T) {
             let target = endpoint.request_target(Polling, Some(&sid), Some("t"));
             prop_assert!(is_origin_form(&target), "{target}");
             let (_, sent) = target.rsplit_once("&sid=").unwrap();
@@ -252,6 +273,6 @@ proptest! {
 
     #[test]
     fn arbitrary_urls_never_panic(url: String) {
-        let _ = Endpoint::new(&url, "engine.io", true);
+        let _ = Endpoint::new(&url, "engine.io", true, &T);
     }
 }
