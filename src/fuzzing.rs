@@ -216,7 +216,7 @@ pub fn connection(data: &[u8]) {
     let mut walk = Walk::new();
     for &[kind, a, b] in data.as_chunks().0 {
         walk.take(match kind % 8 {
-            0 => Step::Connect { websocket: a & 1 != 0, upgrade: a & 2 != 0 },
+            0 => Step::Connect { websocket: a & 1 != 0, upgrade: a & 2 != 0, others: a & 4 != 0 },
             1 => Step::Send,
             2 if a % 4 == 0 => Step::Abort,
             2 => Step::Close,

@@ -8,6 +8,7 @@ use std::{
 };
 
 use actix::{Actor, Addr, Recipient};
+use actix_http::header;
 use actix_rt::ArbiterHandle;
 use bytestring::ByteString;
 use cookie_store::CookieStore;
@@ -35,6 +36,8 @@ pub(super) struct Config {
     pub(super) receive_buffer: usize,
     pub(super) transports: Vec<TransportKind>,
     pub(super) upgrade: bool,
+    pub(super) try_all_transports: bool,
+    pub(super) remember_upgrade: bool,
     pub(super) path: String,
     pub(super) add_trailing_slash: bool,
     pub(super) timestamp_param: ByteString,
@@ -104,6 +107,8 @@ impl EngineIoClientBuilder {
                 receive_buffer: 1 << 20,
                 transports: vec![TransportKind::Polling, TransportKind::WebSocket],
                 upgrade: true,
+                try_all_transports: false,
+                remember_upgrade: false,
                 path: "engine.io".to_owned(),
                 add_trailing_slash: true,
                 timestamp_param: "t".into(),
@@ -201,6 +206,39 @@ impl EngineIoClientBuilder {
     /// Whether a session over polling moves to WebSocket when the server offers it. Default: `true`.
     pub fn upgrade(mut self, upgrade: bool) -> Self {
         self.config.upgrade = upgrade;
+        self
+    }
+
+    /// Whether the next transport is tried when one cannot open the session, whatever the reason: a refusal, an answer
+    /// that is not Engine.IO's, a limit of time. All of it is one [`Connect`], within its `connect_timeout`, and its error
+    /// is that of the last; those before are logged at `debug`. A transport that failed is not upgraded to.
+    /// Default: `false`: the first transport alone decides.
+    pub fn try_all_transports(mut self, try_all: bool) -> Self {
+        self.config.try_all_transports = try_all;
+        self
+    }
+
+    /// Whether this client begins with WebSocket, if that is among the transports, at a URL where it has had a session on
+    /// one: that spares the upgrade, of reconnects above all. The URL's scheme, host, port and path count. Forgotten when a
+    /// connect over WebSocket fails, so that the next one begins with polling again; with
+    /// [`try_all_transports`](Self::try_all_transports) the same one does. Default: `false`.
+    pub fn remember_upgrade(mut self, remember: bool) -> Self {
+        self.config.remember_upgrade = remember;
+        self
+    }
+
+    /// The subprotocols that WebSocket handshakes offer (`sec-websocket-protocol`), the preferred first. The server may
+    /// choose one, shown in [`Session::websocket_protocol`](crate::Session::websocket_protocol), or none; a choice that was
+    /// not offered fails the handshake. Each is a token as of HTTP, different from the others. Default: none.
+    pub fn websocket_protocols<P: AsRef<str>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
+        let headers = &mut self.config.transport.websocket_headers;
+        headers.retain(|(name, _)| *name != header::SEC_WEBSOCKET_PROTOCOL);
+        let protocols: Vec<_> = protocols.into_iter().collect();
+        let protocols: Vec<_> = protocols.iter().map(AsRef::as_ref).collect();
+        match headers::websocket_protocols(&protocols) {
+            Ok(header) => headers.extend(header),
+            Err(err) => _ = self.config.invalid.get_or_insert(err),
+        }
         self
     }
 

@@ -16,6 +16,24 @@ const RESERVED: [HeaderName; 8] = [
     header::SEC_WEBSOCKET_VERSION,
 ];
 
+/// The header that offers these subprotocols, if there are any.
+pub(super) fn websocket_protocols(
+    protocols: &[&str],
+) -> Result<Option<(HeaderName, HeaderValue)>, ConnectError> {
+    let invalid = |reason: String| ConnectError::Invalid { what: "WebSocket subprotocol", reason };
+    for (index, protocol) in protocols.iter().enumerate() {
+        // The name of a header is a token, too.
+        HeaderName::from_bytes(protocol.as_bytes())
+            .map_err(|_| invalid(format!("{protocol:?} is not a token")))?;
+        // RFC 6455, section 4.1: "The elements that comprise this value MUST [...] all be unique strings."
+        if protocols.iter().take(index).any(|before| before == protocol) {
+            return Err(invalid(format!("{protocol} is given twice")));
+        }
+    }
+    let value = HeaderValue::try_from(protocols.join(", ")).map_err(|err| invalid(err.to_string()))?;
+    Ok((!protocols.is_empty()).then_some((header::SEC_WEBSOCKET_PROTOCOL, value)))
+}
+
 pub(super) fn parse(name: &str, value: &[u8]) -> Result<(HeaderName, HeaderValue), ConnectError> {
     let invalid = |reason: String| ConnectError::Invalid { what: "header", reason };
     let parsed = HeaderName::from_bytes(name.as_bytes())

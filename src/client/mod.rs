@@ -241,9 +241,14 @@ impl EngineIoClient {
                 }
                 self.held.push((from, packets));
             }
+            Output::AttemptFailed { kind, err } => {
+                log::debug!(target: "actix_engineio::client", "{kind} does not open the session: {err}");
+            }
             Output::Opened(session) => self.on_opened(session),
             Output::Upgraded(kind) => {
                 log::debug!(target: "actix_engineio::client", "upgraded to {kind}");
+                // It has learnt the WebSocket's subprotocol.
+                self.session = self.connection.session().or(self.session.as_ref()).cloned();
                 self.subscribers.push(Event::Upgraded(kind));
             }
             Output::UpgradeFailed(err) => {

@@ -142,7 +142,15 @@ impl EngineIoClient {
         options.headers.extend(connect.headers);
         self.options = Arc::new(options);
         self.trusted = Some(endpoint.clone());
-        self.connection.connect(now(), Target { endpoint, by, transports, upgrade: self.config.upgrade })
+        let target = Target {
+            endpoint,
+            by,
+            transports,
+            upgrade: self.config.upgrade,
+            try_all: self.config.try_all_transports,
+            remember: self.config.remember_upgrade,
+        };
+        self.connection.connect(now(), target)
     }
 
     /// Moves on between two connections. Returns whether it did; `handled`: a subscriber took an event.

@@ -176,7 +176,7 @@ async fn connected(builder: EngineIoClientBuilder) -> (Addr<EngineIoClient>, Wir
     let client = dialed.client(builder.transports([TransportKind::WebSocket]));
     let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
     let wire = dialed.next().await;
-    wire.report(ReportKind::Opened);
+    wire.report(ReportKind::Opened { protocol: None });
     wire.packets(vec![Packet::Open(OPEN.into())]);
     let session = connect.await.unwrap().unwrap().unwrap();
     (client, wire, session)
@@ -552,7 +552,7 @@ async fn connect_from_the_handler_of_disconnected_works() {
     client.do_send(Connect::new("http://localhost"));
     for _ in 0..2 {
         let wire = dialed.next().await;
-        wire.report(ReportKind::Opened);
+        wire.report(ReportKind::Opened { protocol: None });
         wire.packets(vec![Packet::Open(OPEN.into())]);
         settle().await;
         wire.report(ReportKind::Ended(Ended {
@@ -612,7 +612,7 @@ async fn a_connect_in_the_wake_up_in_which_another_fails_is_not_confused_with_it
     assert!(first.to_string().contains("first"), "{first}");
     assert!(second.as_mut().now_or_never().is_none(), "the second has only begun");
     let wire = dialed.next().await;
-    wire.report(ReportKind::Opened);
+    wire.report(ReportKind::Opened { protocol: None });
     wire.packets(vec![Packet::Open(OPEN.into())]);
     assert_eq!(second.await.unwrap().unwrap().sid, "abc");
 }

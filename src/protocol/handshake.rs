@@ -77,6 +77,12 @@ pub struct Session {
     pub max_payload: Option<usize>,
     /// The transport that the session was opened over.
     pub transport: TransportKind,
+    /// The subprotocol that the server chose of
+    /// [`websocket_protocols`](crate::EngineIoClientBuilder::websocket_protocols), `None` if it chose none. A session that
+    /// was opened over polling has it once it is upgraded: in [`Status::session`](crate::Status::session), from
+    /// [`Event::Upgraded`](crate::Event::Upgraded) on; the [`Connected`](crate::Event::Connected) of before does not
+    /// change.
+    pub websocket_protocol: Option<ByteString>,
 }
 
 impl Session {
@@ -103,6 +109,7 @@ impl Session {
             ping_timeout: Duration::from_secs(20),
             max_payload: Some(1_000_000),
             transport,
+            websocket_protocol: None,
         }
     }
 
@@ -119,6 +126,7 @@ impl Session {
             ping_timeout: interval("pingTimeout", open.ping_timeout)?,
             max_payload: open.max_payload.and_then(limit),
             transport,
+            websocket_protocol: None,
         })
     }
 }

@@ -8,4 +8,5 @@ mod support;
 
 mod cookies;
 mod headers;
+mod transports;
 mod urls;

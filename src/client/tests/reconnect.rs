@@ -30,7 +30,7 @@ async fn reconnecting(
 }
 
 async fn open(wire: &Wire) {
-    wire.report(ReportKind::Opened);
+    wire.report(ReportKind::Opened { protocol: None });
     wire.packets(vec![Packet::Open(OPEN.into())]);
     settle().await;
 }
@@ -435,7 +435,7 @@ async fn kept_messages_survive_a_session_that_ends_at_once() {
     client.send(Send::text("kept")).await.unwrap().unwrap();
     reconnecting_in(&mut events, 1).await;
     let (wire, _) = dialed_after(&dialed).await;
-    wire.report(ReportKind::Opened);
+    wire.report(ReportKind::Opened { protocol: None });
     wire.packets(vec![Packet::Open(OPEN.into()), Packet::Close]);
     settle().await;
     wire.end();
@@ -454,7 +454,7 @@ async fn kept_messages_go_out_before_a_disconnect_in_the_wake_up_of_the_opening(
     client.send(Send::text("kept")).await.unwrap().unwrap();
     reconnecting_in(&mut events, 1).await;
     let (mut wire, _) = dialed_after(&dialed).await;
-    wire.report(ReportKind::Opened);
+    wire.report(ReportKind::Opened { protocol: None });
     wire.packets(vec![Packet::Open(OPEN.into())]);
     client.do_send(Send::text("later"));
     client.do_send(Disconnect::new());

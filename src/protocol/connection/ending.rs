@@ -38,12 +38,8 @@ impl Connection {
         self.give_back(slot, ended.fate);
         match &self.state {
             State::Connecting(connecting) if connecting.transport == id => {
-                let err = if connecting.cancelled {
-                    ConnectError::Cancelled
-                } else {
-                    ConnectError::from_transport(&self.url(), error(ended.cause))
-                };
-                self.end(now, Outcome::ConnectFailed(err));
+                let err = ConnectError::from_transport(&self.url(), error(ended.cause));
+                self.fail_attempt(now, err);
             }
             State::Open(open) if open.active == id => {
                 self.end_session(now, reason(ended.cause));

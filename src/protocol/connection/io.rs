@@ -55,7 +55,10 @@ pub(crate) enum ReportKind {
     /// The handshake request has left: from here on the server may hold a session.
     Requested,
     /// The WebSocket stands.
-    Opened,
+    Opened {
+        /// The subprotocol that the server chose.
+        protocol: Option<ByteString>,
+    },
     /// The handshake was redirected: the session is at this endpoint.
     Moved(Box<Endpoint>),
     /// What arrived, in order.
@@ -115,6 +118,11 @@ pub(crate) enum Output {
         sid: Option<ByteString>,
     },
     Order(TransportId, Command),
+    /// The transport did not open the session, and the next one is tried.
+    AttemptFailed {
+        kind: TransportKind,
+        err: ConnectError,
+    },
     /// The session is open.
     Opened(Arc<Session>),
     /// Messages for the subscribers (nothing but `Packet::Message`). [`Connection::taken`](super::Connection::taken)
@@ -162,6 +170,10 @@ pub(crate) struct Target {
     pub(crate) transports: Vec<TransportKind>,
     /// Whether to upgrade at all.
     pub(crate) upgrade: bool,
+    /// Whether the next transport is tried when one cannot open the session.
+    pub(crate) try_all: bool,
+    /// Whether to begin with WebSocket where a session was on one.
+    pub(crate) remember: bool,
 }
 
 /// What went each way, over the life of a client.

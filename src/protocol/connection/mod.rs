@@ -4,6 +4,7 @@
 //! and says what to do (`poll_output`) and when to be asked again (`poll_timeout`). It owns the state, the
 //! heartbeat, the upgrade and the queue of what is to be sent; nobody else keeps a copy of any of it.
 
+mod attempt;
 mod ending;
 mod io;
 mod queue;
@@ -17,7 +18,7 @@ mod tests;
 pub(crate) mod walk;
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     mem,
     sync::Arc,
     time::{Duration, Instant},
@@ -29,7 +30,7 @@ pub(crate) use self::io::{
 };
 use self::{
     queue::{BatchLimit, InFlight, SendQueue},
-    state::{Connecting, Leaving, Open, Outcome, Slot, State, Upgrade, Writing},
+    state::{Leaving, Open, Outcome, Slot, State, Upgrade, Writing},
 };
 use crate::{
     error::{ConnectError, DisconnectReason, SendError, SendErrorKind, Stage, TransportError},
@@ -72,6 +73,9 @@ pub(crate) struct Connection {
     held_since: Option<Instant>,
     /// The server has shown that it takes any number of packets in a POST.
     any_number: bool,
+    /// The URLs at which a session was on a WebSocket, if they are to be remembered.
+    remembered: HashSet<String>,
+    remembers: bool,
     counters: Counters,
     round_trip: Option<Duration>,
 }
@@ -91,34 +95,11 @@ impl Connection {
             held: Vec::new(),
             held_since: None,
             any_number: false,
+            remembered: HashSet::new(),
+            remembers: false,
             counters: Counters::default(),
             round_trip: None,
         }
-    }
-
-    /// Opens a session. The outcome is `Opened` or `ConnectFailed`.
-    pub(crate) fn connect(&mut self, now: Instant, target: Target) -> Result<(), ConnectError> {
-        if !matches!(self.state, State::Idle) {
-            return Err(ConnectError::AlreadyConnected);
-        }
-        let Some(&kind) = target.transports.first() else { return Err(ConnectError::NoTransports) };
-        let upgrade = target.upgrade
-            && kind == TransportKind::Polling
-            && target.transports.contains(&TransportKind::WebSocket);
-        self.any_number = false;
-        self.endpoint = Some(target.endpoint);
-        let transport = self.start(kind, None);
-        self.state = State::Connecting(Connecting {
-            transport,
-            kind,
-            started: now,
-            by: target.by,
-            open_by: None,
-            requested: false,
-            cancelled: false,
-            upgrade,
-        });
-        Ok(())
     }
 
     /// Accepts a message: it is sent, or comes back in `Closed`.
@@ -205,10 +186,10 @@ impl Connection {
         match report.kind {
             ReportKind::Requested => {
                 if let State::Connecting(connecting) = &mut self.state {
-                    connecting.requested = true;
+                    connecting.requested |= connecting.transport == id;
                 }
             }
-            ReportKind::Opened => self.on_opened(now, id),
+            ReportKind::Opened { protocol } => self.on_opened(now, id, protocol),
             ReportKind::Moved(endpoint) => self.endpoint = Some(*endpoint),
             ReportKind::Packets(packets) => self.on_packets(now, id, packets),
             ReportKind::Written { any_number } => self.on_written(now, id, any_number),
@@ -237,12 +218,8 @@ impl Connection {
                     (None, true) => Stage::Response,
                     (None, false) => Stage::Connect,
                 };
-                let err = if connecting.cancelled {
-                    ConnectError::Cancelled
-                } else {
-                    ConnectError::from_transport(&self.url(), TransportError::Timeout { stage })
-                };
-                self.end(now, Outcome::ConnectFailed(err));
+                let err = TransportError::Timeout { stage };
+                self.fail_attempt(now, ConnectError::from_transport(&self.url(), err));
             }
             State::Open(_) => self.handle_session_timeout(now),
             State::Ending(ending) if now >= ending.by => self.hasten(now),

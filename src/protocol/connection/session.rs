@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytestring::ByteString;
+
 use super::{
     Connection,
     io::{Command, Output, TransportId},
@@ -29,7 +31,10 @@ const MAX_IDLE_POLL: Duration = Duration::from_secs(1);
 
 impl Connection {
     /// The WebSocket stands: the open packet or the probe's answer is next.
-    pub(super) fn on_opened(&mut self, now: Instant, id: TransportId) {
+    pub(super) fn on_opened(&mut self, now: Instant, id: TransportId, protocol: Option<ByteString>) {
+        if let Some(slot) = self.slot(id) {
+            slot.protocol = protocol;
+        }
         let open_by = now + self.limits.request_timeout;
         match &mut self.state {
             State::Connecting(connecting) if connecting.transport == id => connecting.open_by = Some(open_by),
@@ -60,23 +65,29 @@ impl Connection {
     /// The first packets: the open packet, and whatever the server put behind it (protocol, "Handshake").
     fn on_handshake(&mut self, now: Instant, id: TransportId, mut packets: Vec<Packet>) {
         let State::Connecting(connecting) = &self.state else { return };
-        let (kind, upgrade, started) = (connecting.kind, connecting.upgrade, connecting.started);
+        let (kind, started) = (connecting.kind, connecting.started);
         let (by, cancelled) = (connecting.by, connecting.cancelled);
+        let upgrade = connecting.plan.upgrade && connecting.plan.untried.contains(&TransportKind::WebSocket);
         let first = if packets.is_empty() { Packet::Noop } else { packets.remove(0) };
         let session = match first {
             Packet::Open(json) => Session::decode(&json, kind),
             _ => Err(ProtocolError::OutOfPlace("the first packet is not an open packet")),
         };
-        let session = match session {
-            Ok(session) => Arc::new(session),
+        let mut session = match session {
+            Ok(session) => session,
             Err(err) => {
                 let err = ConnectError::from_transport(&self.url(), err.into());
-                return self.end(now, Outcome::ConnectFailed(err));
+                return self.fail_attempt(now, err);
             }
         };
-        if kind == TransportKind::Polling {
-            self.order(id, Command::Session(session.sid.clone()));
+        match kind {
+            TransportKind::Polling => self.order(id, Command::Session(session.sid.clone())),
+            TransportKind::WebSocket => {
+                session.websocket_protocol = self.slot(id).and_then(|slot| slot.protocol.take());
+                self.remember_upgrade();
+            }
         }
+        let session = Arc::new(session);
         if cancelled {
             let outcome = Outcome::ConnectFailed(ConnectError::Cancelled);
             self.state = State::Ending(Ending { outcome, by, aborted: false });

@@ -14,6 +14,8 @@
 
 use std::{sync::Arc, time::Instant};
 
+use bytestring::ByteString;
+
 use super::{io::TransportId, queue::InFlight};
 use crate::{
     error::{ConnectError, DisconnectReason},
@@ -45,7 +47,16 @@ pub(super) struct Connecting {
     pub(super) requested: bool,
     /// The user no longer wants it: the session is closed as soon as it opens.
     pub(super) cancelled: bool,
-    /// Whether to move on to WebSocket if the server offers it.
+    pub(super) plan: Plan,
+}
+
+/// What follows the transport that is tried now.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) untried: Vec<TransportKind>,
+    /// Whether the next is tried if this one cannot open the session.
+    pub(super) try_all: bool,
+    /// Whether to move on to WebSocket, if that is among them and the server offers it.
     pub(super) upgrade: bool,
 }
 
@@ -129,6 +140,8 @@ pub(super) enum Outcome {
 pub(super) struct Slot {
     pub(super) id: TransportId,
     pub(super) kind: TransportKind,
+    /// The subprotocol of a standing WebSocket.
+    pub(super) protocol: Option<ByteString>,
     /// The batch it is writing.
     pub(super) writing: Option<Writing>,
     /// An emptied batch for the next `Write`.
@@ -158,6 +171,7 @@ impl Slot {
         Self {
             id,
             kind,
+            protocol: None,
             writing: None,
             spare: Arc::default(),
             credit: None,

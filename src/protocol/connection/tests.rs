@@ -1,5 +1,6 @@
 //! Given inputs, exact outputs: a session is played as a trace in virtual time, without a runtime.
 
+mod attempts;
 mod walk;
 
 use std::time::{Duration, Instant};
@@ -52,6 +53,7 @@ fn word(output: Output) -> String {
         Output::Order(id, Command::Resume) => format!("{} resume", id.0),
         Output::Order(id, Command::Close) => format!("{} close", id.0),
         Output::Order(id, Command::Abort) => format!("{} abort", id.0),
+        Output::AttemptFailed { kind, err } => format!("{kind} failed: {err}"),
         Output::Opened(session) => format!("opened {} {}", session.sid, session.transport),
         Output::Messages { packets, .. } => format!("messages {}", wires(&packets)),
         Output::Upgraded(kind) => format!("upgraded {kind}"),
@@ -63,6 +65,18 @@ fn word(output: Output) -> String {
     }
 }
 
+/// What most connects are.
+fn target(now: Instant, transports: &[TransportKind]) -> Target {
+    Target {
+        endpoint: endpoint(),
+        by: now + Duration::from_secs(20),
+        transports: transports.to_vec(),
+        upgrade: true,
+        try_all: false,
+        remember: false,
+    }
+}
+
 impl Rig {
     fn with(limits: Limits) -> Self {
         Self { connection: Connection::new(limits), now: Instant::now() }
@@ -70,12 +84,7 @@ impl Rig {
 
     fn connect(transports: &[TransportKind]) -> Self {
         let mut rig = Self::with(limits());
-        let target = Target {
-            endpoint: endpoint(),
-            by: rig.now + Duration::from_secs(20),
-            transports: transports.to_vec(),
-            upgrade: true,
-        };
+        let target = target(rig.now, transports);
         rig.connection.connect(rig.now, target).unwrap();
         rig
     }
@@ -93,7 +102,7 @@ impl Rig {
     fn websocket() -> Self {
         let mut rig = Self::connect(&[TransportKind::WebSocket]);
         rig.out();
-        rig.report(POLLING, ReportKind::Opened);
+        rig.report(POLLING, ReportKind::Opened { protocol: None });
         rig.packets(POLLING, vec![open_packet("")]);
         rig.out();
         rig
@@ -167,7 +176,7 @@ fn a_session_over_polling_opens_reads_and_writes() {
 fn a_websocket_opens_with_its_first_packet() {
     let mut rig = Rig::connect(&[TransportKind::WebSocket, TransportKind::Polling]);
     assert_eq!(rig.out(), ["start 0 websocket"]);
-    rig.report(POLLING, ReportKind::Opened);
+    rig.report(POLLING, ReportKind::Opened { protocol: None });
     rig.packets(POLLING, vec![open_packet(r#""websocket""#)]);
     assert_eq!(rig.out(), ["opened abc websocket", "0 read"]);
 }
@@ -176,7 +185,7 @@ fn a_websocket_opens_with_its_first_packet() {
 fn an_upgrade_pauses_polling_and_moves_the_queue() {
     let mut rig = Rig::polling(r#""websocket""#);
     assert_eq!(rig.out(), ["0 session abc", "opened abc polling", "0 read", "start 1 websocket abc"]);
-    rig.report(PROBE, ReportKind::Opened);
+    rig.report(PROBE, ReportKind::Opened { protocol: None });
     rig.send("before");
     assert_eq!(rig.out(), ["1 write 2probe", "0 write 4before"]);
     rig.written(PROBE);
@@ -201,7 +210,7 @@ fn an_upgrade_pauses_polling_and_moves_the_queue() {
 fn probing(steps: usize) -> Rig {
     let mut rig = Rig::polling(r#""websocket""#);
     if steps > 0 {
-        rig.report(PROBE, ReportKind::Opened);
+        rig.report(PROBE, ReportKind::Opened { protocol: None });
         rig.out();
         rig.written(PROBE);
     }
@@ -582,7 +591,7 @@ fn a_connect_fails_within_its_bounds() {
 
     let mut rig = Rig::connect(&[TransportKind::WebSocket]);
     rig.out();
-    rig.report(POLLING, ReportKind::Opened);
+    rig.report(POLLING, ReportKind::Opened { protocol: None });
     assert_eq!(rig.elapse(), 5_000);
     rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
     let words = "connect failed: http://localhost:5000/engine.io/: timed out waiting for the open packet";
@@ -640,12 +649,7 @@ fn a_late_report_from_an_abandoned_transport_is_ignored() {
     rig.connection.abort(rig.now, None);
     rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
     rig.out();
-    let target = Target {
-        endpoint: endpoint(),
-        by: rig.now + Duration::from_secs(20),
-        transports: vec![TransportKind::Polling],
-        upgrade: true,
-    };
+    let target = target(rig.now, &[TransportKind::Polling]);
     rig.connection.connect(rig.now, target).unwrap();
     rig.out();
     rig.packets(POLLING, vec![open_packet("")]);
@@ -659,32 +663,17 @@ fn a_late_report_from_an_abandoned_transport_is_ignored() {
 #[test]
 fn a_second_connect_is_refused() {
     let mut rig = Rig::websocket();
-    let target = Target {
-        endpoint: endpoint(),
-        by: rig.now + Duration::from_secs(20),
-        transports: vec![TransportKind::Polling],
-        upgrade: true,
-    };
-    assert_eq!(rig.connection.connect(rig.now, target).unwrap_err(), ConnectError::AlreadyConnected);
-    let target = Target {
-        endpoint: endpoint(),
-        by: rig.now + Duration::from_secs(20),
-        transports: vec![],
-        upgrade: true,
-    };
+    let polling = target(rig.now, &[TransportKind::Polling]);
+    assert_eq!(rig.connection.connect(rig.now, polling).unwrap_err(), ConnectError::AlreadyConnected);
+    let nothing = target(rig.now, &[]);
     let mut rig = Rig::with(limits());
-    assert_eq!(rig.connection.connect(rig.now, target).unwrap_err(), ConnectError::NoTransports);
+    assert_eq!(rig.connection.connect(rig.now, nothing).unwrap_err(), ConnectError::NoTransports);
 }
 
 #[test]
 fn room_in_the_queue_counts_what_is_in_flight_and_each_message() {
     let mut rig = Rig::with(Limits { send_queue: 1000, ..limits() });
-    let target = Target {
-        endpoint: endpoint(),
-        by: rig.now + Duration::from_secs(20),
-        transports: vec![TransportKind::WebSocket],
-        upgrade: true,
-    };
+    let target = target(rig.now, &[TransportKind::WebSocket]);
     rig.connection.connect(rig.now, target).unwrap();
     rig.packets(POLLING, vec![open_packet("")]);
     let mut accepted = 0;

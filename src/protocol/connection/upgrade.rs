@@ -2,7 +2,7 @@
 //!
 //! Whatever fails before the upgrade packet has left costs nothing: the probe is given up and polling goes on.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use super::{
     Connection,
@@ -66,6 +66,11 @@ impl Connection {
         open.active = id;
         open.kind = TransportKind::WebSocket;
         open.upgrade = Upgrade::Off;
+        let slot = self.slots.iter_mut().find(|slot| slot.id == id);
+        if let Some(protocol) = slot.and_then(|slot| slot.protocol.take()) {
+            Arc::make_mut(&mut open.session).websocket_protocol = Some(protocol);
+        }
+        self.remember_upgrade();
         self.order(polling, Command::Abort);
         self.outputs.push_back(Output::Upgraded(TransportKind::WebSocket));
         self.heard(now);

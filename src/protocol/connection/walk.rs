@@ -48,7 +48,7 @@ fn eof() -> Cause {
 /// One thing that may happen. Numbers choose among what is possible at that moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Step {
-    Connect { websocket: bool, upgrade: bool },
+    Connect { websocket: bool, upgrade: bool, others: bool },
     Send,
     Close,
     Abort,
@@ -116,7 +116,7 @@ impl Walk {
 
     pub(crate) fn take(&mut self, step: Step) {
         match step {
-            Step::Connect { websocket, upgrade } => {
+            Step::Connect { websocket, upgrade, others } => {
                 let mut transports = vec![TransportKind::Polling, TransportKind::WebSocket];
                 if websocket {
                     transports.reverse();
@@ -127,6 +127,8 @@ impl Walk {
                     by: self.now + Duration::from_secs(20),
                     transports,
                     upgrade,
+                    try_all: others,
+                    remember: others,
                 };
                 assert_eq!(self.connection.connect(self.now, target).is_ok(), idle);
                 if idle {
@@ -207,6 +209,7 @@ impl Walk {
                         Command::Session(_) => {}
                     }
                 }
+                Output::AttemptFailed { .. } => assert!(self.connecting),
                 Output::Opened(_) => {
                     assert!(self.connecting && !self.open, "one Opened");
                     (self.connecting, self.open) = (false, true);
@@ -257,7 +260,7 @@ impl Walk {
             0 if !fake.websocket => self.say(id, ReportKind::Requested),
             0 if !fake.opened => {
                 fake.opened = true;
-                self.say(id, ReportKind::Opened);
+                self.say(id, ReportKind::Opened { protocol: None });
             }
             1 => self.say(id, ReportKind::Alive),
             2..=4 => {

@@ -8,6 +8,7 @@ use actix_http::{
 use actix_rt::time::timeout;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use bytestring::ByteString;
 use rand::{
     Rng as _, SeedableRng as _,
     rngs::{StdRng, SysRng},
@@ -23,8 +24,11 @@ use crate::{
     },
 };
 
+/// A WebSocket, and the subprotocol that the server chose for it.
+pub(super) type Standing = (Socket, Option<ByteString>);
+
 /// Opens a connection and asks for a WebSocket on it (RFC 6455, section 4.1).
-pub(super) async fn connect(requests: Requests) -> Result<Socket, TransportError> {
+pub(super) async fn connect(requests: Requests) -> Result<Standing, TransportError> {
     let agent = Agent::new(Network::shared(), requests.endpoint.origin().to_owned());
     let limit = requests.options.request_timeout;
     let handshake = handshake(&agent, &requests);
@@ -34,7 +38,7 @@ pub(super) async fn connect(requests: Requests) -> Result<Socket, TransportError
     }
 }
 
-async fn handshake(agent: &Agent, requests: &Requests) -> Result<Socket, TransportError> {
+async fn handshake(agent: &Agent, requests: &Requests) -> Result<Standing, TransportError> {
     let Ok(mut random) = StdRng::try_from_rng(&mut SysRng) else {
         return Err(TransportError::Unsupported("the operating system gives no random numbers".into()));
     };
@@ -54,9 +58,10 @@ async fn handshake(agent: &Agent, requests: &Requests) -> Result<Socket, Transpo
     match answer {
         Upgraded::Switched { headers, io, read_buf } => {
             let asked = request.headers.iter().filter(|(name, _)| *name == header::SEC_WEBSOCKET_PROTOCOL);
-            check(&headers, &key, asked.map(|(_, value)| value))?;
+            let protocol = check(&headers, &key, asked.map(|(_, value)| value))?;
             let mask_keys: MaskKeys = Box::new(move || random.next_u32().to_ne_bytes());
-            Ok(Socket::new(io, WebSocketCodec::new(max_message_size, mask_keys), read_buf))
+            let socket = Socket::new(io, WebSocketCodec::new(max_message_size, mask_keys), read_buf);
+            Ok((socket, protocol))
         }
         Upgraded::Refused(response) if response.status.is_success() => {
             Err(malformed("the server did not switch to WebSocket"))
@@ -68,12 +73,12 @@ async fn handshake(agent: &Agent, requests: &Requests) -> Result<Socket, Transpo
     }
 }
 
-/// What the server's half of the handshake has to say.
+/// What the server's half of the handshake has to say; gives the subprotocol.
 fn check<'a>(
     headers: &HeaderMap,
     key: &str,
     mut asked: impl Iterator<Item = &'a HeaderValue>,
-) -> Result<(), TransportError> {
+) -> Result<Option<ByteString>, TransportError> {
     let has_token = |name, token: &str| {
         headers
             .get_all(name)
@@ -97,7 +102,7 @@ fn check<'a>(
     if headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL) && !chosen.is_some_and(is_asked) {
         return Err(malformed("a WebSocket subprotocol that was not asked for"));
     }
-    Ok(())
+    Ok(chosen.map(ByteString::from))
 }
 
 fn malformed(what: &str) -> TransportError {

@@ -16,7 +16,10 @@ use actix::{Actor, ActorContext, Context, Handler};
 use actix_codec::Decoder as _;
 use futures_core::future::LocalBoxFuture;
 
-use self::socket::{Batch, End, Socket};
+use self::{
+    handshake::Standing,
+    socket::{Batch, End, Socket},
+};
 use super::{Requests, Sign, Transport, Uplink, take_turns};
 use crate::{
     error::TransportError,
@@ -42,7 +45,7 @@ pub(super) struct WebSocketTransport {
 }
 
 enum Phase {
-    Connecting(LocalBoxFuture<'static, Result<Socket, TransportError>>),
+    Connecting(LocalBoxFuture<'static, Result<Standing, TransportError>>),
     Open(Box<Socket>),
     /// Our close frame is on its way; the server's, or the end, is awaited.
     Closing(Box<Socket>),
@@ -177,9 +180,9 @@ impl Transport for WebSocketTransport {
         }
         if let Phase::Connecting(connecting) = &mut self.phase {
             match connecting.as_mut().poll(task) {
-                Poll::Ready(Ok(socket)) => {
+                Poll::Ready(Ok((socket, protocol))) => {
                     self.phase = Phase::Open(Box::new(socket));
-                    self.uplink.report(ReportKind::Opened);
+                    self.uplink.report(ReportKind::Opened { protocol });
                 }
                 Poll::Ready(Err(err)) => return self.end(Cause::Failed(err), None, ctx, task),
                 Poll::Pending => return,

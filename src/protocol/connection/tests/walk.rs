@@ -6,7 +6,7 @@ use crate::protocol::connection::walk::{Step, Walk};
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        1 => (any::<bool>(), any::<bool>()).prop_map(|(websocket, upgrade)| Step::Connect { websocket, upgrade }),
+        1 => any::<[bool; 3]>().prop_map(|[websocket, upgrade, others]| Step::Connect { websocket, upgrade, others }),
         4 => Just(Step::Send),
         1 => prop_oneof![3 => Just(Step::Close), 1 => Just(Step::Abort)],
         12 => (any::<u8>(), any::<u8>()).prop_map(|(which, what)| Step::Report { which, what }),

@@ -1,0 +1,196 @@
+//! Which transport opens the session.
+
+use super::{
+    TransportKind::{Polling, WebSocket},
+    *,
+};
+
+const SECOND: TransportId = TransportId(1);
+const THIRD: TransportId = TransportId(2);
+
+impl Rig {
+    /// Connects with these options, over polling and then WebSocket.
+    fn options(try_all: bool, remember: bool) -> Self {
+        let mut rig = Self::with(limits());
+        rig.again(&[Polling, WebSocket], try_all, remember);
+        rig
+    }
+
+    fn again(&mut self, transports: &[TransportKind], try_all: bool, remember: bool) {
+        let target = Target { try_all, remember, ..target(self.now, transports) };
+        self.connection.connect(self.now, target).unwrap();
+    }
+
+    /// Ends the session of a WebSocket.
+    fn lose(&mut self, id: TransportId) {
+        self.ended(id, Rig::eof(), Fate::Left(0));
+        assert!(self.connection.is_idle());
+        self.out();
+    }
+}
+
+#[test]
+fn the_next_transport_is_tried_when_one_cannot_open_the_session() {
+    let mut rig = Rig::options(true, false);
+    assert_eq!(rig.out(), ["start 0 polling"]);
+    rig.ended(POLLING, Rig::eof(), Fate::Left(0));
+    let failed = "polling failed: http://localhost:5000/engine.io/: connection lost: gone";
+    assert_eq!(rig.out(), [failed, "start 1 websocket"]);
+    rig.report(SECOND, ReportKind::Opened { protocol: None });
+    rig.packets(SECOND, vec![open_packet("")]);
+    assert_eq!(rig.out(), ["opened abc websocket", "1 read"]);
+}
+
+#[test]
+fn the_error_is_that_of_the_last_transport() {
+    let mut rig = Rig::options(true, false);
+    rig.out();
+    rig.packets(POLLING, vec![Packet::Noop]);
+    let failed = "polling failed: http://localhost:5000/engine.io/: not an Engine.IO server, or the path is wrong: a \
+                  packet out of place: the first packet is not an open packet";
+    assert_eq!(rig.out(), ["0 abort", failed, "start 1 websocket"]);
+    rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+    rig.report(SECOND, ReportKind::Opened { protocol: None });
+    assert_eq!(rig.elapse(), 5000);
+    assert_eq!(rig.out(), ["1 abort"]);
+    rig.ended(SECOND, Cause::Ordered, Fate::Left(0));
+    let failed = "connect failed: http://localhost:5000/engine.io/: timed out waiting for the open packet";
+    assert_eq!(rig.out(), [failed]);
+}
+
+#[test]
+fn without_the_option_the_first_transport_alone_decides() {
+    let mut rig = Rig::options(false, false);
+    rig.out();
+    rig.ended(POLLING, Rig::eof(), Fate::Left(0));
+    assert_eq!(rig.out(), ["connect failed: http://localhost:5000/engine.io/: connection lost: gone"]);
+}
+
+#[test]
+fn a_transport_that_failed_is_not_upgraded_to() {
+    let mut rig = Rig::with(limits());
+    rig.again(&[WebSocket, Polling], true, false);
+    rig.out();
+    rig.ended(POLLING, Rig::eof(), Fate::Left(0));
+    rig.out();
+    rig.packets(SECOND, vec![open_packet(r#""websocket""#)]);
+    assert_eq!(rig.out(), ["1 session abc", "opened abc polling", "1 read"]);
+}
+
+#[test]
+fn all_transports_share_the_limit_of_the_connect() {
+    let mut rig = Rig::options(true, false);
+    rig.out();
+    rig.now += Duration::from_secs(15);
+    rig.ended(POLLING, Rig::eof(), Fate::Left(0));
+    rig.out();
+    assert_eq!(rig.elapse(), 5000);
+    assert_eq!(rig.out(), ["1 abort"]);
+    // Nor is there another one after the limit.
+    let mut rig = Rig::options(true, false);
+    rig.out();
+    assert_eq!(rig.elapse(), 20_000);
+    assert_eq!(rig.out(), ["0 abort"]);
+}
+
+#[test]
+fn a_connect_that_is_cancelled_tries_no_further_transport() {
+    let mut rig = Rig::options(true, false);
+    rig.out();
+    rig.report(POLLING, ReportKind::Requested);
+    rig.connection.close(rig.now, None);
+    rig.ended(POLLING, Rig::eof(), Fate::Left(0));
+    assert_eq!(rig.out(), ["connect failed: cancelled by Disconnect"]);
+}
+
+#[test]
+fn what_the_failed_transport_still_says_is_not_of_the_next() {
+    let mut rig = Rig::with(limits());
+    rig.again(&[WebSocket, Polling], true, false);
+    rig.report(POLLING, ReportKind::Opened { protocol: None });
+    rig.packets(POLLING, vec![Packet::Noop]);
+    rig.out();
+    rig.report(POLLING, ReportKind::Requested);
+    rig.packets(POLLING, vec![open_packet("")]);
+    rig.report(POLLING, ReportKind::Opened { protocol: None });
+    assert_eq!(rig.out(), [""; 0]);
+    // Its request has not left: the server holds no session that would have to be closed.
+    rig.connection.close(rig.now, None);
+    assert_eq!(rig.out(), ["0 abort", "1 abort"]);
+}
+
+#[test]
+fn a_session_that_was_upgraded_is_followed_by_one_that_begins_with_websocket() {
+    let mut rig = Rig::options(false, true);
+    rig.packets(POLLING, vec![open_packet(r#""websocket""#)]);
+    rig.report(SECOND, ReportKind::Opened { protocol: None });
+    rig.out();
+    rig.written(SECOND);
+    rig.packets(SECOND, vec![Packet::Pong("probe".into())]);
+    rig.report(POLLING, ReportKind::Paused);
+    rig.out();
+    rig.written(SECOND);
+    rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+    assert_eq!(rig.connection.transport(), Some(WebSocket));
+    rig.lose(SECOND);
+
+    // Not elsewhere, not without the option, not where WebSocket is not wanted.
+    for (transports, remember, upgrade, path, expected) in [
+        (&[Polling, WebSocket][..], true, true, "engine.io", "websocket"),
+        (&[Polling, WebSocket], true, true, "other", "polling"),
+        (&[Polling, WebSocket], true, false, "engine.io", "polling"),
+        (&[Polling, WebSocket], false, true, "engine.io", "polling"),
+        (&[Polling], true, true, "engine.io", "polling"),
+    ] {
+        let endpoint = Endpoint::new("http://localhost:5000/?room=7", path, true, &"t".into()).unwrap();
+        let target = Target { endpoint, remember, upgrade, ..target(rig.now, transports) };
+        rig.connection.connect(rig.now, target).unwrap();
+        assert!(rig.out()[0].ends_with(expected), "{transports:?} {remember} {upgrade} {path}");
+        rig.connection.stop(rig.now);
+        rig.out();
+    }
+}
+
+#[test]
+fn a_websocket_that_fails_to_connect_is_forgotten() {
+    for try_all in [false, true] {
+        let mut rig = Rig::with(limits());
+        rig.again(&[WebSocket], try_all, true);
+        rig.report(POLLING, ReportKind::Opened { protocol: None });
+        rig.packets(POLLING, vec![open_packet("")]);
+        // A lost session does not tell that the next WebSocket would fail.
+        rig.lose(POLLING);
+        rig.again(&[Polling, WebSocket], try_all, true);
+        assert_eq!(rig.out(), ["start 1 websocket"]);
+        rig.ended(SECOND, Rig::eof(), Fate::Left(0));
+        if try_all {
+            assert_eq!(rig.out().pop().unwrap(), "start 2 polling");
+            rig.ended(THIRD, Rig::eof(), Fate::Left(0));
+        }
+        rig.out();
+        rig.again(&[Polling, WebSocket], try_all, true);
+        assert!(rig.out()[0].ends_with("polling"));
+    }
+}
+
+#[test]
+fn the_subprotocol_shows_in_the_session_once_it_is_on_the_websocket() {
+    let protocol = |rig: &Rig| rig.connection.session().unwrap().websocket_protocol.clone();
+    let mut rig = Rig::options(false, false);
+    rig.packets(POLLING, vec![open_packet(r#""websocket""#)]);
+    rig.report(SECOND, ReportKind::Opened { protocol: Some("chat".into()) });
+    rig.out();
+    rig.written(SECOND);
+    rig.packets(SECOND, vec![Packet::Pong("probe".into())]);
+    rig.report(POLLING, ReportKind::Paused);
+    rig.out();
+    assert_eq!(protocol(&rig), None);
+    rig.written(SECOND);
+    assert_eq!(protocol(&rig).as_deref(), Some("chat"));
+
+    let mut rig = Rig::with(limits());
+    rig.again(&[WebSocket], false, false);
+    rig.report(POLLING, ReportKind::Opened { protocol: Some("chat".into()) });
+    rig.packets(POLLING, vec![open_packet("")]);
+    assert_eq!(protocol(&rig).as_deref(), Some("chat"));
+}
