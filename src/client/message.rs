@@ -109,6 +109,36 @@ impl Connect {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// Other formats than JSON go through text or binary: whatever a serialiser writes is sent as it is, and
+/// [`Data::as_text`] and [`Data::as_bytes`] give it to the one that reads.
+///
+/// ```
+/// use actix_engineio::{self as engineio, Data};
+///
+/// struct Reading {
+///     sensor: u16,
+///     value: f64,
+/// }
+///
+/// fn encode(reading: &Reading) -> engineio::Send {
+///     let mut bytes = reading.sensor.to_be_bytes().to_vec();
+///     bytes.extend(reading.value.to_be_bytes());
+///     engineio::Send::binary(bytes)
+/// }
+///
+/// /// What an `Event::Message` brought.
+/// fn decode(data: &Data) -> Option<Reading> {
+///     let (sensor, value) = data.as_binary()?.split_at_checked(2)?;
+///     Some(Reading {
+///         sensor: u16::from_be_bytes(sensor.try_into().ok()?),
+///         value: f64::from_be_bytes(value.try_into().ok()?),
+///     })
+/// }
+/// # let _ = encode(&Reading { sensor: 1, value: 0.5 });
+/// # let data = Data::from([&[0, 7][..], &0.5_f64.to_be_bytes()].concat());
+/// # assert!(decode(&data).is_some_and(|reading| reading.sensor == 7 && reading.value == 0.5));
+/// ```
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), SendError>")]
 pub struct Send(pub(super) Data);
@@ -129,7 +159,7 @@ impl Send {
         Self(Data::Binary(bytes.into()))
     }
 
-    /// A text message that holds `value` as JSON.
+    /// A text message that holds `value` as JSON, without spaces; [`Data::json`] reads it.
     ///
     /// # Errors
     /// `value` cannot be written as JSON.

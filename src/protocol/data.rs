@@ -67,6 +67,21 @@ impl Data {
 
     /// Reads the message as JSON, a binary message too if it is UTF-8.
     ///
+    /// ```
+    /// use actix_engineio::Data;
+    /// use serde::Deserialize;
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Move {
+    ///     x: i32,
+    ///     y: i32,
+    /// }
+    ///
+    /// let to: Move = Data::from(r#"{"x":1,"y":-1}"#).json()?;
+    /// assert_eq!((to.x, to.y), (1, -1));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// The message is no JSON, or not the JSON of a `T`.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {

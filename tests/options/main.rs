@@ -8,5 +8,6 @@ mod support;
 
 mod cookies;
 mod headers;
+mod json;
 mod transports;
 mod urls;

@@ -23,7 +23,7 @@ impl Rig {
 
     /// Ends the session of a WebSocket.
     fn lose(&mut self, id: TransportId) {
-        self.ended(id, Rig::eof(), Fate::Left(0));
+        self.ended(id, Self::eof(), Fate::Left(0));
         assert!(self.connection.is_idle());
         self.out();
     }
