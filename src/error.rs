@@ -132,6 +132,14 @@ pub enum TransportError {
         /// Whether the certificate was what failed. Trying again does not help.
         untrusted: bool,
     },
+    /// The proxy could not be reached, or refused.
+    #[error("the proxy failed: {message}")]
+    Proxy {
+        /// The status that an HTTP proxy refused with, such as 407.
+        status: Option<u16>,
+        /// What happened.
+        message: Box<str>,
+    },
     /// A limit of time ran out.
     #[error("timed out {stage}")]
     Timeout {
@@ -174,6 +182,10 @@ pub enum TransportError {
 
 impl From<io::Error> for TransportError {
     fn from(err: io::Error) -> Self {
+        #[cfg(feature = "rustls")]
+        if let Some(err) = crate::transport::network::tls::from_io(&err) {
+            return err;
+        }
         Self::Io { kind: err.kind(), message: err.to_string().into() }
     }
 }
@@ -262,7 +274,7 @@ pub enum ConnectError {
 impl ConnectError {
     /// Whether the same connect may succeed later: `true` for failures of the network and of the `before_connect` hook,
     /// time limits, 408, 429, 5xx and an unknown session; `false` for a bad URL, an untrusted certificate, other 4xx
-    /// and a server of another kind.
+    /// (a proxy's too) and a server of another kind.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Timeout { .. } | Self::Hook(_) => true,
@@ -272,6 +284,7 @@ impl ConnectError {
             Self::Transport { source, .. } => !matches!(
                 source,
                 TransportError::Tls { untrusted: true, .. }
+                    | TransportError::Proxy { status: Some(400..=407 | 409..=428 | 430..=499), .. }
                     | TransportError::Unsupported(_)
                     | TransportError::Redirect(_)
                     | TransportError::BodyTooLarge { .. }

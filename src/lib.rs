@@ -137,8 +137,12 @@ pub use error::{
 pub use protocol::{
     connection::Counters,
     data::Data,
+    endpoint::Destination,
     handshake::{ParseTransportKindError, Session, TransportKind},
 };
+#[cfg(feature = "rustls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
+pub use rustls;
 
 /// The README's code is compiled with the documentation's.
 #[cfg(doctest)]

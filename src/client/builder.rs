@@ -1,5 +1,7 @@
 //! The options of a client.
 
+mod network;
+
 use std::{
     fmt,
     panic::AssertUnwindSafe,
@@ -119,6 +121,7 @@ impl EngineIoClientBuilder {
                     headers: Vec::new(),
                     websocket_headers: Vec::new(),
                     cookies: None,
+                    network: Arc::default(),
                 },
                 cookies: true,
                 dial: Arc::new(transport::start),

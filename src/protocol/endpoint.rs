@@ -13,6 +13,37 @@ const RESERVED: [&str; 4] = ["EIO", "transport", "sid", "b64"];
 
 const WRONG_SCHEME: &str = "the URL must start with http://, https://, ws:// or wss://";
 
+/// Where a connection leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Destination {
+    host: String,
+    port: u16,
+    is_secure: bool,
+}
+
+impl Destination {
+    /// The host of the URL: a name, or an IP address (one of version 6 without its brackets).
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port of the URL, or the default one of its scheme.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether the URL is `https` or `wss`.
+    pub fn is_secure(&self) -> bool {
+        self.is_secure
+    }
+
+    /// `example.org:443`, `[::1]:80`.
+    pub(super) fn authority(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+}
+
 /// The server's URL: `http` or `https`, with the path of Engine.IO and the user's query, without user information.
 #[derive(Clone)]
 pub(crate) struct Endpoint {
@@ -133,6 +164,14 @@ impl Endpoint {
         &self.url[..Position::AfterPath]
     }
 
+    pub(crate) fn destination(&self) -> Destination {
+        Destination {
+            host: unbracketed(self.url.host_str().unwrap_or_default()),
+            port: self.url.port_or_known_default().unwrap_or_default(),
+            is_secure: self.is_secure(),
+        }
+    }
+
     pub(crate) fn same_origin(&self, other: &Self) -> bool {
         self.origin() == other.origin()
     }
@@ -157,6 +196,11 @@ impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Endpoint").field(&self.display_url()).finish()
     }
+}
+
+/// An IPv6 address as it is written outside of URLs.
+pub(super) fn unbracketed(host: &str) -> String {
+    host.trim_start_matches('[').trim_end_matches(']').to_owned()
 }
 
 /// Whether a parameter of this name can carry the stamp: it goes into the URL as it is, and is not one of those that
@@ -184,7 +228,7 @@ fn basic_authorization(url: &Url) -> Option<String> {
 }
 
 /// A `%` that two hexadecimal digits do not follow stands for itself.
-fn percent_decode(text: &str) -> Vec<u8> {
+pub(super) fn percent_decode(text: &str) -> Vec<u8> {
     let mut parts = text.split('%');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
     for part in parts {

@@ -6,4 +6,5 @@ pub(crate) mod endpoint;
 pub(crate) mod handshake;
 pub(crate) mod packet;
 pub(crate) mod payload;
+pub(crate) mod proxy;
 pub(crate) mod websocket;

@@ -2,6 +2,7 @@
 
 mod cookies;
 pub(crate) mod http;
+pub(crate) mod network;
 mod polling;
 mod websocket;
 
@@ -25,7 +26,7 @@ use bytestring::ByteString;
 use futures_channel::oneshot;
 
 pub(crate) use self::cookies::Cookies;
-use self::{polling::PollingTransport, websocket::WebSocketTransport};
+use self::{http::Agent, network::Network, polling::PollingTransport, websocket::WebSocketTransport};
 use crate::{
     error::TransportError,
     protocol::{
@@ -61,6 +62,7 @@ pub(crate) struct Options {
     pub(crate) websocket_headers: Vec<(HeaderName, HeaderValue)>,
     /// `None`: cookies are neither kept nor sent.
     pub(crate) cookies: Option<Cookies>,
+    pub(crate) network: Arc<Network>,
 }
 
 /// A transport to be started.
@@ -203,6 +205,11 @@ struct Requests {
 }
 
 impl Requests {
+    /// Whoever is to send them.
+    fn agent(&self) -> Agent {
+        Agent::new(self.options.network.clone(), self.endpoint.destination())
+    }
+
     fn make(
         &self,
         method: Method,

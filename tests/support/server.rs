@@ -150,6 +150,11 @@ impl Received {
 }
 
 impl Peer {
+    /// Where it connects from.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.stream.peer_addr().unwrap()
+    }
+
     /// The head of a request, and nothing of its body.
     pub(crate) fn read_head(&mut self) -> Received {
         let end = loop {

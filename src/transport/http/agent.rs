@@ -1,15 +1,15 @@
 //! One lane to one origin, opened anew whenever that is needed.
 
-use std::{rc::Rc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix_http::Method;
 
 use super::{
     Activity, Request, Response,
+    codec_config::CodecConfig,
     lane::{Lane, Upgraded},
-    network::Network,
 };
-use crate::error::TransportError;
+use crate::{error::TransportError, protocol::endpoint::Destination, transport::network::Network};
 
 /// A lane idle for longer is not used again: servers close theirs after a few seconds (Node's after five), and a
 /// request that meets the close on its way is lost.
@@ -19,16 +19,17 @@ const MAX_IDLE: Duration = Duration::from_secs(4);
 ///
 /// Dropping the future of an exchange closes the connection it runs on.
 pub(crate) struct Agent {
-    network: Rc<Network>,
-    /// Such as `http://localhost:5000`.
-    origin: String,
+    network: Arc<Network>,
+    destination: Destination,
+    codec_config: Rc<CodecConfig>,
     activity: Activity,
     pub(super) lane: Option<Lane>,
 }
 
 impl Agent {
-    pub(crate) fn new(network: Rc<Network>, origin: String) -> Self {
-        Self { network, origin, activity: Activity::new(), lane: None }
+    pub(crate) fn new(network: Arc<Network>, destination: Destination) -> Self {
+        let codec_config = CodecConfig::shared();
+        Self { network, destination, codec_config, activity: Activity::new(), lane: None }
     }
 
     /// How far the exchanges have come.
@@ -61,8 +62,8 @@ impl Agent {
     }
 
     async fn connect(&self) -> Result<Lane, TransportError> {
-        let io = self.network.connect(&self.origin, &self.activity).await?;
-        Ok(Lane::new(io, &self.network, self.activity.clone()))
+        let io = self.network.connect(&self.destination, &self.activity).await?;
+        Ok(Lane::new(io, &self.codec_config, self.activity.clone()))
     }
 
     /// Takes the lane for as long as the exchange lasts, so that it goes if the exchange does.

@@ -4,29 +4,32 @@ use std::{
     future::poll_fn,
     io::{self, IoSlice},
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll, Waker, ready},
 };
 
 use actix_codec::{AsyncRead as _, AsyncWrite as _, Decoder as _, ReadBuf, poll_read_buf};
-use actix_http::{ResponseHead, ServiceConfig, StatusCode, error::ParseError, h1, header::HeaderMap};
+use actix_http::{ResponseHead, StatusCode, error::ParseError, h1, header::HeaderMap};
 use actix_rt::time::Instant;
 use bytes::{Buf as _, Bytes, BytesMut, buf::Chain};
 
-use super::{Activity, Io, Request, Response, body::Body, network::Network};
+use super::{Activity, Io, Request, Response, body::Body, codec_config::CodecConfig};
 use crate::error::{Stage, TransportError};
 
 /// Room made for reading a head, and a small body with it.
 const HEAD_READ_AHEAD: usize = 8 << 10;
 /// 1xx heads skipped before one answer.
 const MAX_INTERIM_HEADS: usize = 8;
+/// Bytes of a proxy's own words.
+const MAX_PROXY_REFUSAL: usize = 64 << 10;
 
 /// One HTTP/1.1 connection.
 ///
 /// An exchange that failed, or whose future was dropped, leaves it unusable ([`is_reusable`](Self::is_reusable)):
 /// drop it, which closes the connection.
-pub(super) struct Lane {
+pub(crate) struct Lane {
     io: Box<dyn Io>,
-    codec_config: ServiceConfig,
+    codec_config: Rc<CodecConfig>,
     activity: Activity,
     read_buf: BytesMut,
     /// What has yet to leave of the request; `None` once it is out, or cannot leave any more.
@@ -56,10 +59,10 @@ impl Upgraded {
 }
 
 impl Lane {
-    pub(super) fn new(io: Box<dyn Io>, network: &Network, activity: Activity) -> Self {
+    pub(crate) fn new(io: Box<dyn Io>, codec_config: &Rc<CodecConfig>, activity: Activity) -> Self {
         Self {
             io,
-            codec_config: network.codec_config.clone(),
+            codec_config: codec_config.clone(),
             activity,
             read_buf: BytesMut::new(),
             outgoing: None,
@@ -97,6 +100,26 @@ impl Lane {
         self.read_body(head, codec, limit).await.map(Upgraded::Refused)
     }
 
+    /// Asks a proxy for a tunnel with `head`, a CONNECT request, and hands the connection over if it agrees.
+    pub(crate) async fn tunnel(mut self, head: Bytes) -> Result<Box<dyn Io>, TransportError> {
+        self.outgoing = Some(head.chain(Bytes::new()));
+        let (head, codec) = self.read_head().await?;
+        // RFC 9110, section 9.3.6: "Any 2xx (Successful) response indicates that the sender [..] will switch to
+        // tunnel mode immediately after the response header section".
+        if head.status.is_success() && self.read_buf.is_empty() {
+            return Ok(self.io);
+        }
+        if head.status.is_success() {
+            return Err(TransportError::Malformed("the proxy spoke before the server was asked".into()));
+        }
+        let response = self.read_body(head, codec, MAX_PROXY_REFUSAL).await;
+        let (status, message) = match response {
+            Ok(response) => (Some(response.status.as_u16()), response.refusal().to_string()),
+            Err(err) => (None, err.to_string()),
+        };
+        Err(TransportError::Proxy { status, message: message.into() })
+    }
+
     /// Whether it may carry another exchange.
     pub(super) fn is_reusable(&self) -> bool {
         self.is_reusable
@@ -118,7 +141,7 @@ impl Lane {
     /// The head of the answer, and the codec that knows how the body is chunked.
     async fn read_head(&mut self) -> Result<(ResponseHead, h1::ClientCodec), TransportError> {
         for _ in 0..=MAX_INTERIM_HEADS {
-            let mut codec = h1::ClientCodec::new(self.codec_config.clone());
+            let mut codec = self.codec_config.codec();
             let head = loop {
                 if let Some(head) = codec.decode(&mut self.read_buf).map_err(malformed)? {
                     break head;

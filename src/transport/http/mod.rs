@@ -1,15 +1,15 @@
 //! HTTP/1.1 on connections of our own.
 //!
 //! A pool of connections would hide what matters here: whether a body ended or was cut, whether a request had
-//! left, what a refused handshake said. So a [`Lane`](lane::Lane) is one connection that carries one exchange after
+//! left, what a refused handshake said. So a [`Lane`] is one connection that carries one exchange after
 //! another, and an [`Agent`] keeps one lane to one origin. Nothing here has a time limit: [`Activity`] tells whoever sets
 //! the limits how far things are.
 
 mod agent;
 mod body;
+mod codec_config;
 mod lane;
 mod message;
-mod network;
 #[cfg(test)]
 mod tests;
 
@@ -19,9 +19,9 @@ use actix_codec::{AsyncRead, AsyncWrite};
 
 pub(crate) use self::{
     agent::Agent,
-    lane::Upgraded,
+    codec_config::CodecConfig,
+    lane::{Lane, Upgraded},
     message::{Request, Response},
-    network::Network,
 };
 use crate::error::Stage;
 
@@ -51,8 +51,7 @@ impl Activity {
         }))
     }
 
-    /// What is being waited for: [`Stage::Connect`] (which includes the look-up of the host),
-    /// [`Stage::Request`], [`Stage::Response`] or [`Stage::Body`].
+    /// What is being waited for, from [`Stage::Resolve`] to [`Stage::Body`].
     pub(crate) fn stage(&self) -> Stage {
         self.0.stage.get()
     }

@@ -1,19 +1,13 @@
-use std::{io, io::Write as _, time::Duration};
+use std::{io, io::Write as _, rc::Rc, sync::Arc, time::Duration};
 
-use actix_http::{Method, StatusCode, Uri, header};
+use actix_http::{Method, StatusCode, header};
 use actix_rt::time::{sleep, timeout};
-use actix_service::Service as _;
-use actix_tls::connect::ConnectInfo;
-use awc::error::ConnectError;
 use bytes::Bytes;
 use flate2::{Compression, write::DeflateEncoder, write::GzEncoder, write::ZlibEncoder};
 
 use self::server::{Peer, Server};
-use super::{
-    network::{connect_error, tcp_connector},
-    *,
-};
-use crate::error::TransportError;
+use super::*;
+use crate::{error::TransportError, protocol::endpoint::Endpoint};
 
 // The tests of the whole client use the rest of it.
 #[allow(dead_code)]
@@ -38,8 +32,9 @@ fn post(body: impl Into<Bytes>) -> Request {
     Request { method: Method::POST, body: body.into(), ..get() }
 }
 
-fn agent(origin: impl Into<String>) -> Agent {
-    Agent::new(Network::shared(), origin.into())
+fn agent(origin: impl AsRef<str>) -> Agent {
+    let endpoint = Endpoint::new(origin.as_ref(), "engine.io", true, &"t".into()).unwrap();
+    Agent::new(Arc::default(), endpoint.destination())
 }
 
 /// What comes of a GET that is answered by these bytes and a FIN.
@@ -590,33 +585,16 @@ async fn errors_of_connecting_keep_their_kind() {
     refused.finish().await;
     let outcome = agent(origin).send(&get(), LIMIT).await;
     assert!(matches!(outcome, Err(TransportError::Connect { kind: io::ErrorKind::ConnectionRefused, .. })));
-
-    let outcome = agent("https://127.0.0.1:1").send(&get(), LIMIT).await;
-    assert!(matches!(outcome, Err(TransportError::Unsupported(what)) if what.contains("https")));
-    let outcome = agent("http://").send(&get(), LIMIT).await;
-    assert!(matches!(outcome, Err(TransportError::Connect { kind: io::ErrorKind::InvalidInput, .. })));
-
-    let unknown = ConnectError::Resolver("no such host".into());
-    assert_eq!(connect_error(unknown), TransportError::Resolve("no such host".into()));
 }
 
 #[actix::test]
-async fn nagles_algorithm_is_off() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let addr = listener.local_addr().unwrap();
-    let connect = ConnectInfo::with_addr(Uri::from_static("http://localhost"), addr);
-    let connection = tcp_connector().call(connect).await.unwrap();
-    assert!(connection.io_ref().nodelay().unwrap());
-}
-
-#[actix::test]
-async fn agents_of_an_arbiter_share_one_network_for_as_long_as_there_are_any() {
+async fn agents_of_an_arbiter_share_one_codec_configuration_for_as_long_as_there_are_any() {
     let first = agent("http://localhost");
     let second = agent("http://example.org");
-    let network = Rc::downgrade(&Network::shared());
-    assert_eq!(network.strong_count(), 2);
+    let config = Rc::downgrade(&CodecConfig::shared());
+    assert_eq!(config.strong_count(), 2);
     drop(first);
-    assert!(Rc::ptr_eq(&network.upgrade().unwrap(), &Network::shared()));
+    assert!(Rc::ptr_eq(&config.upgrade().unwrap(), &CodecConfig::shared()));
     drop(second);
-    assert!(network.upgrade().is_none());
+    assert!(config.upgrade().is_none());
 }

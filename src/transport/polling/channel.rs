@@ -12,7 +12,7 @@ use futures_core::future::LocalBoxFuture;
 
 use crate::{
     error::{Stage, TransportError},
-    transport::http::{Activity, Agent, Network, Request, Response},
+    transport::http::{Activity, Agent, Request, Response},
 };
 
 /// One exchange at a time, with its time limit, on a connection that is kept between exchanges.
@@ -41,8 +41,7 @@ pub(super) enum Limit {
 }
 
 impl Channel {
-    pub(super) fn new(origin: &str) -> Self {
-        let agent = Agent::new(Network::shared(), origin.to_owned());
+    pub(super) fn new(agent: Agent) -> Self {
         Self { activity: agent.activity().clone(), agent: Some(agent), exchange: None }
     }
 

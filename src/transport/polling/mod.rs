@@ -72,11 +72,10 @@ enum Handshake {
 
 impl PollingTransport {
     pub(super) fn new(uplink: Uplink, requests: Requests) -> Self {
-        let origin = requests.endpoint.origin();
         Self {
             uplink,
-            get: Channel::new(origin),
-            post: Channel::new(origin),
+            get: Channel::new(requests.agent()),
+            post: Channel::new(requests.agent()),
             requests,
             body: None,
             credit: Some(Vec::new()),
@@ -150,9 +149,9 @@ impl PollingTransport {
             .endpoint
             .redirected(location)
             .map_err(|reason| TransportError::Redirect(reason.into()))?;
-        self.get = Channel::new(endpoint.origin());
-        self.post = Channel::new(endpoint.origin());
         self.requests.endpoint = endpoint.clone();
+        self.get = Channel::new(self.requests.agent());
+        self.post = Channel::new(self.requests.agent());
         self.uplink.report(ReportKind::Moved(Box::new(endpoint)));
         self.handshake = Handshake::Asking { redirects: redirects + 1 };
         self.poll_server()

@@ -20,7 +20,7 @@ use crate::{
     protocol::{handshake::TransportKind, websocket::WebSocketCodec},
     transport::{
         Requests,
-        http::{Agent, Network, Upgraded},
+        http::{Agent, Upgraded},
     },
 };
 
@@ -29,7 +29,7 @@ pub(super) type Standing = (Socket, Option<ByteString>);
 
 /// Opens a connection and asks for a WebSocket on it (RFC 6455, section 4.1).
 pub(super) async fn connect(requests: Requests) -> Result<Standing, TransportError> {
-    let agent = Agent::new(Network::shared(), requests.endpoint.origin().to_owned());
+    let agent = requests.agent();
     let limit = requests.options.request_timeout;
     let handshake = handshake(&agent, &requests);
     match timeout(limit, handshake).await {

@@ -28,6 +28,7 @@ async fn open(url: &str, path: &str, query: &str) -> Socket {
         headers: Vec::new(),
         websocket_headers: Vec::new(),
         cookies: None,
+        network: Arc::default(),
     };
     let trusted = endpoint.clone();
     let requests = Requests { endpoint, sid: None, options: Arc::new(options), trusted };

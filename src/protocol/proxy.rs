@@ -1,0 +1,177 @@
+//! Which proxy leads to a server, and how it is asked.
+
+use core::net::IpAddr;
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use url::Url;
+
+use super::endpoint::{Destination, percent_decode, unbracketed};
+
+/// A proxy.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Proxy {
+    pub(crate) scheme: Scheme,
+    /// A name or an IP address, without brackets.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// User and password.
+    pub(crate) credentials: Option<(String, String)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// CONNECT (RFC 9110, section 9.3.6).
+    Http,
+    /// SOCKS version 5 (RFC 1928, RFC 1929). As with curl, `socks5` looks the host up here, `socks5h` leaves that to
+    /// the proxy.
+    Socks5 { remote_dns: bool },
+}
+
+impl Proxy {
+    /// Takes `http://user:password@host:3128`, `socks5://..`, `socks5h://..`, or `host:3128` for an HTTP proxy.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let url = if text.contains("://") { Url::parse(text) } else { Url::parse(&format!("http://{text}")) };
+        let url = url.map_err(|err| err.to_string())?;
+        let (scheme, default_port) = match url.scheme() {
+            "http" => (Scheme::Http, 80),
+            "socks5" => (Scheme::Socks5 { remote_dns: false }, 1080),
+            "socks5h" => (Scheme::Socks5 { remote_dns: true }, 1080),
+            _ => return Err("it must start with http://, socks5:// or socks5h://".to_owned()),
+        };
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or("it names no host")?;
+        let decode = |part| String::from_utf8_lossy(&percent_decode(part)).into_owned();
+        let is_open = url.username().is_empty() && url.password().is_none();
+        let credentials =
+            (!is_open).then(|| (decode(url.username()), decode(url.password().unwrap_or_default())));
+        Ok(Self { scheme, host: unbracketed(host), port: url.port().unwrap_or(default_port), credentials })
+    }
+
+    /// The request for a tunnel to `destination`.
+    pub(crate) fn connect_request(&self, destination: &Destination) -> String {
+        let authority = destination.authority();
+        let authorization = match &self.credentials {
+            Some((user, password)) => {
+                let credentials = STANDARD.encode(format!("{user}:{password}"));
+                format!("proxy-authorization: Basic {credentials}\r\n")
+            }
+            None => String::new(),
+        };
+        format!("CONNECT {authority} HTTP/1.1\r\nhost: {authority}\r\n{authorization}\r\n")
+    }
+}
+
+/// The credentials are secrets.
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy")
+            .field("scheme", &self.scheme)
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The proxies that the environment names, as most programs read it: `http_proxy`, `https_proxy`, `all_proxy` and
+/// `no_proxy`, in small letters or in capitals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Environment {
+    http: Option<Proxy>,
+    https: Option<Proxy>,
+    except: Vec<Exception>,
+}
+
+impl Environment {
+    /// `variable`: the value of an environment variable.
+    pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+        let get = |name: &str| {
+            let capitals = name.to_ascii_uppercase();
+            // A CGI program's HTTP_PROXY is what its client says in the header `proxy`.
+            let is_safe = name != "http_proxy" || variable("REQUEST_METHOD").is_none();
+            variable(name)
+                .or_else(|| is_safe.then(|| variable(&capitals)).flatten())
+                .filter(|value| !value.trim().is_empty())
+        };
+        let proxy = |name: &str| {
+            let value = get(name).or_else(|| get("all_proxy"));
+            value.map(|value| Proxy::parse(&value)).transpose().map_err(|err| format!("{name}: {err}"))
+        };
+        let no_proxy = get("no_proxy").unwrap_or_default();
+        let except = no_proxy.split(',').map(str::trim).filter(|item| !item.is_empty());
+        Ok(Self {
+            http: proxy("http_proxy")?,
+            https: proxy("https_proxy")?,
+            except: except.map(Exception::parse).collect(),
+        })
+    }
+
+    /// The proxy that leads to `destination`, if it is not to be reached without one.
+    pub(crate) fn proxy_for(&self, destination: &Destination) -> Option<&Proxy> {
+        let proxy = if destination.is_secure() { &self.https } else { &self.http };
+        proxy.as_ref().filter(|_| !self.except.iter().any(|exception| exception.covers(destination)))
+    }
+}
+
+/// An item of `no_proxy`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Exception {
+    Everything,
+    /// A network: the addresses whose first bits are the same. An address is a network of its own.
+    Network {
+        address: IpAddr,
+        bits: u32,
+    },
+    /// The domain itself and what is below it, at one port or at all.
+    Domain {
+        domain: String,
+        port: Option<u16>,
+    },
+}
+
+impl Exception {
+    fn parse(item: &str) -> Self {
+        if item == "*" {
+            return Self::Everything;
+        }
+        let (address, bits) =
+            item.split_once('/').map_or((item, None), |(address, bits)| (address, bits.parse().ok()));
+        if let Ok(address) = unbracketed(address).parse::<IpAddr>() {
+            return Self::Network { address, bits: bits.unwrap_or(u32::MAX) };
+        }
+        let (domain, port) = match item.rsplit_once(':') {
+            Some((domain, port)) if port.parse::<u16>().is_ok() => (domain, port.parse().ok()),
+            _ => (item, None),
+        };
+        let domain = domain.trim_start_matches('*').trim_start_matches('.').to_ascii_lowercase();
+        Self::Domain { domain, port }
+    }
+
+    fn covers(&self, destination: &Destination) -> bool {
+        let host = destination.host();
+        match self {
+            Self::Everything => true,
+            Self::Network { address, bits } => match (host.parse(), address) {
+                (Ok(IpAddr::V4(host)), IpAddr::V4(network)) => {
+                    let mask = u32::MAX.checked_shl(32_u32.saturating_sub(*bits)).unwrap_or(0);
+                    (host.to_bits() ^ network.to_bits()) & mask == 0
+                }
+                (Ok(IpAddr::V6(host)), IpAddr::V6(network)) => {
+                    let mask = u128::MAX.checked_shl(128_u32.saturating_sub(*bits)).unwrap_or(0);
+                    (host.to_bits() ^ network.to_bits()) & mask == 0
+                }
+                _ => false,
+            },
+            Self::Domain { domain, port } => {
+                let host = host.to_ascii_lowercase();
+                let is_below = host
+                    .strip_suffix(domain.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+                is_below && port.is_none_or(|port| port == destination.port())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

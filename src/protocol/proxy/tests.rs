@@ -1,0 +1,110 @@
+use std::collections::HashMap;
+
+use super::*;
+use crate::protocol::endpoint::Endpoint;
+
+fn to(url: &str) -> Destination {
+    Endpoint::new(url, "engine.io", true, &"t".into()).unwrap().destination()
+}
+
+fn environment(variables: &[(&str, &str)]) -> Result<Environment, String> {
+    let variables: HashMap<_, _> = variables.iter().copied().collect();
+    Environment::read(|name| variables.get(name).map(|value| value.to_string()))
+}
+
+#[test]
+fn a_proxy_is_a_url_or_a_host_and_a_port() {
+    let proxy = |scheme, host: &str, port| Proxy { scheme, host: host.into(), port, credentials: None };
+    let local = Scheme::Socks5 { remote_dns: false };
+    let remote = Scheme::Socks5 { remote_dns: true };
+    for (text, expected) in [
+        ("http://proxy.example.org:3128", proxy(Scheme::Http, "proxy.example.org", 3128)),
+        ("http://proxy.example.org/", proxy(Scheme::Http, "proxy.example.org", 80)),
+        (" proxy:8080 ", proxy(Scheme::Http, "proxy", 8080)),
+        ("http://[::1]:3128", proxy(Scheme::Http, "::1", 3128)),
+        ("socks5://127.0.0.1", proxy(local, "127.0.0.1", 1080)),
+        ("socks5h://proxy:9050", proxy(remote, "proxy", 9050)),
+        ("socks5://[::1]:9050", proxy(local, "::1", 9050)),
+    ] {
+        assert_eq!(Proxy::parse(text), Ok(expected), "{text}");
+    }
+    let credentials = |text| Proxy::parse(text).unwrap().credentials.unwrap();
+    assert_eq!(credentials("http://us%40er:pass%3Aword@proxy"), ("us@er".into(), "pass:word".into()));
+    assert_eq!(credentials("socks5://user@proxy"), ("user".into(), String::new()));
+    for text in ["", "https://proxy", "socks4://proxy", "http://", "proxy:port"] {
+        assert!(Proxy::parse(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_tunnel_is_asked_for_with_host_and_port() {
+    let proxy = Proxy::parse("http://user:pass@proxy").unwrap();
+    assert_eq!(
+        proxy.connect_request(&to("wss://example.org/?token=secret")),
+        "CONNECT example.org:443 HTTP/1.1\r\nhost: example.org:443\r\n\
+         proxy-authorization: Basic dXNlcjpwYXNz\r\n\r\n"
+    );
+    let proxy = Proxy::parse("proxy").unwrap();
+    assert_eq!(
+        proxy.connect_request(&to("http://[::1]:5000")),
+        "CONNECT [::1]:5000 HTTP/1.1\r\nhost: [::1]:5000\r\n\r\n"
+    );
+}
+
+#[test]
+fn a_proxy_does_not_show_its_credentials() {
+    assert!(!format!("{:?}", Proxy::parse("http://user:secret@proxy")).contains("secret"));
+}
+
+#[test]
+fn the_environment_has_a_proxy_for_each_scheme() {
+    let host =
+        |environment: &Environment, url| environment.proxy_for(&to(url)).map(|proxy| proxy.host.clone());
+    let both = environment(&[("http_proxy", "plain:1"), ("HTTPS_PROXY", "secure:2")]).unwrap();
+    assert_eq!(host(&both, "http://example.org").as_deref(), Some("plain"));
+    assert_eq!(host(&both, "ws://example.org").as_deref(), Some("plain"));
+    assert_eq!(host(&both, "wss://example.org").as_deref(), Some("secure"));
+
+    let all =
+        environment(&[("all_proxy", "all:1"), ("https_proxy", "small:2"), ("HTTPS_PROXY", "capital:2")]);
+    let all = all.unwrap();
+    assert_eq!(host(&all, "http://example.org").as_deref(), Some("all"));
+    assert_eq!(host(&all, "https://example.org").as_deref(), Some("small"));
+
+    assert_eq!(host(&environment(&[("http_proxy", " ")]).unwrap(), "http://example.org"), None);
+    assert_eq!(host(&environment(&[]).unwrap(), "http://example.org"), None);
+    assert!(environment(&[("https_proxy", "ftp://proxy")]).unwrap_err().contains("https_proxy"));
+}
+
+#[test]
+fn the_header_proxy_of_a_cgi_request_is_not_taken_for_a_proxy() {
+    let cgi = environment(&[("HTTP_PROXY", "evil:1"), ("REQUEST_METHOD", "GET")]).unwrap();
+    assert_eq!(cgi.proxy_for(&to("http://example.org")), None);
+}
+
+#[test]
+fn no_proxy_names_domains_addresses_and_networks() {
+    for (no_proxy, without, with) in [
+        ("*", &["http://example.org", "http://10.0.0.1"][..], &[][..]),
+        (
+            "example.org, .internal,*.local",
+            &["http://example.org", "http://a.EXAMPLE.org", "http://db.internal", "http://x.local:81"],
+            &["http://anexample.org", "http://example.org.evil.com", "http://example.com"],
+        ),
+        ("example.org:8080", &["http://example.org:8080"], &["http://example.org"]),
+        ("127.0.0.1,::1", &["http://127.0.0.1:5000", "http://[::1]"], &["http://127.0.0.2", "http://[::2]"]),
+        ("10.0.0.0/8", &["http://10.255.0.1"], &["http://11.0.0.1", "http://example.org", "http://[::1]"]),
+        ("fd00::/8", &["http://[fd12::1]"], &["http://[fe80::1]", "http://10.0.0.1"]),
+        ("0.0.0.0/0", &["http://192.0.2.1"], &["http://[::1]"]),
+        ("[::1]", &["http://[::1]:8080"], &["http://[::2]"]),
+        (" , ", &[], &["http://example.org"]),
+    ] {
+        let environment = environment(&[("http_proxy", "proxy:1"), ("NO_PROXY", no_proxy)]).unwrap();
+        for url in without {
+            assert_eq!(environment.proxy_for(&to(url)), None, "{url} with {no_proxy}");
+        }
+        for url in with {
+            assert!(environment.proxy_for(&to(url)).is_some(), "{url} with {no_proxy}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The configuration of the HTTP codec.
+
+use std::{
+    cell::RefCell,
+    rc::{Rc, Weak},
+};
+
+use actix_http::{ServiceConfig, h1};
+
+thread_local! {
+    static SHARED: RefCell<Weak<CodecConfig>> = const { RefCell::new(Weak::new()) };
+}
+
+/// It runs a timer of its own, so there is one an arbiter for as long as somebody uses it.
+#[derive(Default)]
+pub(crate) struct CodecConfig(ServiceConfig);
+
+impl CodecConfig {
+    /// The one of this arbiter.
+    pub(crate) fn shared() -> Rc<Self> {
+        SHARED.with_borrow_mut(|shared| {
+            shared.upgrade().unwrap_or_else(|| {
+                let config = Rc::new(Self::default());
+                *shared = Rc::downgrade(&config);
+                config
+            })
+        })
+    }
+
+    /// A codec for one exchange.
+    pub(super) fn codec(&self) -> h1::ClientCodec {
+        h1::ClientCodec::new(self.0.clone())
+    }
+}

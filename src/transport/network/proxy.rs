@@ -1,0 +1,42 @@
+//! Tunnels through a proxy.
+
+use bytes::Bytes;
+
+use super::Network;
+use crate::{
+    error::TransportError,
+    protocol::{
+        endpoint::Destination,
+        proxy::{Proxy, Scheme},
+    },
+    transport::http::{Activity, CodecConfig, Io, Lane},
+};
+
+impl Network {
+    pub(super) async fn through(
+        &self,
+        proxy: &Proxy,
+        destination: &Destination,
+        activity: &Activity,
+    ) -> Result<Box<dyn Io>, TransportError> {
+        let tcp = self.dial(&proxy.host, proxy.port, activity).await.map_err(|err| match err {
+            TransportError::Resolve(message) | TransportError::Connect { message, .. } => {
+                TransportError::Proxy { status: None, message }
+            }
+            err => err,
+        })?;
+        match proxy.scheme {
+            Scheme::Http => {
+                // What the proxy is told is no part of what the server is told.
+                let lane = Lane::new(Box::new(tcp), &CodecConfig::shared(), Activity::new());
+                lane.tunnel(Bytes::from(proxy.connect_request(destination))).await
+            }
+            #[cfg(feature = "socks")]
+            Scheme::Socks5 { remote_dns } => self.socks(tcp, proxy, remote_dns, destination, activity).await,
+            #[cfg(not(feature = "socks"))]
+            Scheme::Socks5 { .. } => Err(TransportError::Unsupported(
+                "a SOCKS proxy: enable the feature socks of actix-engineio".into(),
+            )),
+        }
+    }
+}

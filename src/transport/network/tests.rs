@@ -1,0 +1,86 @@
+use std::{
+    cell::RefCell,
+    future::pending,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep};
+
+use super::tcp::{alternate, first};
+use crate::{
+    error::TransportError,
+    protocol::endpoint::Endpoint,
+    transport::{http::Activity, network::Network},
+};
+
+fn v4(last: u8) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::new(192, 0, 2, last), 80))
+}
+
+fn v6(last: u16) -> SocketAddr {
+    SocketAddr::from((Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last), 80))
+}
+
+#[test]
+fn addresses_of_both_families_take_turns_and_keep_their_order() {
+    assert_eq!(alternate([v6(1), v6(2), v6(3), v4(1)]), [v6(1), v4(1), v6(2), v6(3)]);
+    assert_eq!(alternate([v4(1), v6(1), v6(2), v6(3)]), [v4(1), v6(1), v6(2), v6(3)]);
+    assert_eq!(alternate([v4(1), v4(2)]), [v4(1), v4(2)]);
+    assert_eq!(alternate([]), []);
+}
+
+#[actix::test]
+async fn an_address_that_does_not_answer_delays_the_next_by_250_ms() {
+    tokio::time::pause();
+    let start = Instant::now();
+    let tried = RefCell::new(Vec::new());
+    let reached = first(vec![v6(1), v4(1), v4(2)], |address| {
+        tried.borrow_mut().push((address, start.elapsed()));
+        async move { if address == v4(1) { Ok(address) } else { pending().await } }
+    });
+    assert_eq!(reached.await.unwrap(), v4(1));
+    let tried = tried.into_inner();
+    assert_eq!(tried.iter().map(|(address, _)| *address).collect::<Vec<_>>(), [v6(1), v4(1)]);
+    // The timer is good to a millisecond.
+    assert_eq!(tried[1].1.as_millis() / 5, 50);
+}
+
+#[actix::test]
+async fn a_slow_address_may_still_answer_first() {
+    tokio::time::pause();
+    let reached = first(vec![v4(1), v4(2)], |address| async move {
+        sleep(Duration::from_millis(if address == v4(1) { 400 } else { 1000 })).await;
+        Ok(address)
+    });
+    assert_eq!(reached.await.unwrap(), v4(1));
+}
+
+#[actix::test]
+async fn an_address_that_refuses_delays_nothing_and_the_first_refusal_is_told() {
+    tokio::time::pause();
+    let start = Instant::now();
+    let refused = first::<_, ()>(vec![v4(1), v4(2), v6(1)], |address| async move {
+        Err(std::io::Error::other(address.to_string()))
+    });
+    assert_eq!(refused.await.unwrap_err().to_string(), v4(1).to_string());
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[actix::test]
+async fn no_address_of_the_local_ones_family_is_an_error() {
+    let network = Network { local_address: Some(Ipv6Addr::LOCALHOST.into()), ..Network::default() };
+    let endpoint = Endpoint::new("http://127.0.0.1:1", "engine.io", true, &"t".into()).unwrap();
+    let outcome = network.connect(&endpoint.destination(), &Activity::new()).await;
+    assert!(matches!(outcome, Err(TransportError::Connect { message, .. }) if message.contains("family")));
+}
+
+#[cfg(not(feature = "rustls"))]
+#[actix::test]
+async fn a_build_without_tls_refuses_https_and_names_the_feature() {
+    let endpoint = Endpoint::new("https://127.0.0.1:1", "engine.io", true, &"t".into()).unwrap();
+    let outcome = Network::default().connect(&endpoint.destination(), &Activity::new()).await;
+    assert!(
+        matches!(outcome, Err(TransportError::Unsupported(what)) if what.contains("rustls-webpki-roots"))
+    );
+}

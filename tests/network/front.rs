@@ -1,0 +1,78 @@
+//! What stands in front of a server and passes bytes on.
+
+use std::{cell::Cell, io, net::SocketAddr, rc::Rc};
+
+use actix_rt::task::JoinHandle;
+use futures_core::future::LocalBoxFuture;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+};
+
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+
+/// What came of the opening of a connection: the two ends that are to be joined.
+pub(crate) type Opened = io::Result<(Box<dyn Stream>, TcpStream)>;
+
+/// Listens on the loopback interface. It is gone, with all its connections, when this is dropped.
+pub(crate) struct Front {
+    addr: SocketAddr,
+    opened: Rc<Cell<usize>>,
+    task: JoinHandle<()>,
+}
+
+impl Front {
+    /// `open` does what a connection begins with.
+    pub(crate) async fn start(open: impl Fn(TcpStream) -> LocalBoxFuture<'static, Opened> + 'static) -> Self {
+        Self::start_at("127.0.0.1:0", open).await.unwrap()
+    }
+
+    pub(crate) async fn start_at(
+        addr: &str,
+        open: impl Fn(TcpStream) -> LocalBoxFuture<'static, Opened> + 'static,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind(addr).await?;
+        let addr = listener.local_addr()?;
+        let opened = Rc::new(Cell::new(0));
+        let count = opened.clone();
+        let task = actix_rt::spawn(async move {
+            let mut connections = Vec::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let (opening, count) = (open(stream), count.clone());
+                connections.push(Abort(actix_rt::spawn(async move {
+                    // What fails here, the client under test has to notice.
+                    if let Ok((mut client, mut server)) = opening.await {
+                        count.set(count.get() + 1);
+                        let _ = copy_bidirectional(&mut client, &mut server).await;
+                    }
+                })));
+            }
+        });
+        Ok(Self { addr, opened, task })
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Connections that have led to the server.
+    pub(crate) fn opened(&self) -> usize {
+        self.opened.get()
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Abort(JoinHandle<()>);
+
+impl Drop for Abort {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,154 @@
+use std::{
+    env, io,
+    net::SocketAddr,
+    process::{Command, Stdio},
+};
+
+use actix_engineio::{ConnectError, TransportError};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    net::TcpStream,
+};
+
+use crate::{
+    embedded::EmbeddedServer,
+    front::{Front, Opened, Stream},
+    support::{Client, server::Server},
+    works,
+};
+
+/// Nobody but the proxy knows the way.
+pub(crate) const URL: &str = "http://events.internal:7";
+/// `user:p@ss`, as HTTP writes it.
+const BASIC: &str = "Basic dXNlcjpwQHNz";
+
+/// An HTTP proxy that wants `user:p@ss`. Every name leads to `server`.
+async fn http_proxy(server: SocketAddr) -> Front {
+    Front::start(move |stream| Box::pin(connect(stream, server))).await
+}
+
+async fn connect(stream: TcpStream, server: SocketAddr) -> Opened {
+    let mut stream = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        stream.read_line(&mut head).await?;
+    }
+    assert!(head.starts_with("CONNECT events.internal:7 HTTP/1.1\r\n"), "{head}");
+    if !head.contains(&format!("proxy-authorization: {BASIC}\r\n")) {
+        stream
+            .write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 7\r\n\r\nwho's u")
+            .await?;
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+    let stream: Box<dyn Stream> = Box::new(stream);
+    Ok((stream, TcpStream::connect(server).await?))
+}
+
+#[actix::test]
+async fn an_http_proxy_is_asked_for_a_tunnel_over_every_transport() {
+    let server = EmbeddedServer::echo().unwrap();
+    let proxy = http_proxy(server.addr()).await;
+    works(URL, |builder| builder.proxy(format!("http://user:p%40ss@{}", proxy.addr()))).await;
+    assert!(proxy.opened() >= 3);
+}
+
+#[actix::test]
+async fn a_proxy_that_refuses_is_told_with_its_words() {
+    let server = EmbeddedServer::echo().unwrap();
+    let proxy = http_proxy(server.addr()).await;
+    let mut client =
+        Client::to(URL.to_owned(), |builder| builder.proxy(format!("http://user:wrong@{}", proxy.addr())));
+    let err = client.fails().await;
+    let ConnectError::Transport { source: TransportError::Proxy { status: Some(407), message }, .. } = &err
+    else {
+        panic!("{err:?}");
+    };
+    assert!(message.contains("who's u"), "{message}");
+    assert!(!err.is_retryable() && !err.to_string().contains("wrong"));
+}
+
+#[actix::test]
+async fn a_proxy_that_is_down_or_busy_is_worth_another_try() {
+    let busy = Server::start(|server| {
+        let mut peer = server.accept();
+        peer.read_head();
+        peer.write("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
+    });
+    let proxy = busy.origin();
+    let mut client = Client::to(URL.to_owned(), |builder| builder.proxy(&proxy));
+    let err = client.fails().await;
+    assert!(
+        matches!(
+            &err,
+            ConnectError::Transport { source: TransportError::Proxy { status: Some(503), .. }, .. }
+        ),
+        "{err:?}"
+    );
+    assert!(err.is_retryable());
+    busy.finish().await;
+
+    let err = client.fails().await;
+    assert!(
+        matches!(&err, ConnectError::Transport { source: TransportError::Proxy { status: None, .. }, .. }),
+        "{err:?}"
+    );
+    assert!(err.is_retryable());
+}
+
+#[cfg(feature = "rustls")]
+#[actix::test]
+async fn tls_runs_through_a_tunnel() {
+    let server = EmbeddedServer::echo().unwrap();
+    let (front, authority) = crate::tls::server(&server, &["events.internal"]).await;
+    let proxy = http_proxy(front.addr()).await;
+    for scheme in ["https", "wss"] {
+        works(&format!("{scheme}://events.internal:7"), |builder| {
+            builder.proxy(format!("http://user:p%40ss@{}", proxy.addr())).root_certificates(authority.pem())
+        })
+        .await;
+    }
+}
+
+#[actix::test]
+async fn what_is_no_proxy_is_told_by_the_connect() {
+    let mut client = Client::to("http://127.0.0.1:1".to_owned(), |builder| builder.proxy("ftp://proxy"));
+    let err = client.fails().await;
+    assert!(matches!(err, ConnectError::Invalid { what: "proxy", .. }), "{err:?}");
+}
+
+/// The variables of the environment are the process's, so the client runs in one of its own.
+#[actix::test]
+async fn the_proxies_of_the_environment_count_when_asked_for() {
+    let server = EmbeddedServer::echo().unwrap();
+    let proxy = http_proxy(server.addr()).await;
+    let child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "proxy::child", "--nocapture", "--test-threads", "1"])
+        .env("PROXY_EXCEPT", server.url())
+        .env("HTTP_PROXY", format!("http://user:p%40ss@{}", proxy.addr()))
+        .env("NO_PROXY", "127.0.0.0/8")
+        .env_remove("REQUEST_METHOD")
+        .env_remove("http_proxy")
+        .env_remove("no_proxy")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = actix_rt::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(proxy.opened() >= 3);
+}
+
+/// The other process. It does nothing in a run of the tests themselves.
+#[actix::test]
+async fn child() {
+    let Ok(except) = env::var("PROXY_EXCEPT") else { return };
+    works(URL, |builder| builder.proxy_from_env(true)).await;
+    // This one would be asked for another host by the proxy's test.
+    works(&except, |builder| builder.proxy_from_env(true)).await;
+    let err = Client::to(URL.to_owned(), |builder| builder).fails().await;
+    assert!(
+        matches!(err, ConnectError::Transport { source: TransportError::Resolve(_), .. }),
+        "the environment counts unasked: {err:?}"
+    );
+}

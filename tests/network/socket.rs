@@ -1,0 +1,119 @@
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use actix_engineio::{ConnectError, Destination, TransportError};
+use tokio::net::TcpStream;
+
+use crate::{
+    embedded::EmbeddedServer,
+    support::{Client, server::Server},
+    works,
+};
+
+#[cfg(unix)]
+#[actix::test]
+async fn a_unix_socket_leads_to_the_server_over_every_transport() {
+    use tokio::{io::copy_bidirectional, net::UnixListener};
+
+    let server = EmbeddedServer::echo().unwrap();
+    let path = std::env::temp_dir().join(format!("actix-engineio-{}.sock", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let listener = UnixListener::bind(&path).unwrap();
+    let addr = server.addr();
+    actix_rt::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            actix_rt::spawn(async move {
+                let mut server = TcpStream::connect(addr).await.unwrap();
+                let _ = copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    works("http://localhost:1", |builder| builder.unix_socket(&path)).await;
+    std::fs::remove_file(&path).unwrap();
+
+    let mut client = Client::to("http://localhost:1".to_owned(), |builder| builder.unix_socket(&path));
+    let err = client.fails().await;
+    assert!(
+        matches!(
+            err,
+            ConnectError::Transport {
+                source: TransportError::Connect { kind: std::io::ErrorKind::NotFound, .. },
+                ..
+            }
+        ),
+        "{err:?}"
+    );
+}
+
+#[actix::test]
+async fn the_users_own_connector_makes_every_connection() {
+    let server = EmbeddedServer::echo().unwrap();
+    let addr = server.addr();
+    let calls = Arc::new(AtomicUsize::new(0));
+    works("http://events.internal:7", |builder| {
+        let calls = calls.clone();
+        builder.connector(async move |to: Destination| {
+            assert_eq!((to.host(), to.port(), to.is_secure()), ("events.internal", 7, false));
+            calls.fetch_add(1, Ordering::SeqCst);
+            TcpStream::connect(addr).await
+        })
+    })
+    .await;
+    assert!(calls.load(Ordering::SeqCst) >= 5, "two transports, and polling has two connections");
+}
+
+#[actix::test]
+async fn an_error_of_the_users_own_connector_is_told() {
+    let mut client = Client::to("http://events.internal:7".to_owned(), |builder| {
+        builder.connector(async |_| Err::<TcpStream, _>(std::io::Error::other("no route to the moon")))
+    });
+    let err = client.fails().await;
+    assert!(err.to_string().contains("no route to the moon") && err.is_retryable(), "{err}");
+}
+
+#[actix::test]
+async fn the_users_own_resolver_finds_hosts() {
+    let server = EmbeddedServer::echo().unwrap();
+    let url = format!("http://events.internal:{}", server.addr().port());
+    works(&url, |builder| {
+        builder.resolver(async |host: String| {
+            assert_eq!(host, "events.internal");
+            Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)])
+        })
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_resolver_that_finds_nothing_is_told() {
+    let fails = async |found: Result<Vec<IpAddr>, &'static str>| {
+        let mut client = Client::to("http://events.internal:7".to_owned(), |builder| {
+            builder.resolver(async move |_| found.clone().map_err(std::io::Error::other))
+        });
+        match client.fails().await {
+            ConnectError::Transport { source: TransportError::Resolve(message), .. } => message,
+            err => panic!("{err:?}"),
+        }
+    };
+    assert!(fails(Ok(Vec::new())).await.contains("no addresses"));
+    assert_eq!(&*fails(Err("never heard of it")).await, "never heard of it");
+}
+
+#[cfg(target_os = "linux")]
+#[actix::test]
+async fn connections_come_from_the_local_address() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        assert_eq!(peer.addr().ip(), IpAddr::from([127, 0, 0, 2]));
+        peer.read_head();
+        peer.close();
+    });
+    let mut client = Client::with(&server, |builder| builder.local_address([127, 0, 0, 2].into()));
+    client.fails().await;
+    server.finish().await;
+}

@@ -1,0 +1,80 @@
+use std::{io, net::SocketAddr};
+
+use actix_engineio::{ConnectError, TransportError};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::{
+    embedded::EmbeddedServer,
+    front::{Front, Opened},
+    proxy::URL,
+    support::Client,
+    works,
+};
+
+/// A SOCKS5 proxy that wants `user:p@ss`. Every name leads to `server`.
+async fn socks_proxy(server: SocketAddr, expects_name: bool) -> Front {
+    Front::start(move |stream| Box::pin(socks(stream, server, expects_name))).await
+}
+
+async fn socks(mut stream: TcpStream, server: SocketAddr, expects_name: bool) -> Opened {
+    // RFC 1928, section 3: version, methods. RFC 1929: user name and password are method 2.
+    let [5, count] = read(&mut stream).await? else { return Err(io::ErrorKind::InvalidData.into()) };
+    let mut methods = vec![0; count.into()];
+    stream.read_exact(&mut methods).await?;
+    if !methods.contains(&2) {
+        stream.write_all(&[5, 0xff]).await?;
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    stream.write_all(&[5, 2]).await?;
+    assert_eq!(read(&mut stream).await?, *b"\x01\x04user\x04p@ss");
+    stream.write_all(&[1, 0]).await?;
+    // Section 4: version, connect, reserved, kind of address.
+    let [5, 1, 0, kind] = read(&mut stream).await? else { return Err(io::ErrorKind::InvalidData.into()) };
+    match (kind, expects_name) {
+        (3, true) => assert_eq!(read(&mut stream).await?, *b"\x0fevents.internal"),
+        (1, false) => assert_eq!(read(&mut stream).await?, [127, 0, 0, 1]),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(read(&mut stream).await?, [0, 7]);
+    stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
+    Ok((Box::new(stream), TcpStream::connect(server).await?))
+}
+
+async fn read<const N: usize>(stream: &mut TcpStream) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    stream.read_exact(&mut bytes).await?;
+    Ok(bytes)
+}
+
+#[actix::test]
+async fn socks5h_leaves_the_look_up_to_the_proxy() {
+    let server = EmbeddedServer::echo().unwrap();
+    let proxy = socks_proxy(server.addr(), true).await;
+    works(URL, |builder| builder.proxy(format!("socks5h://user:p%40ss@{}", proxy.addr()))).await;
+}
+
+#[actix::test]
+async fn socks5_looks_the_host_up_here() {
+    let server = EmbeddedServer::echo().unwrap();
+    let proxy = socks_proxy(server.addr(), false).await;
+    works(URL, |builder| {
+        builder.proxy(format!("socks5://user:p%40ss@{}", proxy.addr())).resolver(async |host: String| {
+            assert_eq!(host, "events.internal");
+            Ok(vec![[127, 0, 0, 1].into()])
+        })
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_socks_proxy_that_wants_a_password_is_told() {
+    let server = EmbeddedServer::echo().unwrap();
+    let proxy = socks_proxy(server.addr(), true).await;
+    let mut client =
+        Client::to(URL.to_owned(), |builder| builder.proxy(format!("socks5h://{}", proxy.addr())));
+    let err = client.fails().await;
+    assert!(matches!(err, ConnectError::Transport { source: TransportError::Proxy { .. }, .. }), "{err:?}");
+}

@@ -1,0 +1,282 @@
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use actix_engineio::{
+    ConnectError, EngineIoClientBuilder, Stage, TransportError, TransportKind,
+    rustls::{
+        self, ClientConfig, RootCertStore, ServerConfig,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer},
+        server::WebPkiClientVerifier,
+    },
+};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use crate::{
+    embedded::EmbeddedServer,
+    front::{Front, Stream},
+    support::{Client, SHORT, server::Server, takes},
+    works,
+};
+
+pub(crate) type Authority = CertifiedIssuer<'static, KeyPair>;
+
+/// A certificate and its key.
+struct Issued {
+    certificate: rcgen::Certificate,
+    key: KeyPair,
+}
+
+fn authority() -> Authority {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+    let mut params = CertificateParams::new([]).unwrap();
+    // A certificate names its authority, so each needs a name of its own.
+    let name = format!("authority {}", COUNT.fetch_add(1, Ordering::Relaxed));
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+fn issue(authority: &Authority, names: &[&str]) -> Issued {
+    let names = names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, authority).unwrap();
+    Issued { certificate, key }
+}
+
+/// The roots of `authority` as rustls wants them.
+fn roots(authority: &Authority) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.der().clone()).unwrap();
+    roots
+}
+
+/// TLS with `issued`; with `clients`, only for clients that it has issued a certificate to.
+fn server_config(issued: &Issued, clients: Option<&Authority>) -> ServerConfig {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
+    let builder = builder.unwrap();
+    let builder = match clients {
+        Some(authority) => {
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots(authority)), provider).build();
+            builder.with_client_cert_verifier(verifier.unwrap())
+        }
+        None => builder.with_no_client_auth(),
+    };
+    let key = PrivateKeyDer::try_from(issued.key.serialize_der()).unwrap();
+    let mut config =
+        builder.with_single_cert(vec![CertificateDer::from(issued.certificate.der().to_vec())], key).unwrap();
+    // As servers that speak HTTP/2 offer it.
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config
+}
+
+async fn front(server: &EmbeddedServer, config: ServerConfig) -> Front {
+    front_at("127.0.0.1:0", server, config).await.unwrap()
+}
+
+async fn front_at(addr: &str, server: &EmbeddedServer, config: ServerConfig) -> io::Result<Front> {
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let server = server.addr();
+    Front::start_at(addr, move |stream| {
+        let acceptor = acceptor.clone();
+        Box::pin(async move {
+            let stream = acceptor.accept(stream).await?;
+            assert_eq!(stream.get_ref().1.alpn_protocol(), Some(b"http/1.1".as_slice()));
+            let stream: Box<dyn Stream> = Box::new(stream);
+            Ok((stream, TcpStream::connect(server).await?))
+        })
+    })
+    .await
+}
+
+/// TLS in front of `server`, with a certificate for `names` of an authority of its own.
+pub(crate) async fn server(server: &EmbeddedServer, names: &[&str]) -> (Front, Authority) {
+    let authority = authority();
+    let front = front(server, server_config(&issue(&authority, names), None)).await;
+    (front, authority)
+}
+
+/// How a connect fails, over either transport.
+async fn fails(
+    url: &str,
+    configure: impl Fn(EngineIoClientBuilder) -> EngineIoClientBuilder,
+) -> ConnectError {
+    let mut client = Client::to(url.to_owned(), configure);
+    let polling = client.fails_over(TransportKind::Polling).await;
+    let websocket = client.fails_over(TransportKind::WebSocket).await;
+    assert_eq!(polling, websocket);
+    polling
+}
+
+/// The certificate was what failed, which no later attempt mends.
+fn assert_untrusted(err: &ConnectError, words: &str) {
+    let ConnectError::Transport { source: TransportError::Tls { message, untrusted: true }, .. } = err else {
+        panic!("{err:?}");
+    };
+    assert!(message.contains(words), "{message}");
+    assert!(!err.is_retryable());
+}
+
+#[actix::test]
+async fn a_server_whose_authority_was_added_is_trusted_over_every_transport() {
+    let server = EmbeddedServer::echo().unwrap();
+    let (front, authority) = self::server(&server, &["127.0.0.1", "localhost"]).await;
+    for scheme in ["https", "wss"] {
+        works(&format!("{scheme}://127.0.0.1:{}", front.addr().port()), |builder| {
+            builder.root_certificates(authority.pem())
+        })
+        .await;
+    }
+}
+
+#[actix::test]
+async fn a_server_that_nobody_vouches_for_is_refused_with_advice() {
+    let server = EmbeddedServer::echo().unwrap();
+    let (front, _) = self::server(&server, &["127.0.0.1"]).await;
+    let err = fails(&format!("https://{}", front.addr()), |builder| builder).await;
+    assert_untrusted(&err, "root_certificates");
+    let other = authority();
+    let err =
+        fails(&format!("https://{}", front.addr()), |builder| builder.root_certificates(other.pem())).await;
+    assert_untrusted(&err, "certificate");
+    assert_eq!(front.opened(), 0);
+}
+
+#[actix::test]
+async fn the_certificate_has_to_be_for_the_host_or_for_the_server_name() {
+    let server = EmbeddedServer::echo().unwrap();
+    let (front, authority) = self::server(&server, &["events.example.org"]).await;
+    let url = format!("https://{}", front.addr());
+    let err = fails(&url, |builder| builder.root_certificates(authority.pem())).await;
+    assert_untrusted(&err, "not valid for name");
+    works(&url, |builder| builder.root_certificates(authority.pem()).server_name("events.example.org")).await;
+}
+
+#[actix::test]
+async fn without_ssl_verify_any_certificate_will_do() {
+    let server = EmbeddedServer::echo().unwrap();
+    let (front, _) = self::server(&server, &["example.org"]).await;
+    works(&format!("https://{}", front.addr()), |builder| builder.ssl_verify(false)).await;
+}
+
+#[actix::test]
+async fn a_server_that_asks_for_a_client_certificate_gets_it() {
+    let server = EmbeddedServer::echo().unwrap();
+    let authority = authority();
+    let config = server_config(&issue(&authority, &["127.0.0.1"]), Some(&authority));
+    let front = front(&server, config).await;
+    let url = format!("https://{}", front.addr());
+    let mine = issue(&authority, &["client"]);
+    works(&url, |builder| {
+        builder
+            .root_certificates(authority.pem())
+            .client_certificate(mine.certificate.pem(), mine.key.serialize_pem())
+    })
+    .await;
+
+    let err = fails(&url, |builder| builder.root_certificates(authority.pem())).await;
+    assert_untrusted(&err, "client_certificate");
+    // The client cannot know that its own certificate is not the right one.
+    let stranger = issue(&self::authority(), &["client"]);
+    let err = fails(&url, |builder| {
+        builder
+            .root_certificates(authority.pem())
+            .client_certificate(stranger.certificate.pem(), stranger.key.serialize_pem())
+    })
+    .await;
+    assert_untrusted(&err, "does not accept");
+}
+
+#[actix::test]
+async fn an_ipv6_address_is_a_name_for_a_certificate() {
+    let server = EmbeddedServer::echo().unwrap();
+    let authority = authority();
+    let config = server_config(&issue(&authority, &["::1"]), None);
+    let Ok(front) = front_at("[::1]:0", &server, config).await else {
+        println!("this machine has no ::1");
+        return;
+    };
+    works(&format!("https://{}", front.addr()), |builder| builder.root_certificates(authority.pem())).await;
+}
+
+#[actix::test]
+async fn the_applications_own_configuration_takes_the_place_of_ours() {
+    let server = EmbeddedServer::echo().unwrap();
+    let (front, authority) = self::server(&server, &["127.0.0.1"]).await;
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS12])
+        .unwrap()
+        .with_root_certificates(roots(&authority))
+        .with_no_client_auth();
+    // WebSocket over HTTP/2 is another protocol: this is not asked for.
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let config = Arc::new(config);
+    works(&format!("https://{}", front.addr()), |builder| builder.tls_config(config.clone())).await;
+}
+
+#[actix::test]
+async fn a_server_that_keeps_silent_in_the_tls_handshake_is_given_up() {
+    let server = Server::start(|server| {
+        server.accept().wait_closed();
+    });
+    let url = server.origin().replace("http:", "https:");
+    let mut client = Client::to(url, |builder| builder.request_timeout(SHORT));
+    let err = takes(SHORT, client.fails()).await;
+    assert!(matches!(err, ConnectError::Timeout { stage: Stage::Tls, .. }), "{err:?}");
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_server_without_tls_is_a_failure_of_tls() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        peer.write("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+        peer.wait_closed();
+    });
+    let mut client = Client::to(server.origin().replace("http:", "https:"), |builder| builder);
+    let err = client.fails().await;
+    assert!(
+        matches!(err, ConnectError::Transport { source: TransportError::Tls { untrusted: false, .. }, .. }),
+        "{err:?}"
+    );
+    server.finish().await;
+}
+
+#[actix::test]
+async fn what_is_no_pem_is_told_by_the_connect() {
+    let authority = authority();
+    let mine = issue(&authority, &["client"]);
+    let other = KeyPair::generate().unwrap().serialize_pem();
+    let invalid = |configure: &dyn Fn(EngineIoClientBuilder) -> EngineIoClientBuilder| {
+        let mut client = Client::to("https://127.0.0.1:1".to_owned(), configure);
+        async move {
+            match client.fails().await {
+                ConnectError::Invalid { what, .. } => what,
+                err => panic!("{err:?}"),
+            }
+        }
+    };
+    assert_eq!(invalid(&|builder| builder.root_certificates("no PEM")).await, "root certificate");
+    let chain = mine.certificate.pem();
+    assert_eq!(invalid(&|builder| builder.client_certificate(&chain, "no PEM")).await, "client certificate");
+    assert_eq!(invalid(&|builder| builder.client_certificate(&chain, &other)).await, "client certificate");
+    assert_eq!(invalid(&|builder| builder.server_name("not a name")).await, "server name");
+}
+
+#[actix::test]
+async fn no_provider_is_installed_for_the_process() {
+    let server = EmbeddedServer::echo().unwrap();
+    let (front, _) = self::server(&server, &["127.0.0.1"]).await;
+    works(&format!("https://{}", front.addr()), |builder| builder.ssl_verify(false)).await;
+    assert!(rustls::crypto::CryptoProvider::get_default().is_none());
+}
