@@ -113,7 +113,12 @@
 //! - WebSocket without extensions, so without compression. HTTP bodies may be compressed with gzip or deflate.
 //! - The protocol has no acknowledgement: a message that was written to a WebSocket is not known to have arrived.
 //!
-//! The crate logs by [`log`], under targets that start with `actix_engineio`.
+//! # Logging
+//!
+//! By [`log`]. `actix_engineio::client` tells of connects, upgrades, reconnects and ends, and warns of what nobody would hear
+//! otherwise; `actix_engineio::transport` tells of the packets both ways, at `debug` by type and size, at `trace` with the
+//! start of each message and with the requests. Never logged, nor part of an error: the sid, cookies, headers, the URL's user
+//! information and the values of its query.
 
 mod client;
 mod error;

@@ -7,6 +7,7 @@ use actix_http::header::{HeaderName, HeaderValue};
 use bytes::Bytes;
 use bytestring::ByteString;
 use serde::Serialize;
+use url::Url;
 
 use super::{
     event::{Event, EventKind},
@@ -38,7 +39,9 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, Message)]
+///
+/// Its `Debug` shows neither the URL's secrets nor the headers' values.
+#[derive(Clone, Message)]
 #[rtype(result = "Result<Arc<Session>, ConnectError>")]
 pub struct Connect {
     pub(super) url: String,
@@ -84,6 +87,19 @@ impl Connect {
             Err(err) => _ = self.invalid.get_or_insert(err),
         }
         self
+    }
+}
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origin = Url::parse(&self.url).map(|url| url.origin().ascii_serialization());
+        f.debug_struct("Connect")
+            .field("origin", &origin)
+            .field("path", &self.path)
+            .field("transports", &self.transports)
+            .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("invalid", &self.invalid)
+            .finish()
     }
 }
 

@@ -259,8 +259,8 @@ impl EngineIoClient {
         self.transports.clear();
         let backoff = self.backoff.as_mut().filter(|_| !self.left);
         let next = backoff.and_then(|backoff| backoff.after_failure(&err, self.initial));
+        log::debug!(target: "actix_engineio::client", "connect failed: {err}");
         if let Some(next) = next {
-            log::debug!(target: "actix_engineio::client", "attempt failed: {err}");
             return self.schedule(next);
         }
         if mem::take(&mut self.announced) {
@@ -324,6 +324,7 @@ impl EngineIoClient {
     }
 
     fn schedule(&mut self, (attempt, delay): (u32, std::time::Duration)) {
+        log::debug!(target: "actix_engineio::client", "connecting again in {delay:?}, attempt {attempt}");
         self.between = Between::Waiting { until: now() + delay };
         self.announced = true;
         self.subscribers.push(Event::Reconnecting { attempt, delay });

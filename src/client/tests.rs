@@ -55,9 +55,10 @@ impl Dialed {
                 let (alive, _) = oneshot::channel();
                 let transport = FakeTransport(sender).start();
                 let reports = dial.reports.upgrade().unwrap();
+                let kind = dial.kind;
                 let wire = Wire { id: dial.id, reports, commands };
                 dialed.0.lock().unwrap().push(wire);
-                TransportHandle::new(transport.recipient(), alive)
+                TransportHandle::new(kind, transport.recipient(), alive)
             })
             .start()
     }

@@ -5,6 +5,7 @@ pub(crate) mod http;
 pub(crate) mod network;
 mod polling;
 mod websocket;
+mod wire_log;
 
 use std::{
     future::Future,
@@ -81,29 +82,31 @@ pub(crate) struct Dial {
 /// Starts a transport on the current arbiter.
 pub(crate) fn start(dial: Dial) -> TransportHandle {
     let (alive, abandoned) = oneshot::channel();
-    let uplink = Uplink { id: dial.id, reports: dial.reports, abandoned, ended: false };
+    let uplink = Uplink { id: dial.id, kind: dial.kind, reports: dial.reports, abandoned, ended: false };
     let requests =
         Requests { endpoint: dial.endpoint, sid: dial.sid, options: dial.options, trusted: dial.trusted };
     let commands = match dial.kind {
         TransportKind::Polling => PollingTransport::new(uplink, requests).start().recipient(),
         TransportKind::WebSocket => WebSocketTransport::new(uplink, requests).start().recipient(),
     };
-    TransportHandle::new(commands, alive)
+    TransportHandle::new(dial.kind, commands, alive)
 }
 
 /// A running transport. It closes its connections when this is dropped.
 pub(crate) struct TransportHandle {
+    kind: TransportKind,
     commands: Recipient<Command>,
     _alive: oneshot::Sender<()>,
 }
 
 impl TransportHandle {
     /// `alive`: its receiver resolves when the handle is gone.
-    pub(crate) fn new(commands: Recipient<Command>, alive: oneshot::Sender<()>) -> Self {
-        Self { commands, _alive: alive }
+    pub(crate) fn new(kind: TransportKind, commands: Recipient<Command>, alive: oneshot::Sender<()>) -> Self {
+        Self { kind, commands, _alive: alive }
     }
 
     pub(crate) fn order(&self, command: Command) {
+        wire_log::ordered(self.kind, &command);
         self.commands.do_send(command);
     }
 }
@@ -111,6 +114,7 @@ impl TransportHandle {
 /// The way from a transport to its client. Its last word is `Ended`, whatever happens to the transport.
 struct Uplink {
     id: TransportId,
+    kind: TransportKind,
     /// Weak: a transport does not keep its client.
     reports: WeakRecipient<Report>,
     abandoned: oneshot::Receiver<()>,
@@ -119,6 +123,7 @@ struct Uplink {
 
 impl Uplink {
     fn report(&self, kind: ReportKind) {
+        wire_log::told(self.kind, &kind);
         if let Some(reports) = self.reports.upgrade() {
             reports.do_send(Report { from: self.id, kind });
         }
@@ -219,6 +224,7 @@ impl Requests {
     ) -> Result<http::Request, TransportError> {
         let stamp = self.options.timestamp_requests.then(stamp);
         let target = self.endpoint.request_target(kind, self.sid.as_deref(), stamp.as_deref());
+        wire_log::request(&method, &self.endpoint, &target);
         let unusable = |what: &str| TransportError::Unsupported(format!("the URL's {what}").into());
         let mut all = Vec::with_capacity(self.options.headers.len() + 6);
         // Credentials go where the user meant them to go, and nowhere else.

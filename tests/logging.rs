@@ -1,0 +1,232 @@
+//! What is logged, and what never is. The logger is the process's, so this has a process of its own.
+
+// A test may fail in its helpers too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::{
+    mem,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use actix_engineio::{self as engineio, Connect, Event, Reconnect, TransportKind, cookie_store::CookieStore};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use support::{
+    Client,
+    script::{OPEN, SID, UPGRADABLE},
+    server::Server,
+};
+
+/// Part of everything in these tests that is a secret.
+const SECRET: &str = "hush";
+
+/// A line of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Line {
+    level: Level,
+    target: String,
+    text: String,
+}
+
+struct Capture(Mutex<Vec<Line>>);
+
+static CAPTURE: Capture = Capture(Mutex::new(Vec::new()));
+
+impl Log for Capture {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let line = Line {
+            level: record.level(),
+            target: record.target().to_owned(),
+            text: record.args().to_string(),
+        };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+
+    fn flush(&self) {}
+}
+
+/// What was logged since the last time, of every crate.
+fn logged() -> Vec<Line> {
+    mem::take(&mut *CAPTURE.0.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn has(lines: &[Line], level: Level, room: &str, text: &str) {
+    let target = format!("actix_engineio::{room}");
+    let found =
+        lines.iter().any(|line| line.level == level && line.target == target && line.text.contains(text));
+    assert!(found, "no {level} of {target} with {text:?} in {lines:#?}");
+}
+
+fn has_no_secrets(lines: &[Line]) {
+    let basic = STANDARD.encode(format!("user:{SECRET}"));
+    for line in lines {
+        for secret in [SECRET, SID, &basic] {
+            assert!(!line.text.contains(secret), "{secret} in {line:?}");
+        }
+    }
+}
+
+/// A URL with a secret in every place that admits one.
+fn url(server: &Server) -> String {
+    format!("{}/?token={SECRET}1&{SECRET}2", server.origin().replace("//", &format!("//user:{SECRET}@")))
+}
+
+fn secretive(server: &Server) -> Client {
+    let mut store = CookieStore::new();
+    let origin = server.origin().parse().unwrap();
+    store.parse(&format!("jar={SECRET}3; Path=/"), &origin).unwrap();
+    let policy = Reconnect::exponential()
+        .initial_delay(Duration::from_millis(1))
+        .max_attempts(1)
+        .on_server_close(false);
+    Client::with(server, |builder| {
+        builder
+            .cookie_store(Arc::new(Mutex::new(store)))
+            .header("x-key", format!("{SECRET}4"))
+            .header("cookie", format!("own={SECRET}5"))
+            .websocket_header("authorization", format!("Bearer {SECRET}6"))
+            .reconnect(policy)
+    })
+}
+
+/// One test, for the lines of two would mix.
+#[actix::test]
+async fn a_traced_run_tells_what_happened_and_no_secret() {
+    log::set_logger(&CAPTURE).unwrap();
+    log::set_max_level(LevelFilter::Trace);
+    let set_cookies = [
+        ("set-cookie", format!("sid={SECRET}7")),
+        ("set-cookie", format!("bad={SECRET}8; Domain=example.org")),
+        ("set-cookie", format!("{SECRET}9")),
+    ];
+
+    // Polling, an upgrade, a loss, a reconnect over WebSocket, messages both ways, the server's end.
+    let server = Server::start(move |server| {
+        let set_cookies = set_cookies.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let mut get = server.accept();
+        get.handshake();
+        get.respond(200, &set_cookies, UPGRADABLE.to_string());
+        let mut post = server.accept();
+        post.posts("4upward");
+        post.ok();
+        let mut ws = server.accepts_probe();
+        get.poll();
+        ws.answers_probe();
+        get.packets("4downward\x1e2");
+        ws.reads("5");
+        ws.reads("3");
+        get.leaves();
+        post.leaves();
+        ws.reset();
+
+        let mut get = server.accept();
+        get.handshake();
+        get.packets(OPEN);
+        get.poll();
+        get.packets(format!("4{}\x1ebAAEC\x1e7odd\x1e1", "x".repeat(5000)));
+        get.leaves();
+    });
+    let mut client = secretive(&server);
+    client.addr.do_send(Connect::new(url(&server)));
+    client.addr.do_send(engineio::Send::text("upward"));
+    assert!(matches!(client.next().await, Event::Connected(_)));
+    assert_eq!(client.text().await, "downward");
+    client.upgraded().await;
+    assert!(matches!(client.next().await, Event::Disconnected(_)));
+    assert!(matches!(client.next().await, Event::Reconnecting { .. }));
+    assert!(matches!(client.next().await, Event::Connected(_)));
+    assert_eq!(client.text().await.len(), 5000);
+    assert_eq!(client.message().await.len(), 3);
+    assert!(matches!(client.next().await, Event::Disconnected(_)));
+    server.finish().await;
+
+    let lines = logged();
+    has_no_secrets(&lines);
+    for (level, room, text) in [
+        (Level::Debug, "client", "starting polling to http://127.0.0.1:"),
+        (Level::Trace, "transport", "/engine.io/?token=..&..&EIO=4&transport=polling&t=..&sid=.."),
+        (Level::Debug, "client", "connected over polling"),
+        (Level::Debug, "client", "starting websocket to http://127.0.0.1:"),
+        (Level::Debug, "transport", "polling received open"),
+        (Level::Debug, "transport", "polling sends message, 6 bytes of text"),
+        (Level::Trace, "transport", r#"polling sends "upward""#),
+        (Level::Debug, "transport", "polling received message, 8 bytes of text"),
+        (Level::Trace, "transport", r#"polling received "downward""#),
+        (Level::Debug, "transport", "websocket sends ping"),
+        (Level::Debug, "transport", "websocket received pong"),
+        (Level::Debug, "transport", "websocket sends upgrade"),
+        (Level::Debug, "client", "upgraded to websocket"),
+        (Level::Debug, "transport", "polling is closed"),
+        (Level::Debug, "transport", "websocket failed: connection lost"),
+        (Level::Debug, "client", "disconnected: transport error"),
+        (Level::Debug, "client", "connecting again in"),
+        (Level::Debug, "transport", "polling received message, 5000 bytes of text"),
+        (Level::Debug, "transport", "polling received message, 3 bytes, binary"),
+        (Level::Trace, "transport", r#"polling received b"\0\x01\x02""#),
+        (Level::Debug, "transport", "unknown type 7"),
+        (Level::Debug, "transport", "a cookie is not kept"),
+        (Level::Debug, "client", "disconnected: server disconnect"),
+    ] {
+        has(&lines, level, room, text);
+    }
+    for line in &lines {
+        assert!(line.text.len() < 1000, "not capped: {line:?}");
+        let has_content = ["upward", "downward", "xxx"].iter().any(|content| line.text.contains(content));
+        assert!(!has_content || line.level == Level::Trace, "{line:?}");
+    }
+
+    // Connects that are refused, in every way, and what cannot even be tried.
+    let server = Server::start(|server| {
+        for status in [400, 401, 302] {
+            let mut peer = server.accept();
+            peer.read_request();
+            peer.respond(status, &[("location", &format!("ftp://user:{SECRET}@host/?{SECRET}"))], "");
+            peer.leaves();
+        }
+        for _ in 0..2 {
+            let mut ws = server.accept();
+            ws.accept_websocket();
+            ws.send_text(&format!("{OPEN}}}{SECRET}"));
+            ws.wait_closed();
+        }
+        server.stops_listening();
+    });
+    let client = secretive(&server);
+    let ws = [TransportKind::WebSocket];
+    for connect in [
+        Connect::new(url(&server)),
+        Connect::new(url(&server)).transports(ws),
+        Connect::new(url(&server)),
+        Connect::new(url(&server)).transports(ws),
+        Connect::new(url(&server)).transports(ws).header("authorization", format!("Bearer {SECRET}")),
+    ] {
+        let shown = format!("{connect:?}");
+        let err = client.connecting(connect).await.unwrap().unwrap_err();
+        assert!(!format!("{shown} {err} {err:?}").contains(SECRET), "{shown} {err:?}");
+    }
+    server.finish().await;
+    for connect in [
+        Connect::new(format!("http://user:{SECRET}@127.0.0.1:1/?{SECRET}")),
+        Connect::new(format!("http://user:{SECRET}@/")),
+        Connect::new(format!("http://user:{SECRET}@127.0.0.1:1/?sid={SECRET}")),
+        Connect::new("http://127.0.0.1:1").header("x", format!("{SECRET}\n")),
+    ] {
+        let shown = format!("{connect:?}");
+        let err = client.connecting(connect).await.unwrap().unwrap_err();
+        assert!(!format!("{shown} {err} {err:?}").contains(SECRET), "{shown} {err:?}");
+    }
+    let lines = logged();
+    has_no_secrets(&lines);
+    for text in
+        ["connect failed: http://127.0.0.1:", "status 401", "cannot connect", "connect refused: invalid URL"]
+    {
+        has(&lines, Level::Debug, "client", text);
+    }
+}
