@@ -117,8 +117,8 @@
 //!
 //! By [`log`]. `actix_engineio::client` tells of connects, upgrades, reconnects and ends, and warns of what nobody would hear
 //! otherwise; `actix_engineio::transport` tells of the packets both ways, at `debug` by type and size, at `trace` with the
-//! start of each message and with the requests. Never logged, nor part of an error: the sid, cookies, headers, the URL's user
-//! information and the values of its query.
+//! start of each message and with the requests. Never logged, nor part of an error: the sid, cookies, the values of headers,
+//! the URL's user information and the values of its query. Errors do show the words of a server that refuses.
 
 mod client;
 mod error;

@@ -199,8 +199,8 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// The transports: the first opens the session, the others are what it may be upgraded to. Default: polling, then
-    /// WebSocket.
+    /// The transports: the first opens the session, the others are what it may be upgraded to and, with
+    /// [`try_all_transports`](Self::try_all_transports), what is tried when it cannot. Default: polling, then WebSocket.
     pub fn transports(mut self, transports: impl IntoIterator<Item = TransportKind>) -> Self {
         self.config.transports = transports.into_iter().collect();
         self

@@ -41,16 +41,16 @@ impl Cookies {
     /// more than one Cookie header field", so they go on one line with the user's own; of two with one name, the user's
     /// own is sent.
     pub(super) fn add(&self, url: &Url, headers: &mut Vec<(HeaderName, HeaderValue)>) {
+        let is_own = |(name, _): &(HeaderName, HeaderValue)| *name == header::COOKIE;
         let store = self.store();
         let mut kept = store.matches(url);
-        if kept.is_empty() {
+        if kept.is_empty() && headers.iter().filter(|header| is_own(header)).count() < 2 {
             return;
         }
         // "Cookies with longer paths are listed before cookies with shorter paths."
         let paths = |one: &Cookie<'_>, other: &Cookie<'_>| other.path.len().cmp(&one.path.len());
         kept.sort_by(|one, other| paths(one, other).then_with(|| one.name().cmp(other.name())));
 
-        let is_own = |(name, _): &(HeaderName, HeaderValue)| *name == header::COOKIE;
         let own = headers.iter().filter(|header| is_own(header)).map(|(_, value)| value.as_bytes());
         let own: Vec<_> =
             own.flat_map(|line| line.split(|&byte| byte == b';')).map(<[u8]>::trim_ascii).collect();

@@ -89,6 +89,7 @@ fn the_users_own_cookies_come_first_on_one_line() {
     assert_eq!(lines(&cookies, url, &["u=1; a=own;", " b = own"]), ["u=1; a=own; b = own"]);
     assert_eq!(lines(&cookies, url, &["A=own"]), ["A=own; a=jar; b=jar"]);
     assert_eq!(lines(&cookies, "http://example.com/", &["u=1"]), ["u=1"]);
+    assert_eq!(lines(&cookies, "http://example.com/", &["u=1", "v=1"]), ["u=1; v=1"]);
 }
 
 #[test]
