@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-use actix_engineio::{self as engineio, Connect, Event, Reconnect, TransportKind, cookie_store::CookieStore};
+use actix_engineio::{
+    self as engineio, Connect, EngineIoClient, Event, Reconnect, TransportKind, cookie_store::CookieStore,
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use support::{
@@ -222,6 +224,32 @@ async fn a_traced_run_tells_what_happened_and_no_secret() {
         let err = client.connecting(connect).await.unwrap().unwrap_err();
         assert!(!format!("{shown} {err} {err:?}").contains(SECRET), "{shown} {err:?}");
     }
+    // A proxy that refuses, and then does not.
+    let proxy = Server::start(|server| {
+        let mut peer = server.accept();
+        assert!(peer.read_head().header("proxy-authorization").is_some());
+        peer.respond(407, &[], "");
+        peer.leaves();
+        let mut get = server.accept();
+        get.read_head();
+        get.write("HTTP/1.1 200 Connection established\r\n\r\n");
+        get.handshake();
+        get.packets(OPEN);
+        get.poll();
+        get.packets("1");
+        get.leaves();
+    });
+    let proxy_url = proxy.origin().replace("//", &format!("//user:{SECRET}@"));
+    let mut client = Client::with(&proxy, |builder| builder.proxy(proxy_url));
+    let err = client.fails().await;
+    assert!(!format!("{err} {err:?}").contains(SECRET), "{err:?}");
+    client.connect().await;
+    client.ended_cleanly().await;
+    proxy.finish().await;
+    let client = EngineIoClient::builder().proxy(format!("ftp://user:{SECRET}@proxy/{SECRET}")).start();
+    let err = client.send(Connect::new("http://127.0.0.1:1")).await.unwrap().unwrap_err();
+    assert!(!format!("{err} {err:?}").contains(SECRET), "{err:?}");
+
     let lines = logged();
     has_no_secrets(&lines);
     for text in
