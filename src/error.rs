@@ -204,7 +204,7 @@ pub enum ConnectError {
     /// The URL, or something else given to `Connect` or the builder, cannot be used.
     #[error("invalid {what}: {reason}")]
     Invalid {
-        /// What is invalid: `URL`, `header`, `path`.
+        /// What is invalid: `URL`, `header`, `path`, or another option's name in words.
         what: &'static str,
         /// Why.
         reason: String,
