@@ -1,0 +1,321 @@
+//! What is tried on every server over every transport.
+
+use std::{future::Future, io::ErrorKind, time::Duration};
+
+use actix_engineio::{
+    self as engineio, Connect, ConnectError, Data, DisconnectReason, GetStatus, SendErrorKind, Stage,
+    TransportError, TransportKind,
+};
+use futures_util::{FutureExt as _, future::LocalBoxFuture};
+use serde_json::{Value, json};
+
+use crate::{
+    peer::{Peer, Way},
+    server::Server,
+    support::{Client, soon},
+    talk::{Cell, Talk},
+};
+
+/// Something that is tried.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) run: Box<dyn FnOnce(Cell) -> LocalBoxFuture<'static, ()> + Send>,
+}
+
+impl Case {
+    pub(crate) fn new<F: Future<Output = ()> + 'static>(
+        name: &'static str,
+        run: impl FnOnce(Cell) -> F + Send + 'static,
+    ) -> Self {
+        Self { name, run: Box::new(|cell| run(cell).boxed_local()) }
+    }
+}
+
+/// The cases of a cell.
+pub(crate) fn cases(cell: Cell) -> Vec<Case> {
+    let mut cases = vec![
+        Case::new("a session has the sid and the intervals that the server gave it", opens),
+        Case::new("text of every kind comes back as it was sent", text),
+        Case::new("bytes of every kind come back as they were sent", binary),
+        Case::new(
+            if cell.way == Way::Upgrade {
+                "five hundred messages each way at once cross the upgrade in order"
+            } else {
+                "five hundred messages each way at once arrive in order"
+            },
+            crossing,
+        ),
+        Case::new("a server that closes the session has closed it", closed),
+        Case::new("a client that leaves with a full queue leaves it all with the server", leaving),
+        Case::new("a session outlives many pings", pings),
+        Case::new("a server that is killed is a transport that ended", killed),
+        Case::new("a server that stands still is a ping timeout", stopped),
+        Case::new("a path where no server is fails the connect", elsewhere),
+        Case::new("a message that is too large is refused", oversized),
+    ];
+    // engineioxide refuses nobody.
+    if !cell.peer.is_oxide() {
+        cases.push(Case::new("a server that refuses fails the connect", refused));
+    }
+    cases
+}
+
+/// Larger than any message here, as polling encodes it.
+fn roomy() -> Value {
+    json!({ "options": { "maxHttpBufferSize": 8 << 20 } })
+}
+
+async fn opens(cell: Cell) {
+    let options = json!({ "pingInterval": 7000, "pingTimeout": 3000, "maxHttpBufferSize": 123_456 });
+    let mut server = cell.peer.start(json!({ "options": options }));
+    let mut talk = cell.settle(&server).await;
+    let session = talk.session.clone();
+    let told = server.says("connection").await;
+    assert_eq!(
+        (told["sid"].as_str(), told["transport"].as_str()),
+        (Some(&*session.sid), Some(cell.way.first().as_str()))
+    );
+    assert_eq!(session.transport, cell.way.first());
+    assert_eq!(
+        (session.ping_interval, session.ping_timeout),
+        (Duration::from_secs(7), Duration::from_secs(3))
+    );
+    assert_eq!(session.max_payload, cell.peer.tells_max_payload().then_some(123_456));
+    let upgrades: &[_] = if cell.way == Way::WebSocket { &[] } else { &[TransportKind::WebSocket] };
+    assert_eq!(session.upgrades, upgrades);
+    talk.echoes("still there").await;
+    talk.leave().await;
+    assert_eq!(server.says("close").await["sid"].as_str(), Some(&*session.sid));
+}
+
+/// How long a long message is.
+fn large(cell: Cell) -> usize {
+    // See the deviation `it_keeps_only_what_has_come_of_a_post`.
+    if cell.peer == Peer::Aiohttp && cell.way == Way::Polling { 40_000 } else { 1 << 20 }
+}
+
+async fn text(cell: Cell) {
+    let server = cell.peer.start(roomy());
+    let mut talk = cell.settle(&server).await;
+    for text in
+        ["hello", "", " ", "a £ € 😀", "\u{0} \\ \" \r\n \u{7f} \u{2028} \u{feff}", "b64", "4", "2probe"]
+    {
+        talk.echoes(text).await;
+    }
+    talk.echoes("x£€😀".repeat(large(cell) / 10)).await;
+    talk.echoes("x".repeat(large(cell))).await;
+    talk.leave().await;
+}
+
+async fn binary(cell: Cell) {
+    let server = cell.peer.start(roomy());
+    let mut talk = cell.settle(&server).await;
+    talk.echoes(Vec::new()).await;
+    for len in 1..=4 {
+        talk.echoes(vec![0x1e; len]).await;
+    }
+    talk.echoes((0..=255).collect::<Vec<u8>>()).await;
+    talk.echoes((0..=255).cycle().take(large(cell) * 3 / 4).collect::<Vec<u8>>()).await;
+    talk.leave().await;
+}
+
+async fn crossing(cell: Cell) {
+    const COUNT: usize = 500;
+    let server = cell.peer.start(json!({}));
+    let mut talk = cell.open(&server).await;
+    talk.send("/flood").await;
+    let (mut sent, mut floods, mut echoes) = (0, 0, 0);
+    while floods < COUNT || echoes < COUNT {
+        // Half before the upgrade, half behind it.
+        let upto = if talk.is_upgraded || cell.way != Way::Upgrade { COUNT } else { COUNT / 2 };
+        for at in sent..upto {
+            talk.do_send(format!("echo {at}"));
+        }
+        sent = upto;
+        let Some(message) = talk.next().await else { continue };
+        let (kind, at) =
+            message.as_text().and_then(|text| text.split_once(' ')).expect("a kind and a number");
+        let next = if kind == "flood" { &mut floods } else { &mut echoes };
+        assert_eq!(at, next.to_string(), "{kind}");
+        *next += 1;
+    }
+    talk.settle().await;
+    talk.leave().await;
+}
+
+async fn closed(cell: Cell) {
+    let mut server = cell.peer.start(json!({}));
+    let mut talk = cell.settle(&server).await;
+    talk.send("/close").await;
+    let end = talk.ended().await;
+    assert!(
+        end.reason.is_server_close() || cell.peer.is_oxide() && is_forgotten(&end.reason),
+        "{}",
+        end.reason
+    );
+    assert!(end.unsent.is_empty());
+    server.says("close").await;
+}
+
+/// engineioxide forgets a session that it closes at once: a poll that is on its way meanwhile is refused, and a WebSocket
+/// may end before its last packet is written.
+fn is_forgotten(reason: &DisconnectReason) -> bool {
+    match reason {
+        DisconnectReason::TransportError(TransportError::Status(status)) => status.code == Some(1),
+        DisconnectReason::TransportError(TransportError::Io { kind, .. }) => {
+            *kind == ErrorKind::UnexpectedEof
+        }
+        _ => false,
+    }
+}
+
+async fn leaving(cell: Cell) {
+    let options = json!({ "maxHttpBufferSize": 1_000_000 });
+    let mut server = cell.peer.start(json!({ "keep": true, "options": options }));
+    // In the middle of the upgrade, if there is one.
+    let mut talk = cell.open(&server).await;
+    let mut texts = (0..500).map(|at| at.to_string()).collect::<Vec<_>>();
+    // While the upgrade is under way, polling's limits hold.
+    let large = if cell.peer == Peer::Aiohttp { 10_000 } else { 200_000 };
+    texts[100] = "x".repeat(large);
+    texts[400] = "€".repeat(large);
+    for text in &texts {
+        talk.do_send(text.as_str());
+    }
+    talk.leave().await;
+    let close = server.says("close").await;
+    assert!(close["received"] == json!(texts), "{close:.1000}");
+}
+
+async fn pings(cell: Cell) {
+    let interval = cell.peer.shortest_interval();
+    // A server that got no pong would end the session before the last of these pings.
+    let timeout = interval * 3;
+    let options = json!({ "pingInterval": millis(interval), "pingTimeout": millis(timeout.max(Duration::from_secs(2))) });
+    let server = cell.peer.start(json!({ "options": options }));
+    let mut talk = cell.settle(&server).await;
+    let packets = async |talk: &Talk| {
+        soon("GetStatus", talk.client.addr.send(GetStatus))
+            .await
+            .expect("the client lives")
+            .counters
+            .packets_received
+    };
+    let before = packets(&talk).await;
+    soon("pings", async {
+        while packets(&talk).await < before + 5 {
+            actix_rt::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    talk.echoes("still there").await;
+    talk.leave().await;
+}
+
+async fn killed(cell: Cell) {
+    let mut server = cell.peer.start(json!({}));
+    let mut talk = cell.settle(&server).await;
+    talk.echoes("all is well").await;
+    server.kill();
+    let reason = &talk.ended().await.reason;
+    // A poll that was cut before its answer began is asked once more, of nobody.
+    let DisconnectReason::TransportError(TransportError::Io { .. } | TransportError::Connect { .. }) = reason
+    else {
+        panic!("{reason}")
+    };
+}
+
+async fn stopped(cell: Cell) {
+    let interval = cell.peer.shortest_interval();
+    let options = json!({ "pingInterval": millis(interval), "pingTimeout": 1000 });
+    let server = cell.peer.start(json!({ "options": options }));
+    let mut talk = cell.settle(&server).await;
+    talk.echoes("all is well").await;
+    server.stop();
+    match &talk.ended().await.reason {
+        DisconnectReason::PingTimeout => {}
+        // A POST that was out already has the same limit.
+        DisconnectReason::TransportError(TransportError::Timeout { stage: Stage::Write })
+            if cell.way == Way::Polling => {}
+        reason => panic!("{reason}"),
+    }
+}
+
+async fn refused(cell: Cell) {
+    let server = cell.peer.start(json!({ "refuse": true }));
+    let err = fails(&server, cell.connect(server.url())).await;
+    let ConnectError::Status { status, .. } = &err else { panic!("{err}") };
+    let (wanted, code) = match (cell.peer, cell.way) {
+        // An ASGI server refuses a WebSocket with 403, whatever the application says.
+        (Peer::Uvicorn, Way::WebSocket) => (403, None),
+        (peer, _) if peer.is_python() => (401, None),
+        (_, Way::WebSocket) => (400, None),
+        _ => (403, Some(4)),
+    };
+    assert_eq!((status.status, status.code), (wanted, code), "{err}");
+    if code.is_some() {
+        assert_eq!(status.message.as_deref(), Some("not today"));
+    }
+    assert!(!err.is_retryable());
+}
+
+async fn elsewhere(cell: Cell) {
+    let server = cell.peer.start(json!({}));
+    let err = fails(&server, cell.connect(server.url()).path("elsewhere")).await;
+    match &err {
+        ConnectError::Status { status, .. } => match (cell.peer, cell.way) {
+            // python-engineio answers what is no request over HTTP as if it were, which uvicorn does not do.
+            (Peer::Uvicorn, Way::WebSocket) => assert_eq!(status.status, 500, "{err}"),
+            _ => assert_eq!(status.status, 404, "{err}"),
+        },
+        // engine.io on its own closes a WebSocket that nobody takes, without a word.
+        ConnectError::Transport { source: TransportError::Io { .. }, .. }
+            if cell.way == Way::WebSocket && !cell.peer.is_python() => {}
+        err => panic!("{err}"),
+    }
+}
+
+async fn oversized(cell: Cell) {
+    let mut server = cell.peer.start(json!({ "options": { "maxHttpBufferSize": 10_000 } }));
+    let mut talk = cell.settle(&server).await;
+    let data = Data::from("x".repeat(20_000));
+    let packet = talk.packets(data.clone()).remove(0);
+    if cell.way == Way::Polling && cell.peer.tells_max_payload() {
+        let sent = talk.client.addr.send(engineio::Send::new(packet.clone()));
+        let err = soon("a send", sent).await.expect("the client lives").expect_err("too large");
+        assert!(matches!(err.kind, SendErrorKind::TooLarge { limit: 10_000, .. }), "{err}");
+        assert_eq!(err.data, packet);
+        talk.echoes("still there").await;
+        talk.leave().await;
+    } else if cell.peer.is_oxide() {
+        // Its limit is one of POSTs alone.
+        talk.echoes(data).await;
+        talk.leave().await;
+    } else {
+        talk.do_send(data);
+        let end = talk.ended().await;
+        match (&end.reason, cell.way) {
+            // engine.io 5 says nothing and hangs up.
+            (DisconnectReason::TransportError(TransportError::Io { .. }), _)
+                if cell.peer == Peer::EngineIo5 => {}
+            (DisconnectReason::TransportClose { code, .. }, Way::WebSocket | Way::Upgrade) => {
+                // python-engineio tells it on aiohttp alone.
+                let told = if cell.peer.is_python() && cell.peer != Peer::Aiohttp { 1000 } else { 1009 };
+                assert_eq!(*code, told);
+            }
+            (reason, _) => panic!("{reason}"),
+        }
+        if cell.way == Way::Polling {
+            assert_eq!(end.in_doubt, [packet]);
+        }
+        server.says("close").await;
+    }
+}
+
+pub(crate) async fn fails(server: &Server, connect: Connect) -> ConnectError {
+    Client::to(server.url(), |builder| builder).fails_with(connect).await
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).expect("it is short")
+}

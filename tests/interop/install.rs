@@ -1,0 +1,88 @@
+//! What the servers need on this machine, and how to get what is missing.
+
+use std::{
+    env, fs,
+    fs::File,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::LazyLock,
+};
+
+/// Where a program is, or what to do to have it.
+pub(crate) type Found = Result<PathBuf, String>;
+
+/// Node, with the folder of the packages that `package-lock.json` names.
+pub(crate) static NODE: LazyLock<Result<(PathBuf, PathBuf), String>> = LazyLock::new(|| {
+    let node = program("node", "nodejs")?;
+    let npm = program("npm", "npm")?;
+    let folder = folder("node");
+    once(&folder, &["package.json", "package-lock.json"], || {
+        // Neither scripts nor what is optional is needed, so nothing is compiled.
+        let mut install = Command::new(&npm);
+        install.args(["ci", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund", "--prefix"]);
+        run(install.arg(&folder))
+    })?;
+    Ok((node, folder.join("node_modules")))
+});
+
+/// The Python of a virtual environment with what `requirements.txt` names.
+pub(crate) static PYTHON: LazyLock<Found> = LazyLock::new(|| {
+    let python = program("python3", "python3 python3-venv")?;
+    let folder = folder("python");
+    let environment = folder.join("environment");
+    let inside = environment.join("bin/python");
+    once(&folder, &["requirements.txt"], || {
+        run(Command::new(&python).args(["-m", "venv", "--clear"]).arg(&environment))?;
+        let mut install = Command::new(&inside);
+        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+        run(install.arg(folder.join("requirements.txt")))
+    })?;
+    Ok(inside)
+});
+
+/// The programs of the servers, and what they are installed from.
+pub(crate) fn sources() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/servers"))
+}
+
+/// A folder of ours beside what cargo builds.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("interop").join(name);
+    fs::create_dir_all(&folder).expect("the target folder can be written to");
+    folder
+}
+
+fn program(name: &str, packages: &str) -> Found {
+    let path = env::var_os("PATH").unwrap_or_default();
+    // Debian keeps some of them where only the administrator looks.
+    let folders = env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
+    let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.ok_or_else(|| format!("needs {name}: apt install {packages}"))
+}
+
+/// Runs `install` unless it has been run with these files as they are now. They are copied to `folder` for it.
+fn once(folder: &Path, files: &[&str], install: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    let lock = File::create(folder.join("lock")).expect("a file to lock");
+    lock.lock().expect("locks work here");
+    let stamp = folder.join("installed");
+    let wanted =
+        files.iter().map(|name| fs::read_to_string(sources().join(name)).expect("it is in the repository"));
+    let wanted = wanted.collect::<Vec<_>>();
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted.concat()) {
+        return Ok(());
+    }
+    for (name, text) in files.iter().zip(&wanted) {
+        fs::write(folder.join(name), text).expect("the target folder can be written to");
+    }
+    install()?;
+    fs::write(stamp, wanted.concat()).expect("the target folder can be written to");
+    Ok(())
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|err| format!("cannot run {command:?}: {err}"))?;
+    let text = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&text);
+    let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+    if output.status.success() { Ok(()) } else { Err(format!("failed ({last}): {command:?}")) }
+}

@@ -1,0 +1,150 @@
+//! The servers of the matrix: what they are called, how they are started, and where they differ.
+
+use std::{env, process::Command, time::Duration};
+
+use actix_engineio::TransportKind;
+use serde_json::{Value, json};
+
+use crate::{
+    install::{self, NODE, PYTHON},
+    server::Server,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Peer {
+    EngineIo6,
+    EngineIo5,
+    SocketIo,
+    Aiohttp,
+    Uvicorn,
+    Werkzeug,
+    Hyper,
+    Axum,
+}
+
+impl Peer {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::EngineIo6,
+        Self::EngineIo5,
+        Self::SocketIo,
+        Self::Aiohttp,
+        Self::Uvicorn,
+        Self::Werkzeug,
+        Self::Hyper,
+        Self::Axum,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::EngineIo6 => "engine.io 6",
+            Self::EngineIo5 => "engine.io 5",
+            Self::SocketIo => "socket.io 4",
+            Self::Aiohttp => "python-engineio 4 on aiohttp",
+            Self::Uvicorn => "python-engineio 4 on uvicorn",
+            Self::Werkzeug => "python-engineio 4 with threads on Werkzeug",
+            Self::Hyper => "engineioxide on hyper",
+            Self::Axum => "engineioxide as an axum layer",
+        }
+    }
+
+    /// What it needs and is not there.
+    pub(crate) fn missing(self) -> Option<String> {
+        match self {
+            Self::EngineIo6 | Self::EngineIo5 | Self::SocketIo => NODE.as_ref().err().cloned(),
+            Self::Aiohttp | Self::Uvicorn | Self::Werkzeug => PYTHON.as_ref().err().cloned(),
+            // The crate's own tests bring it.
+            Self::Hyper | Self::Axum => None,
+        }
+    }
+
+    /// Starts it with `settings`: `options` by engine.io's names; `refuse` every session; `keep` what comes instead of
+    /// sending it back, to tell it at the end.
+    pub(crate) fn start(self, mut settings: Value) -> Server {
+        let (program, name, value) = match self {
+            Self::EngineIo6 => ("engineio.cjs", "package", "engine.io"),
+            Self::EngineIo5 => ("engineio.cjs", "package", "engine.io-5"),
+            Self::SocketIo => ("socketio.cjs", "package", "socket.io"),
+            Self::Aiohttp => ("asynchronous.py", "mode", "aiohttp"),
+            Self::Uvicorn => ("asynchronous.py", "mode", "asgi"),
+            Self::Werkzeug => ("threads.py", "mode", "threading"),
+            Self::Hyper => (crate::OXIDE, "on", "hyper"),
+            Self::Axum => (crate::OXIDE, "on", "axum"),
+        };
+        settings[name] = json!(value);
+        let mut command = if program.ends_with(".cjs") {
+            let (node, packages) = NODE.as_ref().expect("it was looked for");
+            let mut command = Command::new(node);
+            command.env("NODE_PATH", packages).arg(install::sources().join(program));
+            command
+        } else if program.ends_with(".py") {
+            let mut command = Command::new(PYTHON.as_ref().expect("it was looked for"));
+            command.env("PYTHONDONTWRITEBYTECODE", "1").arg(install::sources().join(program));
+            command
+        } else {
+            let mut command = Command::new(env::current_exe().expect("this program has a name"));
+            command.arg(program);
+            command
+        };
+        Server::start(command.arg(settings.to_string()))
+    }
+
+    pub(crate) fn path(self) -> &'static str {
+        if self == Self::SocketIo { "socket.io" } else { "engine.io" }
+    }
+
+    pub(crate) fn is_python(self) -> bool {
+        matches!(self, Self::Aiohttp | Self::Uvicorn | Self::Werkzeug)
+    }
+
+    pub(crate) fn is_oxide(self) -> bool {
+        matches!(self, Self::Hyper | Self::Axum)
+    }
+
+    /// Whether it tells the largest payload it takes.
+    pub(crate) fn tells_max_payload(self) -> bool {
+        self != Self::EngineIo5
+    }
+
+    /// The shortest interval between pings that it can announce: python-engineio cuts it to whole seconds.
+    pub(crate) fn shortest_interval(self) -> Duration {
+        if self.is_python() { Duration::from_secs(1) } else { Duration::from_millis(200) }
+    }
+}
+
+/// How a session comes to its transport.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Polling,
+    WebSocket,
+    Upgrade,
+}
+
+impl Way {
+    pub(crate) const ALL: [Self; 3] = [Self::Polling, Self::WebSocket, Self::Upgrade];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Polling => "polling",
+            Self::WebSocket => "websocket",
+            Self::Upgrade => "polling with upgrade",
+        }
+    }
+
+    pub(crate) fn transports(self) -> Vec<TransportKind> {
+        match self {
+            Self::Polling => vec![TransportKind::Polling],
+            Self::WebSocket => vec![TransportKind::WebSocket],
+            Self::Upgrade => vec![TransportKind::Polling, TransportKind::WebSocket],
+        }
+    }
+
+    /// The transport that the session opens over.
+    pub(crate) fn first(self) -> TransportKind {
+        if self == Self::WebSocket { TransportKind::WebSocket } else { TransportKind::Polling }
+    }
+
+    /// The transport that it ends up with.
+    pub(crate) fn last(self) -> TransportKind {
+        if self == Self::Polling { TransportKind::Polling } else { TransportKind::WebSocket }
+    }
+}

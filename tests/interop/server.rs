@@ -1,0 +1,109 @@
+//! A server that others wrote, as a process of its own.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+use futures_channel::mpsc;
+use futures_util::StreamExt as _;
+use serde_json::Value;
+
+use crate::support::soon;
+
+/// On a machine that is busy, a server in Python needs seconds to start.
+const START: Duration = Duration::from_secs(30);
+
+/// Is killed when this is dropped, also by a test that fails; then it tells what the server had to say.
+pub(crate) struct Server {
+    process: Process,
+    port: u16,
+    lines: mpsc::UnboundedReceiver<Value>,
+}
+
+impl Server {
+    /// Starts a program that says on stdout, in lines of JSON, what happens: first `ready`, with its port.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut process = Process::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
+        let stdout = process.child.stdout.take().expect("it is piped");
+        let (sender, mut lines) = mpsc::unbounded();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let _ = sender.unbounded_send(serde_json::from_str(&line).unwrap_or(Value::String(line)));
+            }
+        });
+        let give_up = Instant::now() + START;
+        let ready: Value = loop {
+            if let Ok(line) = lines.try_recv() {
+                break line;
+            }
+            assert!(Instant::now() < give_up && process.is_running(), "{command:?} does not start");
+            thread::sleep(Duration::from_millis(2));
+        };
+        assert_eq!(ready["event"], "ready", "{ready}");
+        let port = ready["port"].as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port");
+        Self { process, port, lines }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The next event of this name.
+    pub(crate) async fn says(&mut self, event: &str) -> Value {
+        let wanted = self.lines.by_ref().filter(|line| std::future::ready(line["event"] == event));
+        soon(event, wanted.into_future()).await.0.unwrap_or_else(|| panic!("the server says no {event}"))
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.process.child.kill().expect("it runs");
+    }
+
+    /// Stops it where it stands: its sockets stay open.
+    pub(crate) fn stop(&self) {
+        let stop = format!("kill -STOP {}", self.process.child.id());
+        assert!(Command::new("sh").args(["-c", &stop]).status().expect("a shell").success());
+    }
+}
+
+/// A process that ends with the test.
+pub(crate) struct Process {
+    child: Child,
+    /// What it said on stderr.
+    log: Arc<Mutex<String>>,
+}
+
+impl Process {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child =
+            command.stderr(Stdio::piped()).spawn().unwrap_or_else(|err| panic!("{command:?}: {err}"));
+        let stderr = child.stderr.take().expect("it is piped");
+        let log = Arc::new(Mutex::new(String::new()));
+        thread::spawn({
+            let log = log.clone();
+            move || {
+                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                    log.lock().expect("nobody panics with it").push_str(&format!("  {line}\n"));
+                }
+            }
+        });
+        Self { child, log }
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("its state can be asked for").is_none()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprint!("{}", self.log.lock().expect("nobody panics with it"));
+        }
+    }
+}

@@ -1,0 +1,19 @@
+// engine.io, in the version that the settings name.
+"use strict";
+
+const { settings, server, options, say, conduct, listen } = require("./conduct.cjs");
+
+const engine = require(settings.package).attach(server, options);
+engine.on("connection", (socket) => {
+  const session = conduct({
+    sid: socket.id,
+    send: (data) => socket.send(data),
+    close: () => socket.close(),
+    headers: () => (socket.transport.dataReq || socket.request).headers,
+  });
+  say("connection", { sid: socket.id, transport: socket.transport.name, headers: socket.request.headers });
+  socket.on("upgrade", (transport) => say("upgrade", { transport: transport.name, headers: transport.headers }));
+  socket.on("message", session.message);
+  socket.on("close", session.closed);
+});
+listen();

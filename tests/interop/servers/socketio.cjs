@@ -1,0 +1,20 @@
+// socket.io: its events named `message` are what the test sends and gets.
+"use strict";
+
+const { settings, server, options, say, conduct, listen } = require("./conduct.cjs");
+const { Server } = require("socket.io");
+
+new Server(server, options).on("connection", (socket) => {
+  const session = conduct({
+    sid: socket.conn.id,
+    send: (data) => socket.emit("message", data),
+    close: () => socket.disconnect(true),
+    headers: () => socket.handshake.headers,
+  });
+  say("connection", { sid: socket.conn.id, transport: socket.conn.transport.name });
+  // What comes together with the end of the session reaches Engine.IO, but no listener of socket.io.
+  if (settings.keep) socket.conn.on("data", (data) => session.message(JSON.parse(data.slice(1))[1]));
+  else socket.on("message", session.message);
+  socket.conn.on("close", session.closed);
+});
+listen();

@@ -1,0 +1,177 @@
+//! A client that talks with a server as that server is talked with: socket.io has a protocol of its own inside
+//! Engine.IO's messages.
+
+use std::sync::Arc;
+
+use actix_engineio::{
+    self as engineio, Connect, Data, Disconnect, DisconnectReason, Disconnected, EngineIoClientBuilder,
+    Event, GetStatus, Session, TransportKind,
+};
+use serde_json::json;
+
+use crate::{
+    peer::{Peer, Way},
+    server::Server,
+    support::{Client, soon},
+};
+
+/// The head of an event with one buffer.
+const BINARY_EVENT: &str = r#"51-["message",{"_placeholder":true,"num":0}]"#;
+
+/// One cell of the matrix.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cell {
+    pub(crate) peer: Peer,
+    pub(crate) way: Way,
+}
+
+impl Cell {
+    /// How to connect to a server of this cell.
+    pub(crate) fn connect(self, url: impl Into<String>) -> Connect {
+        Connect::new(url).path(self.peer.path()).transports(self.way.transports())
+    }
+
+    /// A session; the upgrade may still be under way.
+    pub(crate) async fn open(self, server: &Server) -> Talk {
+        self.open_with(server.url(), |builder| builder).await
+    }
+
+    /// A session whose upgrade, if there is one, is over.
+    pub(crate) async fn settle(self, server: &Server) -> Talk {
+        let mut talk = self.open(server).await;
+        talk.settle().await;
+        talk
+    }
+
+    pub(crate) async fn open_with(
+        self,
+        url: String,
+        configure: impl FnOnce(EngineIoClientBuilder) -> EngineIoClientBuilder,
+    ) -> Talk {
+        let mut client = Client::to(url.clone(), configure);
+        let session = client.open(self.connect(url)).await;
+        let mut talk = Talk { client, cell: self, session, is_upgraded: false };
+        if self.peer == Peer::SocketIo {
+            talk.client.send("0").await;
+            let answer = match talk.packet().await {
+                None => talk.packet().await,
+                answer => answer,
+            };
+            let sid = answer.as_ref().and_then(Data::as_text);
+            assert!(sid.is_some_and(|text| text.starts_with("0{\"sid\":\"")), "{answer:?}");
+        }
+        talk
+    }
+}
+
+pub(crate) struct Talk {
+    pub(crate) client: Client,
+    pub(crate) cell: Cell,
+    pub(crate) session: Arc<Session>,
+    pub(crate) is_upgraded: bool,
+}
+
+impl Talk {
+    /// Waits for the end of the upgrade where there is one.
+    pub(crate) async fn settle(&mut self) {
+        if self.cell.way == Way::Upgrade && !self.is_upgraded {
+            self.client.upgraded().await;
+            self.is_upgraded = true;
+        }
+        assert_eq!(self.transport().await, Some(self.cell.way.last()));
+    }
+
+    pub(crate) async fn transport(&self) -> Option<TransportKind> {
+        soon("GetStatus", self.client.addr.send(GetStatus)).await.expect("the client lives").transport
+    }
+
+    pub(crate) async fn send(&self, data: impl Into<Data>) {
+        for packet in self.packets(data) {
+            self.client.send(packet).await;
+        }
+    }
+
+    /// Queues it without waiting for room.
+    pub(crate) fn do_send(&self, data: impl Into<Data>) {
+        for packet in self.packets(data) {
+            self.client.addr.do_send(engineio::Send::new(packet));
+        }
+    }
+
+    /// The messages of Engine.IO that carry it.
+    pub(crate) fn packets(&self, data: impl Into<Data>) -> Vec<Data> {
+        match data.into() {
+            data if self.cell.peer != Peer::SocketIo => vec![data],
+            Data::Text(text) => vec![format!("2{}", json!(["message", *text])).into()],
+            data => vec![BINARY_EVENT.into(), data],
+        }
+    }
+
+    /// The next message. The upgrade may end before it.
+    pub(crate) async fn message(&mut self) -> Data {
+        loop {
+            if let Some(data) = self.next().await {
+                return data;
+            }
+        }
+    }
+
+    /// The next message, or `None` for the end of the upgrade.
+    pub(crate) async fn next(&mut self) -> Option<Data> {
+        let data = self.packet().await?;
+        if self.cell.peer != Peer::SocketIo {
+            return Some(data);
+        }
+        let text = data.as_text().unwrap_or_else(|| panic!("{data:?} is no event"));
+        if text == BINARY_EVENT {
+            // The bytes follow.
+            return match self.packet().await {
+                None => self.packet().await,
+                bytes => bytes,
+            };
+        }
+        let event = text.strip_prefix('2').unwrap_or_else(|| panic!("{text} is no event"));
+        let (name, data): (String, String) = serde_json::from_str(event).expect("an event");
+        assert_eq!(name, "message");
+        Some(data.into())
+    }
+
+    async fn packet(&mut self) -> Option<Data> {
+        match self.client.next().await {
+            Event::Message(data) => Some(data),
+            Event::Upgraded(TransportKind::WebSocket) if !self.is_upgraded => {
+                self.is_upgraded = true;
+                None
+            }
+            event => panic!("{event:?} instead of a message"),
+        }
+    }
+
+    /// Sends it, and gets the same back.
+    pub(crate) async fn echoes(&mut self, data: impl Into<Data>) {
+        let data = data.into();
+        self.send(data.clone()).await;
+        let echo = self.message().await;
+        assert!(echo == data, "{} bytes came back as {} others", data.len(), echo.len());
+    }
+
+    /// A graceful end, of which the server has not complained.
+    pub(crate) async fn leave(&mut self) {
+        soon("a disconnect", self.client.addr.send(Disconnect::new())).await.expect("the client lives");
+        let end = self.ended().await;
+        assert_eq!(*end, Disconnected::new(DisconnectReason::Client(None)));
+    }
+
+    /// The end of the session. The upgrade may end before it.
+    pub(crate) async fn ended(&mut self) -> Arc<Disconnected> {
+        loop {
+            match self.client.next().await {
+                Event::Upgraded(_) if !self.is_upgraded => self.is_upgraded = true,
+                Event::UpgradeFailed(_) if self.cell.way == Way::Upgrade && !self.is_upgraded => {}
+                // socket.io says goodbye in its own protocol first.
+                Event::Message(Data::Text(text)) if self.cell.peer == Peer::SocketIo && text == "1" => {}
+                event => return self.client.ended_with(event).await,
+            }
+        }
+    }
+}
