@@ -1,8 +1,10 @@
 //! What the servers need on this machine, and how to get what is missing.
 
 use std::{
-    env, fs,
-    fs::File,
+    env,
+    ffi::OsStr,
+    fs::{self, File},
+    iter,
     path::{Path, PathBuf},
     process::Command,
     sync::LazyLock,
@@ -52,7 +54,7 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     folder
 }
 
-fn program(name: &str, packages: &str) -> Found {
+pub(crate) fn program(name: &str, packages: &str) -> Found {
     let path = env::var_os("PATH").unwrap_or_default();
     // Debian keeps some of them where only the administrator looks.
     let folders = env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
@@ -81,8 +83,10 @@ fn once(folder: &Path, files: &[&str], install: impl FnOnce() -> Result<(), Stri
 
 fn run(command: &mut Command) -> Result<(), String> {
     let output = command.output().map_err(|err| format!("cannot run {command:?}: {err}"))?;
-    let text = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&text);
-    let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-    if output.status.success() { Ok(()) } else { Err(format!("failed ({last}): {command:?}")) }
+    if output.status.success() {
+        return Ok(());
+    }
+    eprint!("{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
+    let words = iter::once(command.get_program()).chain(command.get_args()).map(OsStr::to_string_lossy);
+    Err(format!("needs the network: {}", words.collect::<Vec<_>>().join(" ")))
 }

@@ -13,19 +13,26 @@ mod embedded;
 mod support;
 
 mod cases;
+mod deviations;
 mod install;
+mod options;
 mod oxide;
 mod peer;
+mod proxies;
+mod proxy;
+mod relay;
 mod server;
+mod table;
 mod talk;
 
-use std::{env, process::ExitCode, thread::available_parallelism};
+use std::{collections::BTreeSet, env, process::ExitCode, thread::available_parallelism};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::{
-    cases::{Case, cases},
+    cases::Case,
     peer::{Peer, Way},
+    proxy::Front,
     talk::Cell,
 };
 
@@ -41,14 +48,34 @@ fn main() -> ExitCode {
     let mut args = Arguments::from_args();
     // They wait most of the time.
     args.test_threads = args.test_threads.or_else(|| Some(2 * available_parallelism().ok()?.get()));
-    let cells = Peer::ALL.into_iter().flat_map(|peer| Way::ALL.map(|way| Cell { peer, way }));
-    let trials = cells.flat_map(|cell| cases(cell).into_iter().map(move |case| trial(cell, case))).collect();
+    let cells = cells();
+    for reason in cells.iter().filter_map(|(cell, _)| cell.missing()).collect::<BTreeSet<_>>() {
+        eprintln!("some servers cannot be had: {reason}");
+    }
+    let mut trials = vec![table::trial(&cells)];
+    for (cell, cases) in cells {
+        trials.extend(cases.into_iter().map(|case| trial(cell, case)));
+    }
     libtest_mimic::run(&args, trials).exit_code()
 }
 
+/// The whole matrix.
+fn cells() -> Vec<(Cell, Vec<Case>)> {
+    let mut cells = Vec::new();
+    for (peer, way) in Peer::ALL.into_iter().flat_map(|peer| Way::ALL.map(|way| (peer, way))) {
+        let cell = Cell { peer, way, front: None };
+        cells.push((cell, [cases::cases(cell), options::cases(cell), deviations::cases(cell)]));
+    }
+    for (front, way) in Front::ALL.into_iter().flat_map(|front| Way::ALL.map(|way| (front, way))) {
+        let cell = Cell { peer: Peer::EngineIo6, way, front: Some(front) };
+        cells.push((cell, [cases::cases(cell), proxies::cases(cell, front), Vec::new()]));
+    }
+    cells.into_iter().map(|(cell, cases)| (cell, cases.into_iter().flatten().collect())).collect()
+}
+
 fn trial(cell: Cell, case: Case) -> Trial {
-    let name = format!("{} / {} / {}", cell.peer.name(), cell.way.name(), case.name);
-    match cell.peer.missing() {
+    let name = format!("{} / {} / {}", cell.server(), cell.way.name(), case.name);
+    match cell.missing() {
         None => Trial::test(name, move || {
             actix_rt::System::new().block_on((case.run)(cell));
             Ok(())

@@ -92,6 +92,10 @@ impl Peer {
         if self == Self::SocketIo { "socket.io" } else { "engine.io" }
     }
 
+    pub(crate) fn is_node(self) -> bool {
+        !self.is_python() && !self.is_oxide()
+    }
+
     pub(crate) fn is_python(self) -> bool {
         matches!(self, Self::Aiohttp | Self::Uvicorn | Self::Werkzeug)
     }

@@ -12,7 +12,10 @@ use futures_channel::mpsc;
 use futures_util::StreamExt as _;
 use serde_json::Value;
 
-use crate::support::soon;
+use crate::{
+    proxy::{Front, Proxy, Rules},
+    support::soon,
+};
 
 /// On a machine that is busy, a server in Python needs seconds to start.
 const START: Duration = Duration::from_secs(30);
@@ -22,6 +25,8 @@ pub(crate) struct Server {
     process: Process,
     port: u16,
     lines: mpsc::UnboundedReceiver<Value>,
+    /// What clients are to connect to instead.
+    proxy: Option<Proxy>,
 }
 
 impl Server {
@@ -45,11 +50,20 @@ impl Server {
         };
         assert_eq!(ready["event"], "ready", "{ready}");
         let port = ready["port"].as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port");
-        Self { process, port, lines }
+        Self { process, port, lines, proxy: None }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn behind(self, front: Front) -> Self {
+        let proxy = front.start(&[self.port], Rules::USUAL);
+        Self { proxy: Some(proxy), ..self }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.proxy.as_ref().map_or_else(|| format!("http://127.0.0.1:{}", self.port), Proxy::url)
     }
 
     /// The next event of this name.

@@ -7,10 +7,11 @@ use actix_engineio::{
     self as engineio, Connect, Data, Disconnect, DisconnectReason, Disconnected, EngineIoClientBuilder,
     Event, GetStatus, Session, TransportKind,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     peer::{Peer, Way},
+    proxy::Front,
     server::Server,
     support::{Client, soon},
 };
@@ -23,9 +24,30 @@ const BINARY_EVENT: &str = r#"51-["message",{"_placeholder":true,"num":0}]"#;
 pub(crate) struct Cell {
     pub(crate) peer: Peer,
     pub(crate) way: Way,
+    pub(crate) front: Option<Front>,
 }
 
 impl Cell {
+    /// What its row is called.
+    pub(crate) fn server(self) -> String {
+        let peer = self.peer.name();
+        self.front.map_or_else(|| peer.to_owned(), |front| format!("{peer} behind {}", front.name()))
+    }
+
+    /// What it needs and is not there.
+    pub(crate) fn missing(self) -> Option<String> {
+        self.peer.missing().or_else(|| self.front?.missing())
+    }
+
+    /// Starts its server; see [`Peer::start`] for the settings.
+    pub(crate) fn start(self, settings: Value) -> Server {
+        let server = self.peer.start(settings);
+        match self.front {
+            None => server,
+            Some(front) => server.behind(front),
+        }
+    }
+
     /// How to connect to a server of this cell.
     pub(crate) fn connect(self, url: impl Into<String>) -> Connect {
         Connect::new(url).path(self.peer.path()).transports(self.way.transports())
@@ -33,7 +55,12 @@ impl Cell {
 
     /// A session; the upgrade may still be under way.
     pub(crate) async fn open(self, server: &Server) -> Talk {
-        self.open_with(server.url(), |builder| builder).await
+        self.open_at(server.url()).await
+    }
+
+    /// The same at another address than the server's own.
+    pub(crate) async fn open_at(self, url: String) -> Talk {
+        self.open_with(url, |builder| builder, |connect| connect).await
     }
 
     /// A session whose upgrade, if there is one, is over.
@@ -47,9 +74,10 @@ impl Cell {
         self,
         url: String,
         configure: impl FnOnce(EngineIoClientBuilder) -> EngineIoClientBuilder,
+        amend: impl FnOnce(Connect) -> Connect,
     ) -> Talk {
         let mut client = Client::to(url.clone(), configure);
-        let session = client.open(self.connect(url)).await;
+        let session = client.open(amend(self.connect(url))).await;
         let mut talk = Talk { client, cell: self, session, is_upgraded: false };
         if self.peer == Peer::SocketIo {
             talk.client.send("0").await;

@@ -2,7 +2,6 @@
 "use strict";
 
 const http = require("http");
-const https = require("https");
 
 const settings = JSON.parse(process.argv[2]);
 
@@ -10,13 +9,7 @@ const settings = JSON.parse(process.argv[2]);
 const say = (event, fields) => console.log(JSON.stringify({ event, ...fields }));
 
 const nothing = (_, response) => response.writeHead(404).end();
-const server = settings.tls ? https.createServer(settings.tls, nothing) : http.createServer(nothing);
-server.on("request", (_, response) =>
-  response.on("finish", () => {
-    const encoding = response.getHeader("content-encoding");
-    if (encoding) say("compressed", { encoding });
-  }),
-);
+const server = http.createServer(nothing);
 
 // The options of the Engine.IO server.
 const options = { ...settings.options };
@@ -45,6 +38,15 @@ function flood(peer, from) {
 
 // Last, when the Engine.IO server has been attached.
 function listen() {
+  // The headers that `writeHead` is given can be seen nowhere else.
+  server.prependListener("request", (_, response) => {
+    const { writeHead } = response;
+    response.writeHead = (status, headers) => {
+      const encoding = headers && headers["Content-Encoding"];
+      if (encoding) say("compressed", { encoding });
+      return writeHead.call(response, status, headers);
+    };
+  });
   server.listen(0, "127.0.0.1", () => say("ready", { port: server.address().port }));
   process.stdin.resume().on("end", () => process.exit());
 }

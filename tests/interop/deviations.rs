@@ -1,0 +1,150 @@
+//! Where servers do not do what the protocol says, or each does something else, and the client has to know.
+
+use std::time::Duration;
+
+use actix_engineio::{
+    ConnectError, DisconnectReason, EngineIoClientBuilder, Flush, GetStatus, TransportError, TransportKind,
+};
+use actix_rt::time::sleep;
+use serde_json::json;
+
+use crate::{
+    cases::{Case, fails},
+    peer::{Peer, Way},
+    relay::Relay,
+    server::Server,
+    support::soon,
+    talk::{Cell, Talk},
+};
+
+pub(crate) fn cases(cell: Cell) -> Vec<Case> {
+    let mut cases = Vec::new();
+    match (cell.peer, cell.way) {
+        (peer, Way::Polling) if peer.is_python() => {
+            cases.push(Case::new(
+                "it acknowledges and drops a post of more than sixteen packets",
+                sixteen_packets,
+            ));
+            if peer == Peer::Aiohttp {
+                cases.push(Case::new("it keeps only what has come of a post when it looks", cut_post));
+            }
+        }
+        (peer, Way::Polling) if peer.is_oxide() => {
+            cases.push(Case::new("its errors have strings for codes", string_code));
+        }
+        (peer, Way::Upgrade) if peer.is_oxide() => {
+            cases.push(Case::new("it destroys the session with an upgrade that fails", destroyed));
+        }
+        // Below its own protocol, socket.io is engine.io.
+        (peer, Way::Upgrade) if peer != Peer::SocketIo => {
+            cases.push(Case::new("an upgrade that fails leaves the session on polling", survived));
+        }
+        _ => {}
+    }
+    if !cell.peer.is_node() && cell.way == Way::Upgrade {
+        cases.push(Case::new("it offers an upgrade that it refuses", false_offer));
+    }
+    // An upgrade sends packets of its own.
+    if cell.peer.is_oxide() && cell.way != Way::Upgrade {
+        cases.push(Case::new("its first ping comes at once", first_ping));
+    }
+    cases
+}
+
+async fn sixteen_packets(cell: Cell) {
+    let server = cell.start(json!({}));
+    for arrives in [true, false] {
+        let configure = |builder: EngineIoClientBuilder| {
+            if arrives { builder } else { builder.max_packets_per_post(100) }
+        };
+        let mut talk = cell.open_with(server.url(), configure, |connect| connect).await;
+        for at in 0..40 {
+            talk.do_send(format!("number {at}"));
+        }
+        soon("a flush", talk.client.addr.send(Flush)).await.expect("the client lives").expect("a 2xx");
+        talk.send("last").await;
+        let mut received = 0;
+        loop {
+            let message = talk.message().await;
+            if message.as_text() == Some("last") {
+                break;
+            }
+            assert_eq!(message.as_text(), Some(&*format!("number {received}")));
+            received += 1;
+        }
+        assert_eq!(received == 40, arrives, "{received} arrived");
+        talk.leave().await;
+    }
+}
+
+async fn cut_post(cell: Cell) {
+    let server = cell.start(json!({ "options": { "maxHttpBufferSize": 8 << 20 } }));
+    let mut talk = cell.open(&server).await;
+    let text = "x".repeat(4 << 20);
+    talk.send(text.as_str()).await;
+    let echo = talk.message().await;
+    assert!(echo.len() < text.len(), "python-engineio has been mended: treat it as the others");
+    talk.leave().await;
+}
+
+async fn string_code(cell: Cell) {
+    let server = cell.start(json!({ "options": { "transports": ["websocket"] } }));
+    let err = fails(&server, cell.connect(server.url())).await;
+    let ConnectError::Status { status, .. } = &err else { panic!("{err}") };
+    assert_eq!((status.status, status.code, status.message.as_deref()), (400, Some(3), Some("Bad request")));
+}
+
+async fn false_offer(cell: Cell) {
+    let server = cell.start(json!({ "options": { "transports": ["polling"] } }));
+    let mut talk = cell.open(&server).await;
+    assert_eq!(talk.session.upgrades, [TransportKind::WebSocket]);
+    let err = talk.client.upgrade_failed().await;
+    let TransportError::Status(status) = &err else { panic!("{err}") };
+    assert_eq!(status.status, if cell.peer == Peer::Uvicorn { 403 } else { 400 });
+    talk.echoes("still there").await;
+    talk.leave().await;
+}
+
+/// A session whose probe is cut.
+async fn cut(cell: Cell, server: &Server) -> (Relay, Talk) {
+    let relay = Relay::start(server.port()).await;
+    let talk = cell.open_at(relay.url()).await;
+    (relay, talk)
+}
+
+async fn destroyed(cell: Cell) {
+    let server = cell.start(json!({}));
+    let (_relay, mut talk) = cut(cell, &server).await;
+    let end = talk.ended().await;
+    let DisconnectReason::TransportError(TransportError::Status(status)) = &end.reason else {
+        panic!("{}", end.reason)
+    };
+    assert_eq!((status.status, status.code), (400, Some(1)), "{status}");
+}
+
+async fn survived(cell: Cell) {
+    let server = cell.start(json!({}));
+    let (_relay, mut talk) = cut(cell, &server).await;
+    let err = talk.client.upgrade_failed().await;
+    assert!(matches!(err, TransportError::Io { .. }), "{err}");
+    talk.echoes("still there").await;
+    assert_eq!(talk.transport().await, Some(TransportKind::Polling));
+    talk.leave().await;
+}
+
+async fn first_ping(cell: Cell) {
+    let server = cell.start(json!({ "options": { "pingInterval": 25_000 } }));
+    let mut talk = cell.settle(&server).await;
+    soon("the first pong", async {
+        while packets_sent(&talk).await == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    talk.echoes("all is well").await;
+    talk.leave().await;
+}
+
+async fn packets_sent(talk: &Talk) -> u64 {
+    talk.client.addr.send(GetStatus).await.expect("the client lives").counters.packets_sent
+}

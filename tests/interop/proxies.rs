@@ -1,0 +1,93 @@
+//! What is tried behind proxies, beside the cases of every server.
+
+use std::time::Duration;
+
+use actix_engineio::{ConnectError, DisconnectReason, TransportError, TransportKind};
+use actix_rt::time::sleep;
+use serde_json::json;
+
+use crate::{
+    cases::{Case, packets_received},
+    peer::Way,
+    proxy::{Front, Rules},
+    support::Client,
+    talk::Cell,
+};
+
+/// A limit that is shorter than engine.io's default heartbeat.
+const IDLE: Rules = Rules { websocket: true, idle: 5 };
+const UNAWARE: Rules = Rules { websocket: false, idle: 60 };
+
+pub(crate) fn cases(cell: Cell, front: Front) -> Vec<Case> {
+    let mut cases = Vec::new();
+    if cell.way != Way::Upgrade {
+        cases.push(Case::new("a heartbeat shorter than its idle limit keeps the session", move |cell| {
+            heartbeat(cell, front)
+        }));
+        cases.push(Case::new("a heartbeat longer than its idle limit ends the session", move |cell| {
+            silence(cell, front)
+        }));
+    }
+    if front == Front::Nginx {
+        match cell.way {
+            Way::Polling => {}
+            Way::WebSocket => {
+                cases.push(Case::new("without its headers for websocket the connect fails", unaware_connect));
+            }
+            Way::Upgrade => {
+                cases.push(Case::new(
+                    "without its headers for websocket the session stays on polling",
+                    unaware,
+                ));
+            }
+        }
+    }
+    cases
+}
+
+async fn heartbeat(cell: Cell, front: Front) {
+    let server = cell.peer.start(json!({ "options": { "pingInterval": 2000 } }));
+    let proxy = front.start(&[server.port()], IDLE);
+    let mut talk = cell.open_at(proxy.url()).await;
+    let before = packets_received(&talk).await;
+    // Until it has been idle but for pings for longer than the limit.
+    sleep(Duration::from_secs(IDLE.idle + 1)).await;
+    assert!(packets_received(&talk).await >= before + 2);
+    talk.echoes("still there").await;
+    talk.leave().await;
+}
+
+async fn silence(cell: Cell, front: Front) {
+    let server = cell.peer.start(json!({}));
+    let proxy = front.start(&[server.port()], IDLE);
+    let mut talk = cell.open_at(proxy.url()).await;
+    match (&talk.ended().await.reason, cell.way) {
+        (DisconnectReason::TransportError(TransportError::Status(status)), Way::Polling) => {
+            assert_eq!(status.status, 504);
+        }
+        // Neither says a word to a WebSocket.
+        (DisconnectReason::TransportError(TransportError::Io { .. }), Way::WebSocket) => {}
+        (reason, _) => panic!("{reason}"),
+    }
+}
+
+async fn unaware_connect(cell: Cell) {
+    let server = cell.peer.start(json!({}));
+    let proxy = Front::Nginx.start(&[server.port()], UNAWARE);
+    let err = Client::to(proxy.url(), |builder| builder).fails_with(cell.connect(proxy.url())).await;
+    let ConnectError::Status { status, .. } = &err else { panic!("{err}") };
+    assert_eq!((status.status, status.code), (400, Some(3)));
+}
+
+async fn unaware(cell: Cell) {
+    let server = cell.peer.start(json!({}));
+    let proxy = Front::Nginx.start(&[server.port()], UNAWARE);
+    let mut talk = cell.open_at(proxy.url()).await;
+    let err = talk.client.upgrade_failed().await;
+    let TransportError::Status(status) = &err else { panic!("{err}") };
+    assert_eq!(status.status, 400);
+    talk.echoes("still there").await;
+    talk.echoes((0..=255).collect::<Vec<u8>>()).await;
+    assert_eq!(talk.transport().await, Some(TransportKind::Polling));
+    talk.leave().await;
+}

@@ -1,0 +1,174 @@
+//! nginx and HAProxy in front of servers, each unprivileged and with a configuration of its own.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::Duration,
+};
+
+use crate::{install, server::Process};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Front {
+    Nginx,
+    HaProxy,
+}
+
+/// How a proxy is to behave.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// Whether it has been told of WebSocket. HAProxy needs not be.
+    pub(crate) websocket: bool,
+    /// For how many seconds a connection may be silent.
+    pub(crate) idle: u64,
+}
+
+impl Rules {
+    pub(crate) const USUAL: Self = Self { websocket: true, idle: 60 };
+}
+
+/// A running proxy. It ends when this is dropped.
+pub(crate) struct Proxy {
+    port: u16,
+    folder: PathBuf,
+    _process: Process,
+}
+
+impl Proxy {
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Front {
+    pub(crate) const ALL: [Self; 2] = [Self::Nginx, Self::HaProxy];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::HaProxy => "HAProxy",
+        }
+    }
+
+    fn program(self) -> install::Found {
+        match self {
+            Self::Nginx => install::program("nginx", "nginx"),
+            Self::HaProxy => install::program("haproxy", "haproxy"),
+        }
+    }
+
+    pub(crate) fn missing(self) -> Option<String> {
+        self.program().err()
+    }
+
+    /// Starts it in front of the servers on these ports. A cookie keeps a client on its server.
+    pub(crate) fn start(self, servers: &[u16], rules: Rules) -> Proxy {
+        let program = self.program().expect("it was looked for");
+        // It cannot choose a port itself, and the one that was free may be taken meanwhile.
+        (0..5).find_map(|_| self.try_start(&program, servers, rules)).expect("a proxy on a free port")
+    }
+
+    fn try_start(self, program: &Path, servers: &[u16], rules: Rules) -> Option<Proxy> {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = free.local_addr().expect("an address").port();
+        drop(free);
+        let folder = install::folder(&format!("{}-{port}", self.name()));
+        let file = folder.join("configuration");
+        let mut command = Command::new(program);
+        let configuration = match self {
+            Self::Nginx => {
+                // The log that it opens before it has read its configuration.
+                command.args(["-e", "stderr", "-p"]).arg(&folder).arg("-c").arg(&file);
+                nginx(port, servers, rules)
+            }
+            Self::HaProxy => {
+                command.arg("-db").arg("-f").arg(&file);
+                haproxy(port, servers, rules)
+            }
+        };
+        fs::write(&file, configuration).expect("the target folder can be written to");
+        let mut process = Process::start(&mut command);
+        while process.is_running() {
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                return Some(Proxy { port, folder, _process: process });
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        None
+    }
+}
+
+fn nginx(port: u16, servers: &[u16], Rules { websocket, idle }: Rules) -> String {
+    let upstreams: String = servers
+        .iter()
+        .map(|port| format!("upstream server{port} {{ server 127.0.0.1:{port}; }}\n"))
+        .collect();
+    let sticky: String = servers.iter().map(|port| format!("server{port} server{port}; ")).collect();
+    let (first, last) = (servers[0], servers[servers.len() - 1]);
+    let headers = if websocket {
+        "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;"
+    } else {
+        ""
+    };
+    format!(
+        r#"
+daemon off;
+master_process off;
+pid pid;
+error_log stderr;
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    client_max_body_size 16m;
+    {upstreams}
+    split_clients $request_id $any {{ 50% server{first}; * server{last}; }}
+    map $cookie_route $chosen {{ {sticky} default $any; }}
+    map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://$chosen;
+            proxy_http_version 1.1;
+            proxy_read_timeout {idle}s;
+            proxy_set_header Host $http_host;
+            {headers}
+            add_header Set-Cookie "route=$chosen; Path=/; HttpOnly" always;
+        }}
+    }}
+}}
+"#
+    )
+}
+
+fn haproxy(port: u16, servers: &[u16], Rules { idle, .. }: Rules) -> String {
+    let servers: String =
+        servers.iter().map(|port| format!("    server s{port} 127.0.0.1:{port} cookie s{port}\n")).collect();
+    format!(
+        "
+defaults
+    mode http
+    timeout connect 5s
+    timeout client {idle}s
+    timeout server {idle}s
+    timeout tunnel {idle}s
+listen engineio
+    bind 127.0.0.1:{port}
+    balance roundrobin
+    cookie SERVERID insert indirect nocache
+{servers}"
+    )
+}

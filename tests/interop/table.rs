@@ -1,0 +1,85 @@
+//! The table in the README: how many cases each server passes over each transport, and the server's version.
+
+use std::{env, fs, path::Path};
+
+use libtest_mimic::{Failed, Trial};
+use serde_json::Value;
+
+use crate::{
+    cases::Case,
+    install,
+    peer::{Peer, Way},
+    talk::Cell,
+};
+
+const BEGIN: &str = "<!-- interop -->\n";
+const END: &str = "<!-- /interop -->";
+
+/// Fails when the README says something else than `cells`; with `ENGINEIO_INTEROP_TABLE=write`, writes it there.
+pub(crate) fn trial(cells: &[(Cell, Vec<Case>)]) -> Trial {
+    let table = table(cells);
+    Trial::test("the table in the README is current", move || {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+        let readme = fs::read_to_string(&path)?;
+        let (before, rest) = readme.split_once(BEGIN).ok_or("no place for the table")?;
+        let (current, after) = rest.split_once(END).ok_or("no end of the table")?;
+        if env::var_os("ENGINEIO_INTEROP_TABLE").is_some_and(|value| value == "write") {
+            fs::write(&path, [before, BEGIN, &table, END, after].concat())?;
+        } else if current != table {
+            return Err(Failed::from(
+                "it is not: ENGINEIO_INTEROP_TABLE=write cargo test --test interop README",
+            ));
+        }
+        Ok(())
+    })
+}
+
+fn table(cells: &[(Cell, Vec<Case>)]) -> String {
+    let ways = Way::ALL.map(|way| format!(" {} |", way.name())).concat();
+    let mut table = format!("| server | version |{ways}\n|---|---|{}\n", "---|".repeat(Way::ALL.len()));
+    for row in cells.chunk_by(|(a, _), (b, _)| a.server() == b.server()) {
+        let counts = row.iter().map(|(_, cases)| format!(" {} |", cases.len())).collect::<String>();
+        let cell = row[0].0;
+        table += &format!("| {} | {} |{counts}\n", cell.server(), version(cell.peer));
+    }
+    table
+}
+
+/// The versions that are locked, which are those that run.
+fn version(peer: Peer) -> String {
+    match peer {
+        Peer::EngineIo6 => package("engine.io"),
+        Peer::EngineIo5 => package("engine.io-5"),
+        Peer::SocketIo => package("socket.io"),
+        Peer::Aiohttp => format!("{}, aiohttp {}", requirement("python-engineio"), requirement("aiohttp")),
+        Peer::Uvicorn => format!("{}, uvicorn {}", requirement("python-engineio"), requirement("uvicorn")),
+        Peer::Werkzeug => format!("{}, Werkzeug {}", requirement("python-engineio"), requirement("Werkzeug")),
+        Peer::Hyper => format!("{}, hyper {}", dependency("engineioxide"), dependency("hyper")),
+        Peer::Axum => format!("{}, axum {}", dependency("engineioxide"), dependency("axum")),
+    }
+}
+
+fn package(name: &str) -> String {
+    let lock: Value =
+        serde_json::from_str(&read(&install::sources().join("package-lock.json"))).expect("JSON");
+    let version = lock["packages"][format!("node_modules/{name}")]["version"].as_str();
+    version.expect("the package is locked").to_owned()
+}
+
+fn requirement(name: &str) -> String {
+    let requirements = read(&install::sources().join("requirements.txt"));
+    let version = requirements.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix("=="));
+    version.expect("it is required").to_owned()
+}
+
+/// Of the newest, where several are locked.
+fn dependency(name: &str) -> String {
+    let lock = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock"));
+    let head = format!("name = \"{name}\"\nversion = \"");
+    let entry = lock.rsplit("[[package]]\n").find_map(|entry| entry.strip_prefix(&head));
+    entry.and_then(|rest| rest.split_once('"')).expect("it is locked").0.to_owned()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).expect("it is in the repository")
+}
