@@ -24,6 +24,8 @@ mod relay;
 mod server;
 mod table;
 mod talk;
+#[cfg(feature = "rustls")]
+mod tls;
 
 use std::{collections::BTreeSet, env, process::ExitCode, thread::available_parallelism};
 
@@ -64,13 +66,20 @@ fn cells() -> Vec<(Cell, Vec<Case>)> {
     let mut cells = Vec::new();
     for (peer, way) in Peer::ALL.into_iter().flat_map(|peer| Way::ALL.map(|way| (peer, way))) {
         let cell = Cell { peer, way, front: None };
-        cells.push((cell, [cases::cases(cell), options::cases(cell), deviations::cases(cell)]));
+        let mut cases = cases::cases(cell);
+        cases.extend(options::cases(cell));
+        cases.extend(deviations::cases(cell));
+        #[cfg(feature = "rustls")]
+        cases.extend(tls::cases(cell));
+        cells.push((cell, cases));
     }
     for (front, way) in Front::ALL.into_iter().flat_map(|front| Way::ALL.map(|way| (front, way))) {
         let cell = Cell { peer: Peer::EngineIo6, way, front: Some(front) };
-        cells.push((cell, [cases::cases(cell), proxies::cases(cell, front), Vec::new()]));
+        let mut cases = cases::cases(cell);
+        cases.extend(proxies::cases(cell, front));
+        cells.push((cell, cases));
     }
-    cells.into_iter().map(|(cell, cases)| (cell, cases.into_iter().flatten().collect())).collect()
+    cells
 }
 
 fn trial(cell: Cell, case: Case) -> Trial {

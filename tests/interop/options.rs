@@ -15,6 +15,9 @@ pub(crate) fn cases(cell: Cell) -> Vec<Case> {
     if matches!(peer, Peer::EngineIo6 | Peer::EngineIo5) {
         cases.push(Case::new("an initial packet is the first message", initial_packet));
         cases.push(Case::new("a path of its own", own_path));
+        if way != Way::WebSocket {
+            cases.push(Case::new("a cookie with the sid comes back", cookie));
+        }
         if way == Way::Polling {
             cases.push(Case::new("compressed answers are understood", compressed));
         } else {
@@ -62,6 +65,23 @@ async fn own_path(cell: Cell) {
         cell.open_with(server.url(), |builder| builder, |connect| connect.path("a/path/of/its/own")).await;
     talk.settle().await;
     talk.echoes("found").await;
+    talk.leave().await;
+}
+
+async fn cookie(cell: Cell) {
+    let mut server = cell.start(json!({ "options": { "cookie": { "name": "io", "path": "/" } } }));
+    let mut talk = cell.settle(&server).await;
+    talk.echoes("all is well").await;
+    let kinds: &[_] = if cell.way == Way::Upgrade { &["request", "upgrade"] } else { &["request"] };
+    for kind in kinds {
+        let told = loop {
+            let told = server.says("cookie").await;
+            if told["kind"] == *kind {
+                break told;
+            }
+        };
+        assert_eq!(told["cookie"], format!("io={}", talk.session.sid));
+    }
     talk.leave().await;
 }
 

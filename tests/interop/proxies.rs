@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use actix_engineio::{ConnectError, DisconnectReason, TransportError, TransportKind};
+use actix_engineio::{ConnectError, DisconnectReason, Event, Reconnect, TransportError, TransportKind};
 use actix_rt::time::sleep;
 use serde_json::json;
 
 use crate::{
     cases::{Case, packets_received},
     peer::Way,
-    proxy::{Front, Rules},
+    proxy::{Front, Proxy, Rules},
+    server::Server,
     support::Client,
-    talk::Cell,
+    talk::{Cell, Talk},
 };
 
 /// A limit that is shorter than engine.io's default heartbeat.
@@ -19,7 +20,15 @@ const IDLE: Rules = Rules { websocket: true, idle: 5 };
 const UNAWARE: Rules = Rules { websocket: false, idle: 60 };
 
 pub(crate) fn cases(cell: Cell, front: Front) -> Vec<Case> {
-    let mut cases = Vec::new();
+    let mut cases =
+        vec![Case::new("cookies bring a client that reconnects back to its server", move |cell| {
+            reconnecting(cell, front)
+        })];
+    if cell.way != Way::WebSocket {
+        cases.push(Case::new("cookies keep every request of a session at its server", move |cell| {
+            sticky(cell, front)
+        }));
+    }
     if cell.way != Way::Upgrade {
         cases.push(Case::new("a heartbeat shorter than its idle limit keeps the session", move |cell| {
             heartbeat(cell, front)
@@ -43,6 +52,45 @@ pub(crate) fn cases(cell: Cell, front: Front) -> Vec<Case> {
         }
     }
     cases
+}
+
+/// Two servers behind one proxy.
+fn two(cell: Cell, front: Front) -> (Vec<Server>, Proxy) {
+    let servers = ["one", "the other"].map(|name| cell.peer.start(json!({ "name": name })));
+    let proxy = front.start(&[servers[0].port(), servers[1].port()], Rules::USUAL);
+    (Vec::from(servers), proxy)
+}
+
+async fn name(talk: &mut Talk) -> String {
+    talk.send("/name").await;
+    talk.message().await.as_text().expect("text").to_owned()
+}
+
+async fn sticky(cell: Cell, front: Front) {
+    let (_servers, proxy) = two(cell, front);
+    for _ in 0..4 {
+        let mut talk = cell.open_at(proxy.url()).await;
+        let first = name(&mut talk).await;
+        talk.settle().await;
+        for _ in 0..4 {
+            assert_eq!(name(&mut talk).await, first);
+        }
+        talk.leave().await;
+    }
+}
+
+async fn reconnecting(cell: Cell, front: Front) {
+    let (_servers, proxy) = two(cell, front);
+    let policy = Reconnect::exponential().initial_delay(Duration::from_millis(10));
+    let mut talk = cell.open_with(proxy.url(), |builder| builder.reconnect(policy), |connect| connect).await;
+    let first = name(&mut talk).await;
+    for _ in 0..4 {
+        talk.settle().await;
+        talk.send("/close").await;
+        while !matches!(talk.client.next().await, Event::Connected(_)) {}
+        talk.is_upgraded = false;
+        assert_eq!(name(&mut talk).await, first);
+    }
 }
 
 async fn heartbeat(cell: Cell, front: Front) {

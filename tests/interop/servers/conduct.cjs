@@ -2,6 +2,7 @@
 "use strict";
 
 const http = require("http");
+const https = require("https");
 
 const settings = JSON.parse(process.argv[2]);
 
@@ -9,20 +10,20 @@ const settings = JSON.parse(process.argv[2]);
 const say = (event, fields) => console.log(JSON.stringify({ event, ...fields }));
 
 const nothing = (_, response) => response.writeHead(404).end();
-const server = http.createServer(nothing);
+const server = settings.tls ? https.createServer(settings.tls, nothing) : http.createServer(nothing);
 
 // The options of the Engine.IO server.
 const options = { ...settings.options };
 if (settings.refuse) options.allowRequest = (_, done) => done("not today", false);
 
-// `peer` sends, closes, and shows the headers of a request. Keeps what comes, or sends it back and does as it is told.
+// `peer` sends and closes. Keeps what comes, or sends it back and does as it is told.
 function conduct(peer) {
   const received = [];
   return {
     message(data) {
       if (settings.keep) received.push(data.toString());
       else if (data === "/close") peer.close();
-      else if (data === "/headers") peer.send(JSON.stringify(peer.headers()));
+      else if (data === "/name") peer.send(settings.name);
       else if (data === "/flood") flood(peer, 0);
       else peer.send(data);
     },
@@ -47,6 +48,9 @@ function listen() {
       return writeHead.call(response, status, headers);
     };
   });
+  for (const kind of ["request", "upgrade"]) {
+    server.prependListener(kind, ({ headers }) => headers.cookie && say("cookie", { kind, cookie: headers.cookie }));
+  }
   server.listen(0, "127.0.0.1", () => say("ready", { port: server.address().port }));
   process.stdin.resume().on("end", () => process.exit());
 }

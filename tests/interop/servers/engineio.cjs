@@ -9,10 +9,8 @@ engine.on("connection", (socket) => {
     sid: socket.id,
     send: (data) => socket.send(data),
     close: () => socket.close(),
-    headers: () => (socket.transport.dataReq || socket.request).headers,
   });
-  say("connection", { sid: socket.id, transport: socket.transport.name, headers: socket.request.headers });
-  socket.on("upgrade", (transport) => say("upgrade", { transport: transport.name, headers: transport.headers }));
+  say("connection", { sid: socket.id, transport: socket.transport.name });
   socket.on("message", session.message);
   socket.on("close", session.closed);
 });

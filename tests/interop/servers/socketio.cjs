@@ -9,7 +9,6 @@ new Server(server, options).on("connection", (socket) => {
     sid: socket.conn.id,
     send: (data) => socket.emit("message", data),
     close: () => socket.disconnect(true),
-    headers: () => socket.handshake.headers,
   });
   say("connection", { sid: socket.conn.id, transport: socket.conn.transport.name });
   // What comes together with the end of the session reaches Engine.IO, but no listener of socket.io.
