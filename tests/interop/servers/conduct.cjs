@@ -48,7 +48,8 @@ function listen() {
       return writeHead.call(response, status, headers);
     };
   });
-  for (const kind of ["request", "upgrade"]) {
+  // A listener of upgrades keeps them from those of requests, so it may not be the only one.
+  for (const kind of ["request", "upgrade"].filter((kind) => server.listenerCount(kind))) {
     server.prependListener(kind, ({ headers }) => headers.cookie && say("cookie", { kind, cookie: headers.cookie }));
   }
   server.listen(0, "127.0.0.1", () => say("ready", { port: server.address().port }));
