@@ -139,6 +139,7 @@ struct Open {
     upgrades: Option<Vec<Upgrade>>,
     ping_interval: f64,
     ping_timeout: f64,
+    /// engine.io does not say before version 6.
     max_payload: Option<f64>,
 }
 

@@ -24,8 +24,9 @@ use crate::{
 /// A deadline noticed this much too late was missed by this process (suspended, starved), not by the server.
 const LATE: Duration = Duration::from_secs(1);
 
-/// How long the next poll waits when polls bring nothing, and at once: doubled each time, up to the maximum. Some servers answer
-/// every poll at once with a noop while a probe is open; without a pause that would be a spin.
+/// How long the next poll waits when polls bring nothing, and at once: doubled each time, up to the maximum. Some servers
+/// (engineioxide, python-engineio) answer every poll at once with a noop while a probe is open; without a pause that
+/// would be a spin.
 const IDLE_POLL: Duration = Duration::from_millis(50);
 const MAX_IDLE_POLL: Duration = Duration::from_secs(1);
 

@@ -99,6 +99,7 @@ impl Connection {
         if paused {
             self.order(polling, Command::Resume);
         }
+        // engineioxide destroys the session with its upgrade; then the next poll is refused, and that ends it here too.
         self.set_upgrade(Upgrade::Off);
         self.outputs.push_back(Output::UpgradeFailed(err));
         self.give_reads(now);

@@ -83,6 +83,7 @@ enum Refusal {
     Words(String),
 }
 
+/// engine.io sends it as a number, engineioxide as a string.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Code {

@@ -207,7 +207,8 @@ impl PollingTransport {
         loop {
             if let Poll::Ready(outcome) = self.get.poll(task) {
                 let outcome = outcome.and_then(|response| self.on_get(response));
-                // The close packet is in a POST whose answer alone counts: the server has no more use for the poll.
+                // The close packet is in a POST whose answer alone counts: the server has no more use for the poll, and
+                // engineioxide refuses it.
                 if outcome.is_err() && self.is_closing() {
                     self.pause = Pause::Reported;
                 } else {

@@ -206,6 +206,7 @@ impl Socket {
                 Ok(Some(Message::Close(frame))) => return Poll::Ready(Err(End::CloseFrame(frame))),
                 Ok(None) if !may_read => return Poll::Pending,
                 Ok(None) => match ready!(self.poll_fill(task)) {
+                    // So engineioxide ends one with an unknown sid, and engine.io 5 one with too large a message.
                     Ok(0) => {
                         let err = self.write_error.take().map(TransportError::from);
                         let eof = || TransportError::eof("the server closed the connection");
