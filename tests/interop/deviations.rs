@@ -1,6 +1,6 @@
 //! Where servers do not do what the protocol says, or each does something else, and the client has to know.
 
-use std::time::Duration;
+use std::{io::ErrorKind, time::Duration};
 
 use actix_engineio::{
     ConnectError, DisconnectReason, EngineIoClientBuilder, Flush, GetStatus, TransportError, TransportKind,
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{
     cases::{Case, fails},
     peer::{Peer, Way},
-    relay::Relay,
+    relay::{Relay, Spoil},
     server::Server,
     support::soon,
     talk::{Cell, Talk},
@@ -33,6 +33,7 @@ pub(crate) fn cases(cell: Cell) -> Vec<Case> {
             cases.push(Case::new("its errors have strings for codes", string_code));
         }
         (peer, Way::Upgrade) if peer.is_oxide() => {
+            cases.push(Case::new("it switches to websocket for an unknown session and hangs up", unknown));
             cases.push(Case::new("it destroys the session with an upgrade that fails", destroyed));
         }
         // Below its own protocol, socket.io is engine.io.
@@ -105,16 +106,16 @@ async fn false_offer(cell: Cell) {
     talk.leave().await;
 }
 
-/// A session whose probe is cut.
-async fn cut(cell: Cell, server: &Server) -> (Relay, Talk) {
-    let relay = Relay::start(server.port()).await;
+/// A session whose upgrade is spoilt.
+async fn spoilt(cell: Cell, server: &Server, spoil: Spoil) -> (Relay, Talk) {
+    let relay = Relay::start(server.port(), spoil).await;
     let talk = cell.open_at(relay.url()).await;
     (relay, talk)
 }
 
 async fn destroyed(cell: Cell) {
     let server = cell.start(json!({}));
-    let (_relay, mut talk) = cut(cell, &server).await;
+    let (_relay, mut talk) = spoilt(cell, &server, Spoil::Cut).await;
     let end = talk.ended().await;
     let DisconnectReason::TransportError(TransportError::Status(status)) = &end.reason else {
         panic!("{}", end.reason)
@@ -122,9 +123,19 @@ async fn destroyed(cell: Cell) {
     assert_eq!((status.status, status.code), (400, Some(1)), "{status}");
 }
 
+async fn unknown(cell: Cell) {
+    let (server, other) = (cell.start(json!({})), cell.start(json!({})));
+    let (_relay, mut talk) = spoilt(cell, &server, Spoil::LeadTo(other.port())).await;
+    let err = talk.client.upgrade_failed().await;
+    let TransportError::Io { kind, .. } = err else { panic!("{err}") };
+    assert_eq!(kind, ErrorKind::UnexpectedEof);
+    talk.echoes("still there").await;
+    talk.leave().await;
+}
+
 async fn survived(cell: Cell) {
     let server = cell.start(json!({}));
-    let (_relay, mut talk) = cut(cell, &server).await;
+    let (_relay, mut talk) = spoilt(cell, &server, Spoil::Cut).await;
     let err = talk.client.upgrade_failed().await;
     assert!(matches!(err, TransportError::Io { .. }), "{err}");
     talk.echoes("still there").await;

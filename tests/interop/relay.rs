@@ -1,10 +1,21 @@
-//! A relay that lets polling pass and cuts every WebSocket as it says its first word.
+//! A relay that lets polling pass, and spoils every WebSocket.
+
+use std::io;
 
 use actix_rt::task::JoinHandle;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _, copy},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy, copy_bidirectional},
     net::{TcpListener, TcpStream},
 };
+
+/// What becomes of WebSockets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Spoil {
+    /// They are cut at their first word.
+    Cut,
+    /// They lead to the server at this port.
+    LeadTo(u16),
+}
 
 pub(crate) struct Relay {
     port: u16,
@@ -12,14 +23,14 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    pub(crate) async fn start(to: u16) -> Self {
+    pub(crate) async fn start(to: u16, spoil: Spoil) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let serving = actix_rt::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 actix_rt::spawn(async move {
                     // What ends early has been cut.
-                    let _ = relay(client, to).await;
+                    let _ = relay(client, to, spoil).await;
                 });
             }
         });
@@ -37,22 +48,25 @@ impl Drop for Relay {
     }
 }
 
-async fn relay(mut client: TcpStream, to: u16) -> std::io::Result<()> {
-    let mut server = TcpStream::connect(("127.0.0.1", to)).await?;
+async fn relay(mut client: TcpStream, to: u16, spoil: Spoil) -> io::Result<()> {
     let mut request = vec![0; 4096];
     let len = client.read(&mut request).await?;
     request.truncate(len);
-    server.write_all(&request).await?;
     let is_websocket = String::from_utf8_lossy(&request).contains("transport=websocket");
-    let (mut from_client, mut to_client) = client.split();
-    let (mut from_server, mut to_server) = server.split();
-    if is_websocket {
+    let to = match spoil {
+        Spoil::LeadTo(other) if is_websocket => other,
+        _ => to,
+    };
+    let mut server = TcpStream::connect(("127.0.0.1", to)).await?;
+    server.write_all(&request).await?;
+    if is_websocket && matches!(spoil, Spoil::Cut) {
+        let (mut from_client, mut to_client) = client.split();
         tokio::select! {
-            _ = copy(&mut from_server, &mut to_client) => {}
+            _ = copy(&mut server, &mut to_client) => {}
             _ = from_client.read(&mut request) => {}
         }
     } else {
-        tokio::try_join!(copy(&mut from_client, &mut to_server), copy(&mut from_server, &mut to_client))?;
+        copy_bidirectional(&mut client, &mut server).await?;
     }
     Ok(())
 }
