@@ -1,18 +1,23 @@
 //! Events for code without an actor.
 
 use std::{
+    collections::VecDeque,
+    mem,
     pin::Pin,
-    task::{Context, Poll},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
 };
 
 use actix::{Addr, MailboxError, Message};
-use futures_channel::mpsc;
 use futures_core::Stream;
 
 use super::{EngineIoClient, event::Event};
 
-/// Events that may wait in a stream.
+/// Events that a stream holds.
 const CAPACITY: usize = 64;
+
+/// Of these, how many the reader takes at a time: one lock for many events, and the client fills up meanwhile.
+const HAND: usize = CAPACITY / 2;
 
 /// The events of a client as a [`Stream`], for code without an actor of its own.
 ///
@@ -36,7 +41,11 @@ const CAPACITY: usize = 64;
 /// ```
 #[derive(Debug)]
 #[must_use = "a stream that is dropped unsubscribes"]
-pub struct EventStream(mpsc::Receiver<Event>);
+pub struct EventStream {
+    channel: Arc<Channel>,
+    /// Taken out of the channel, and not read yet.
+    hand: VecDeque<Event>,
+}
 
 impl EventStream {
     /// Subscribes to every event of `client`. While a session stands its `Connected` comes first.
@@ -44,10 +53,28 @@ impl EventStream {
     /// # Errors
     /// The client has stopped.
     pub async fn subscribe(client: &Addr<EngineIoClient>) -> Result<Self, MailboxError> {
-        // A channel holds its buffer and one event for each sender.
-        let (sender, receiver) = mpsc::channel(CAPACITY - 1);
-        client.send(SubscribeStream(sender)).await?;
-        Ok(Self(receiver))
+        let channel = Arc::<Channel>::default();
+        let stream = Self { channel: channel.clone(), hand: VecDeque::new() };
+        client.send(SubscribeStream(EventSender(channel))).await?;
+        Ok(stream)
+    }
+
+    /// Takes the next handful.
+    fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.channel.lock();
+        let taken = state.waiting.len().min(HAND);
+        self.hand.extend(state.waiting.drain(..taken));
+        state.in_hand = taken;
+        if self.hand.is_empty() && !state.ended {
+            state.reader = Some(cx.waker().clone());
+        }
+        let ended = state.ended;
+        let writer = if state.is_full() { None } else { state.writer.take() };
+        drop(state);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+        if self.hand.is_empty() && !ended { Poll::Pending } else { Poll::Ready(()) }
     }
 }
 
@@ -55,11 +82,108 @@ impl Stream for EventStream {
     type Item = Event;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        Pin::new(&mut self.0).poll_next(cx)
+        if self.hand.is_empty() && self.poll_take(cx).is_pending() {
+            return Poll::Pending;
+        }
+        Poll::Ready(self.hand.pop_front())
+    }
+}
+
+impl Drop for EventStream {
+    fn drop(&mut self) {
+        let mut state = self.channel.lock();
+        state.closed = true;
+        let (unread, writer) = (mem::take(&mut state.waiting), state.writer.take());
+        drop(state);
+        drop(unread);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+    }
+}
+
+/// What a stream and its client share.
+#[derive(Debug, Default)]
+struct Channel(Mutex<ChannelState>);
+
+#[derive(Debug, Default)]
+struct ChannelState {
+    waiting: VecDeque<Event>,
+    /// Events that the reader took out last. They count until it comes for more.
+    in_hand: usize,
+    /// Woken when there is something to read.
+    reader: Option<Waker>,
+    /// Woken when there is room.
+    writer: Option<Waker>,
+    /// The stream was dropped.
+    closed: bool,
+    /// The client has stopped, or has removed the subscription.
+    ended: bool,
+}
+
+impl ChannelState {
+    fn is_full(&self) -> bool {
+        self.waiting.len() + self.in_hand >= CAPACITY
+    }
+}
+
+impl Channel {
+    fn lock(&self) -> MutexGuard<'_, ChannelState> {
+        // Nothing panics while it is locked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The client's end of an [`EventStream`]. The stream ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct EventSender(Arc<Channel>);
+
+impl EventSender {
+    /// The stream was dropped.
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.lock().closed
+    }
+
+    /// Fills the stream up with what `next` gives. Returns whether it gave any. If the stream is full afterwards, its
+    /// reader wakes the task once there is room.
+    pub(super) fn fill(&self, mut next: impl FnMut() -> Option<Event>, cx: &Context<'_>) -> bool {
+        let mut state = self.0.lock();
+        let before = state.waiting.len();
+        while !state.is_full() {
+            let Some(event) = next() else { break };
+            state.waiting.push_back(event);
+        }
+        if state.is_full() {
+            state.writer = Some(cx.waker().clone());
+        }
+        let filled = state.waiting.len() > before;
+        let reader = if filled { state.reader.take() } else { None };
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        filled
+    }
+
+    /// Adds an event, however full the stream is: the client is going, and its end wakes the reader.
+    pub(super) fn push(&self, event: Event) {
+        self.0.lock().waiting.push_back(event);
+    }
+}
+
+impl Drop for EventSender {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.ended = true;
+        let reader = state.reader.take();
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
     }
 }
 
 /// [`Subscribe`](super::Subscribe), with a channel.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct SubscribeStream(pub(super) mpsc::Sender<Event>);
+pub(super) struct SubscribeStream(pub(super) EventSender);

@@ -8,16 +8,17 @@ use std::{
     collections::VecDeque,
     fmt,
     future::Future,
+    mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use actix::{Recipient, dev::RecipientRequest};
-use futures_channel::mpsc;
 
 use super::{
     event::{Event, EventKind},
     message::SubscriptionId,
+    stream::EventSender,
 };
 
 /// A run is at most so many events, and ends with the event that brings its data to so many bytes: what is read next
@@ -33,7 +34,7 @@ pub(super) enum Outlet {
     /// To an actor.
     Recipient(Recipient<Event>),
     /// To an [`EventStream`](crate::EventStream).
-    Stream(mpsc::Sender<Event>),
+    Stream(EventSender),
 }
 
 impl Outlet {
@@ -48,17 +49,32 @@ impl Outlet {
 struct Subscriber {
     id: SubscriptionId,
     outlet: Outlet,
+    cursor: Cursor,
+    /// The last event of the run that is being handled; boxed once, since its future cannot move.
+    pending: Pin<Box<Option<RecipientRequest<Event>>>>,
+    /// What it has handled weighs this.
+    handled: u64,
+}
+
+/// How far a subscriber has come.
+struct Cursor {
     only: Option<Vec<EventKind>>,
     /// The session that stood when it came.
     first: Option<Event>,
-    /// Its next event: a position in the log, counted from the first event ever.
+    /// Its next event: a position in the log.
     next: u64,
-    /// The last event of the run that is being handled; boxed once, since its future cannot move.
-    pending: Pin<Box<Option<RecipientRequest<Event>>>>,
     /// What everything it was given weighs.
     given: u64,
-    /// What it has handled weighs this.
-    handled: u64,
+}
+
+/// Events that not every subscriber was given. Positions are counted from the first event ever.
+#[derive(Default)]
+struct Log {
+    events: VecDeque<Event>,
+    /// The position of the first event that is still there.
+    start: u64,
+    /// What every event ever logged weighs.
+    weight: u64,
 }
 
 /// See the [module](self).
@@ -66,25 +82,77 @@ struct Subscriber {
 pub(super) struct Subscribers {
     list: Vec<Subscriber>,
     next_id: u64,
-    /// Events that not every subscriber was given.
-    log: VecDeque<Event>,
-    /// The position of the first event in the log.
-    start: u64,
-    /// What every event ever logged weighs.
-    weight: u64,
+    log: Log,
 }
 
 impl fmt::Debug for Subscribers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscribers")
             .field("subscribers", &self.list.len())
-            .field("log", &self.log.len())
+            .field("log", &self.log.events.len())
             .finish_non_exhaustive()
     }
 }
 
 fn weight(event: &Event) -> u64 {
     OVERHEAD + u64::try_from(event.data_len()).unwrap_or(u64::MAX)
+}
+
+impl Log {
+    fn end(&self) -> u64 {
+        self.start + u64::try_from(self.events.len()).unwrap_or(0)
+    }
+
+    fn push(&mut self, event: Event) {
+        self.weight += weight(&event);
+        self.events.push_back(event);
+    }
+
+    /// The event at `position`, if there is one. `alone`: nobody else needs what was taken.
+    fn take(&mut self, position: u64, alone: bool) -> Option<Event> {
+        if alone && position == self.start {
+            let event = self.events.pop_front()?;
+            self.start += 1;
+            return Some(event);
+        }
+        let at = usize::try_from(position.checked_sub(self.start)?).ok()?;
+        self.events.get(at).cloned()
+    }
+
+    /// Forgets what comes before `position`.
+    fn trim(&mut self, position: u64) {
+        while self.start < position {
+            self.events.pop_front();
+            self.start += 1;
+        }
+        // A log that a slow subscriber made long gives its memory back.
+        if self.events.is_empty() && self.events.capacity() > 4 * RUN_EVENTS {
+            self.events = VecDeque::new();
+        }
+    }
+}
+
+impl Cursor {
+    fn wants(&self, event: &Event) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(&event.kind()))
+    }
+
+    /// The next event it wants. Events that it does not want count as given.
+    fn next(&mut self, log: &mut Log, alone: bool) -> Option<Event> {
+        if let Some(first) = self.first.take()
+            && self.wants(&first)
+        {
+            return Some(first);
+        }
+        while let Some(event) = log.take(self.next, alone) {
+            self.next += 1;
+            self.given += weight(&event);
+            if self.wants(&event) {
+                return Some(event);
+            }
+        }
+        None
+    }
 }
 
 impl Subscribers {
@@ -100,12 +168,9 @@ impl Subscribers {
         self.list.push(Subscriber {
             id,
             outlet,
-            only,
-            first,
-            next: self.end(),
+            cursor: Cursor { only, first, next: self.log.end(), given: self.log.weight },
             pending: Box::pin(None),
-            given: self.weight,
-            handled: self.weight,
+            handled: self.log.weight,
         });
         id
     }
@@ -118,8 +183,7 @@ impl Subscribers {
     }
 
     pub(super) fn push(&mut self, event: Event) {
-        self.weight += weight(&event);
-        self.log.push_back(event);
+        self.log.push(event);
     }
 
     /// Somebody listens.
@@ -129,7 +193,7 @@ impl Subscribers {
 
     /// How much has been told so far: a position for [`owes`](Self::owes).
     pub(super) fn told(&self) -> u64 {
-        self.weight
+        self.log.weight
     }
 
     /// A subscriber has handled nothing of what was told after `position`.
@@ -139,7 +203,7 @@ impl Subscribers {
 
     /// What the slowest subscriber has not handled, in bytes.
     pub(super) fn backlog(&self) -> u64 {
-        self.list.iter().map(|subscriber| self.weight - subscriber.handled).max().unwrap_or(0)
+        self.list.iter().map(|subscriber| self.log.weight - subscriber.handled).max().unwrap_or(0)
     }
 
     /// Gives everyone what they have room for. Ready when any event was handled since the last call.
@@ -148,8 +212,7 @@ impl Subscribers {
         let mut handled = false;
         let alone = self.list.len() == 1;
         for subscriber in &mut self.list {
-            let mut feed = Feed { log: &mut self.log, start: &mut self.start, alone };
-            while let Poll::Ready(progress) = subscriber.poll_run(&mut feed, cx) {
+            while let Poll::Ready(progress) = subscriber.poll_run(&mut self.log, alone, cx) {
                 handled |= progress;
                 if !progress {
                     break;
@@ -162,138 +225,62 @@ impl Subscribers {
 
     /// Hands over everything at once, unbounded: the client is going.
     pub(super) fn drain(&mut self) {
-        for subscriber in &mut self.list {
-            let from = usize::try_from(subscriber.next - self.start).unwrap_or(usize::MAX);
-            for event in subscriber.first.iter().chain(self.log.iter().skip(from)) {
-                if !subscriber.wants(event.kind()) {
-                    continue;
-                }
-                match &mut subscriber.outlet {
-                    Outlet::Recipient(recipient) => recipient.do_send(event.clone()),
-                    // Each clone of a sender has room for one event, however full the channel is.
-                    Outlet::Stream(sender) => _ = sender.clone().try_send(event.clone()),
+        for mut subscriber in mem::take(&mut self.list) {
+            while let Some(event) = subscriber.cursor.next(&mut self.log, false) {
+                match &subscriber.outlet {
+                    Outlet::Recipient(recipient) => recipient.do_send(event),
+                    Outlet::Stream(sender) => sender.push(event),
                 }
             }
         }
-        self.list.clear();
         self.trim();
-    }
-
-    fn end(&self) -> u64 {
-        self.start + u64::try_from(self.log.len()).unwrap_or(0)
     }
 
     /// Forgets what everyone was given.
     fn trim(&mut self) {
-        let needed = self.list.iter().map(|subscriber| subscriber.next).min().unwrap_or_else(|| self.end());
-        while self.start < needed {
-            self.log.pop_front();
-            self.start += 1;
-        }
-        // A log that a slow subscriber made long gives its memory back.
-        if self.log.is_empty() && self.log.capacity() > 4 * RUN_EVENTS {
-            self.log = VecDeque::new();
-        }
-    }
-}
-
-/// The log, as one subscriber sees it.
-struct Feed<'a> {
-    log: &'a mut VecDeque<Event>,
-    start: &'a mut u64,
-    /// Nobody else needs an event that this subscriber was given.
-    alone: bool,
-}
-
-impl Feed<'_> {
-    /// The event at `position`, if there is one.
-    fn get(&mut self, position: u64) -> Option<Event> {
-        if self.alone && position == *self.start {
-            let event = self.log.pop_front()?;
-            *self.start += 1;
-            return Some(event);
-        }
-        let at = usize::try_from(position.checked_sub(*self.start)?).ok()?;
-        self.log.get(at).cloned()
+        let positions = self.list.iter().map(|subscriber| subscriber.cursor.next);
+        self.log.trim(positions.min().unwrap_or_else(|| self.log.end()));
     }
 }
 
 impl Subscriber {
-    fn wants(&self, kind: EventKind) -> bool {
-        self.only.as_ref().is_none_or(|only| only.contains(&kind))
-    }
-
     /// Waits for the run that is being handled, then gives the next. Ready with whether anything was handled.
-    fn poll_run(&mut self, feed: &mut Feed<'_>, cx: &mut Context<'_>) -> Poll<bool> {
-        if let Outlet::Stream(_) = self.outlet {
-            return self.poll_stream(feed, cx);
-        }
+    /// `alone`: it is the only one.
+    fn poll_run(&mut self, log: &mut Log, alone: bool, cx: &mut Context<'_>) -> Poll<bool> {
+        let recipient = match &self.outlet {
+            Outlet::Recipient(recipient) => recipient,
+            // What a stream holds counts as handled.
+            Outlet::Stream(sender) => {
+                let progress = sender.fill(|| self.cursor.next(log, alone), cx);
+                self.handled = self.cursor.given;
+                return Poll::Ready(progress);
+            }
+        };
         let mut progress = false;
         if let Some(pending) = self.pending.as_mut().as_pin_mut() {
             // An error means that the handler gave no reply; whether the subscriber lives is checked elsewhere.
             let _ = ready!(pending.poll(cx));
             self.pending.set(None);
-            self.handled = self.given;
+            self.handled = self.cursor.given;
             progress = true;
         }
-        let mut last = None;
+        let mut next = self.cursor.next(log, alone);
         let (mut events, mut bytes) = (0, 0);
-        while events < RUN_EVENTS && bytes < RUN_BYTES {
-            let Some(event) = self.next_event(feed) else { break };
+        while let Some(event) = next {
             events += 1;
             bytes += event.data_len();
-            if let (Some(before), Outlet::Recipient(recipient)) = (last.replace(event), &self.outlet) {
-                recipient.do_send(before);
-            }
-        }
-        match (last, &self.outlet) {
-            (Some(last), Outlet::Recipient(recipient)) => {
-                self.pending.set(Some(recipient.send(last)));
+            let full = events == RUN_EVENTS || bytes >= RUN_BYTES;
+            next = if full { None } else { self.cursor.next(log, alone) };
+            if next.is_some() {
+                recipient.do_send(event);
+            } else {
+                self.pending.set(Some(recipient.send(event)));
                 // Polled again at once, so that the reply can wake the client.
-                Poll::Ready(true)
-            }
-            _ => {
-                // Events it does not want count as handled.
-                self.handled = self.given;
-                Poll::Ready(progress)
+                return Poll::Ready(true);
             }
         }
-    }
-
-    fn poll_stream(&mut self, feed: &mut Feed<'_>, cx: &mut Context<'_>) -> Poll<bool> {
-        let mut progress = false;
-        loop {
-            let Outlet::Stream(sender) = &mut self.outlet else { return Poll::Ready(progress) };
-            match sender.poll_ready(cx) {
-                Poll::Ready(Ok(())) => {}
-                // Closed: it is removed with the next feed.
-                Poll::Ready(Err(_)) => return Poll::Ready(false),
-                Poll::Pending => return Poll::Ready(progress),
-            }
-            let Some(event) = self.next_event(feed) else { break };
-            if let Outlet::Stream(sender) = &mut self.outlet {
-                let _ = sender.start_send(event);
-            }
-            self.handled = self.given;
-            progress = true;
-        }
-        self.handled = self.given;
+        // Events it does not want count as handled.
+        self.handled = self.cursor.given;
         Poll::Ready(progress)
-    }
-
-    fn next_event(&mut self, feed: &mut Feed<'_>) -> Option<Event> {
-        if let Some(first) = self.first.take()
-            && self.wants(first.kind())
-        {
-            return Some(first);
-        }
-        while let Some(event) = feed.get(self.next) {
-            self.next += 1;
-            self.given += weight(&event);
-            if self.wants(event.kind()) {
-                return Some(event);
-            }
-        }
-        None
     }
 }
