@@ -59,7 +59,7 @@ struct Subscriber {
 /// How far a subscriber has come.
 struct Cursor {
     only: Option<Vec<EventKind>>,
-    /// The session that stood when it came.
+    /// The session that stood when it came, if it wants to know.
     first: Option<Event>,
     /// Its next event: a position in the log.
     next: u64,
@@ -108,6 +108,11 @@ impl Log {
         self.events.push_back(event);
     }
 
+    fn get(&self, position: u64) -> Option<&Event> {
+        let at = position.checked_sub(self.start)?;
+        self.events.get(usize::try_from(at).ok()?)
+    }
+
     /// The event at `position`, if there is one. `alone`: nobody else needs what was taken.
     fn take(&mut self, position: u64, alone: bool) -> Option<Event> {
         if alone && position == self.start {
@@ -115,8 +120,7 @@ impl Log {
             self.start += 1;
             return Some(event);
         }
-        let at = usize::try_from(position.checked_sub(self.start)?).ok()?;
-        self.events.get(at).cloned()
+        self.get(position).cloned()
     }
 
     /// Forgets what comes before `position`.
@@ -137,21 +141,28 @@ impl Cursor {
         self.only.as_ref().is_none_or(|only| only.contains(&event.kind()))
     }
 
-    /// The next event it wants. Events that it does not want count as given.
-    fn next(&mut self, log: &mut Log, alone: bool) -> Option<Event> {
-        if let Some(first) = self.first.take()
-            && self.wants(&first)
-        {
-            return Some(first);
-        }
-        while let Some(event) = log.take(self.next, alone) {
-            self.next += 1;
-            self.given += weight(&event);
-            if self.wants(&event) {
-                return Some(event);
+    /// Whether there is an event that it wants. Those before it count as given.
+    fn seek(&mut self, log: &Log) -> bool {
+        if self.only.is_some() {
+            while let Some(event) = log.get(self.next).filter(|event| !self.wants(event)) {
+                self.given += weight(event);
+                self.next += 1;
             }
         }
-        None
+        self.first.is_some() || self.next < log.end()
+    }
+
+    /// The next event it wants.
+    #[inline(always)] // Else each event would be moved once more.
+    fn next(&mut self, log: &mut Log, alone: bool) -> Option<Event> {
+        if self.first.is_some() {
+            return self.first.take();
+        }
+        self.seek(log);
+        let event = log.take(self.next, alone)?;
+        self.given += weight(&event);
+        self.next += 1;
+        Some(event)
     }
 }
 
@@ -165,13 +176,9 @@ impl Subscribers {
     ) -> SubscriptionId {
         let id = SubscriptionId(self.next_id);
         self.next_id += 1;
-        self.list.push(Subscriber {
-            id,
-            outlet,
-            cursor: Cursor { only, first, next: self.log.end(), given: self.log.weight },
-            pending: Box::pin(None),
-            handled: self.log.weight,
-        });
+        let mut cursor = Cursor { only, first: None, next: self.log.end(), given: self.log.weight };
+        cursor.first = first.filter(|first| cursor.wants(first));
+        self.list.push(Subscriber { id, outlet, cursor, pending: Box::pin(None), handled: self.log.weight });
         id
     }
 
@@ -264,20 +271,16 @@ impl Subscriber {
             self.handled = self.cursor.given;
             progress = true;
         }
-        let mut next = self.cursor.next(log, alone);
         let (mut events, mut bytes) = (0, 0);
-        while let Some(event) = next {
+        while let Some(event) = self.cursor.next(log, alone) {
             events += 1;
             bytes += event.data_len();
-            let full = events == RUN_EVENTS || bytes >= RUN_BYTES;
-            next = if full { None } else { self.cursor.next(log, alone) };
-            if next.is_some() {
-                recipient.do_send(event);
-            } else {
+            if events == RUN_EVENTS || bytes >= RUN_BYTES || !self.cursor.seek(log) {
                 self.pending.set(Some(recipient.send(event)));
                 // Polled again at once, so that the reply can wake the client.
                 return Poll::Ready(true);
             }
+            recipient.do_send(event);
         }
         // Events it does not want count as handled.
         self.handled = self.cursor.given;

@@ -39,7 +39,8 @@ impl Iterator for Payload {
         let start = self.next.take()?;
         let rest = self.body.get(start..)?;
         let len = memchr::memchr(SEPARATOR, rest.as_bytes());
-        let packet = Packet::decode_slice(&self.body, rest.get(..len.unwrap_or(rest.len()))?);
+        let mut chars = rest.get(..len.unwrap_or(rest.len()))?.chars();
+        let packet = Packet::decode(chars.next(), self.body.slice_ref(chars.as_str()));
         if packet.is_ok() {
             self.next = len.map(|len| start + len + 1);
         }

@@ -61,7 +61,11 @@ fn announcement(len: u64) -> Vec<u8> {
 }
 
 fn text_message(text: &str) -> Message {
-    Message::Text(text.into())
+    Message::Text(ByteString::from(text).into())
+}
+
+fn joined(text: &Text) -> Bytes {
+    (text.head.into_iter().collect::<String>() + &text.rest).into()
 }
 
 fn close_message(code: u16, reason: &str) -> Message {
@@ -432,7 +436,7 @@ impl Sent {
     /// The fragments, as (final, opcode, payload).
     fn fragments(&self) -> Vec<(bool, u8, Bytes)> {
         let (opcode, payload) = match &self.message {
-            Message::Text(text) => (1, text.as_bytes().clone()),
+            Message::Text(text) => (1, joined(text)),
             Message::Binary(payload) => (2, payload.clone()),
             Message::Ping(payload) => return vec![(true, 9, payload.clone())],
             Message::Pong(payload) => return vec![(true, 10, payload.clone())],
@@ -570,7 +574,7 @@ proptest! {
         let mut wire = BytesMut::new();
         for (sent, head) in all.iter().zip(heads) {
             let (opcode, payload) = match sent.message.clone() {
-                Message::Text(text) => (Opcode::Text, text.into_bytes()),
+                Message::Text(text) => (Opcode::Text, joined(&text)),
                 Message::Binary(payload) => (Opcode::Binary, payload),
                 Message::Ping(payload) => (Opcode::Ping, payload),
                 Message::Pong(payload) => (Opcode::Pong, payload),
@@ -630,7 +634,7 @@ proptest! {
         let (messages, _) = decode_all(&[frames, wire].concat(), limit);
         for message in messages {
             let len = match message {
-                Message::Text(text) => text.len(),
+                Message::Text(text) => joined(&text).len(),
                 Message::Binary(payload) => payload.len(),
                 _ => 0,
             };

@@ -7,7 +7,10 @@ use actix_rt::time::timeout;
 
 use super::{handshake, socket::End, *};
 use crate::{
-    protocol::{endpoint::Endpoint, websocket::Opcode},
+    protocol::{
+        endpoint::Endpoint,
+        websocket::{Opcode, Text},
+    },
     transport::Options,
 };
 
@@ -41,7 +44,10 @@ async fn echo(socket: &mut Socket) {
         loop {
             let flushed = socket.poll_flush(task).is_ready();
             match socket.poll_message(true, task) {
-                Poll::Ready(Ok(Message::Text(text))) => socket.queue(Opcode::Text, &[], text.as_bytes()),
+                Poll::Ready(Ok(Message::Text(Text { head, rest }))) => {
+                    let head: String = head.into_iter().collect();
+                    socket.queue(Opcode::Text, head.as_bytes(), rest.as_bytes());
+                }
                 Poll::Ready(Ok(Message::Binary(bytes))) => socket.queue(Opcode::Binary, &[], &bytes),
                 Poll::Ready(Ok(message)) => panic!("{message:?} is none to be handed on"),
                 Poll::Ready(Err(end)) => return Poll::Ready(end),
@@ -58,7 +64,9 @@ async fn echo(socket: &mut Socket) {
 async fn case_count(url: &str) -> usize {
     let mut socket = open(url, "getCaseCount", "").await;
     match poll_fn(|task| socket.poll_message(true, task)).await {
-        Ok(Message::Text(count)) => count.parse().unwrap(),
+        Ok(Message::Text(Text { head, rest })) => {
+            (head.into_iter().collect::<String>() + &rest).parse().unwrap()
+        }
         Ok(message) => panic!("{message:?} is no number"),
         Err(End::Failed(err)) => panic!("{err}"),
         Err(End::CloseFrame(frame)) => panic!("{frame:?} instead of a number"),
