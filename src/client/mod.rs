@@ -208,7 +208,8 @@ impl EngineIoClient {
     }
 
     fn execute(&mut self, ctx: &mut Context<Self>) {
-        while let Some(output) = self.connection.poll_output(now()) {
+        let now = now();
+        while let Some(output) = self.connection.poll_output(now) {
             self.carry_out(output, ctx);
         }
     }

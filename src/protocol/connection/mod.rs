@@ -103,29 +103,18 @@ impl Connection {
     }
 
     /// Accepts a message: it is sent, or comes back in `Closed`.
+    #[inline(always)] // Else each message would be moved once more.
     pub(crate) fn send(&mut self, data: Data) -> Result<(), SendError> {
-        let State::Open(open) = &self.state else {
-            return Err(SendError { kind: SendErrorKind::NotConnected, data });
+        let refused = match &self.state {
+            State::Open(open) if open.leaving.is_some() => Some(SendErrorKind::NotConnected),
+            State::Open(open) if open.kind == TransportKind::Polling => unpollable(open, &data),
+            State::Open(_) => None,
+            _ => Some(SendErrorKind::NotConnected),
         };
-        if open.leaving.is_some() {
-            return Err(SendError { kind: SendErrorKind::NotConnected, data });
+        if let Some(kind) = refused {
+            return Err(SendError { kind, data });
         }
-        if open.kind == TransportKind::Polling {
-            let packet = Packet::Message(data);
-            let size = packet.encoded_len();
-            let kind = match open.session.max_payload {
-                Some(limit) if size > limit => Some(SendErrorKind::TooLarge { size, limit }),
-                _ if !packet.is_pollable() => Some(SendErrorKind::NotRepresentable),
-                _ => None,
-            };
-            let Packet::Message(data) = packet else { return Ok(()) };
-            if let Some(kind) = kind {
-                return Err(SendError { kind, data });
-            }
-            self.queue.push(data);
-        } else {
-            self.queue.push(data);
-        }
+        self.queue.push(data);
         Ok(())
     }
 
@@ -264,7 +253,7 @@ impl Connection {
     /// Hands the next batch to the transport, if it is free: everything accepted since its last one goes together.
     fn write(&mut self, now: Instant) {
         let State::Open(open) = &self.state else { return };
-        if self.queue.is_empty() || open.upgrade.holds_writes() {
+        if self.queue.is_empty() || !self.may_write() {
             return;
         }
         let limit = match open.kind {
@@ -281,14 +270,18 @@ impl Connection {
         };
         let active = open.active;
         let Some(slot) = self.slots.iter_mut().find(|slot| slot.id == active) else { return };
-        if slot.writing.is_some() {
-            return;
-        }
         let mut batch = mem::take(&mut slot.spare);
         // The transport gave its share up; were it not so, a fresh batch would do.
         let in_flight = self.queue.fill(Arc::make_mut(&mut batch), limit);
         slot.writing = Some(Writing { batch: batch.clone(), in_flight, ordered: now, progress: now });
         self.outputs.push_back(Output::Order(active, Command::Write(batch)));
+    }
+
+    /// The transport can be given a batch.
+    fn may_write(&self) -> bool {
+        let State::Open(open) = &self.state else { return false };
+        let is_free = |slot: &Slot| slot.id == open.active && slot.writing.is_none();
+        !open.upgrade.holds_writes() && self.slots.iter().any(is_free)
     }
 
     /// Writes a packet that is not the queue's: the steps of the upgrade, the close of an unwanted session.
@@ -377,9 +370,10 @@ impl Connection {
         self.queue.weight() <= self.limits.send_queue
     }
 
-    /// A whole batch waits to be written.
+    /// The last message has made another batch whole, and it can be written now.
     pub(crate) fn has_batch(&self) -> bool {
-        self.queue.ready() >= BATCH.packets || self.queue.weight() >= BATCH.bytes
+        let whole = self.queue.ready() % BATCH.packets == 0 || self.queue.weight() >= BATCH.bytes;
+        whole && self.may_write()
     }
 
     pub(crate) fn session(&self) -> Option<&Arc<Session>> {
@@ -417,5 +411,18 @@ impl Connection {
 
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.round_trip
+    }
+}
+
+/// Why polling cannot carry a message.
+#[inline(never)] // It would burden the way of every message over WebSocket.
+fn unpollable(open: &Open, data: &Data) -> Option<SendErrorKind> {
+    // A clone shares the data.
+    let packet = Packet::Message(data.clone());
+    let size = packet.encoded_len();
+    match open.session.max_payload {
+        Some(limit) if size > limit => Some(SendErrorKind::TooLarge { size, limit }),
+        _ if !packet.is_pollable() => Some(SendErrorKind::NotRepresentable),
+        _ => None,
     }
 }

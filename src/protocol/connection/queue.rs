@@ -1,6 +1,6 @@
 //! What waits to be written.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, mem};
 
 use crate::protocol::{data::Data, packet::Packet};
 
@@ -100,27 +100,37 @@ impl SendQueue {
     pub(super) fn fill(&mut self, batch: &mut Vec<Packet>, limit: BatchLimit) -> InFlight {
         let mut in_flight = InFlight::default();
         let mut used = 0_usize;
-        while in_flight.packets < limit.packets {
-            let pongs = !self.pongs.is_empty();
-            let queue = if pongs { &mut self.pongs } else { &mut self.packets };
-            let Some(next) = queue.front() else { break };
-            let size = if limit.encoded {
+        for queue in [&mut self.pongs, &mut self.packets] {
+            let before = in_flight.packets;
+            for packet in queue.iter().take(limit.packets.saturating_sub(before)) {
+                let len = packet.body().len();
                 // Polling joins packets by one separator.
-                next.encoded_len() + usize::from(in_flight.packets > 0)
+                let size = if limit.encoded {
+                    packet.encoded_len() + usize::from(in_flight.packets > 0)
+                } else {
+                    len
+                };
+                used = used.saturating_add(size);
+                if in_flight.packets > 0 && used > limit.bytes {
+                    break;
+                }
+                in_flight.packets += 1;
+                if let Packet::Message(_) = packet {
+                    in_flight.messages += 1;
+                    in_flight.bytes += len;
+                }
+            }
+            let count = in_flight.packets - before;
+            if count > 0 && count == queue.len() && batch.is_empty() {
+                // All of it: the buffers change places.
+                let emptied = mem::take(batch);
+                *batch = mem::replace(queue, emptied.into()).into();
             } else {
-                next.body().len()
-            };
-            if in_flight.packets > 0 && used.saturating_add(size) > limit.bytes {
+                batch.extend(queue.drain(..count));
+            }
+            if !queue.is_empty() {
                 break;
             }
-            used = used.saturating_add(size);
-            let Some(packet) = queue.pop_front() else { break };
-            in_flight.packets += 1;
-            if let Packet::Message(data) = &packet {
-                in_flight.messages += 1;
-                in_flight.bytes += data.len();
-            }
-            batch.push(packet);
         }
         in_flight
     }
