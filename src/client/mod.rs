@@ -144,7 +144,7 @@ impl EngineIoClient {
         }
         Self {
             connection: Connection::new(config.limits.clone()),
-            transports: Vec::new(),
+            transports: Vec::with_capacity(1),
             options: Arc::new(config.transport.clone()),
             trusted: None,
             subscribers,

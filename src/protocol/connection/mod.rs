@@ -85,13 +85,14 @@ impl Connection {
         Self {
             limits,
             state: State::Idle,
-            slots: Vec::new(),
+            // One, and a probe now and then.
+            slots: Vec::with_capacity(1),
             next_id: 0,
             endpoint: None,
             queue: SendQueue::default(),
             unsent: Vec::new(),
             in_doubt: Vec::new(),
-            outputs: VecDeque::new(),
+            outputs: VecDeque::with_capacity(2),
             held: Vec::new(),
             held_since: None,
             any_number: false,

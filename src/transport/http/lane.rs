@@ -16,8 +16,8 @@ use bytes::{Buf as _, Bytes, BytesMut, buf::Chain};
 use super::{Activity, Io, Request, Response, body::Body, codec_config::CodecConfig};
 use crate::error::{Stage, TransportError};
 
-/// Room made for reading a head, and a small body with it.
-const HEAD_READ_AHEAD: usize = 8 << 10;
+/// Room made for reading a head, and a small body with it; a poll holds it while it waits.
+const HEAD_READ_AHEAD: usize = 2 << 10;
 /// 1xx heads skipped before one answer.
 const MAX_INTERIM_HEADS: usize = 8;
 /// Bytes of a proxy's own words.

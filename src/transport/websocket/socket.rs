@@ -7,7 +7,7 @@ use std::{
     task::{Context as Task, Poll, ready},
 };
 
-use actix_codec::{AsyncWrite as _, Decoder as _, Encoder as _, poll_read_buf};
+use actix_codec::{AsyncRead as _, AsyncWrite as _, Decoder as _, Encoder as _, ReadBuf, poll_read_buf};
 use bytes::{Buf as _, BytesMut};
 
 use crate::{
@@ -22,6 +22,9 @@ use crate::{
 
 /// Room made for each read.
 const READ_AHEAD: usize = 64 << 10;
+
+/// After a read of less the next goes by way of the stack, so that a quiet socket holds no buffer.
+const SIP: usize = 256;
 
 /// A write buffer, or a read buffer, that has grown beyond this is given back when it is empty.
 const MAX_KEPT: usize = 256 << 10;
@@ -64,6 +67,8 @@ pub(super) struct Socket {
     pub(super) codec: WebSocketCodec<MaskKeys>,
     pub(super) read_buf: BytesMut,
     write_buf: BytesMut,
+    /// The last read brought little.
+    is_quiet: bool,
     /// Bytes read, and written.
     pub(super) read: u64,
     pub(super) written: u64,
@@ -97,7 +102,17 @@ impl End {
 impl Socket {
     pub(super) fn new(io: Box<dyn Io>, codec: WebSocketCodec<MaskKeys>, read_buf: BytesMut) -> Self {
         let write_buf = BytesMut::new();
-        Self { io, codec, read_buf, write_buf, read: 0, written: 0, flushed: true, write_error: None }
+        Self {
+            io,
+            codec,
+            read_buf,
+            write_buf,
+            is_quiet: true,
+            read: 0,
+            written: 0,
+            flushed: true,
+            write_error: None,
+        }
     }
 
     /// Puts a batch behind what is to be written.
@@ -162,13 +177,22 @@ impl Socket {
     }
 
     pub(super) fn poll_fill(&mut self, task: &mut Task<'_>) -> Poll<io::Result<usize>> {
-        if self.read_buf.is_empty() && self.read_buf.capacity() > MAX_KEPT {
+        if self.read_buf.is_empty() && (self.is_quiet || self.read_buf.capacity() > MAX_KEPT) {
             self.read_buf = BytesMut::new();
         }
-        if self.read_buf.capacity() - self.read_buf.len() < READ_AHEAD / 4 {
-            self.read_buf.reserve(READ_AHEAD);
-        }
-        let read = ready!(poll_read_buf(Pin::new(&mut self.io), task, &mut self.read_buf))?;
+        let read = if self.is_quiet {
+            let mut sip = [0; SIP];
+            let mut sip = ReadBuf::new(&mut sip);
+            ready!(Pin::new(&mut self.io).poll_read(task, &mut sip))?;
+            self.read_buf.extend_from_slice(sip.filled());
+            sip.filled().len()
+        } else {
+            if self.read_buf.capacity() - self.read_buf.len() < READ_AHEAD / 4 {
+                self.read_buf.reserve(READ_AHEAD);
+            }
+            ready!(poll_read_buf(Pin::new(&mut self.io), task, &mut self.read_buf))?
+        };
+        self.is_quiet = read < SIP;
         self.read += u64::try_from(read).unwrap_or(0);
         Poll::Ready(Ok(read))
     }
