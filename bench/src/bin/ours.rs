@@ -1,9 +1,10 @@
 //! This crate's client against the bench server: `ours TASK ADDRESS TRANSPORT SIZE COUNT`.
 //!
 //! `receive-actor` and `receive-stream` take a flood in, through a subscriber or an `EventStream`; `send` sends by
-//! `do_send`. A SIZE such as `64b` means binary messages.
+//! `do_send`. A SIZE such as `64b` means binary messages. `idle` opens COUNT connections and says what each adds to the
+//! resident memory.
 
-use std::{env, error::Error};
+use std::{env, error::Error, fs, time::Duration};
 
 use actix::prelude::*;
 use actix_engineio::{self as engineio, Connect, Data, EngineIoClient, Event, EventStream, Flush};
@@ -50,7 +51,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Some(size) => ("binary", size),
         None => ("text", &**size),
     };
-    let mode = if task == "send" { "sink" } else { "flood" };
+    let mode = match task.as_str() {
+        "send" => "sink",
+        "idle" => "idle",
+        _ => "flood",
+    };
     let url = format!("http://{address}/?mode={mode}&kind={kind}&size={size}&count={count}");
     let connect = Connect::new(url).transports([transport.parse()?]);
     let (size, count) = (size.parse()?, count.parse()?);
@@ -59,7 +64,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "receive-stream" => receive_by_stream(connect, count).await,
         "send" if kind == "binary" => send(connect, Bytes::from(vec![b'x'; size]).into(), count).await,
         "send" => send(connect, ByteString::from("x".repeat(size)).into(), count).await,
-        _ => Err("TASK: receive-actor, receive-stream or send".into()),
+        "idle" => idle(connect, count).await,
+        _ => Err("TASK: receive-actor, receive-stream, send or idle".into()),
     }
 }
 
@@ -96,4 +102,26 @@ async fn send(connect: Connect, message: Data, count: usize) -> Result<(), Box<d
         client.send(Flush).await??;
     }
     Ok(())
+}
+
+async fn idle(connect: Connect, count: usize) -> Result<(), Box<dyn Error>> {
+    let before = resident()?;
+    let mut clients = Vec::new();
+    for _ in 0..count {
+        let client = EngineIoClient::builder().start();
+        client.send(connect.clone()).await??;
+        clients.push(client);
+    }
+    // The last poll is on its way.
+    actix_rt::time::sleep(Duration::from_millis(200)).await;
+    println!("{} bytes", (resident()? - before) / count);
+    Ok(())
+}
+
+/// The resident memory of this process, in bytes.
+fn resident() -> Result<usize, Box<dyn Error>> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    let kib: usize = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kib << 10)
 }
