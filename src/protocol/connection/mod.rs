@@ -373,7 +373,7 @@ impl Connection {
 
     /// The last message has made another batch whole, and it can be written now.
     pub(crate) fn has_batch(&self) -> bool {
-        let whole = self.queue.ready() % BATCH.packets == 0 || self.queue.weight() >= BATCH.bytes;
+        let whole = self.queue.ready().is_multiple_of(BATCH.packets) || self.queue.weight() >= BATCH.bytes;
         whole && self.may_write()
     }
 
