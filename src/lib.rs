@@ -125,6 +125,7 @@ mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod guide;
 mod protocol;
 mod transport;
 

@@ -182,6 +182,11 @@ impl Send {
     pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
         serde_json::to_string(value).map(Self::text)
     }
+
+    /// What is to be sent, for the tests of actors that send it.
+    pub fn data(&self) -> &Data {
+        &self.0
+    }
 }
 
 /// Replies once everything accepted before it has left: written to the WebSocket's socket, or its POST answered 2xx.
