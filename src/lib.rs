@@ -43,6 +43,10 @@
 //! Of the two question marks, the first is for the mailbox (the client has stopped), the second for the answer. Code
 //! without an actor reads an [`EventStream`] instead. To import [`Send`] by name would shadow [`std::marker::Send`].
 //!
+//! The [`guide`] has what does not fit here: [coming from python-engineio](guide::coming_from_python_engineio),
+//! [coming from engine.io-client](guide::coming_from_engine_io_client),
+//! [what happens when something fails](guide::what_happens_when), [testing your own code](guide::testing_your_own_code).
+//!
 //! # How it is made
 //!
 //! ```text
@@ -57,7 +61,20 @@
 //! A client has one session at a time, and any number one after another. It lives while it has addresses, or a
 //! connection with somebody listening; see [`EngineIoClient`].
 //!
-//! # Events and their order
+//! # Messages and events
+//!
+//! | message | what it does | its reply |
+//! |---|---|---|
+//! | [`Connect`] | opens a session | the [`Session`], or a [`ConnectError`] |
+//! | [`Send`] | queues one message | once it is accepted, or a [`SendError`] |
+//! | [`Flush`] | nothing | once everything accepted has left |
+//! | [`Disconnect`] | ends the connection, gracefully or at once | once it is closed |
+//! | [`Wait`] | nothing | once the connection has ended for good: why |
+//! | [`Subscribe`], [`Unsubscribe`] | adds or removes a subscriber of events | its [id](SubscriptionId); whether there was one |
+//! | [`Spawn`] | starts work that ends with the session | a [`TaskHandle`] |
+//! | [`GetStatus`] | nothing | the [`Status`]: state, session, queue, counters |
+//!
+//! The [events](Event) come in this order:
 //!
 //! ```text
 //!   Connected  ( Message | Upgraded | UpgradeFailed | Rejected )*  Disconnected  ( Reconnecting* | ReconnectFailed )
@@ -79,15 +96,8 @@
 //! ends with a [`DisconnectReason`], and [`Disconnected`] lists the messages that did not leave. All of them can be
 //! cloned, compared and sent to other threads.
 //!
-//! [`Wait`] replies when the connection has ended for good, and [`ConnectError::is_retryable`] says whether to try again
-//! is of use.
-//!
-//! # Reconnecting
-//!
-//! With [`reconnect`](EngineIoClientBuilder::reconnect) a lost session is followed by another, after a delay that grows
-//! and is random. [`before_connect`](EngineIoClientBuilder::before_connect) runs before each attempt. By default the
-//! messages of a lost session come back with its [`Disconnected`]; with
-//! [`keep_unsent`](EngineIoClientBuilder::keep_unsent) those that cannot have left go out first on the next session.
+//! [`ConnectError::is_retryable`] says whether to try again is of use. Each failure, and where it shows, is on the page
+//! [`what_happens_when`](guide::what_happens_when).
 //!
 //! # Flow control
 //!
@@ -99,6 +109,30 @@
 //!   the server down. If no event is handled for [`stall_timeout`](EngineIoClientBuilder::stall_timeout), the session
 //!   ends. What counts as handled is told at [`Event`].
 //!
+//! # Reconnecting
+//!
+//! With [`reconnect`](EngineIoClientBuilder::reconnect) a lost session is followed by another, after a delay that grows
+//! and is random. [`before_connect`](EngineIoClientBuilder::before_connect) runs before each attempt. By default the
+//! messages of a lost session come back with its [`Disconnected`]; with
+//! [`keep_unsent`](EngineIoClientBuilder::keep_unsent) those that cannot have left go out first on the next session.
+//!
+//! # Connections and TLS
+//!
+//! The [builder](EngineIoClientBuilder) has the options: limits of time and size, headers, cookies, how the server is reached
+//! (straight, through a proxy, a unix socket, a connector of the application's own), and TLS.
+//!
+//! TLS is by [rustls](https://docs.rs/rustls), for `https` and `wss`. It uses the provider of cryptography that the
+//! application has installed for its process, and ring if there is none; it installs none itself.
+//!
+//! | feature | default | what it brings |
+//! |---|---|---|
+//! | `rustls-webpki-roots` | yes | TLS that trusts the authorities Mozilla trusts |
+//! | `rustls-native-roots` | | TLS that trusts the authorities the system trusts |
+//! | `rustls` | | TLS that trusts what the builder is given, and nothing else |
+//! | `socks` | yes | SOCKS5 proxies |
+//!
+//! Without any of the first three, `https` and `wss` fail with an error that says so.
+//!
 //! # Where it runs
 //!
 //! In an actix system, or another tokio `LocalSet`: [`start`](EngineIoClientBuilder::start) on the current arbiter,
@@ -109,7 +143,6 @@
 //!
 //! - Protocol 4 only, as Socket.IO servers from version 3 and python-engineio from version 4 speak it. A server of
 //!   protocol 3 is told apart over polling: [`ConnectError::UnsupportedProtocol`].
-//! - Not yet: TLS (`https` and `wss` fail with an error), proxies.
 //! - WebSocket without extensions, so without compression. HTTP bodies may be compressed with gzip or deflate.
 //! - The protocol has no acknowledgement: a message that was written to a WebSocket is not known to have arrived.
 //!
