@@ -313,6 +313,20 @@ impl ConnectError {
 }
 
 /// Why a message could not be sent, together with the message.
+///
+/// ```
+/// use actix_engineio::{Data, SendError, SendErrorKind};
+///
+/// /// What to try again later, if that may help.
+/// fn to_keep(err: SendError) -> Option<Data> {
+///     match err.kind {
+///         SendErrorKind::NotConnected | SendErrorKind::Disconnected => Some(err.data),
+///         _ => None,
+///     }
+/// }
+/// # let data = Data::from("a");
+/// # assert_eq!(to_keep(SendError { kind: SendErrorKind::NotConnected, data: data.clone() }), Some(data));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct SendError {
     /// Why.
@@ -372,6 +386,15 @@ pub enum FlushError {
 }
 
 /// Why a session ended.
+///
+/// ```
+/// use actix_engineio::DisconnectReason;
+///
+/// let reason = DisconnectReason::TransportClose { code: 1008, reason: "policy".into() };
+/// assert_eq!(reason.as_str(), "transport close");
+/// assert_eq!(reason.to_string(), "transport close: code 1008, policy");
+/// assert!(!reason.is_server_close());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DisconnectReason {

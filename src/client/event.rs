@@ -19,6 +19,35 @@ use crate::{
 /// With a [`ResponseFuture`](actix::ResponseFuture) a run of up to 64 events is handled concurrently, and the next
 /// run waits for the last event of the one before.
 ///
+/// ```
+/// use actix::prelude::*;
+/// use actix_engineio::{Data, Event};
+///
+/// struct Archive;
+///
+/// impl Actor for Archive {
+///     type Context = Context<Self>;
+/// }
+///
+/// impl Handler<Event> for Archive {
+///     // The next event waits until this one is stored, and so, in the end, does the server.
+///     type Result = AtomicResponse<Self, ()>;
+///
+///     fn handle(&mut self, event: Event, _: &mut Self::Context) -> Self::Result {
+///         let work = async move {
+///             if let Event::Message(data) = event {
+///                 store(data).await;
+///             }
+///         };
+///         AtomicResponse::new(Box::pin(work.into_actor(self)))
+///     }
+/// }
+///
+/// async fn store(data: Data) {
+///     println!("{data:?}");
+/// }
+/// ```
+///
 /// In a handler prefer [`do_send`](actix::Addr::do_send) to awaiting a [`Send`](crate::Send): to await it ties
 /// reading to writing.
 ///

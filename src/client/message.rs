@@ -190,6 +190,20 @@ impl Send {
 }
 
 /// Replies once everything accepted before it has left: written to the WebSocket's socket, or its POST answered 2xx.
+///
+/// A message that has left a WebSocket need not have arrived: the protocol has no acknowledgement.
+///
+/// ```no_run
+/// use actix_engineio::{self as engineio, Flush};
+///
+/// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {
+/// for number in 0..1000 {
+///     client.do_send(engineio::Send::text(number.to_string()));
+/// }
+/// client.send(Flush).await??;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, Default, Message)]
 #[rtype(result = "Result<(), FlushError>")]
 pub struct Flush;
@@ -198,6 +212,18 @@ pub struct Flush;
 ///
 /// Graceful: everything accepted is written, the server is told, the transport is closed, all within
 /// `close_timeout`. [`Disconnect::abort`] closes at once.
+///
+/// Messages that could not be written in time are listed in [`Event::Disconnected`]. The client lives on, and takes another
+/// [`Connect`].
+///
+/// ```no_run
+/// use actix_engineio::Disconnect;
+///
+/// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {
+/// client.send(Disconnect::new().reason("maintenance")).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default, Message)]
 #[rtype(result = "()")]
 pub struct Disconnect {
@@ -227,6 +253,20 @@ impl Disconnect {
 /// Replies when the connection has ended for good, with the reason of the last session: a client that reconnects by
 /// itself has ended when its policy gave up. Not connected: the last session's reason at once, `None` if there never
 /// was one or the last [`Connect`] failed.
+///
+/// ```no_run
+/// use actix_engineio::{Connect, DisconnectReason, Wait};
+///
+/// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {
+/// client.send(Connect::new("http://localhost:5000")).await??;
+/// match client.send(Wait).await? {
+///     Some(DisconnectReason::PingTimeout) => println!("the server, or the network, went silent"),
+///     Some(reason) => println!("{reason}"),
+///     None => println!("there was no session"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, Default, Message)]
 #[rtype(result = "Option<DisconnectReason>")]
 pub struct Wait;
@@ -236,6 +276,32 @@ pub struct Wait;
 /// The client keeps the recipient, and so the subscriber, until it unsubscribes or the client stops. A subscriber
 /// should keep no more than a [`WeakAddr`](actix::WeakAddr) of the client, or both live until it unsubscribes or the
 /// client disconnects.
+///
+/// ```no_run
+/// use actix::prelude::*;
+/// use actix_engineio::{Event, EventKind, Subscribe, Unsubscribe};
+///
+/// struct Watcher;
+///
+/// impl Actor for Watcher {
+///     type Context = Context<Self>;
+/// }
+///
+/// impl Handler<Event> for Watcher {
+///     type Result = ();
+///
+///     fn handle(&mut self, event: Event, _: &mut Self::Context) {
+///         println!("{event:?}");
+///     }
+/// }
+///
+/// # async fn run(client: Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {
+/// let ends = [EventKind::Disconnected, EventKind::ReconnectFailed];
+/// let id = client.send(Subscribe::new(Watcher.start().recipient()).only(ends)).await?;
+/// assert!(client.send(Unsubscribe(id)).await?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Message)]
 #[rtype(result = "SubscriptionId")]
 pub struct Subscribe {
@@ -273,6 +339,18 @@ pub struct SubscriptionId(pub(super) u64);
 pub struct Unsubscribe(pub SubscriptionId);
 
 /// Asks for the [`Status`].
+///
+/// ```no_run
+/// use actix_engineio::{GetStatus, State};
+///
+/// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {
+/// let status = client.send(GetStatus).await?;
+/// if status.state == State::Connected {
+///     println!("{} messages wait, {} bytes were sent", status.queued_messages, status.counters.bytes_sent);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, Default, Message)]
 #[rtype(result = "Status")]
 pub struct GetStatus;
