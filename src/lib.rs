@@ -50,8 +50,10 @@
 //! # How it is made
 //!
 //! ```text
-//!   your actors ── Connect, Send, Flush, Disconnect, .. ──►  EngineIoClient  ── packets ──►  transport
-//!               ◄── Event, to every subscriber ────────────  (one session)   ◄─ packets ───  (child actor)
+//!               Connect, Send, ..                      packets
+//!   your actors ──────────────────►  EngineIoClient  ──────────►  transport
+//!               ◄──────────────────  (one session)   ◄──────────  (child actor)
+//!                     Event                           packets
 //! ```
 //!
 //! The client decides: it owns the session, its heartbeat, its queue and the upgrade. A transport only moves packets:
@@ -63,21 +65,25 @@
 //!
 //! # Messages and events
 //!
-//! | message | what it does | its reply |
+//! | message | asks for | its reply comes |
 //! |---|---|---|
-//! | [`Connect`] | opens a session | the [`Session`], or a [`ConnectError`] |
-//! | [`Send`] | queues one message | once it is accepted, or a [`SendError`] |
-//! | [`Flush`] | nothing | once everything accepted has left |
-//! | [`Disconnect`] | ends the connection, gracefully or at once | once it is closed |
-//! | [`Wait`] | nothing | once the connection has ended for good: why |
-//! | [`Subscribe`], [`Unsubscribe`] | adds or removes a subscriber of events | its [id](SubscriptionId); whether there was one |
-//! | [`Spawn`] | starts work that ends with the session | a [`TaskHandle`] |
-//! | [`GetStatus`] | nothing | the [`Status`]: state, session, queue, counters |
+//! | [`Connect`] | a session | with the [`Session`], or a [`ConnectError`] |
+//! | [`Send`] | one message to be sent | once it is accepted, or with a [`SendError`] |
+//! | [`Flush`] | certainty that everything accepted has left | once it has |
+//! | [`Disconnect`] | the end of the connection, gracefully or at once | once it is closed |
+//! | [`Wait`] | news of the end | once the connection has ended for good: why |
+//! | [`Subscribe`] | events, all or some kinds | at once: a [`SubscriptionId`] |
+//! | [`Unsubscribe`] | no more of them | at once: whether there was such a subscriber |
+//! | [`Spawn`] | work that ends with the session | at once: a [`TaskHandle`] |
+//! | [`GetStatus`] | the [`Status`]: state, session, queue, counters | at once |
 //!
 //! The [events](Event) come in this order:
 //!
 //! ```text
-//!   Connected  ( Message | Upgraded | UpgradeFailed | Rejected )*  Disconnected  ( Reconnecting* | ReconnectFailed )
+//!   Connected
+//!       ( Message | Upgraded | UpgradeFailed | Rejected )*
+//!   Disconnected
+//!       Reconnecting*  and then Connected or ReconnectFailed, if the client connects again by itself
 //! ```
 //!
 //! - [`Connected`](Event::Connected) comes once a session and first, [`Disconnected`](Event::Disconnected) once and last.
@@ -139,19 +145,19 @@
 //! [`start_in_arbiter`](EngineIoClientBuilder::start_in_arbiter) on another. Its `Addr` and the `EventStream` may be used
 //! from any thread and any runtime.
 //!
-//! # Limits
-//!
-//! - Protocol 4 only, as Socket.IO servers from version 3 and python-engineio from version 4 speak it. A server of
-//!   protocol 3 is told apart over polling: [`ConnectError::UnsupportedProtocol`].
-//! - WebSocket without extensions, so without compression. HTTP bodies may be compressed with gzip or deflate.
-//! - The protocol has no acknowledgement: a message that was written to a WebSocket is not known to have arrived.
-//!
 //! # Logging
 //!
 //! By [`log`]. `actix_engineio::client` tells of connects, upgrades, reconnects and ends, and warns of what nobody would hear
 //! otherwise; `actix_engineio::transport` tells of the packets both ways, at `debug` by type and size, at `trace` with the
 //! start of each message and with the requests. Never logged, nor part of an error: the sid, cookies, the values of headers,
 //! the URL's user information and the values of its query. Errors do show the words of a server that refuses.
+//!
+//! # Limits
+//!
+//! - Protocol 4 only, as Socket.IO servers from version 3 and python-engineio from version 4 speak it. A server of
+//!   protocol 3 is told apart over polling: [`ConnectError::UnsupportedProtocol`].
+//! - WebSocket without extensions, so without compression. HTTP bodies may be compressed with gzip or deflate.
+//! - The protocol has no acknowledgement: a message that was written to a WebSocket is not known to have arrived.
 
 mod client;
 mod error;

@@ -70,7 +70,7 @@ use tokio::task::AbortHandle;
 /// An Engine.IO client: an actor that owns one connection at a time.
 ///
 /// Its address is the handle, usable from any thread: see the messages [`Connect`], [`Send`], [`Flush`],
-/// [`Disconnect`], [`Wait`], [`Subscribe`], [`Unsubscribe`] and [`GetStatus`].
+/// [`Disconnect`], [`Wait`], [`Subscribe`], [`Unsubscribe`], [`Spawn`] and [`GetStatus`].
 ///
 /// A client lives while it has addresses, or a connection with somebody listening (a subscriber, a pending reply). A
 /// connected one that nobody can reach and nobody listens to disconnects and stops; so does a disconnected one without
