@@ -65,6 +65,13 @@ pub struct HttpStatus {
     pub retry_after: Option<Duration>,
 }
 
+impl HttpStatus {
+    /// A status without any words, for tests that do without a server.
+    pub fn new(status: u16) -> Self {
+        Self { status, code: None, message: None, retry_after: None }
+    }
+}
+
 impl fmt::Display for HttpStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "status {}", self.status)?;

@@ -356,10 +356,11 @@ pub struct Unsubscribe(pub SubscriptionId);
 pub struct GetStatus;
 
 /// Where a client stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum State {
     /// No connection.
+    #[default]
     Disconnected,
     /// A `Connect` is under way.
     Connecting,
@@ -371,8 +372,9 @@ pub enum State {
     Disconnecting,
 }
 
-/// A client's state and figures at one moment.
-#[derive(Debug, Clone)]
+/// A client's state and figures at one moment. The default is a client that never did anything, for tests that change
+/// what they care about.
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Status {
     /// Where the client stands.
