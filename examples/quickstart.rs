@@ -5,14 +5,12 @@
 //! cargo run --example quickstart -- http://localhost:5000    # with yours
 //! ```
 
-use std::{env, error::Error, time::Duration};
+use std::{error::Error, time::Duration};
 
 use actix::prelude::*;
 use actix_engineio::{self as engineio, Connect, Data, Disconnect, EngineIoClient, Event, EventKind};
 use actix_rt::time::timeout;
 use tokio::sync::mpsc;
-
-use crate::embedded::EmbeddedServer;
 
 #[allow(dead_code, reason = "the tests use the rest")]
 mod embedded;
@@ -62,15 +60,7 @@ async fn until(seen: &mut mpsc::UnboundedReceiver<EventKind>, wanted: &[EventKin
 
 #[actix::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let (server, url) = match env::args().nth(1) {
-        Some(url) => (None, url),
-        None => {
-            let server = EmbeddedServer::echo()?;
-            let url = server.url();
-            println!("serving       an echo at {url}");
-            (Some(server), url)
-        }
-    };
+    let (url, _server) = embedded::url_or_echo()?;
 
     let (sender, mut seen) = mpsc::unbounded_channel();
     let client = EngineIoClient::builder().subscribe(Printer { seen: sender }.start().recipient()).start();
@@ -90,6 +80,5 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     client.send(Disconnect::new()).await?;
     until(&mut seen, &[EventKind::Disconnected]).await;
-    drop(server);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! An Engine.IO server in the same process, for the examples and the tests: engineioxide, which others wrote.
 
 use std::{
-    io,
+    env, io,
     net::SocketAddr,
     sync::Arc,
     thread::{self, JoinHandle},
@@ -26,6 +26,11 @@ impl EmbeddedServer {
     /// Sends every message back.
     pub(crate) fn echo() -> io::Result<Self> {
         Self::start(Echo, config())
+    }
+
+    /// The same, where another has listened.
+    pub(crate) fn echo_at(addr: SocketAddr) -> io::Result<Self> {
+        Self::start_at(addr, Echo, config())
     }
 
     /// Listens on a free port of the loopback interface.
@@ -73,6 +78,17 @@ impl Drop for EmbeddedServer {
             let _ = thread.join();
         }
     }
+}
+
+/// The URL of the program's first argument. Without any, that of an echo, which is there as long as the server is kept.
+pub(crate) fn url_or_echo() -> io::Result<(String, Option<EmbeddedServer>)> {
+    if let Some(url) = env::args().nth(1) {
+        return Ok((url, None));
+    }
+    let server = EmbeddedServer::echo()?;
+    let url = server.url();
+    println!("serving       an echo at {url}");
+    Ok((url, Some(server)))
 }
 
 /// engineioxide's defaults, but for a buffer that takes a burst: `emit` does not wait, it fails when that is full.

@@ -1,0 +1,106 @@
+//! The server dies and comes back; the client waits, connects again, and sends what was kept meanwhile.
+//!
+//! ```sh
+//! cargo run --example reconnect                             # with a server of its own
+//! cargo run --example reconnect -- http://localhost:5000    # with yours: stop it, start it, Ctrl-C ends
+//! ```
+
+use std::{env, error::Error, time::Duration};
+
+use actix::prelude::*;
+use actix_engineio::{
+    self as engineio, Connect, Data, Disconnect, EngineIoClient, Event, EventKind, EventStream, Reconnect,
+};
+use futures_util::StreamExt as _;
+
+use crate::embedded::EmbeddedServer;
+
+#[allow(dead_code, reason = "the tests use the rest")]
+mod embedded;
+
+fn client() -> Addr<EngineIoClient> {
+    EngineIoClient::builder()
+        .reconnect(
+            Reconnect::exponential()
+                .initial_delay(Duration::from_millis(200))
+                .max_delay(Duration::from_secs(1)),
+        )
+        // What has not left goes out on the next session, first and in order.
+        .keep_unsent(true)
+        .handle_sigint(true)
+        .start()
+}
+
+fn print(event: &Event) {
+    match event {
+        Event::Connected(session) => println!("connected     sid {}", session.sid),
+        Event::Upgraded(transport) => println!("upgraded      to {transport}"),
+        Event::Message(Data::Text(text)) => println!("received      {:?}", &**text),
+        Event::Disconnected(end) => println!("disconnected  {}", end.reason),
+        Event::Reconnecting { attempt, delay } => println!("reconnecting  attempt {attempt} in {delay:.0?}"),
+        Event::ReconnectFailed(err) => println!("gave up       {err}"),
+        event => println!("{event:?}"),
+    }
+}
+
+/// Prints what happens, up to and including the first event of this kind.
+async fn until(events: &mut EventStream, kind: EventKind) {
+    while let Some(event) = events.next().await {
+        print(&event);
+        if event.kind() == kind {
+            break;
+        }
+    }
+}
+
+#[actix::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let client = client();
+    let mut events = EventStream::subscribe(&client).await?;
+    match env::args().nth(1) {
+        Some(url) => watch(client, &mut events, url).await,
+        None => show(client, &mut events).await,
+    }
+}
+
+/// Kills a server and brings it back.
+async fn show(client: Addr<EngineIoClient>, events: &mut EventStream) -> Result<(), Box<dyn Error>> {
+    let server = EmbeddedServer::echo()?;
+    let addr = server.addr();
+    println!("serving       an echo at {}", server.url());
+    client.send(Connect::new(server.url())).await??;
+    until(events, EventKind::Upgraded).await;
+    client.send(engineio::Send::text("before")).await??;
+    until(events, EventKind::Message).await;
+
+    println!("-- the server is killed");
+    drop(server);
+    until(events, EventKind::Disconnected).await;
+    println!("sending       \"while there was no server\"");
+    client.send(engineio::Send::text("while there was no server")).await??;
+    until(events, EventKind::Reconnecting).await;
+    until(events, EventKind::Reconnecting).await;
+
+    println!("-- the server is back");
+    let _server = EmbeddedServer::echo_at(addr)?;
+    until(events, EventKind::Message).await;
+
+    client.send(Disconnect::new()).await?;
+    until(events, EventKind::Disconnected).await;
+    Ok(())
+}
+
+/// Prints what happens until Ctrl-C.
+async fn watch(
+    client: Addr<EngineIoClient>,
+    events: &mut EventStream,
+    url: String,
+) -> Result<(), Box<dyn Error>> {
+    client.send(Connect::new(url)).await??;
+    // Without addresses the client stops once it has ended for good, and with it the stream.
+    drop(client);
+    while let Some(event) = events.next().await {
+        print(&event);
+    }
+    Ok(())
+}

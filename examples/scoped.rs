@@ -1,0 +1,76 @@
+//! Connects, works, disconnects, also when the work fails: one function for what other languages have `with` for.
+//!
+//! ```sh
+//! cargo run --example scoped                             # with a server of its own
+//! cargo run --example scoped -- http://localhost:5000    # with yours
+//! ```
+
+use std::error::Error;
+
+use actix::prelude::*;
+use actix_engineio::{self as engineio, Connect, ConnectError, Disconnect, EngineIoClient, Event, Flush};
+
+#[allow(dead_code, reason = "the tests use the rest")]
+mod embedded;
+
+/// Runs `work` with a client that is connected, and disconnects whatever comes of it.
+///
+/// When the future of this is dropped halfway, so is the client's last address, and it disconnects by itself.
+async fn with_connection<T, E>(
+    client: Addr<EngineIoClient>,
+    connect: Connect,
+    work: impl AsyncFnOnce(&Addr<EngineIoClient>) -> Result<T, E>,
+) -> Result<T, E>
+where
+    E: From<ConnectError> + From<MailboxError>,
+{
+    client.send(connect).await??;
+    let outcome = work(&client).await;
+    client.send(Disconnect::new()).await?;
+    outcome
+}
+
+/// Says when connections begin and end.
+struct Printer;
+
+impl Actor for Printer {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Printer {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        match event {
+            Event::Connected(session) => println!("connected     sid {}", session.sid),
+            Event::Disconnected(end) => println!("disconnected  {}", end.reason),
+            _ => {}
+        }
+    }
+}
+
+#[actix::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let (url, _server) = embedded::url_or_echo()?;
+    let builder = EngineIoClient::builder().subscribe(Printer.start().recipient());
+
+    let bytes = with_connection(builder.clone().start(), Connect::new(&url), async |client| {
+        client.send(engineio::Send::text("all is well")).await??;
+        client.send(Flush).await??;
+        let status = client.send(engineio::GetStatus).await?;
+        Ok::<_, Box<dyn Error>>(status.counters.bytes_sent)
+    })
+    .await?;
+    println!("work done     {bytes} bytes sent");
+
+    let outcome = with_connection(builder.start(), Connect::new(&url), async |client| {
+        client.send(engineio::Send::text("forty-two?")).await??;
+        let answer: u32 = "not a number".parse()?;
+        Ok::<_, Box<dyn Error>>(answer)
+    })
+    .await;
+    if let Err(err) = outcome {
+        println!("work failed   {err}");
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! No actor of one's own: events from a stream, in a plain `async fn`, beside a timer and Ctrl-C.
+//!
+//! ```sh
+//! cargo run --example stream                             # with a server of its own
+//! cargo run --example stream -- http://localhost:5000    # with yours; Ctrl-C ends
+//! ```
+
+use std::{error::Error, time::Duration};
+
+use actix::prelude::*;
+use actix_engineio::{self as engineio, Connect, Data, Disconnect, EngineIoClient, Event, EventStream};
+use actix_rt::{signal, time::interval};
+use futures_util::StreamExt as _;
+
+#[allow(dead_code, reason = "the tests use the rest")]
+mod embedded;
+
+/// Counts aloud until the server has said as much.
+async fn converse(client: &Addr<EngineIoClient>, events: &mut EventStream) -> Result<(), Box<dyn Error>> {
+    let mut ticks = interval(Duration::from_millis(200));
+    let mut said = 0;
+    loop {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(Event::Connected(session)) => println!("connected     sid {}", session.sid),
+                Some(Event::Message(Data::Text(text))) => {
+                    println!("received      {text}");
+                    if &*text == "tick 3" {
+                        client.do_send(Disconnect::new());
+                    }
+                }
+                Some(Event::Disconnected(end)) => {
+                    println!("disconnected  {}", end.reason);
+                    return Ok(());
+                }
+                Some(_) => {}
+                None => return Ok(()),
+            },
+            _ = ticks.tick(), if said < 3 => {
+                said += 1;
+                println!("sending       tick {said}");
+                client.send(engineio::Send::text(format!("tick {said}"))).await??;
+            }
+            _ = signal::ctrl_c() => {
+                client.do_send(Disconnect::new().reason("interrupted"));
+            }
+        }
+    }
+}
+
+#[actix::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let (url, _server) = embedded::url_or_echo()?;
+    let client = EngineIoClient::builder().start();
+    let mut events = EventStream::subscribe(&client).await?;
+    client.send(Connect::new(url)).await??;
+    converse(&client, &mut events).await
+}
