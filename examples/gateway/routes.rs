@@ -1,0 +1,98 @@
+//! What browsers ask for.
+
+use std::time::Duration;
+
+use actix::Addr;
+use actix_engineio::{self as engineio, Data, EngineIoClient, GetStatus, State};
+use actix_rt::time::timeout;
+use actix_web::{
+    Error, HttpResponse,
+    error::{ErrorBadRequest, ErrorInternalServerError, ErrorServiceUnavailable, ErrorUnsupportedMediaType},
+    http::header::{CACHE_CONTROL, ContentType},
+    web::{self, Header},
+};
+use futures_util::stream;
+use serde_json::{Value, json};
+
+use crate::feed::{Count, Feed, Watch};
+
+/// How long a message may wait for room in the client's queue.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(crate) struct Gateway {
+    pub(crate) client: Addr<EngineIoClient>,
+    pub(crate) feed: Addr<Feed>,
+}
+
+pub(crate) fn configure(service: &mut web::ServiceConfig) {
+    service
+        .route("/", web::get().to(page))
+        .route("/send-message", web::post().to(send_message))
+        .route("/events", web::get().to(events))
+        .route("/health", web::get().to(health));
+}
+
+async fn page() -> HttpResponse {
+    HttpResponse::Ok().content_type(ContentType::html()).body(include_str!("page.html"))
+}
+
+/// 202 once the client has accepted the message: that it leaves is the client's business, over a reconnect too.
+async fn send_message(
+    gateway: web::Data<Gateway>,
+    kind: Header<ContentType>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Error> {
+    let data = match kind.0.0.essence_str() {
+        "application/json" => {
+            serde_json::from_slice::<Value>(&body).map_err(ErrorBadRequest)?;
+            text(body)?
+        }
+        "text/plain" => text(body)?,
+        "application/octet-stream" => Data::from(body),
+        kind => return Err(ErrorUnsupportedMediaType(format!("{kind} is neither JSON nor text nor bytes"))),
+    };
+    // To drop the reply withdraws a message that still waits for room, or for the first connect.
+    let outcome = timeout(PATIENCE, gateway.client.send(engineio::Send::new(data))).await;
+    outcome
+        .map_err(|_| ErrorServiceUnavailable("the server does not take any more"))?
+        .map_err(ErrorInternalServerError)?
+        .map_err(ErrorServiceUnavailable)?;
+    Ok(HttpResponse::Accepted().json(json!({ "accepted": true })))
+}
+
+fn text(body: web::Bytes) -> Result<Data, Error> {
+    let text = String::from_utf8(body.into()).map_err(ErrorBadRequest)?;
+    Ok(Data::from(text))
+}
+
+async fn events(gateway: web::Data<Gateway>) -> Result<HttpResponse, Error> {
+    let watched = gateway.feed.send(Watch).await.map_err(ErrorInternalServerError)?;
+    let receiver = watched.ok_or_else(|| ErrorServiceUnavailable("the gateway is stopping"))?;
+    let chunks = stream::unfold(receiver, async |mut receiver| {
+        let chunk = receiver.recv().await?;
+        Some((Ok::<_, Error>(chunk), receiver))
+    });
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .streaming(Box::pin(chunks)))
+}
+
+async fn health(gateway: web::Data<Gateway>) -> Result<HttpResponse, Error> {
+    let status = gateway.client.send(GetStatus).await.map_err(ErrorInternalServerError)?;
+    let browsers = gateway.feed.send(Count).await.map_err(ErrorInternalServerError)?;
+    let mut response = match status.state {
+        State::Connected => HttpResponse::Ok(),
+        _ => HttpResponse::ServiceUnavailable(),
+    };
+    Ok(response.json(json!({
+        "state": format!("{:?}", status.state).to_lowercase(),
+        "transport": status.transport.map(|transport| transport.as_str()),
+        "queued_messages": status.queued_messages,
+        "queued_bytes": status.queued_bytes,
+        "bytes_sent": status.counters.bytes_sent,
+        "bytes_received": status.counters.bytes_received,
+        "reconnects": status.reconnects,
+        "browsers": browsers,
+    })))
+}
