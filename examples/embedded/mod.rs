@@ -29,6 +29,7 @@ impl EmbeddedServer {
     }
 
     /// The same, where another has listened.
+    #[allow(dead_code, reason = "for those that need it: not all do")]
     pub(crate) fn echo_at(addr: SocketAddr) -> io::Result<Self> {
         Self::start_at(addr, Echo, config())
     }
@@ -81,6 +82,7 @@ impl Drop for EmbeddedServer {
 }
 
 /// The URL of the program's first argument. Without any, that of an echo, which is there as long as the server is kept.
+#[allow(dead_code, reason = "for those that need it: not all do")]
 pub(crate) fn url_or_echo() -> io::Result<(String, Option<EmbeddedServer>)> {
     if let Some(url) = env::args().nth(1) {
         return Ok((url, None));
