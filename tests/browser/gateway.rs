@@ -44,6 +44,7 @@ async fn start(command: &mut Command, ready: &str) -> (Child, String) {
     (child, found)
 }
 
+#[derive(Clone)]
 struct Page(Client);
 
 impl Page {
@@ -125,7 +126,6 @@ impl WebDriverCompatibleCommand for Chrome {
 #[tokio::test]
 async fn the_page_sends_and_shows_messages_and_survives_a_restart_of_the_server() {
     let server = EmbeddedServer::echo().unwrap();
-    let addr = server.addr();
     let program = env::var_os("GATEWAY").expect("GATEWAY: the path of the example's program");
     let mut gateway = Command::new(program);
     gateway.args(["--listen", "127.0.0.1:0", &server.url()]);
@@ -134,6 +134,14 @@ async fn the_page_sends_and_shows_messages_and_survives_a_restart_of_the_server(
     let (_driver, port) = start(driver.arg("--port=0"), "started successfully on port").await;
 
     let page = Page::open(port.trim_end_matches('.'), &url).await;
+    let outcome = tokio::spawn(visit(page.clone(), server, gateway)).await;
+    // A browser that is not closed outlives its driver.
+    page.0.close().await.unwrap();
+    outcome.unwrap();
+}
+
+async fn visit(page: Page, server: EmbeddedServer, gateway: Child) {
+    let addr = server.addr();
     page.has_state("connected").await;
     page.send("hello from the browser").await;
     page.has_message("hello from the browser").await;
@@ -152,5 +160,4 @@ async fn the_page_sends_and_shows_messages_and_survives_a_restart_of_the_server(
     drop(gateway);
     page.has_state("unreachable").await;
     page.screenshot("unreachable").await;
-    page.0.close().await.unwrap();
 }
