@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64_simd::STANDARD;
 use bytestring::ByteString;
 use url::{ParseError, Position, Url, form_urlencoded};
 
@@ -224,7 +224,7 @@ fn basic_authorization(url: &Url) -> Option<String> {
     let mut credentials = percent_decode(url.username());
     credentials.push(b':');
     credentials.extend(percent_decode(url.password().unwrap_or_default()));
-    Some(format!("Basic {}", STANDARD.encode(credentials)))
+    Some(format!("Basic {}", STANDARD.encode_to_string(credentials)))
 }
 
 /// A `%` that two hexadecimal digits do not follow stands for itself.

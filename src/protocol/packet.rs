@@ -1,14 +1,7 @@
 //! One Engine.IO packet, in its text and its binary form (protocol 4, "Packet encoding").
 
-use std::fmt::Write;
-
-use base64::{
-    Engine,
-    alphabet::STANDARD as ALPHABET,
-    display::Base64Display,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
-use bytes::{BufMut, BytesMut};
+use base64_simd::{AsOut as _, STANDARD, STANDARD_NO_PAD};
+use bytes::{BufMut, Bytes, BytesMut};
 use bytestring::ByteString;
 
 use crate::{error::ProtocolError, protocol::data::Data};
@@ -16,12 +9,6 @@ use crate::{error::ProtocolError, protocol::data::Data};
 /// What separates the packets of a payload: "The packets are separated by the record separator character." Nothing
 /// escapes it.
 pub(super) const SEPARATOR: u8 = 0x1e;
-
-/// Writes padding, as every peer does, and can do without it when reading.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &ALPHABET,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// One unit of the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,10 +51,7 @@ impl Packet {
             '9' => Self::Unknown(9),
             // "In case of HTTP long-polling, the binary packets are base64-encoded and prefixed with a `b`
             // character." Servers accept and send that over WebSocket too.
-            'b' => match BASE64.decode(data.as_bytes()) {
-                Ok(bytes) => Self::Message(Data::Binary(bytes.into())),
-                Err(_) => return Err(ProtocolError::Packet("its binary data is not base64")),
-            },
+            'b' => Self::Message(Data::Binary(decode_base64(data.as_bytes())?)),
             _ => return Err(ProtocolError::Packet("its type is not a digit")),
         })
     }
@@ -76,8 +60,12 @@ impl Packet {
     pub(crate) fn encode_text(&self, dst: &mut BytesMut) {
         if let Self::Message(Data::Binary(bytes)) = self {
             dst.put_u8(b'b');
-            // Writing to a `BytesMut` cannot fail: it grows.
-            let _ = write!(dst, "{}", Base64Display::new(bytes, &BASE64));
+            let start = dst.len();
+            dst.resize(start + STANDARD.encoded_length(bytes.len()), 0);
+            if let Some(text) = dst.get_mut(start..) {
+                // It fills its output, which has the right length.
+                let _ = STANDARD.encode(bytes, text.as_out());
+            }
         } else {
             dst.put_slice(self.head());
             dst.put_slice(self.body());
@@ -87,7 +75,7 @@ impl Packet {
     /// How many bytes `encode_text` appends.
     pub(crate) fn encoded_len(&self) -> usize {
         match self {
-            Self::Message(Data::Binary(bytes)) => 1 + bytes.len().div_ceil(3) * 4,
+            Self::Message(Data::Binary(bytes)) => 1 + STANDARD.encoded_length(bytes.len()),
             _ => self.head().len() + self.body().len(),
         }
     }
@@ -133,6 +121,15 @@ impl Packet {
     /// is no way to escape it.
     pub(crate) fn is_pollable(&self) -> bool {
         self.is_binary() || memchr::memchr(SEPARATOR, self.body()).is_none()
+    }
+}
+
+/// Every peer writes padding; what comes without it is taken too.
+fn decode_base64(text: &[u8]) -> Result<Bytes, ProtocolError> {
+    let base64 = if text.len().is_multiple_of(4) { STANDARD } else { STANDARD_NO_PAD };
+    match base64.decode_to_vec(text) {
+        Ok(bytes) => Ok(bytes.into()),
+        Err(_) => Err(ProtocolError::Packet("its binary data is not base64")),
     }
 }
 

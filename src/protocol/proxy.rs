@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 use std::fmt;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64_simd::STANDARD;
 use url::Url;
 
 use super::endpoint::{Destination, percent_decode, unbracketed};
@@ -53,7 +53,7 @@ impl Proxy {
         let authority = destination.authority();
         let authorization = match &self.credentials {
             Some((user, password)) => {
-                let credentials = STANDARD.encode(format!("{user}:{password}"));
+                let credentials = STANDARD.encode_to_string(format!("{user}:{password}"));
                 format!("proxy-authorization: Basic {credentials}\r\n")
             }
             None => String::new(),

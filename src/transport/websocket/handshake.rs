@@ -6,7 +6,7 @@ use actix_http::{
     ws,
 };
 use actix_rt::time::timeout;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64_simd::STANDARD;
 use bytes::Bytes;
 use bytestring::ByteString;
 use rand::{
@@ -44,7 +44,7 @@ async fn handshake(agent: &Agent, requests: &Requests) -> Result<Standing, Trans
     };
     let mut nonce = [0; 16];
     random.fill_bytes(&mut nonce);
-    let key = STANDARD.encode(nonce);
+    let key = STANDARD.encode_to_string(nonce);
     let headers = [
         (header::UPGRADE, HeaderValue::from_static("websocket")),
         (header::CONNECTION, HeaderValue::from_static("Upgrade")),
