@@ -1,25 +1,73 @@
-//! This crate's client against the bench server: `ours TASK ADDRESS TRANSPORT SIZE COUNT`.
+//! This crate's client against the bench server; its arguments are told in `lib.rs`.
 //!
-//! `receive-actor` and `receive-stream` take a flood in, through a subscriber or an `EventStream`; `send` sends by
-//! `do_send`. A SIZE such as `64b` means binary messages. `idle` opens COUNT connections and says what each adds to the
-//! resident memory.
+//! `receive`, or `receive-actor`, takes a flood in through a subscriber, `receive-stream` through an `EventStream`;
+//! `send` sends by `do_send`; `echo` sends a message when the last has come back; `cycle` connects and disconnects;
+//! `idle` keeps COUNT connections; `spread` takes a flood in that is spread over CONNECTIONS, with SUBSCRIBERS each.
 
-use std::{env, error::Error, fs, time::Duration};
+use std::{
+    error::Error,
+    io::{Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
 
-use actix::prelude::*;
-use actix_engineio::{self as engineio, Connect, Data, EngineIoClient, Event, EventStream, Flush};
+use actix::{WeakAddr, prelude::*};
+use actix_engineio::{
+    self as engineio, Connect, Data, Disconnect, EngineIoClient, Event, EventKind, EventStream, Flush,
+    Subscribe, TransportKind,
+};
+use bench::{Meter, Order};
 use bytes::Bytes;
 use bytestring::ByteString;
 use futures_util::StreamExt;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
-/// Messages that are sent before they are flushed.
-const BURST: usize = 256;
+type Outcome = Result<(), Box<dyn Error>>;
 
-/// Counts messages, and says when all have come.
+#[actix::main]
+async fn main() -> Outcome {
+    let order = Order::read()?;
+    match order.task.as_str() {
+        "receive" | "receive-actor" => receive_by_actor(&order).await,
+        "receive-stream" => receive_by_stream(&order).await,
+        "send" => send(&order).await,
+        "echo" => echo(&order).await,
+        "cycle" => cycle(&order).await,
+        "idle" => idle(&order).await,
+        "spread" => spread(&order).await,
+        _ => Err("TASK: receive, receive-actor, receive-stream, send, echo, cycle, idle or spread".into()),
+    }
+}
+
+fn connect(order: &Order, mode: &str) -> Result<Connect, Box<dyn Error>> {
+    let transports = match order.transport.as_str() {
+        "upgrade" => vec![TransportKind::Polling, TransportKind::WebSocket],
+        transport => vec![transport.parse()?],
+    };
+    Ok(Connect::new(order.url("http", mode)).transports(transports))
+}
+
+fn message(order: &Order) -> Data {
+    match order.binary {
+        true => Bytes::from(vec![b'x'; order.size]).into(),
+        false => ByteString::from("x".repeat(order.size)).into(),
+    }
+}
+
+/// Counts messages, measures from a certain one on, and says when all have come.
 struct Counter {
-    left: usize,
-    done: Option<oneshot::Sender<()>>,
+    seen: usize,
+    warm_up: usize,
+    count: usize,
+    meter: Meter,
+    done: Option<oneshot::Sender<Meter>>,
+}
+
+impl Counter {
+    fn new(warm_up: usize, count: usize) -> (Self, oneshot::Receiver<Meter>) {
+        let (done, all) = oneshot::channel();
+        (Self { seen: 0, warm_up, count, meter: Meter::start(), done: Some(done) }, all)
+    }
 }
 
 impl Actor for Counter {
@@ -31,97 +79,230 @@ impl Handler<Event> for Counter {
 
     fn handle(&mut self, event: Event, _: &mut Self::Context) {
         if let Event::Message(_) = event {
-            self.left -= 1;
-            if self.left == 0
+            self.seen += 1;
+            if self.seen == self.warm_up {
+                self.meter = Meter::start();
+            } else if self.seen == self.count
                 && let Some(done) = self.done.take()
             {
-                let _ = done.send(());
+                let _ = done.send(std::mem::replace(&mut self.meter, Meter::start()));
             }
         }
     }
 }
 
-#[actix::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let args: Vec<_> = env::args().skip(1).collect();
-    let [task, address, transport, size, count] = args.as_slice() else {
-        return Err("usage: ours TASK ADDRESS TRANSPORT SIZE COUNT".into());
-    };
-    let (kind, size) = match size.strip_suffix('b') {
-        Some(size) => ("binary", size),
-        None => ("text", &**size),
-    };
-    let mode = match task.as_str() {
-        "send" => "sink",
-        "idle" => "idle",
-        _ => "flood",
-    };
-    let url = format!("http://{address}/?mode={mode}&kind={kind}&size={size}&count={count}");
-    let connect = Connect::new(url).transports([transport.parse()?]);
-    let (size, count) = (size.parse()?, count.parse()?);
-    match task.as_str() {
-        "receive-actor" => receive_by_actor(connect, count).await,
-        "receive-stream" => receive_by_stream(connect, count).await,
-        "send" if kind == "binary" => send(connect, Bytes::from(vec![b'x'; size]).into(), count).await,
-        "send" => send(connect, ByteString::from("x".repeat(size)).into(), count).await,
-        "idle" => idle(connect, count).await,
-        _ => Err("TASK: receive-actor, receive-stream, send or idle".into()),
-    }
-}
-
-async fn receive_by_actor(connect: Connect, count: usize) -> Result<(), Box<dyn Error>> {
-    let (done, all) = oneshot::channel();
-    let counter = Counter { left: count, done: Some(done) }.start();
-    let client = EngineIoClient::builder().subscribe(counter.recipient()).start();
-    client.send(connect).await??;
-    Ok(all.await?)
-}
-
-async fn receive_by_stream(connect: Connect, count: usize) -> Result<(), Box<dyn Error>> {
-    let client = EngineIoClient::builder().start();
-    let mut events = EventStream::subscribe(&client).await?;
-    client.send(connect).await??;
-    let mut left = count;
-    while left > 0 {
-        match events.next().await {
-            Some(Event::Message(_)) => left -= 1,
-            Some(_) => {}
-            None => return Err("the client stopped".into()),
-        }
-    }
+async fn receive_by_actor(order: &Order) -> Outcome {
+    let (counter, all) = Counter::new(order.warm_up(), order.count);
+    let client = EngineIoClient::builder().subscribe(counter.start().recipient()).start();
+    client.send(connect(order, "flood")?).await??;
+    all.await?.report(order.count - order.warm_up());
     Ok(())
 }
 
-async fn send(connect: Connect, message: Data, count: usize) -> Result<(), Box<dyn Error>> {
+async fn receive_by_stream(order: &Order) -> Outcome {
     let client = EngineIoClient::builder().start();
-    client.send(connect).await??;
-    for _ in 0..count / BURST {
-        for _ in 0..BURST {
+    let mut events = EventStream::subscribe(&client).await?;
+    client.send(connect(order, "flood")?).await??;
+    let mut meter = Meter::start();
+    let mut seen = 0;
+    while seen < order.count {
+        if let Event::Message(_) = events.next().await.ok_or("the client stopped")? {
+            seen += 1;
+            if seen == order.warm_up() {
+                meter = Meter::start();
+            }
+        }
+    }
+    meter.report(order.count - order.warm_up());
+    Ok(())
+}
+
+async fn send(order: &Order) -> Outcome {
+    // The server sends one message when it has all.
+    let (counter, all) = Counter::new(0, 1);
+    let client = EngineIoClient::builder().subscribe(counter.start().recipient()).start();
+    client.send(connect(order, "sink")?).await??;
+    let message = message(order);
+    let mut meter = Meter::start();
+    let mut sent = 0;
+    let mut warm_up = 0;
+    while sent < order.count {
+        let burst = order.burst().min(order.count - sent);
+        for _ in 0..burst {
             client.do_send(engineio::Send::new(message.clone()));
         }
         client.send(Flush).await??;
+        sent += burst;
+        if warm_up == 0 && sent >= order.warm_up() {
+            warm_up = sent;
+            meter = Meter::start();
+        }
     }
+    all.await?;
+    meter.report(order.count - warm_up);
     Ok(())
 }
 
-async fn idle(connect: Connect, count: usize) -> Result<(), Box<dyn Error>> {
-    let before = resident()?;
-    let mut clients = Vec::new();
-    for _ in 0..count {
-        let client = EngineIoClient::builder().start();
-        client.send(connect.clone()).await??;
+/// Sends a message as soon as the last has come back.
+struct Echo {
+    client: WeakAddr<EngineIoClient>,
+    message: Data,
+    sent: Instant,
+    took: Vec<Duration>,
+    warm_up: usize,
+    count: usize,
+    meter: Meter,
+    done: Option<oneshot::Sender<(Meter, Vec<Duration>)>>,
+}
+
+impl Actor for Echo {
+    type Context = Context<Self>;
+}
+
+impl Echo {
+    fn send(&mut self) {
+        self.sent = Instant::now();
+        if let Some(client) = self.client.upgrade() {
+            client.do_send(engineio::Send::new(self.message.clone()));
+        }
+    }
+}
+
+impl Handler<Event> for Echo {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        match event {
+            Event::Connected(_) => self.send(),
+            Event::Message(_) => {
+                self.took.push(self.sent.elapsed());
+                if self.warm_up > 0 && self.took.len() == self.warm_up {
+                    self.warm_up = 0;
+                    self.took.clear();
+                    self.meter = Meter::start();
+                }
+                if self.warm_up == 0 && self.took.len() == self.count {
+                    if let Some(done) = self.done.take() {
+                        let meter = std::mem::replace(&mut self.meter, Meter::start());
+                        let _ = done.send((meter, std::mem::take(&mut self.took)));
+                    }
+                } else {
+                    self.send();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+async fn echo(order: &Order) -> Outcome {
+    let client = EngineIoClient::builder().start();
+    let (done, all) = oneshot::channel();
+    let echo = Echo {
+        client: client.downgrade(),
+        message: message(order),
+        sent: Instant::now(),
+        took: Vec::with_capacity(order.count),
+        warm_up: order.warm_up(),
+        count: order.count - order.warm_up(),
+        meter: Meter::start(),
+        done: Some(done),
+    };
+    client.send(Subscribe::new(echo.start().recipient())).await?;
+    client.send(connect(order, "echo")?).await??;
+    let (meter, took) = all.await?;
+    meter.report_each(took);
+    Ok(())
+}
+
+/// Passes on what happens to a connection.
+struct Watch(mpsc::UnboundedSender<EventKind>);
+
+impl Actor for Watch {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Watch {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        let _ = self.0.send(event.kind());
+    }
+}
+
+async fn cycle(order: &Order) -> Outcome {
+    let (events, mut happened) = mpsc::unbounded_channel();
+    let watch = Watch(events).start();
+    let mut took = Vec::with_capacity(order.count);
+    let mut meter = Meter::start();
+    for cycle in 0..order.count {
+        if cycle == order.warm_up() {
+            took.clear();
+            meter = Meter::start();
+        }
+        let started = Instant::now();
+        let client = EngineIoClient::builder().subscribe(watch.clone().recipient()).start();
+        client.send(connect(order, "idle")?).await??;
+        if order.transport == "upgrade" {
+            while happened.recv().await != Some(EventKind::Upgraded) {}
+        }
+        client.send(Disconnect::new()).await?;
+        while happened.recv().await != Some(EventKind::Disconnected) {}
+        took.push(started.elapsed());
+    }
+    meter.report_each(took);
+    Ok(())
+}
+
+async fn idle(order: &Order) -> Outcome {
+    let (events, mut happened) = mpsc::unbounded_channel();
+    let watch = Watch(events).start();
+    let before = bench::resident();
+    let mut clients = Vec::with_capacity(order.count);
+    for _ in 0..order.count {
+        let client = EngineIoClient::builder().subscribe(watch.clone().recipient()).start();
+        client.send(connect(order, "idle")?).await??;
         clients.push(client);
     }
-    // The last poll is on its way.
-    actix_rt::time::sleep(Duration::from_millis(200)).await;
-    println!("{} bytes", (resident()? - before) / count);
+    while let Ok(event) = happened.try_recv() {
+        if event != EventKind::Connected {
+            return Err("a connection ended".into());
+        }
+    }
+    actix_rt::time::sleep(Duration::from_millis(500)).await;
+    bench::report_memory(order.count, before);
     Ok(())
 }
 
-/// The resident memory of this process, in bytes.
-fn resident() -> Result<usize, Box<dyn Error>> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-    let kib: usize = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kib << 10)
+async fn spread(order: &Order) -> Outcome {
+    let share = Order { count: order.count / order.connections, ..order.clone() };
+    let count = share.count * order.connections;
+    let (counters, dones): (Vec<_>, Vec<_>) = (0..order.subscribers).map(|_| Counter::new(0, count)).unzip();
+    let counters: Vec<_> = counters.into_iter().map(Actor::start).collect();
+    let url = format!("{}&gate=1", share.url("http", "flood"));
+    let mut clients = Vec::with_capacity(order.connections);
+    for _ in 0..order.connections {
+        let builder = EngineIoClient::builder();
+        let builder =
+            counters.iter().fold(builder, |builder, counter| builder.subscribe(counter.clone().recipient()));
+        let client = builder.start();
+        client
+            .send(Connect::new(url.as_str()).transports([order.transport.parse::<TransportKind>()?]))
+            .await??;
+        clients.push(client);
+    }
+    let meter = Meter::start();
+    open_gate(&order.address)?;
+    for done in dones {
+        done.await?;
+    }
+    meter.report(count * order.subscribers);
+    Ok(())
+}
+
+fn open_gate(address: &str) -> Outcome {
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(b"GET /open HTTP/1.1\r\nconnection: close\r\n\r\n")?;
+    stream.read_to_end(&mut Vec::new())?;
+    Ok(())
 }

@@ -1,0 +1,60 @@
+//! A raw Engine.IO server with prebuilt frames, blocking, a thread for each connection: never the bottleneck.
+//!
+//! The query of the URL that opens a session says what is done with it: `mode=flood&size=16&count=1000` sends so many
+//! messages and then falls silent; `mode=sink&count=1000` takes in messages and sends one when so many have come;
+//! `mode=echo` sends them back; `mode=idle`, the default, only keeps the session. `kind=binary` makes the messages of a
+//! flood binary; with `gate=1` it waits until somebody asks for `/open`. `interval` and `timeout` are those of the
+//! pings, in milliseconds. `/counts` tells what has gone over the wire.
+
+use std::{
+    io::{self, BufReader},
+    net::{TcpListener, TcpStream},
+    sync::Arc,
+    thread,
+};
+
+use crate::{http::Request, registry::Registry};
+
+mod counts;
+mod frame;
+mod http;
+mod polling;
+mod registry;
+mod session;
+mod websocket;
+
+fn main() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    println!("{}", listener.local_addr()?);
+    let registry = Arc::<Registry>::default();
+    for stream in listener.incoming() {
+        let stream = stream?;
+        stream.set_nodelay(true)?;
+        let registry = registry.clone();
+        // A client that goes away ends its thread with an error, which is of no interest.
+        thread::Builder::new().stack_size(256 << 10).spawn(move || serve(stream, &registry))?;
+    }
+    Ok(())
+}
+
+fn serve(mut stream: TcpStream, registry: &Registry) -> io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut request = Request::default();
+    loop {
+        request.read(&mut reader)?;
+        match request.path() {
+            "/counts" => http::answer(&mut stream, registry.counts.json().as_bytes())?,
+            "/open" => {
+                registry.gate.open();
+                http::answer(&mut stream, b"open")?;
+            }
+            _ => match request.header("sec-websocket-key") {
+                Some(key) => return websocket::serve(stream, reader.buffer(), key, &request, registry),
+                None => polling::serve(&mut stream, &request, registry)?,
+            },
+        }
+        if request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
+            return Ok(());
+        }
+    }
+}

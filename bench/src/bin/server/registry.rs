@@ -1,0 +1,56 @@
+//! What the connections share.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use crate::{counts::Counts, http::Request, session::Session};
+
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    sessions: Mutex<HashMap<String, Arc<Session>>>,
+    opened: AtomicUsize,
+    pub(crate) gate: Gate,
+    pub(crate) counts: Counts,
+}
+
+impl Registry {
+    pub(crate) fn open(&self, request: &Request) -> Arc<Session> {
+        let sid = format!("bench-{}", self.opened.fetch_add(1, Relaxed));
+        let session = Arc::new(Session::new(sid.clone(), request));
+        self.sessions.lock().unwrap().insert(sid, session.clone());
+        session
+    }
+
+    /// The session a request belongs to.
+    pub(crate) fn find(&self, request: &Request) -> Option<Arc<Session>> {
+        self.sessions.lock().unwrap().get(request.parameter("sid")?).cloned()
+    }
+
+    pub(crate) fn close(&self, session: &Session) {
+        self.sessions.lock().unwrap().remove(&session.sid);
+        session.close();
+    }
+}
+
+/// Floods may wait here for each other.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    pub(crate) fn open(&self) {
+        *self.open.lock().unwrap() = true;
+        self.opened.notify_all();
+    }
+
+    pub(crate) fn pass(&self) {
+        drop(self.opened.wait_while(self.open.lock().unwrap(), |open| !*open).unwrap());
+    }
+}

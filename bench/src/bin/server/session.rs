@@ -1,0 +1,230 @@
+//! A session, and what waits for its next poll.
+
+use std::{
+    sync::{Arc, Condvar, Mutex},
+    time::{Duration, Instant},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use memchr::memchr_iter;
+
+use crate::{counts::Counts, frame, http::Request};
+
+/// Messages written, or put into one answer, at once: about so many bytes.
+const BLOCK: usize = 256 << 10;
+
+/// The answer to what a sink was sent.
+pub(crate) const DONE: &[u8] = b"4done";
+
+const SEPARATOR: u8 = 0x1e;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Flood,
+    Sink,
+    Echo,
+    Idle,
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) sid: String,
+    pub(crate) mode: Mode,
+    pub(crate) gated: bool,
+    pub(crate) interval: Duration,
+    pub(crate) timeout: Duration,
+    binary: bool,
+    size: usize,
+    count: usize,
+    polling: Mutex<Polling>,
+    news: Condvar,
+}
+
+/// What only polling needs: its connections know nothing of each other.
+#[derive(Debug)]
+struct Polling {
+    /// Packets that wait for a GET.
+    waiting: Vec<u8>,
+    /// Messages that are still to come, or to be sent.
+    left: usize,
+    block: Arc<Block>,
+    /// A GET is answered at once, so that the client can leave polling.
+    probed: bool,
+    closed: bool,
+    due: Instant,
+    pinged: Option<Instant>,
+}
+
+/// Many messages in a row.
+#[derive(Debug, Default)]
+struct Block {
+    bytes: Vec<u8>,
+    most: usize,
+}
+
+impl Session {
+    pub(crate) fn new(sid: String, request: &Request) -> Self {
+        let mode = match request.parameter("mode") {
+            Some("flood") => Mode::Flood,
+            Some("sink") => Mode::Sink,
+            Some("echo") => Mode::Echo,
+            _ => Mode::Idle,
+        };
+        let milliseconds =
+            |name, default| Duration::from_millis(request.number(name).unwrap_or(default) as u64);
+        let interval = milliseconds("interval", 250_000);
+        let count = request.number("count").unwrap_or(0);
+        let mut session = Self {
+            sid,
+            mode,
+            gated: request.parameter("gate").is_some(),
+            interval,
+            timeout: milliseconds("timeout", 200_000),
+            binary: request.parameter("kind") == Some("binary"),
+            size: request.number("size").unwrap_or(0),
+            count,
+            polling: Mutex::new(Polling {
+                waiting: Vec::new(),
+                left: count,
+                block: Arc::default(),
+                probed: false,
+                closed: false,
+                due: Instant::now() + interval,
+                pinged: None,
+            }),
+            news: Condvar::new(),
+        };
+        if mode == Mode::Flood && request.parameter("transport") == Some("polling") {
+            session.polling.get_mut().unwrap().block = Arc::new(session.polling_block());
+        }
+        session
+    }
+
+    pub(crate) fn open_packet(&self) -> String {
+        let (sid, interval, timeout) = (&self.sid, self.interval.as_millis(), self.timeout.as_millis());
+        format!(
+            r#"0{{"sid":"{sid}","upgrades":["websocket"],"pingInterval":{interval},"pingTimeout":{timeout},"maxPayload":1000000}}"#
+        )
+    }
+
+    /// How many messages a sink takes in, or a flood sends.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Calls `write` with the frames of a flood, many at a time.
+    pub(crate) fn flood<E>(&self, mut write: impl FnMut(&[u8], usize) -> Result<(), E>) -> Result<(), E> {
+        let message = vec![b'x'; self.size];
+        let message = match self.binary {
+            true => frame::encode(frame::BINARY, &message),
+            false => frame::encode(frame::TEXT, &[b"4", &*message].concat()),
+        };
+        let most = (BLOCK / message.len()).clamp(1, self.count.max(1));
+        let block = message.repeat(most);
+        let mut left = self.count;
+        while left > 0 {
+            let count = left.min(most);
+            write(&block[..count * message.len()], count)?;
+            left -= count;
+        }
+        Ok(())
+    }
+
+    fn polling_block(&self) -> Block {
+        let message = vec![b'x'; self.size];
+        let message = match self.binary {
+            true => format!("b{}", BASE64.encode(message)).into_bytes(),
+            false => [b"4", &*message].concat(),
+        };
+        let most = (BLOCK / message.len()).clamp(1, self.count.max(1));
+        Block { bytes: vec![message; most].join(&SEPARATOR), most }
+    }
+
+    /// Takes in the packets of a POST. Whether the session goes on.
+    pub(crate) fn take_in(&self, body: &[u8], counts: &Counts) -> bool {
+        let mut polling = self.polling.lock().unwrap();
+        let mut messages = 0;
+        let mut start = 0;
+        for end in memchr_iter(SEPARATOR, body).chain([body.len()]) {
+            let packet = &body[start..end];
+            start = end + 1;
+            match packet {
+                [b'4' | b'b', ..] if self.mode == Mode::Echo => polling.push(packet),
+                [b'4' | b'b', ..] => messages += 1,
+                b"3" => polling.answered(self, counts),
+                b"1" => polling.closed = true,
+                _ => {}
+            }
+        }
+        if self.mode == Mode::Sink && messages > 0 {
+            polling.left = polling.left.saturating_sub(messages);
+            if polling.left == 0 {
+                polling.push(DONE);
+            }
+        }
+        self.news.notify_all();
+        !polling.closed
+    }
+
+    /// Waits for something to say, and hands it to `answer`.
+    pub(crate) fn poll<T>(&self, counts: &Counts, answer: impl FnOnce(&[u8]) -> T) -> T {
+        let mut polling = self.polling.lock().unwrap();
+        loop {
+            if polling.closed || polling.probed {
+                return answer(b"6");
+            }
+            if !polling.waiting.is_empty() {
+                let packets = std::mem::take(&mut polling.waiting);
+                drop(polling);
+                return answer(&packets);
+            }
+            if self.mode == Mode::Flood && polling.left > 0 {
+                let block = polling.block.clone();
+                let count = polling.left.min(block.most);
+                polling.left -= count;
+                drop(polling);
+                return answer(&block.bytes[..(block.bytes.len() + 1) / block.most * count - 1]);
+            }
+            let now = Instant::now();
+            if now >= polling.due {
+                if polling.pinged.replace(now).is_some() {
+                    counts.missed.add(1);
+                }
+                polling.due = now + self.interval;
+                counts.pings.add(1);
+                polling.push(b"2");
+                continue;
+            }
+            let left = polling.due - now;
+            polling = self.news.wait_timeout(polling, left).unwrap().0;
+        }
+    }
+
+    /// Lets polling go: a WebSocket probes.
+    pub(crate) fn probe(&self) {
+        self.polling.lock().unwrap().probed = true;
+        self.news.notify_all();
+    }
+
+    pub(crate) fn close(&self) {
+        self.polling.lock().unwrap().closed = true;
+        self.news.notify_all();
+    }
+}
+
+impl Polling {
+    fn push(&mut self, packet: &[u8]) {
+        if !self.waiting.is_empty() {
+            self.waiting.push(SEPARATOR);
+        }
+        self.waiting.extend_from_slice(packet);
+    }
+
+    fn answered(&mut self, session: &Session, counts: &Counts) {
+        match self.pinged.take() {
+            Some(pinged) if pinged.elapsed() > session.timeout => counts.missed.add(1),
+            Some(_) => counts.pongs.add(1),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What the drivers in Rust share: their arguments, their clock, and the line of JSON they print.
+//!
+//! `DRIVER TASK ADDRESS TRANSPORT SIZE COUNT [CONNECTIONS [SUBSCRIBERS]]`. A SIZE such as `64b` means binary messages.
+
+use std::{env, error::Error, fs, str::FromStr, time::Duration, time::Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// What a driver is told to do.
+#[derive(Debug, Clone)]
+pub struct Order {
+    pub task: String,
+    pub address: String,
+    pub transport: String,
+    pub size: usize,
+    pub binary: bool,
+    pub count: usize,
+    pub connections: usize,
+    pub subscribers: usize,
+}
+
+impl Order {
+    pub fn read() -> Result<Self, Box<dyn Error>> {
+        let args: Vec<_> = env::args().skip(1).collect();
+        let [task, address, transport, size, count, more @ ..] = args.as_slice() else {
+            return Err("usage: DRIVER TASK ADDRESS TRANSPORT SIZE COUNT [CONNECTIONS [SUBSCRIBERS]]".into());
+        };
+        let more = |index: usize| more.get(index).map_or(Ok(1), |number| usize::from_str(number));
+        Ok(Self {
+            task: task.clone(),
+            address: address.clone(),
+            transport: transport.clone(),
+            size: size.trim_end_matches('b').parse()?,
+            binary: size.ends_with('b'),
+            count: count.parse()?,
+            connections: more(0)?,
+            subscribers: more(1)?,
+        })
+    }
+
+    /// The server's address, with what it is to do with the client.
+    pub fn url(&self, scheme: &str, mode: &str) -> String {
+        let Self { address, size, count, .. } = self;
+        let kind = if self.binary { "binary" } else { "text" };
+        format!("{scheme}://{address}/engine.io/?mode={mode}&kind={kind}&size={size}&count={count}")
+    }
+
+    /// Messages that are sent before they are flushed: at most 1 MiB.
+    pub fn burst(&self) -> usize {
+        ((1 << 20) / self.size.max(1)).clamp(1, 256)
+    }
+
+    /// The first tenth warms up, and is not measured.
+    pub fn warm_up(&self) -> usize {
+        self.count / 10
+    }
+}
+
+/// Measures from its start on: the time, and the processor time of this process.
+#[derive(Debug)]
+pub struct Meter {
+    started: Instant,
+    cpu: Duration,
+}
+
+impl Meter {
+    pub fn start() -> Self {
+        Self { started: Instant::now(), cpu: cpu() }
+    }
+
+    /// Prints what was done since the start.
+    pub fn report(&self, messages: usize) {
+        self.report_with(messages, "");
+    }
+
+    /// Prints what was done since the start, and how long each piece took.
+    pub fn report_each(&self, mut took: Vec<Duration>) {
+        took.sort_unstable();
+        let at = |part: f64| took[((took.len() - 1) as f64 * part) as usize].as_secs_f64();
+        self.report_with(took.len(), &format!(r#", "p50": {:.9}, "p99": {:.9}"#, at(0.5), at(0.99)));
+    }
+
+    fn report_with(&self, messages: usize, more: &str) {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let cpu = (cpu() - self.cpu).as_secs_f64();
+        let rss = resident();
+        println!(
+            r#"{{"messages": {messages}, "seconds": {seconds:.6}, "cpu": {cpu:.6}, "rss": {rss}{more}}}"#
+        );
+    }
+}
+
+fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Bytes of memory this process has in use; nothing where there is no `/proc`.
+pub fn resident() -> usize {
+    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    pages * rustix::param::page_size()
+}
+
+/// Prints the memory that each connection takes, over `before`.
+pub fn report_memory(connections: usize, before: usize) {
+    let bytes = resident().saturating_sub(before) / connections.max(1);
+    println!(r#"{{"connections": {connections}, "bytes": {bytes}}}"#);
+}
