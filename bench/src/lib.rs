@@ -45,9 +45,9 @@ impl Order {
         format!("{scheme}://{address}/engine.io/?mode={mode}&kind={kind}&size={size}&count={count}")
     }
 
-    /// Messages that are sent before they are flushed: at most 1 MiB.
+    /// Messages that are sent before they are flushed: at most 1 MiB, and no more than warm up.
     pub fn burst(&self) -> usize {
-        ((1 << 20) / self.size.max(1)).clamp(1, 256)
+        ((1 << 20) / self.size.max(1)).min(256).min(self.count / 10).max(1)
     }
 
     /// The first tenth warms up, and is not measured.

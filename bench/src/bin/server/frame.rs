@@ -51,7 +51,7 @@ impl Frames {
     }
 
     /// Reads what has come. Whether the stream goes on.
-    pub(crate) fn fill(&mut self, stream: &mut TcpStream) -> io::Result<bool> {
+    pub(crate) fn fill(&mut self, mut stream: &TcpStream) -> io::Result<bool> {
         self.buffer.copy_within(self.unread.clone(), 0);
         self.unread = 0..self.unread.len();
         if self.unread.end == self.buffer.len() {

@@ -52,15 +52,15 @@ impl Request {
     }
 }
 
-pub(crate) fn answer(stream: &mut impl Write, body: &[u8]) -> io::Result<()> {
+pub(crate) fn answer(stream: impl Write, body: &[u8]) -> io::Result<()> {
     write(stream, "200 OK", body)
 }
 
-pub(crate) fn refuse(stream: &mut impl Write) -> io::Result<()> {
+pub(crate) fn refuse(stream: impl Write) -> io::Result<()> {
     write(stream, "400 Bad Request", br#"{"code":1,"message":"Session ID unknown"}"#)
 }
 
-fn write(stream: &mut impl Write, status: &str, body: &[u8]) -> io::Result<()> {
+fn write(mut stream: impl Write, status: &str, body: &[u8]) -> io::Result<()> {
     let length = body.len();
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=UTF-8\r\ncontent-length: {length}\r\n\r\n"

@@ -32,25 +32,25 @@ fn main() -> io::Result<()> {
         stream.set_nodelay(true)?;
         let registry = registry.clone();
         // A client that goes away ends its thread with an error, which is of no interest.
-        thread::Builder::new().stack_size(256 << 10).spawn(move || serve(stream, &registry))?;
+        thread::Builder::new().stack_size(256 << 10).spawn(move || serve(&stream, &registry))?;
     }
     Ok(())
 }
 
-fn serve(mut stream: TcpStream, registry: &Registry) -> io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
+fn serve(stream: &TcpStream, registry: &Registry) -> io::Result<()> {
+    let mut reader = BufReader::new(stream);
     let mut request = Request::default();
     loop {
         request.read(&mut reader)?;
         match request.path() {
-            "/counts" => http::answer(&mut stream, registry.counts.json().as_bytes())?,
+            "/counts" => http::answer(stream, registry.counts.json().as_bytes())?,
             "/open" => {
                 registry.gate.open();
-                http::answer(&mut stream, b"open")?;
+                http::answer(stream, b"open")?;
             }
             _ => match request.header("sec-websocket-key") {
                 Some(key) => return websocket::serve(stream, reader.buffer(), key, &request, registry),
-                None => polling::serve(&mut stream, &request, registry)?,
+                None => polling::serve(stream, &request, registry)?,
             },
         }
         if request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {

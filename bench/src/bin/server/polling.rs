@@ -7,7 +7,7 @@ use crate::{
     registry::Registry,
 };
 
-pub(crate) fn serve(stream: &mut TcpStream, request: &Request, registry: &Registry) -> io::Result<()> {
+pub(crate) fn serve(stream: &TcpStream, request: &Request, registry: &Registry) -> io::Result<()> {
     let counts = &registry.counts;
     if request.parameter("sid").is_none() {
         counts.polling_handshakes.add(1);

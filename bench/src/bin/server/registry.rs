@@ -21,7 +21,7 @@ pub(crate) struct Registry {
 impl Registry {
     pub(crate) fn open(&self, request: &Request) -> Arc<Session> {
         let sid = format!("bench-{}", self.opened.fetch_add(1, Relaxed));
-        let session = Arc::new(Session::new(sid.clone(), request));
+        let session = Arc::new(Session::new(sid.clone(), request, self.gate.openings()));
         self.sessions.lock().unwrap().insert(sid, session.clone());
         session
     }
@@ -40,17 +40,23 @@ impl Registry {
 /// Floods may wait here for each other.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
-    open: Mutex<bool>,
+    openings: Mutex<usize>,
     opened: Condvar,
 }
 
 impl Gate {
     pub(crate) fn open(&self) {
-        *self.open.lock().unwrap() = true;
+        *self.openings.lock().unwrap() += 1;
         self.opened.notify_all();
     }
 
-    pub(crate) fn pass(&self) {
-        drop(self.opened.wait_while(self.open.lock().unwrap(), |open| !*open).unwrap());
+    fn openings(&self) -> usize {
+        *self.openings.lock().unwrap()
+    }
+
+    /// Waits for the first opening after so many.
+    pub(crate) fn pass(&self, after: usize) {
+        let openings = self.openings.lock().unwrap();
+        drop(self.opened.wait_while(openings, |openings| *openings <= after).unwrap());
     }
 }

@@ -30,7 +30,8 @@ pub(crate) enum Mode {
 pub(crate) struct Session {
     pub(crate) sid: String,
     pub(crate) mode: Mode,
-    pub(crate) gated: bool,
+    /// A flood waits for the gate to be opened once more than so often.
+    pub(crate) gate: Option<usize>,
     pub(crate) interval: Duration,
     pub(crate) timeout: Duration,
     binary: bool,
@@ -63,7 +64,7 @@ struct Block {
 }
 
 impl Session {
-    pub(crate) fn new(sid: String, request: &Request) -> Self {
+    pub(crate) fn new(sid: String, request: &Request, openings: usize) -> Self {
         let mode = match request.parameter("mode") {
             Some("flood") => Mode::Flood,
             Some("sink") => Mode::Sink,
@@ -77,7 +78,7 @@ impl Session {
         let mut session = Self {
             sid,
             mode,
-            gated: request.parameter("gate").is_some(),
+            gate: request.parameter("gate").map(|_| openings),
             interval,
             timeout: milliseconds("timeout", 200_000),
             binary: request.parameter("kind") == Some("binary"),

@@ -17,7 +17,7 @@ use crate::{
 };
 
 pub(crate) fn serve(
-    mut stream: TcpStream,
+    mut stream: &TcpStream,
     first: &[u8],
     key: &str,
     request: &Request,
@@ -52,7 +52,7 @@ pub(crate) fn serve(
 }
 
 struct Socket<'a> {
-    stream: TcpStream,
+    stream: &'a TcpStream,
     frames: Frames,
     session: &'a Session,
     registry: &'a Registry,
@@ -65,8 +65,8 @@ impl Socket<'_> {
         if self.session.mode != Mode::Flood {
             return Ok(());
         }
-        if self.session.gated {
-            self.registry.gate.pass();
+        if let Some(openings) = self.session.gate {
+            self.registry.gate.pass(openings);
         }
         self.session.flood(|frames, count| {
             self.registry.counts.frames_sent.add(count);
@@ -131,7 +131,7 @@ impl Socket<'_> {
             if flood {
                 self.flood()?;
             }
-            match self.frames.fill(&mut self.stream) {
+            match self.frames.fill(self.stream) {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
                 Err(err) if matches!(err.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {

@@ -1,0 +1,162 @@
+"""Runs the clients against the server, in random order."""
+
+import json
+import random
+import resource
+import subprocess
+import sys
+import time
+import urllib.request
+from statistics import median
+
+from . import network, peers
+
+SIZES = {"16": "16 B", "1024": "1 KiB", "65536b": "64 KiB"}
+IDLE = 1000
+WIRE = 20
+
+
+class Failed(Exception):
+    pass
+
+
+class Bench:
+    def __init__(self, seconds):
+        self.seconds = seconds
+        before_server, self.before_client, self.cores = network.cores()
+        self.server = subprocess.Popen([*before_server, peers.SERVER], stdout=subprocess.PIPE, text=True)
+        self.address = self.server.stdout.readline().strip()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.kill()
+        self.server.wait()
+
+    def drive(self, name, task, transport, size, count, *more, limit=120):
+        """One run of one client: what it says of it."""
+        command = [*self.before_client, *peers.PEERS[name][1], task, self.address, transport, size, count, *more]
+        try:
+            run = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=limit)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"no end within {limit} s") from None
+        lines = run.stdout.splitlines()
+        if run.returncode or not lines:
+            complaints = run.stderr.strip().splitlines() or [f"exit {run.returncode}"]
+            raise Failed(complaints[-1])
+        return json.loads(lines[-1])
+
+    def counts(self):
+        with urllib.request.urlopen(f"http://{self.address}/counts") as answer:
+            return json.load(answer)
+
+    def calibrate(self, name, task, transport, size):
+        """The count that takes about as long as a run is to take."""
+        count = 100
+        while True:
+            run = self.drive(name, task, transport, size, count, limit=30)
+            rate = run["messages"] / max(run["seconds"], 1e-5)
+            wanted = max(int(rate * self.seconds), 20)
+            if wanted <= count * 4:
+                return wanted
+            count = min(wanted, count * 30)
+
+    def idle(self, name, transport):
+        return self.drive(name, "idle", transport, "16", IDLE)["bytes"]
+
+    def wire(self, name, transport):
+        """What goes over the wire for one connection that is opened and closed."""
+        before = self.counts()
+        self.drive(name, "cycle", transport, "16", WIRE)
+        after = self.counts()
+        return {count: (after[count] - before[count]) / WIRE for count in after if after[count] != before[count]}
+
+    def spread(self, connections, subscribers, messages):
+        """Processor seconds for one message handed to one subscriber."""
+        runs = [self.drive("ours", "spread", "websocket", "16", messages, connections, subscribers) for _ in range(3)]
+        return median(run["cpu"] / run["messages"] for run in runs)
+
+
+def cases(names):
+    """Everything that is measured in rounds: the client, the task, the transport, the size."""
+    for name in names:
+        transports = peers.PEERS[name][0]
+        for transport in transports:
+            if transport != "upgrade":
+                for size in SIZES:
+                    for task in ("receive", "send", "echo"):
+                        yield name, task, transport, size
+            yield name, "cycle", transport, "16"
+    if "ours" in names:
+        for size in SIZES:
+            yield "ours", "receive-stream", "websocket", size
+
+
+def rounds(bench, names, pairs, peer_rounds):
+    """Runs of each case, or why there are none."""
+    runs = {}
+    counts = {}
+    everything = list(cases(names))
+    progress = Progress("trying out", len(everything))
+    for case in everything:
+        progress.step(" ".join(case))
+        try:
+            counts[case] = bench.calibrate(*case)
+            runs[case] = []
+        except Failed as err:
+            runs[case] = str(err)
+    progress.end()
+
+    plan = []
+    for case in counts:
+        name, task, transport, _ = case
+        paired = name in ("ours", "raw") and transport == "websocket" and task != "receive-stream"
+        plan += [(number, case) for number in range(pairs if paired else peer_rounds)]
+    # Rounds one after the other, and what is compared in pairs side by side: the machine's mood is the same for both.
+    random.shuffle(plan)
+    order = {}
+    plan.sort(key=lambda run: (run[0], order.setdefault((run[0], run[1][1:]), random.random())))
+    progress = Progress("measuring", len(plan))
+    for _, case in plan:
+        progress.step(" ".join(case))
+        if isinstance(runs[case], list):
+            try:
+                runs[case].append(bench.drive(*case, counts[case]))
+            except Failed as err:
+                runs[case] = str(err)
+    progress.end()
+    return runs
+
+
+def most_connections():
+    """As many as files may be open, here and in the server, at most 10,000."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return 10_000 if hard == resource.RLIM_INFINITY or hard >= 10_100 else hard - 100
+
+
+class Progress:
+    """A line that is overwritten on a terminal; a line now and then elsewhere."""
+
+    def __init__(self, title, total):
+        self.title, self.total, self.done = title, total, 0
+        self.started = self.said = time.monotonic()
+        self.terminal = sys.stderr.isatty()
+
+    def step(self, what):
+        now = time.monotonic()
+        left = (now - self.started) / self.done * (self.total - self.done) if self.done else None
+        left = f", {left // 60:.0f}:{left % 60:02.0f} left" if left is not None else ""
+        line = f"{self.title} {self.done + 1}/{self.total}{left}: {what}"
+        if self.terminal:
+            print(f"\r\x1b[K{line[:110]}", end="", file=sys.stderr, flush=True)
+        elif self.done == 0 or now - self.said > 15:
+            print(line, file=sys.stderr, flush=True)
+            self.said = now
+        self.done += 1
+
+    def end(self):
+        if self.terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        print(f"{self.title}: {self.total} runs in {time.monotonic() - self.started:.0f} s", file=sys.stderr)

@@ -1,0 +1,163 @@
+"""The figures as tables, in Markdown: it reads well on a terminal too."""
+
+from .measure import IDLE, SIZES
+
+CLIENTS = {"ours": "actix-engineio", "stream": "actix-engineio, EventStream", "raw": "raw", "rust_engineio": "rust_engineio",
+           "engine.io-client": "engine.io-client", "python-engineio": "python-engineio"}
+
+
+def table(head, rows):
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    line = lambda cells: "| " + " | ".join(
+        cell.ljust(width) if column == 0 else cell.rjust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths))) + " |"
+    rule = "|" + "|".join("-" * (width + 2) if column == 0 else "-" * (width + 1) + ":"
+                          for column, width in enumerate(widths)) + "|"
+    return "\n".join([line(head), rule, *map(line, rows)])
+
+
+def rate(value):
+    for unit, name in ((1e6, " M"), (1e3, " k")):
+        if value >= unit:
+            return f"{value / unit:.3g}{name}"
+    return f"{value:.0f}"
+
+
+def time(seconds):
+    return f"{seconds * 1e9:,.0f} ns" if seconds < 1e-5 else f"{seconds * 1e6:,.0f} µs"
+
+
+def index(results):
+    """Cases by client, task, transport and size; an `EventStream` is a client of its own."""
+    found = {}
+    for row in results["cases"]:
+        client, task = row["client"], row["task"]
+        if task == "receive-stream":
+            client, task = "stream", "receive"
+        found[client, task, row["transport"], row["size"]] = row
+    return found
+
+
+def cell(row, *figures):
+    if row is None:
+        return ""
+    if "fails" in row:
+        return "fails"
+    return " / ".join(show(row[figure]) for figure, show in figures)
+
+
+def messages(results, transport):
+    found = index(results)
+    clients = [client for client in CLIENTS if any(key[0] == client and key[2] == transport for key in found)]
+    rows = []
+    for task in ("receive", "send"):
+        for size in SIZES.values():
+            rows.append([f"{task} {size}", *(cell(found.get((client, task, transport, size)), ("rate", rate), ("cpu", time))
+                                              for client in clients)])
+    for size in SIZES.values():
+        rows.append([f"round trip {size}", *(cell(found.get((client, "echo", transport, size)), ("p50", time), ("p99", time))
+                                              for client in clients)])
+    return table([transport, *(CLIENTS[client] for client in clients)], rows)
+
+
+def connections(results):
+    found = index(results)
+    rows = []
+    for client, title in CLIENTS.items():
+        cycles = [cell(found.get((client, "cycle", transport, "16 B")), ("rate", rate), ("p50", time))
+                  for transport in ("websocket", "polling", "upgrade")]
+        idle = [memory(results["idle"].get(transport, {}).get(client)) for transport in ("websocket", "polling")]
+        if any(cycles + idle):
+            rows.append([title, *cycles, *idle])
+    return table(["per second / p50", "websocket", "polling", "polling + upgrade", "idle, websocket", "idle, polling"], rows)
+
+
+def memory(size):
+    if size is None:
+        return ""
+    return "fails" if isinstance(size, str) else f"{size / 1024:.1f} KiB"
+
+
+def wire(results):
+    rows = []
+    for transport, clients in results["wire"].items():
+        for client, counts in clients.items():
+            if isinstance(counts, str):
+                rows.append([f"{CLIENTS[client]}, {transport}", "fails", *[""] * 4])
+            else:
+                requests = [counts.get(name, 0) for name in ("polling_handshakes", "gets", "posts", "websocket_handshakes")]
+                frames = f"{counts.get('frames_received', 0):g} / {counts.get('frames_sent', 0):g}"
+                rows.append([f"{CLIENTS[client]}, {transport}", *(f"{count:g}" for count in requests), frames])
+    return table(["one connect and close", "handshakes", "GETs", "POSTs", "WebSockets", "frames up / down"], rows)
+
+
+def spread(results):
+    rows = [[f"{row['connections']:,}", f"{row['subscribers']:,}", time(row["cpu"])] for row in results["spread"]]
+    return table(["connections", "subscribers each", "processor time per message handed over"], rows)
+
+
+def pairs(results):
+    rows = [[f"{row['transport']} {'connect + close' if row['task'] == 'cycle' else row['task'] + ' ' + row['size']}",
+             {"cpu": "processor time", "rate": "messages per second"}.get(row["figure"], row["figure"]),
+             f"{row['median']:.2f}", f"{row['low']:.2f} to {row['high']:.2f}", str(row["pairs"])]
+            for row in results["ratios"]]
+    return table(["actix-engineio / raw", "figure", "median", "interval", "pairs"], rows)
+
+
+def targets(results):
+    rows = [[row["name"], row["shown"], row["limit"], "yes" if row["met"] else "NO"] for row in results["targets"]]
+    return table(["asked", "found", "limit", "met"], rows)
+
+
+def failures(results):
+    failed = [f"{row['client']}, {row['task']} over {row['transport']}, {row['size']}: {row['fails']}"
+              for row in results["cases"] if "fails" in row]
+    return "\n".join(failed)
+
+
+def everything(results):
+    """What a run prints."""
+    parts = [
+        ("Messages per second / processor time per message; round trip p50 / p99", messages(results, "websocket")),
+        ("", messages(results, "polling")),
+        (f"Connect and close; memory of each of {IDLE:,} idle connections", connections(results)),
+        ("On the wire", wire(results)),
+        ("Scale", spread(results) if results["spread"] else ""),
+        ("Pairs", pairs(results) if results["ratios"] else ""),
+        ("Asked", targets(results) if results["targets"] else ""),
+        ("Failed", failures(results)),
+    ]
+    return "\n\n".join(f"{title}\n\n{text}" if title else text for title, text in parts if text)
+
+
+def readme(results):
+    """What stands between the markers in README.md."""
+    versions = [f"{version}" for version in results["versions"].values()]
+    return f"""## Benchmarks
+
+![Messages per second and round trips, side by side](bench/chart.svg)
+
+Taken on {results["date"]} by `{results["command"]}`: {results["machine"]}; {results["network"]}; {results["cores"]}.
+{results["rounds"]} Medians; the machines' moods differ, so trust the ratios rather than the rates.
+{"; ".join(versions)}.
+"raw" is a program on tokio-tungstenite that does Engine.IO by hand: no library, no actors, no reconnection.
+"fails" is a client that cannot.
+
+Messages per second / processor time of the client per message; round trip p50 / p99:
+
+{messages(results, "websocket")}
+
+{messages(results, "polling")}
+
+Connect and close, one after the other; memory of each of {IDLE:,} idle connections:
+
+{connections(results)}
+
+What one connect and close is on the wire:
+
+{wire(results)}
+
+What a message of 16 B costs when it is one of a flood that is spread over connections and subscribers:
+
+{spread(results)}
+"""
