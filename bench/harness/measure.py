@@ -63,7 +63,7 @@ class Bench:
             count = min(wanted, count * 30)
 
     def idle(self, name, transport):
-        return self.drive(name, "idle", transport, "16", IDLE)["bytes"]
+        return self.drive(name, "idle", transport, "16", IDLE, limit=300)["bytes"]
 
     def wire(self, name, transport):
         """What goes over the wire for one connection that is opened and closed."""
