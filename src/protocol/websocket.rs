@@ -256,12 +256,15 @@ impl<K: FnMut() -> [u8; 4]> Encoder<Frame<'_>> for WebSocketCodec<K> {
         let [k0, k1, k2, k3] = key;
         let first = FIN | opcode.number();
         dst.reserve(MAX_HEADER.saturating_add(len));
-        match u8::try_from(len) {
-            Ok(len @ ..=125) => dst.extend_from_slice(&[first, MASK | len, k0, k1, k2, k3]),
-            _ => put_long_header(dst, first, len, key),
-        }
         let mask = u64::from(u32::from_le_bytes(key)).wrapping_mul(0x1_0000_0001);
-        let mask = put_masked_bytes(dst, head, mask);
+        let mask = if let (Ok(len @ ..=125), [kind]) = (u8::try_from(len), head) {
+            // A short text: the header and the type of the packet in one go.
+            dst.extend_from_slice(&[first, MASK | len, k0, k1, k2, k3, kind ^ k0]);
+            mask.rotate_right(8)
+        } else {
+            put_header(dst, first, len, key);
+            put_masked_bytes(dst, head, mask)
+        };
         put_masked(dst, body, mask);
         Ok(())
     }
@@ -428,18 +431,21 @@ fn take_payload(src: &mut BytesMut, header_len: usize, payload_len: usize) -> By
     frame
 }
 
-/// Appends the header of a frame whose length does not fit into its second byte.
 #[inline(never)]
-fn put_long_header(dst: &mut BytesMut, first: u8, len: usize, key: [u8; 4]) {
+fn put_header(dst: &mut BytesMut, first: u8, len: usize, [k0, k1, k2, k3]: [u8; 4]) {
     // RFC 6455, 5.2: "the minimal number of bytes MUST be used to encode the length".
-    if let Ok(len) = u16::try_from(len) {
-        dst.extend_from_slice(&[first, MASK | 126]);
-        dst.extend_from_slice(&len.to_be_bytes());
-    } else {
-        dst.extend_from_slice(&[first, MASK | 127]);
-        dst.extend_from_slice(&u64::try_from(len).unwrap_or(u64::MAX).to_be_bytes());
+    match (u8::try_from(len), u16::try_from(len)) {
+        (Ok(len @ ..=125), _) => dst.extend_from_slice(&[first, MASK | len, k0, k1, k2, k3]),
+        (_, Ok(len)) => {
+            let [high, low] = len.to_be_bytes();
+            dst.extend_from_slice(&[first, MASK | 126, high, low, k0, k1, k2, k3]);
+        }
+        _ => {
+            dst.extend_from_slice(&[first, MASK | 127]);
+            dst.extend_from_slice(&u64::try_from(len).unwrap_or(u64::MAX).to_be_bytes());
+            dst.extend_from_slice(&[k0, k1, k2, k3]);
+        }
     }
-    dst.extend_from_slice(&key);
 }
 
 /// Appends `payload` to `dst`, masked (RFC 6455, section 5.3). `mask` is the key twice, its first byte the lowest.
@@ -451,6 +457,11 @@ fn put_masked(dst: &mut BytesMut, payload: &[u8], mask: u64) {
     let (blocks, rest) = payload.as_chunks();
     if !blocks.is_empty() {
         put_masked_blocks(dst, blocks, mask);
+    }
+    let (pairs, rest) = rest.as_chunks::<16>();
+    let twice = u128::from(mask) << 64 | u128::from(mask);
+    for pair in pairs {
+        dst.extend_from_slice(&(u128::from_le_bytes(*pair) ^ twice).to_le_bytes());
     }
     let (words, rest) = rest.as_chunks();
     for word in words {
