@@ -173,7 +173,7 @@ impl Console {
         let counters = &status.counters;
         text += &format!(", sent {} bytes, received {}", counters.bytes_sent, counters.bytes_received);
         if status.queued_messages > 0 {
-            text += &format!(", {} messages wait", status.queued_messages);
+            text += &format!(", {} waiting", status.queued_messages);
         }
         self.output.notice(&text);
         Ok(())
