@@ -1,6 +1,6 @@
 use std::{io, net::SocketAddr};
 
-use actix_engineio::{ConnectError, TransportError};
+use actix_engineio::{ConnectError, Stage, TransportError};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -10,7 +10,7 @@ use crate::{
     embedded::EmbeddedServer,
     front::{Front, Opened},
     proxy::URL,
-    support::Client,
+    support::{Client, SHORT, server::Server, takes},
     works,
 };
 
@@ -77,4 +77,18 @@ async fn a_socks_proxy_that_wants_a_password_is_told() {
         Client::to(URL.to_owned(), |builder| builder.proxy(format!("socks5h://{}", proxy.addr())));
     let err = client.fails().await;
     assert!(matches!(err, ConnectError::Transport { source: TransportError::Proxy { .. }, .. }), "{err:?}");
+}
+
+#[actix::test]
+async fn a_socks_proxy_that_keeps_silent_is_not_taken_for_a_slow_look_up() {
+    let proxy = Server::start(|server| {
+        server.accept().wait_closed();
+    });
+    let url = proxy.origin().replace("http:", "socks5:");
+    let mut client = Client::to(URL.to_owned(), |builder| {
+        builder.request_timeout(SHORT).proxy(url).resolver(async |_| Ok(vec![[127, 0, 0, 1].into()]))
+    });
+    let err = takes(SHORT, client.fails()).await;
+    assert!(matches!(err, ConnectError::Timeout { stage: Stage::Connect, .. }), "{err:?}");
+    proxy.finish().await;
 }

@@ -7,7 +7,7 @@ use tokio_socks::{TargetAddr, tcp::Socks5Stream};
 
 use super::Network;
 use crate::{
-    error::TransportError,
+    error::{Stage, TransportError},
     protocol::{endpoint::Destination, proxy::Proxy},
     transport::http::{Activity, Io},
 };
@@ -33,6 +33,7 @@ impl Network {
                 TargetAddr::Ip(address.ok_or_else(none)?)
             }
         };
+        activity.begin(Stage::Connect);
         let tunnel = match &proxy.credentials {
             Some((user, password)) => {
                 Socks5Stream::connect_with_password_and_socket(tcp, target, user, password).await
