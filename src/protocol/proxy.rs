@@ -144,7 +144,7 @@ impl Exception {
             _ => (item, None),
         };
         let domain = domain.trim_start_matches('*').trim_start_matches('.').to_ascii_lowercase();
-        Self::Domain { domain, port }
+        Self::Domain { domain: unbracketed(&domain), port }
     }
 
     fn covers(&self, destination: &Destination) -> bool {

@@ -97,6 +97,8 @@ fn no_proxy_names_domains_addresses_and_networks() {
         ("fd00::/8", &["http://[fd12::1]"], &["http://[fe80::1]", "http://10.0.0.1"]),
         ("0.0.0.0/0", &["http://192.0.2.1"], &["http://[::1]"]),
         ("[::1]", &["http://[::1]:8080"], &["http://[::2]"]),
+        ("[::1]:8080", &["http://[::1]:8080"], &["http://[::1]", "http://[::2]:8080"]),
+        ("127.0.0.1:8080", &["http://127.0.0.1:8080"], &["http://127.0.0.1"]),
         (" , ", &[], &["http://example.org"]),
     ] {
         let environment = environment(&[("http_proxy", "proxy:1"), ("NO_PROXY", no_proxy)]).unwrap();
