@@ -96,6 +96,28 @@ async fn a_proxy_that_is_down_or_busy_is_worth_another_try() {
     assert!(err.is_retryable());
 }
 
+#[actix::test]
+async fn what_speaks_no_http_is_a_failure_of_the_proxy_and_not_of_the_server() {
+    for words in ["SSH-2.0-OpenSSH_9.6\r\n\r\n", ""] {
+        let other = Server::start(move |server| {
+            let mut peer = server.accept();
+            peer.read_head();
+            peer.write(words);
+        });
+        let proxy = other.origin();
+        let mut client = Client::to(URL.to_owned(), |builder| builder.proxy(&proxy));
+        let err = client.fails().await;
+        assert!(
+            matches!(
+                &err,
+                ConnectError::Transport { source: TransportError::Proxy { status: None, .. }, .. }
+            ),
+            "{err:?}"
+        );
+        other.finish().await;
+    }
+}
+
 #[cfg(feature = "rustls")]
 #[actix::test]
 async fn tls_runs_through_a_tunnel() {

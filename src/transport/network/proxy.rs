@@ -29,7 +29,12 @@ impl Network {
             Scheme::Http => {
                 // What the proxy is told is no part of what the server is told.
                 let lane = Lane::new(Box::new(tcp), &CodecConfig::shared(), Activity::new());
-                lane.tunnel(Bytes::from(proxy.connect_request(destination))).await
+                let tunnel = lane.tunnel(Bytes::from(proxy.connect_request(destination))).await;
+                // The server has not been spoken to: whatever went wrong is the proxy's.
+                tunnel.map_err(|err| match err {
+                    err @ TransportError::Proxy { .. } => err,
+                    err => TransportError::Proxy { status: None, message: err.to_string().into() },
+                })
             }
             #[cfg(feature = "socks")]
             Scheme::Socks5 { remote_dns } => self.socks(tcp, proxy, remote_dns, destination, activity).await,
