@@ -118,6 +118,14 @@ async fn what_speaks_no_http_is_a_failure_of_the_proxy_and_not_of_the_server() {
     }
 }
 
+#[actix::test]
+async fn to_leave_the_environment_alone_does_not_take_a_proxy_away() {
+    let server = EmbeddedServer::echo().unwrap();
+    let proxy = http_proxy(server.addr()).await;
+    works(URL, |builder| builder.proxy(format!("http://user:p%40ss@{}", proxy.addr())).proxy_from_env(false))
+        .await;
+}
+
 #[cfg(feature = "rustls")]
 #[actix::test]
 async fn tls_runs_through_a_tunnel() {

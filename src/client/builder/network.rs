@@ -44,11 +44,14 @@ impl EngineIoClientBuilder {
 
     /// Reaches servers through the proxies that the environment names now: `http_proxy`, `https_proxy` and `all_proxy`,
     /// save for the hosts of `no_proxy` (domains, which include what is below them, addresses, networks such as
-    /// `10.0.0.0/8`, and `*`), in small letters or in capitals. `ws` and `wss` count as `http` and `https`. Default:
-    /// `false`, as with python-engineio's own session.
+    /// `10.0.0.0/8`, and `*`), in small letters or in capitals. `ws` and `wss` count as `http` and `https`. `false`
+    /// takes back an earlier `true` and nothing else. Default: `false`, as with python-engineio's own session.
     pub fn proxy_from_env(mut self, read: bool) -> Self {
         if !read {
-            self.network().route = Route::Direct;
+            // What leads elsewhere was asked for by another call, and stays.
+            if let Route::Environment(_) = self.config.transport.network.route {
+                self.network().route = Route::Direct;
+            }
             return self;
         }
         match Environment::read(|name| env::var(name).ok()) {
@@ -107,8 +110,9 @@ impl EngineIoClientBuilder {
 
     /// Makes byte streams to servers, for both transports: whatever a [`Destination`] means to you. TLS is still put on
     /// top for `https` and `wss`; with a URL of `http` the stream may do TLS of its own, by another library. It is called
-    /// for every connection (polling holds up to two, an upgrade adds one) and bounded by `request_timeout`; an error
-    /// becomes [`TransportError::Connect`](crate::TransportError::Connect). Its future need not be `Send`. Default: TCP.
+    /// for every connection (polling holds up to two, an upgrade adds one) and bounded as the request is that needs it (a poll:
+    /// by the session's heartbeat, any other: by `request_timeout`); an error becomes
+    /// [`TransportError::Connect`](crate::TransportError::Connect). Its future need not be `Send`. Default: TCP.
     ///
     /// ```
     /// use actix_engineio::{Destination, EngineIoClient};
