@@ -7,7 +7,7 @@ use std::{
 };
 
 use actix_engineio::{
-    ConnectError, EngineIoClientBuilder, Stage, TransportError, TransportKind,
+    ConnectError, EngineIoClient, EngineIoClientBuilder, Stage, TransportError, TransportKind,
     rustls::{
         self, ClientConfig, RootCertStore, ServerConfig,
         crypto::ring,
@@ -167,6 +167,18 @@ async fn without_ssl_verify_any_certificate_will_do() {
     let server = EmbeddedServer::echo().unwrap();
     let (front, _) = self::server(&server, &["example.org"]).await;
     works(&format!("https://{}", front.addr()), |builder| builder.ssl_verify(false)).await;
+}
+
+#[actix::test]
+async fn to_verify_again_counts_although_a_clone_of_the_builder_has_connected_without() {
+    let server = EmbeddedServer::echo().unwrap();
+    let (front, _) = self::server(&server, &["127.0.0.1"]).await;
+    let url = format!("https://{}", front.addr());
+    let other = authority();
+    let unverified = EngineIoClient::builder().root_certificates(other.pem()).ssl_verify(false);
+    works(&url, |_| unverified.clone()).await;
+    let err = fails(&url, |_| unverified.clone().ssl_verify(true)).await;
+    assert_untrusted(&err, "certificate");
 }
 
 #[actix::test]

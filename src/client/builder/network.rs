@@ -7,6 +7,8 @@ use std::{env, io, net::IpAddr, sync::Arc};
 use actix_codec::{AsyncRead, AsyncWrite};
 
 use super::EngineIoClientBuilder;
+#[cfg(feature = "rustls")]
+use crate::transport::network::tls::Tls;
 use crate::{
     error::ConnectError,
     protocol::{
@@ -164,7 +166,7 @@ impl EngineIoClientBuilder {
     /// Whether the server's certificate has to be valid and for its name. With `false` the connection is open to whoever
     /// sits on the way; each client warns in the log. Default: `true`.
     pub fn ssl_verify(mut self, verify: bool) -> Self {
-        self.network().tls.set_verify(verify);
+        self.tls().set_verify(verify);
         self
     }
 
@@ -179,7 +181,7 @@ impl EngineIoClientBuilder {
     /// # }
     /// ```
     pub fn root_certificates(mut self, pem: impl AsRef<[u8]>) -> Self {
-        let outcome = self.network().tls.add_roots(pem.as_ref());
+        let outcome = self.tls().add_roots(pem.as_ref());
         self.keep("root certificate", outcome)
     }
 
@@ -196,14 +198,14 @@ impl EngineIoClientBuilder {
     /// # }
     /// ```
     pub fn client_certificate(mut self, chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
-        let outcome = self.network().tls.set_identity(chain.as_ref(), key.as_ref());
+        let outcome = self.tls().set_identity(chain.as_ref(), key.as_ref());
         self.keep("client certificate", outcome)
     }
 
     /// The name that the server's certificate has to be for, and that the server is told (SNI). Default: the host of the
     /// URL.
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
-        let outcome = self.network().tls.set_server_name(name.into());
+        let outcome = self.tls().set_server_name(name.into());
         self.keep("server name", outcome)
     }
 
@@ -227,8 +229,14 @@ impl EngineIoClientBuilder {
     /// # }
     /// ```
     pub fn tls_config(mut self, config: Arc<rustls::ClientConfig>) -> Self {
-        self.network().tls.use_config(config);
+        self.tls().use_config(config);
         self
+    }
+
+    fn tls(&mut self) -> &mut Tls {
+        let tls = &mut self.network().tls;
+        tls.forget_config();
+        tls
     }
 
     fn keep(mut self, what: &'static str, outcome: Result<(), String>) -> Self {

@@ -58,6 +58,11 @@ pub(super) struct Handshake {
 }
 
 impl Tls {
+    /// To be called before a change: a client started from a clone of the same builder may have made the config already.
+    pub(crate) fn forget_config(&mut self) {
+        self.config = OnceLock::new();
+    }
+
     pub(crate) fn use_config(&mut self, config: Arc<ClientConfig>) {
         self.own = Some(config);
     }
