@@ -5,7 +5,11 @@ mod network;
 mod request;
 mod session;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use actix::{Actor, Addr, Recipient};
 use actix_rt::ArbiterHandle;
@@ -16,8 +20,11 @@ use super::{Connect, EngineIoClient, event::Event, reconnect::Reconnect};
 use crate::{
     error::ConnectError,
     protocol::{connection::Limits, handshake::TransportKind},
-    transport::{self, Dial},
+    transport::{self, Dial, network::Network},
 };
+
+/// What most clients go by, whatever builders they come from; an option that changes it makes a copy.
+static PLAIN_NETWORK: LazyLock<Arc<Network>> = LazyLock::new(Arc::default);
 
 /// `before_connect`, without its types.
 pub(super) type Hook =
@@ -113,7 +120,7 @@ impl EngineIoClientBuilder {
                     headers: Vec::new(),
                     websocket_headers: Vec::new(),
                     cookies: None,
-                    network: Arc::default(),
+                    network: PLAIN_NETWORK.clone(),
                 },
                 cookies: true,
                 dial: Arc::new(transport::start),

@@ -81,7 +81,7 @@ pub struct EngineIoClient {
     transports: Vec<(TransportId, TransportHandle)>,
     /// What the transports of the current session are started with, and where the user meant it to go.
     options: Arc<transport::Options>,
-    trusted: Option<Endpoint>,
+    trusted: Option<Arc<Endpoint>>,
     subscribers: Subscribers,
     /// Batches of messages whose subscribers have no room yet.
     held: Vec<(TransportId, Vec<Packet>)>,
@@ -98,7 +98,7 @@ pub struct EngineIoClient {
     between: Between,
     /// The attempt that goes on, or went on last, is the user's own and not the policy's.
     initial: bool,
-    backoff: Option<Backoff>,
+    backoff: Option<Box<Backoff>>,
     /// The end was asked for: nothing follows it.
     left: bool,
     /// Subscribers were told of an attempt to come, and not of its outcome.
@@ -159,7 +159,7 @@ impl EngineIoClient {
             backoff: config
                 .reconnect
                 .clone()
-                .map(|policy| Backoff::new(policy, config.before_connect.is_some())),
+                .map(|policy| Box::new(Backoff::new(policy, config.before_connect.is_some()))),
             left: false,
             announced: false,
             opened: None,

@@ -132,7 +132,7 @@ impl EngineIoClient {
         if let Some(err) = connect.invalid {
             return Err(err);
         }
-        let endpoint = self.endpoint(&connect)?;
+        let endpoint = Arc::new(self.endpoint(&connect)?);
         let transports = connect.transports.unwrap_or_else(|| self.config.transports.clone());
         let mut options = self.config.transport.clone();
         // What is given for one connect takes the place of what is given for all.

@@ -178,6 +178,10 @@ impl Subscribers {
         self.next_id += 1;
         let mut cursor = Cursor { only, first: None, next: self.log.end(), given: self.log.weight };
         cursor.first = first.filter(|first| cursor.wants(first));
+        if self.list.is_empty() {
+            // Most clients have one.
+            self.list.reserve_exact(1);
+        }
         self.list.push(Subscriber { id, outlet, cursor, pending: Box::pin(None), handled: self.log.weight });
         id
     }

@@ -70,12 +70,12 @@ pub(crate) struct Options {
 pub(crate) struct Dial {
     pub(crate) id: TransportId,
     pub(crate) kind: TransportKind,
-    pub(crate) endpoint: Endpoint,
+    pub(crate) endpoint: Arc<Endpoint>,
     /// The session to join; without one, the transport opens a session.
     pub(crate) sid: Option<ByteString>,
     pub(crate) options: Arc<Options>,
     /// Where the user meant credentials to go; a redirect may have led elsewhere.
-    pub(crate) trusted: Endpoint,
+    pub(crate) trusted: Arc<Endpoint>,
     pub(crate) reports: WeakRecipient<Report>,
 }
 
@@ -203,10 +203,10 @@ impl Sign {
 
 /// What the requests of a session have in common.
 struct Requests {
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
     sid: Option<ByteString>,
     options: Arc<Options>,
-    trusted: Endpoint,
+    trusted: Arc<Endpoint>,
 }
 
 impl Requests {
@@ -226,7 +226,7 @@ impl Requests {
         let target = self.endpoint.request_target(kind, self.sid.as_deref(), stamp.as_deref());
         wire_log::request(&method, &self.endpoint, &target);
         let unusable = |what: &str| TransportError::Unsupported(format!("the URL's {what}").into());
-        let mut all = Vec::with_capacity(self.options.headers.len() + 6);
+        let mut all = Vec::new();
         // Credentials go where the user meant them to go, and nowhere else.
         let at_home = self.endpoint.same_origin(&self.trusted);
         let bound = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION, header::HOST];

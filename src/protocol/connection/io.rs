@@ -60,7 +60,7 @@ pub(crate) enum ReportKind {
         protocol: Option<ByteString>,
     },
     /// The handshake was redirected: the session is at this endpoint.
-    Moved(Box<Endpoint>),
+    Moved(Arc<Endpoint>),
     /// What arrived, in order.
     Packets(Vec<Packet>),
     /// The batch left, and over polling its POST was answered 2xx.
@@ -114,7 +114,7 @@ pub(crate) enum Output {
     Start {
         id: TransportId,
         kind: TransportKind,
-        endpoint: Endpoint,
+        endpoint: Arc<Endpoint>,
         sid: Option<ByteString>,
     },
     Order(TransportId, Command),
@@ -163,7 +163,7 @@ pub(crate) struct Limits {
 /// What to connect to, and how.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
-    pub(crate) endpoint: Endpoint,
+    pub(crate) endpoint: Arc<Endpoint>,
     /// When the connect has taken too long; it may have begun before the connection is told.
     pub(crate) by: Instant,
     /// The first one opens the session; the others are what it may be upgraded to.

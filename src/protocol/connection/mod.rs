@@ -61,7 +61,7 @@ pub(crate) struct Connection {
     /// Every transport that has not ended.
     slots: Vec<Slot>,
     next_id: u64,
-    endpoint: Option<Endpoint>,
+    endpoint: Option<Arc<Endpoint>>,
     queue: SendQueue,
     /// What transports handed back when they ended.
     unsent: Vec<Data>,
@@ -180,7 +180,7 @@ impl Connection {
                 }
             }
             ReportKind::Opened { protocol } => self.on_opened(now, id, protocol),
-            ReportKind::Moved(endpoint) => self.endpoint = Some(*endpoint),
+            ReportKind::Moved(endpoint) => self.endpoint = Some(endpoint),
             ReportKind::Packets(packets) => self.on_packets(now, id, packets),
             ReportKind::Written { any_number } => self.on_written(now, id, any_number),
             ReportKind::Alive => self.heard(now),

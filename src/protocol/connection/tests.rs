@@ -173,6 +173,57 @@ fn a_session_over_polling_opens_reads_and_writes() {
 }
 
 #[test]
+fn batches_of_any_size_keep_every_packet_and_their_order() {
+    let mut rig = Rig::websocket();
+    let mut sent = 0;
+    // The queue and the batches change buffers, or share what there is.
+    for size in [1, 63, 64, 65, 1, 130, 200, 64, 3] {
+        for ponged in [false, true] {
+            let mut expected = Vec::new();
+            if ponged {
+                rig.packets(POLLING, vec![Packet::Ping("".into())]);
+                expected.push("3".to_owned());
+            }
+            for _ in 0..size {
+                rig.send(&sent.to_string());
+                expected.push(format!("4{sent}"));
+                sent += 1;
+            }
+            for batch in expected.chunks(64) {
+                let write = format!("0 write {}", batch.join("|"));
+                let out = rig.out();
+                assert_eq!(out.iter().find(|word| word.contains("write")), Some(&write));
+                rig.written(POLLING);
+            }
+        }
+    }
+    assert_eq!(rig.out(), [""; 0]);
+    assert_eq!(rig.connection.waiting(), (0, 0));
+}
+
+#[test]
+fn a_whole_batch_is_there_once_every_64_messages_and_for_every_64_kib() {
+    let mut rig = Rig::websocket();
+    let mut at = Vec::new();
+    for count in 1..=200 {
+        rig.send("");
+        if rig.connection.has_batch() {
+            at.push(count);
+        }
+    }
+    assert_eq!(at, [64, 128, 192]);
+
+    let mut rig = Rig::websocket();
+    rig.send(&"a".repeat(BATCH.bytes));
+    assert!(rig.connection.has_batch());
+    rig.out();
+    rig.send(&"b".repeat(BATCH.bytes));
+    assert!(!rig.connection.has_batch(), "one is in flight");
+    rig.written(POLLING);
+    assert!(rig.connection.has_batch());
+}
+
+#[test]
 fn a_websocket_opens_with_its_first_packet() {
     let mut rig = Rig::connect(&[TransportKind::WebSocket, TransportKind::Polling]);
     assert_eq!(rig.out(), ["start 0 websocket"]);

@@ -24,8 +24,8 @@ pub(super) fn limits() -> Limits {
     }
 }
 
-pub(super) fn endpoint() -> Endpoint {
-    Endpoint::new("http://localhost:5000", "engine.io", true, &"t".into()).unwrap()
+pub(super) fn endpoint() -> Arc<Endpoint> {
+    Endpoint::new("http://localhost:5000", "engine.io", true, &"t".into()).unwrap().into()
 }
 
 pub(super) fn open_packet(upgrades: &str) -> Packet {

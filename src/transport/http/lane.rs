@@ -16,7 +16,7 @@ use bytes::{Buf as _, Bytes, BytesMut, buf::Chain};
 use super::{Activity, Io, Request, Response, body::Body, codec_config::CodecConfig};
 use crate::error::{Stage, TransportError};
 
-/// Room made for reading a head, and a small body with it; a poll holds it while it waits.
+/// Room for reading a head, and a small body with it.
 const HEAD_READ_AHEAD: usize = 2 << 10;
 /// 1xx heads skipped before one answer.
 const MAX_INTERIM_HEADS: usize = 8;
@@ -188,16 +188,26 @@ impl Lane {
 
     /// Reads once, up to what there is room for and at least `ahead` bytes; 0 is the end of the connection.
     async fn fill(&mut self, ahead: usize) -> Result<usize, TransportError> {
-        self.read_buf.reserve(ahead);
-        poll_fn(|cx| self.poll_fill(cx)).await.map_err(TransportError::from)
+        poll_fn(|cx| self.poll_fill(ahead, cx)).await.map_err(TransportError::from)
     }
 
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn poll_fill(&mut self, ahead: usize, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Err(err)) = self.poll_send(cx) {
             self.outgoing = None;
             self.write_error = Some(err);
         }
-        let read = ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut self.read_buf))?;
+        let io = Pin::new(&mut self.io);
+        let read = if self.read_buf.is_empty() && ahead <= HEAD_READ_AHEAD {
+            // By way of the stack: an answer may be long in coming, and nothing is held for it meanwhile.
+            let mut sip = [0; HEAD_READ_AHEAD];
+            let mut sip = ReadBuf::new(&mut sip);
+            ready!(io.poll_read(cx, &mut sip))?;
+            self.read_buf.extend_from_slice(sip.filled());
+            sip.filled().len()
+        } else {
+            self.read_buf.reserve(ahead);
+            ready!(poll_read_buf(io, cx, &mut self.read_buf))?
+        };
         self.activity.add_read(read);
         Poll::Ready(Ok(read))
     }

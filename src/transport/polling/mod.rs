@@ -149,10 +149,11 @@ impl PollingTransport {
             .endpoint
             .redirected(location)
             .map_err(|reason| TransportError::Redirect(reason.into()))?;
+        let endpoint = Arc::new(endpoint);
         self.requests.endpoint = endpoint.clone();
         self.get = Channel::new(self.requests.agent());
         self.post = Channel::new(self.requests.agent());
-        self.uplink.report(ReportKind::Moved(Box::new(endpoint)));
+        self.uplink.report(ReportKind::Moved(endpoint));
         self.handshake = Handshake::Asking { redirects: redirects + 1 };
         self.poll_server()
     }

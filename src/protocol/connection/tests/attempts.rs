@@ -142,7 +142,8 @@ fn a_session_that_was_upgraded_is_followed_by_one_that_begins_with_websocket() {
         (&[Polling, WebSocket], false, true, "engine.io", "polling"),
         (&[Polling], true, true, "engine.io", "polling"),
     ] {
-        let endpoint = Endpoint::new("http://localhost:5000/?room=7", path, true, &"t".into()).unwrap();
+        let endpoint =
+            Endpoint::new("http://localhost:5000/?room=7", path, true, &"t".into()).unwrap().into();
         let target = Target { endpoint, remember, upgrade, ..target(rig.now, transports) };
         rig.connection.connect(rig.now, target).unwrap();
         assert!(rig.out()[0].ends_with(expected), "{transports:?} {remember} {upgrade} {path}");

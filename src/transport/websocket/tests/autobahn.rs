@@ -24,6 +24,7 @@ const MAX_MESSAGE_SIZE: usize = 64 << 20;
 /// Opens a WebSocket to what the suite has at `path`. It pays no attention to `EIO` and `transport` in the query.
 async fn open(url: &str, path: &str, query: &str) -> Socket {
     let endpoint = Endpoint::new(&format!("{url}?{query}"), path, false, &"t".into()).unwrap();
+    let endpoint = Arc::new(endpoint);
     let options = Options {
         request_timeout: Duration::from_secs(30),
         max_message_size: MAX_MESSAGE_SIZE,
