@@ -1,6 +1,6 @@
 //! WebSockets that open no session.
 
-use std::io;
+use std::{io, time::Duration};
 
 use actix_engineio::{ConnectError, Stage, TransportError, TransportKind};
 use actix_http::ws;
@@ -8,18 +8,23 @@ use actix_http::ws;
 use crate::support::{
     Client, SHORT,
     script::OPEN,
-    server::{Peer, Server},
+    server::{PATIENCE, Peer, Server},
     takes,
 };
 
 /// What comes of a handshake that is treated so.
 async fn treated(treat: impl FnOnce(&mut Peer) + Send + 'static) -> ConnectError {
+    treated_within(PATIENCE, treat).await
+}
+
+/// The same of a client that waits so long for an answer.
+async fn treated_within(limit: Duration, treat: impl FnOnce(&mut Peer) + Send + 'static) -> ConnectError {
     let server = Server::start(move |server| {
         let mut ws = server.accept();
         treat(&mut ws);
         ws.wait_closed();
     });
-    let mut client = Client::with(&server, |builder| builder.request_timeout(SHORT).max_message_size(4096));
+    let mut client = Client::with(&server, |builder| builder.request_timeout(limit).max_message_size(4096));
     let err = client.fails_over(TransportKind::WebSocket).await;
     server.finish().await;
     err
@@ -125,13 +130,18 @@ async fn a_websocket_that_ends_before_the_open_packet_is_lost() {
 
 #[actix::test]
 async fn a_websocket_that_says_nothing_times_out() {
-    let err = takes(SHORT, opened(|_| {})).await;
+    let silent = treated_within(SHORT, |ws| _ = ws.accept_websocket());
+    let err = takes(SHORT, silent).await;
     assert!(matches!(err, ConnectError::Timeout { stage: Stage::Open, .. }), "{err:?}");
 }
 
 #[actix::test]
 async fn a_websocket_that_only_pings_times_out() {
-    let err = takes(SHORT, opened(|ws| ws.send_frame(true, 0, 9, "are you there?"))).await;
+    let pinging = treated_within(SHORT, |ws| {
+        ws.accept_websocket();
+        ws.send_frame(true, 0, 9, "are you there?");
+    });
+    let err = takes(SHORT, pinging).await;
     assert!(matches!(err, ConnectError::Timeout { stage: Stage::Open, .. }), "{err:?}");
 }
 
