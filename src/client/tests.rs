@@ -1,6 +1,7 @@
 //! The client between a fake transport and its subscribers, in virtual time.
 
 mod reconnect;
+mod stream;
 
 use std::{
     sync::{Arc, Mutex},

@@ -52,6 +52,34 @@ async fn a_close_packet_ends_the_session_and_what_follows_it_is_dropped() {
 }
 
 #[actix::test]
+async fn an_answer_arrives_whole_whatever_its_size() {
+    // The first bytes of an answer are read on a path of their own, 2 KiB at most.
+    let sizes = [0, 1, 1_900, 1_990, 2_000, 2_010, 2_046, 2_047, 2_048, 2_049, 2_100, 4_096, 300_000];
+    let server = Server::start(move |server| {
+        let mut get = server.opens(OPEN);
+        for size in sizes {
+            get.poll();
+            get.packets(format!("4{}", text(size)));
+        }
+        get.poll();
+        get.packets("1");
+        get.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    for size in sizes {
+        assert!(client.text().await == text(size), "{size}");
+    }
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
+    server.finish().await;
+}
+
+/// Of which no part looks like another.
+fn text(size: usize) -> String {
+    (0..).flat_map(|number: usize| number.to_string().into_bytes()).map(char::from).take(size).collect()
+}
+
+#[actix::test]
 async fn a_session_may_open_speak_and_close_in_one_body() {
     // What is closed is not upgraded.
     for open in [OPEN, UPGRADABLE] {

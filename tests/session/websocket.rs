@@ -78,6 +78,36 @@ async fn messages_before_a_close_frame_are_delivered() {
 }
 
 #[actix::test]
+async fn a_message_that_ends_a_silence_arrives_whole_whatever_its_size() {
+    // The first bytes after a silence are read on a path of their own, 256 at most.
+    let sizes = [0, 1, 125, 126, 250, 251, 252, 253, 256, 257, 300, 65_535, 65_536, 300_000];
+    let server = Server::start(move |server| {
+        let mut ws = server.opens_websocket(OPEN);
+        for size in sizes {
+            ws.send_text(&format!("4{}", text(size)));
+            ws.reads("4got it");
+        }
+        ws.reads("1");
+        ws.reads_close(1000);
+        ws.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect_over(TransportKind::WebSocket).await;
+    for size in sizes {
+        assert!(client.text().await == text(size), "{size}");
+        client.send("got it").await;
+    }
+    client.disconnect().await;
+    client.ended_cleanly().await;
+    server.finish().await;
+}
+
+/// Of which no part looks like another.
+fn text(size: usize) -> String {
+    (0..).flat_map(|number: usize| number.to_string().into_bytes()).map(char::from).take(size).collect()
+}
+
+#[actix::test]
 async fn an_end_without_a_close_frame_is_a_lost_connection() {
     type Death = fn(Peer);
     let cases: [(Death, io::ErrorKind); 3] = [

@@ -1,0 +1,86 @@
+//! The events of a client, read from elsewhere.
+
+use std::thread;
+
+use super::*;
+
+/// More than a stream holds, many times.
+const BATCHES: usize = 50;
+
+#[actix::test]
+async fn a_stream_is_read_in_order_on_another_thread_without_a_runtime() {
+    // Every event beyond what the stream holds waits for the reader, and the reader waits for every batch.
+    let (client, mut wire, _) = connected(EngineIoClient::builder().receive_buffer(0)).await;
+    let events = EventStream::subscribe(&client).await.unwrap();
+    let (done, read) = oneshot::channel();
+    let reader = thread::spawn(move || {
+        let words = block_on(events.map(|event| word(&event)).collect::<Vec<_>>());
+        let _ = done.send(words);
+    });
+    let feed = async {
+        for batch in 0..BATCHES {
+            let texts: Vec<_> = (0..100).map(|at| (batch * 100 + at).to_string()).collect();
+            wire.texts(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+            while !matches!(wire.next().await, Command::Read(_)) {}
+        }
+    };
+    timeout(Duration::from_secs(20), feed).await.expect("the reader wakes the client");
+    client.do_send(Disconnect::abort());
+    settle().await;
+    wire.end();
+    drop((client, wire));
+    let words = timeout(Duration::from_secs(20), read).await.expect("the client wakes the reader").unwrap();
+    reader.join().unwrap();
+    let messages = (0..BATCHES * 100).map(|at| at.to_string());
+    let expected = ["connected abc".to_owned()].into_iter().chain(messages);
+    let expected: Vec<_> = expected.chain(["disconnected client disconnect".to_owned()]).collect();
+    assert_eq!(words, expected);
+}
+
+/// Runs a future to its end on this thread, which sleeps until it is woken.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(thread::current())).into();
+    let mut task = Task::from_waker(&waker);
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut task) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+#[actix::test]
+async fn a_stream_that_is_dropped_while_it_is_full_holds_nobody_back() {
+    let (recipient, mut others) = recorder();
+    let builder = EngineIoClient::builder().receive_buffer(0).subscribe(recipient);
+    let (client, mut wire, _) = connected(builder).await;
+    let events = EventStream::subscribe(&client).await.unwrap();
+    assert!(wire.was_read().await, "at first there is room");
+    wire.texts(&["a"; 64]);
+    assert!(!wire.was_read().await, "the stream is full");
+    drop(events);
+    assert!(wire.was_read().await, "the client has been woken, and the stream does not count any more");
+    wire.texts(&["last"]);
+    assert_eq!(words(&mut others).await.len(), 66);
+    drop(client);
+}
+
+#[actix::test]
+async fn a_client_that_only_a_dropped_stream_listened_to_leaves() {
+    let (client, wire, _) = connected(EngineIoClient::builder().receive_buffer(0)).await;
+    let events = EventStream::subscribe(&client).await.unwrap();
+    let mut wire = Weak::of(wire);
+    drop(client);
+    wire.report(ReportKind::Packets(vec![Packet::Message("a".into()); 64]));
+    settle().await;
+    assert!(wire.1.upgrade().is_some_and(|client| client.connected()), "its stream keeps it");
+    drop(events);
+    assert_eq!(wire.writes().await, [Packet::Close]);
+}
