@@ -89,7 +89,7 @@ async fn a_message_that_ends_a_silence_arrives_whole_whatever_its_size() {
         }
         ws.reads("1");
         ws.reads_close(1000);
-        ws.leaves();
+        ws.close();
     });
     let mut client = Client::start(&server);
     client.connect_over(TransportKind::WebSocket).await;

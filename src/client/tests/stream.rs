@@ -61,10 +61,12 @@ async fn a_stream_that_is_dropped_while_it_is_full_holds_nobody_back() {
     let (recipient, mut others) = recorder();
     let builder = EngineIoClient::builder().receive_buffer(0).subscribe(recipient);
     let (client, mut wire, _) = connected(builder).await;
-    let events = EventStream::subscribe(&client).await.unwrap();
+    let mut events = EventStream::subscribe(&client).await.unwrap();
     assert!(wire.was_read().await, "at first there is room");
     wire.texts(&["a"; 64]);
     assert!(!wire.was_read().await, "the stream is full");
+    assert_eq!(word(&events.next().await.unwrap()), "connected abc");
+    assert!(!wire.was_read().await, "it has taken a handful out; that counts until it comes for more");
     drop(events);
     assert!(wire.was_read().await, "the client has been woken, and the stream does not count any more");
     wire.texts(&["last"]);
