@@ -255,13 +255,13 @@ impl<K: FnMut() -> [u8; 4]> Encoder<Frame<'_>> for WebSocketCodec<K> {
         let key = (self.mask_key)();
         let [k0, k1, k2, k3] = key;
         let first = FIN | opcode.number();
-        dst.reserve(MAX_HEADER.saturating_add(len));
         let mask = u64::from(u32::from_le_bytes(key)).wrapping_mul(0x1_0000_0001);
         let mask = if let (Ok(len @ ..=125), [kind]) = (u8::try_from(len), head) {
             // A short text: the header and the type of the packet in one go.
             dst.extend_from_slice(&[first, MASK | len, k0, k1, k2, k3, kind ^ k0]);
             mask.rotate_right(8)
         } else {
+            dst.reserve(MAX_HEADER.saturating_add(len));
             put_header(dst, first, len, key);
             put_masked_bytes(dst, head, mask)
         };
