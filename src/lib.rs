@@ -160,6 +160,9 @@
 //! - The protocol has no acknowledgement: a message that was written to a WebSocket is not known to have arrived.
 
 mod client;
+#[cfg(feature = "__codecs")]
+#[doc(hidden)]
+pub mod codecs;
 mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]
