@@ -27,7 +27,8 @@ impl EngineIoClientBuilder {
 
     /// Whether the next transport is tried when one cannot open the session, whatever the reason: a refusal, an answer
     /// that is not Engine.IO's, a limit of time. All of it is one [`Connect`], within its `connect_timeout`, and its error
-    /// is that of the last; those before are logged at `debug`. A transport that failed is not upgraded to.
+    /// is that of the last, or the first that [is retryable](crate::ConnectError::is_retryable) if that of the last is not;
+    /// the others are logged at `debug`. A transport that failed is not upgraded to.
     /// Default: `false`: the first transport alone decides.
     pub fn try_all_transports(mut self, try_all: bool) -> Self {
         self.config.try_all_transports = try_all;
@@ -36,9 +37,8 @@ impl EngineIoClientBuilder {
 
     /// Whether this client begins with WebSocket, if that is among the transports, at a URL where it has had a session on
     /// one: that spares the [`upgrade`](Self::upgrade), of reconnects above all (and without upgrades it means nothing).
-    /// The URL's scheme, host, port and path count. Forgotten when a connect over WebSocket fails, so that the next one
-    /// begins with polling again; with [`try_all_transports`](Self::try_all_transports) the same one does.
-    /// Default: `false`.
+    /// The URL's scheme, host, port and path count. If the WebSocket cannot be had after all, it is forgotten and the same
+    /// connect goes on as if it had never been. Default: `false`.
     pub fn remember_upgrade(mut self, remember: bool) -> Self {
         self.config.remember_upgrade = remember;
         self

@@ -1,4 +1,5 @@
-//! Which transport opens the session: the first, or the one that is remembered; then, if all are to be tried, the next.
+//! Which transport opens the session: a WebSocket if one is remembered, else the first; then, if all are to be tried,
+//! the next.
 
 use std::{mem, time::Instant};
 
@@ -15,27 +16,28 @@ impl Connection {
         if !self.is_idle() {
             return Err(ConnectError::AlreadyConnected);
         }
-        let mut untried = target.transports;
+        let untried = target.transports;
+        let Some(&first) = untried.first() else { return Err(ConnectError::NoTransports) };
         // Without upgrades there is none to be spared.
         self.remembers = target.remember && target.upgrade;
-        let remembered = self.remembers && self.remembered.contains(target.endpoint.display_url());
-        if remembered && untried.contains(&TransportKind::WebSocket) {
-            untried.insert(0, TransportKind::WebSocket);
-        }
-        let Some(&kind) = untried.first() else { return Err(ConnectError::NoTransports) };
+        let is_remembered = self.remembers
+            && first != TransportKind::WebSocket
+            && untried.contains(&TransportKind::WebSocket)
+            && self.remembered.contains(target.endpoint.display_url());
+        let kind = if is_remembered { TransportKind::WebSocket } else { first };
+        let plan =
+            Plan { untried, is_remembered, try_all: target.try_all, upgrade: target.upgrade, failure: None };
         self.any_number = false;
         self.endpoint = Some(target.endpoint);
-        self.attempt(
-            now,
-            target.by,
-            kind,
-            Plan { untried, try_all: target.try_all, upgrade: target.upgrade },
-        );
+        self.attempt(now, target.by, kind, plan);
         Ok(())
     }
 
     fn attempt(&mut self, now: Instant, by: Instant, kind: TransportKind, mut plan: Plan) {
-        plan.untried.retain(|untried| *untried != kind);
+        // What is remembered comes before all that were listed, and instead of none.
+        if !plan.is_remembered {
+            plan.untried.retain(|untried| *untried != kind);
+        }
         let transport = self.start(kind, None);
         self.state = State::Connecting(Connecting {
             transport,
@@ -59,9 +61,16 @@ impl Connection {
         if connecting.cancelled {
             return self.end(now, Outcome::ConnectFailed(ConnectError::Cancelled));
         }
-        let plan = mem::take(&mut connecting.plan);
-        let next = plan.untried.first().filter(|_| plan.try_all && now < connecting.by);
-        let Some(&next) = next else { return self.end(now, Outcome::ConnectFailed(err)) };
+        let mut plan = mem::take(&mut connecting.plan);
+        let goes_on = (plan.try_all || plan.is_remembered) && now < connecting.by;
+        let Some(&next) = plan.untried.first().filter(|_| goes_on) else {
+            let failure = plan.failure.filter(|_| !err.is_retryable());
+            return self.end(now, Outcome::ConnectFailed(failure.unwrap_or(err)));
+        };
+        if err.is_retryable() && !plan.is_remembered {
+            plan.failure.get_or_insert_with(|| err.clone());
+        }
+        plan.is_remembered = false;
         let (id, kind, by) = (connecting.transport, connecting.kind, connecting.by);
         if self.slot(id).is_some() {
             self.order(id, Command::Abort);

@@ -68,7 +68,9 @@ impl Connection {
         let State::Connecting(connecting) = &self.state else { return };
         let (kind, started) = (connecting.kind, connecting.started);
         let (by, cancelled) = (connecting.by, connecting.cancelled);
-        let upgrade = connecting.plan.upgrade && connecting.plan.untried.contains(&TransportKind::WebSocket);
+        let upgrade = kind == TransportKind::Polling
+            && connecting.plan.upgrade
+            && connecting.plan.untried.contains(&TransportKind::WebSocket);
         let first = if packets.is_empty() { Packet::Noop } else { packets.remove(0) };
         let session = match first {
             Packet::Open(json) => Session::decode(&json, kind),

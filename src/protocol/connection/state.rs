@@ -54,10 +54,15 @@ pub(super) struct Connecting {
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) untried: Vec<TransportKind>,
+    /// This one is tried because it was of use the last time. If it is not, nothing is lost: the others are tried as if
+    /// it had not been.
+    pub(super) is_remembered: bool,
     /// Whether the next is tried if this one cannot open the session.
     pub(super) try_all: bool,
     /// Whether to move on to WebSocket, if that is among them and the server offers it.
     pub(super) upgrade: bool,
+    /// The first failure that another connect may not meet: it decides, were the last one to be final.
+    pub(super) failure: Option<ConnectError>,
 }
 
 /// The session.

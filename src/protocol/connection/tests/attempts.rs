@@ -1,5 +1,7 @@
 //! Which transport opens the session.
 
+use crate::error::HttpStatus;
+
 use super::{
     TransportKind::{Polling, WebSocket},
     *,
@@ -7,6 +9,7 @@ use super::{
 
 const SECOND: TransportId = TransportId(1);
 const THIRD: TransportId = TransportId(2);
+const URL: &str = "http://localhost:5000/engine.io/";
 
 impl Rig {
     /// Connects with these options, over polling and then WebSocket.
@@ -19,6 +22,24 @@ impl Rig {
     fn again(&mut self, transports: &[TransportKind], try_all: bool, remember: bool) {
         let target = Target { try_all, remember, ..target(self.now, transports) };
         self.connection.connect(self.now, target).unwrap();
+    }
+
+    /// Has had a session on a WebSocket, and connects again: this time with the WebSocket.
+    fn remembering(try_all: bool) -> Self {
+        let mut rig = Self::with(limits());
+        rig.again(&[WebSocket], try_all, true);
+        rig.report(POLLING, ReportKind::Opened { protocol: None });
+        rig.packets(POLLING, vec![open_packet("")]);
+        // A lost session does not tell that the next WebSocket would fail.
+        rig.lose(POLLING);
+        rig.again(&[Polling, WebSocket], try_all, true);
+        assert_eq!(rig.out(), ["start 1 websocket"]);
+        rig
+    }
+
+    /// A server that says no.
+    fn refused(status: u16) -> Cause {
+        Cause::Failed(TransportError::Status(Box::new(HttpStatus::new(status))))
     }
 
     /// Ends the session of a WebSocket.
@@ -155,22 +176,50 @@ fn a_session_that_was_upgraded_is_followed_by_one_that_begins_with_websocket() {
 #[test]
 fn a_websocket_that_fails_to_connect_is_forgotten() {
     for try_all in [false, true] {
-        let mut rig = Rig::with(limits());
-        rig.again(&[WebSocket], try_all, true);
-        rig.report(POLLING, ReportKind::Opened { protocol: None });
-        rig.packets(POLLING, vec![open_packet("")]);
-        // A lost session does not tell that the next WebSocket would fail.
-        rig.lose(POLLING);
-        rig.again(&[Polling, WebSocket], try_all, true);
-        assert_eq!(rig.out(), ["start 1 websocket"]);
-        rig.ended(SECOND, Rig::eof(), Fate::Left(0));
+        let mut rig = Rig::remembering(try_all);
+        rig.ended(SECOND, Rig::refused(503), Fate::Left(0));
+        assert_eq!(rig.out().pop().unwrap(), "start 2 polling");
+        rig.ended(THIRD, Rig::refused(403), Fate::Left(0));
         if try_all {
-            assert_eq!(rig.out().pop().unwrap(), "start 2 polling");
-            rig.ended(THIRD, Rig::eof(), Fate::Left(0));
+            // It was listed, too.
+            assert_eq!(rig.out().pop().unwrap(), "start 3 websocket");
+            rig.ended(TransportId(3), Rig::refused(403), Fate::Left(0));
         }
-        rig.out();
+        // What was only remembered has no say in whether to go on.
+        assert_eq!(rig.out(), [format!("connect failed: {URL}: the server refused: status 403")]);
         rig.again(&[Polling, WebSocket], try_all, true);
         assert!(rig.out()[0].ends_with("polling"));
+    }
+}
+
+#[test]
+fn where_a_remembered_websocket_cannot_be_had_the_session_is_what_it_would_have_been() {
+    let mut rig = Rig::remembering(false);
+    rig.ended(SECOND, Rig::refused(403), Fate::Left(0));
+    let failed = format!("websocket failed: {URL}: the server refused: status 403");
+    assert_eq!(rig.out(), [failed.as_str(), "start 2 polling"]);
+    rig.packets(THIRD, vec![open_packet(r#""websocket""#)]);
+    let out = rig.out();
+    assert!(out.contains(&"opened abc polling".to_owned()), "{out:?}");
+    assert!(out.contains(&"start 3 websocket abc".to_owned()), "the upgrade is tried: {out:?}");
+}
+
+#[test]
+fn a_remembered_websocket_is_not_upgraded_whatever_the_server_offers() {
+    let mut rig = Rig::remembering(false);
+    rig.report(SECOND, ReportKind::Opened { protocol: None });
+    rig.packets(SECOND, vec![open_packet(r#""websocket""#)]);
+    assert_eq!(rig.out(), ["opened abc websocket", "1 read"]);
+}
+
+#[test]
+fn a_failure_that_may_pass_decides_over_one_that_will_not() {
+    for (first, second, expected) in [(503, 403, 503), (403, 503, 503), (503, 502, 502), (404, 403, 403)] {
+        let mut rig = Rig::options(true, false);
+        rig.ended(POLLING, Rig::refused(first), Fate::Left(0));
+        rig.out();
+        rig.ended(SECOND, Rig::refused(second), Fate::Left(0));
+        assert_eq!(rig.out(), [format!("connect failed: {URL}: the server refused: status {expected}")]);
     }
 }
 
