@@ -3,6 +3,7 @@
 use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix_http::Method;
+use actix_rt::time::Instant;
 
 use super::{
     Activity, Request, Response,
@@ -14,6 +15,10 @@ use crate::{error::TransportError, protocol::endpoint::Destination, transport::n
 /// A lane idle for longer is not used again: servers close theirs after a few seconds (Node's after five), and a
 /// request that meets the close on its way is lost.
 const MAX_IDLE: Duration = Duration::from_secs(4);
+
+/// A server that closed a lane before it saw the request is heard of within a round trip, for which TCP itself allows
+/// this long at first (RFC 6298, section 2). What ends later may have been answered.
+const ROUND_TRIP: Duration = Duration::from_secs(1);
 
 /// Sends requests to one origin, one at a time, and keeps the connection between them.
 ///
@@ -43,12 +48,15 @@ impl Agent {
     /// on it.
     pub(crate) async fn send(&mut self, request: &Request, limit: usize) -> Result<Response, TransportError> {
         if let Some(lane) = self.take_idle() {
-            let read = self.activity.read();
+            let (read, asked) = (self.activity.read(), Instant::now());
             match self.exchange(lane, request, limit).await {
                 // The server closed the lane as the request was on its way. RFC 9110, section 9.2.2: "A client
-                // SHOULD NOT automatically retry a request with a non-idempotent method".
+                // SHOULD NOT automatically retry a request with a non-idempotent method". A poll is idempotent only if
+                // it was not answered: what went into a lost answer does not come again.
                 Err(TransportError::Io { .. })
-                    if request.method == Method::GET && self.activity.read() == read => {}
+                    if request.method == Method::GET
+                        && self.activity.read() == read
+                        && asked.elapsed() < ROUND_TRIP => {}
                 outcome => return outcome,
             }
         }

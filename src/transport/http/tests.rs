@@ -436,6 +436,23 @@ async fn a_get_that_a_reused_lane_loses_is_asked_again_once() {
 }
 
 #[actix::test]
+async fn a_get_that_is_lost_long_after_it_was_asked_is_not_asked_again() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        peer.read_request();
+        peer.respond(200, &[], "first");
+        peer.read_request();
+        // The answer may be on its way for as long.
+        std::thread::sleep(Duration::from_millis(1100));
+        peer.close();
+    });
+    let mut agent = agent(server.origin());
+    agent.send(&get(), LIMIT).await.unwrap();
+    assert!(is_eof(&agent.send(&get(), LIMIT).await));
+    server.finish().await;
+}
+
+#[actix::test]
 async fn a_get_whose_answer_has_begun_is_not_asked_again() {
     let server = closing_in_the_race("H");
     let mut agent = agent(server.origin());
