@@ -142,7 +142,8 @@ pub enum TransportError {
     /// The proxy could not be reached, or refused.
     #[error("the proxy failed: {message}")]
     Proxy {
-        /// The status that an HTTP proxy refused with, such as 407.
+        /// The status that an HTTP proxy refused with, such as 407. For a SOCKS proxy, 407 if it wants other credentials
+        /// and 403 if it does not allow the connection.
         status: Option<u16>,
         /// What happened.
         message: Box<str>,

@@ -45,6 +45,11 @@ impl Proxy {
         let is_open = url.username().is_empty() && url.password().is_none();
         let credentials =
             (!is_open).then(|| (decode(url.username()), decode(url.password().unwrap_or_default())));
+        if let (Scheme::Socks5 { .. }, Some((user, password))) = (scheme, &credentials)
+            && [user, password].iter().any(|part| !(1..=255).contains(&part.len()))
+        {
+            return Err("SOCKS wants a user and a password of 1 to 255 bytes each (RFC 1929)".to_owned());
+        }
         Ok(Self { scheme, host: unbracketed(host), port: url.port().unwrap_or(default_port), credentials })
     }
 

@@ -69,6 +69,26 @@ async fn a_proxy_that_refuses_is_told_with_its_words() {
 }
 
 #[actix::test]
+async fn a_proxy_whose_words_cannot_be_read_has_refused_all_the_same() {
+    for (headers, words) in [
+        ("content-length: 100", "cut"),
+        ("content-encoding: gzip\r\ncontent-length: 4", "gzip"),
+        ("content-length: 99999", ""),
+    ] {
+        let other = Server::start(move |server| {
+            let mut peer = server.accept();
+            peer.read_head();
+            peer.write(format!("HTTP/1.1 407 Proxy Authentication Required\r\n{headers}\r\n\r\n{words}"));
+        });
+        let proxy = other.origin();
+        let mut client = Client::to(URL.to_owned(), |builder| builder.proxy(&proxy));
+        let err = client.fails().await;
+        assert!(err.to_string().contains("407") && !err.is_retryable(), "{headers}: {err:?}");
+        other.finish().await;
+    }
+}
+
+#[actix::test]
 async fn a_proxy_that_is_down_or_busy_is_worth_another_try() {
     let busy = Server::start(|server| {
         let mut peer = server.accept();

@@ -77,6 +77,39 @@ async fn an_error_of_the_users_own_connector_is_told() {
 }
 
 #[actix::test]
+async fn a_panic_of_the_users_own_connector_or_resolver_fails_its_connect_and_not_the_client() {
+    let server = EmbeddedServer::echo().unwrap();
+    let addr = server.addr();
+    let panics = |first: &AtomicUsize| {
+        assert!(first.fetch_add(1, Ordering::SeqCst) > 0, "not prepared for this");
+    };
+    let url = "http://events.internal:7".to_owned();
+    let mut client = Client::to(url, |builder| {
+        let calls = AtomicUsize::new(0);
+        builder.connector(async move |_| {
+            panics(&calls);
+            TcpStream::connect(addr).await
+        })
+    });
+    assert!(client.fails().await.to_string().contains("panicked"));
+    client.connect().await;
+    client.disconnect().await;
+    client.ended().await;
+
+    let mut client = Client::to(format!("http://events.internal:{}", addr.port()), |builder| {
+        let calls = AtomicUsize::new(0);
+        builder.resolver(async move |_| {
+            panics(&calls);
+            Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)])
+        })
+    });
+    assert!(client.fails().await.to_string().contains("panicked"));
+    client.connect().await;
+    client.disconnect().await;
+    client.ended().await;
+}
+
+#[actix::test]
 async fn the_users_own_resolver_finds_hosts() {
     let server = EmbeddedServer::echo().unwrap();
     let url = format!("http://events.internal:{}", server.addr().port());

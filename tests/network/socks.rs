@@ -29,8 +29,12 @@ async fn socks(mut stream: TcpStream, server: SocketAddr, expects_name: bool) ->
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     stream.write_all(&[5, 2]).await?;
-    assert_eq!(read(&mut stream).await?, *b"\x01\x04user\x04p@ss");
-    stream.write_all(&[1, 0]).await?;
+    // RFC 1929, section 2: version, user, password; 0 is success.
+    let is_known = read(&mut stream).await? == *b"\x01\x04user\x04p@ss";
+    stream.write_all(&[1, u8::from(!is_known)]).await?;
+    if !is_known {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
     // Section 4: version, connect, reserved, kind of address.
     let [5, 1, 0, kind] = read(&mut stream).await? else { return Err(io::ErrorKind::InvalidData.into()) };
     match (kind, expects_name) {
@@ -38,7 +42,11 @@ async fn socks(mut stream: TcpStream, server: SocketAddr, expects_name: bool) ->
         (1, false) => assert_eq!(read(&mut stream).await?, [127, 0, 0, 1]),
         other => panic!("{other:?}"),
     }
-    assert_eq!(read(&mut stream).await?, [0, 7]);
+    // Section 6: 2 is "connection not allowed by ruleset".
+    if read(&mut stream).await? != [0, 7] {
+        stream.write_all(&[5, 2, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
     stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
     Ok((Box::new(stream), TcpStream::connect(server).await?))
 }
@@ -70,13 +78,31 @@ async fn socks5_looks_the_host_up_here() {
 }
 
 #[actix::test]
-async fn a_socks_proxy_that_wants_a_password_is_told() {
+async fn a_socks_proxy_that_wants_another_password_is_told() {
     let server = EmbeddedServer::echo().unwrap();
     let proxy = socks_proxy(server.addr(), true).await;
-    let mut client =
-        Client::to(URL.to_owned(), |builder| builder.proxy(format!("socks5h://{}", proxy.addr())));
-    let err = client.fails().await;
-    assert!(matches!(err, ConnectError::Transport { source: TransportError::Proxy { .. }, .. }), "{err:?}");
+    for credentials in ["", "user:p4ss@"] {
+        let url = format!("socks5h://{credentials}{}", proxy.addr());
+        let mut client = Client::to(URL.to_owned(), |builder| builder.proxy(url));
+        let err = client.fails().await;
+        let ConnectError::Transport { source: TransportError::Proxy { status: Some(407), .. }, .. } = &err
+        else {
+            panic!("{err:?}");
+        };
+        assert!(!err.is_retryable());
+    }
+}
+
+#[actix::test]
+async fn a_socks_proxy_that_does_not_allow_the_server_is_told() {
+    let server = EmbeddedServer::echo().unwrap();
+    let proxy = socks_proxy(server.addr(), true).await;
+    let url = format!("socks5h://user:p%40ss@{}", proxy.addr());
+    let err = Client::to("http://events.internal:8".to_owned(), |builder| builder.proxy(url)).fails().await;
+    let ConnectError::Transport { source: TransportError::Proxy { status: Some(403), .. }, .. } = &err else {
+        panic!("{err:?}");
+    };
+    assert!(!err.is_retryable());
 }
 
 #[actix::test]

@@ -2,9 +2,11 @@
 
 #[cfg(unix)]
 use std::path::PathBuf;
-use std::{env, io, net::IpAddr, sync::Arc};
+use std::{env, io, net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use actix_codec::{AsyncRead, AsyncWrite};
+use futures_core::future::LocalBoxFuture;
+use futures_util::FutureExt as _;
 
 use super::EngineIoClientBuilder;
 #[cfg(feature = "rustls")]
@@ -105,7 +107,7 @@ impl EngineIoClientBuilder {
         let resolve = Arc::new(resolve);
         self.network().resolver = Some(Arc::new(move |host| {
             let resolve = resolve.clone();
-            Box::pin(async move { resolve(host).await })
+            caught(async move { resolve(host).await })
         }));
         self
     }
@@ -136,7 +138,7 @@ impl EngineIoClientBuilder {
         let connect = Arc::new(connect);
         self.network().route = Route::Connector(Arc::new(move |destination| {
             let connect = connect.clone();
-            Box::pin(async move {
+            caught(async move {
                 let stream: Box<dyn Io> = Box::new(connect(destination).await?);
                 Ok(stream)
             })
@@ -153,6 +155,14 @@ impl EngineIoClientBuilder {
     }
 }
 
+/// What the user's own code does. A panic of it fails its connect, not the client.
+fn caught<T: 'static>(
+    outcome: impl Future<Output = io::Result<T>> + 'static,
+) -> LocalBoxFuture<'static, io::Result<T>> {
+    let outcome = AssertUnwindSafe(outcome).catch_unwind();
+    Box::pin(outcome.map(|outcome| outcome.unwrap_or_else(|_| Err(io::Error::other("it panicked")))))
+}
+
 /// # TLS
 ///
 /// By rustls. Which authorities are trusted is a matter of features: `rustls-webpki-roots` (the default) brings those of
@@ -164,7 +174,7 @@ impl EngineIoClientBuilder {
 #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
 impl EngineIoClientBuilder {
     /// Whether the server's certificate has to be valid and for its name. With `false` the connection is open to whoever
-    /// sits on the way; each client warns in the log. Default: `true`.
+    /// sits on the way, and the log warns of it. Default: `true`.
     pub fn ssl_verify(mut self, verify: bool) -> Self {
         self.tls().set_verify(verify);
         self

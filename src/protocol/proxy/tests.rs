@@ -30,8 +30,10 @@ fn a_proxy_is_a_url_or_a_host_and_a_port() {
     }
     let credentials = |text| Proxy::parse(text).unwrap().credentials.unwrap();
     assert_eq!(credentials("http://us%40er:pass%3Aword@proxy"), ("us@er".into(), "pass:word".into()));
-    assert_eq!(credentials("socks5://user@proxy"), ("user".into(), String::new()));
-    for text in ["", "https://proxy", "socks4://proxy", "http://", "proxy:port"] {
+    assert_eq!(credentials("http://user@proxy"), ("user".into(), String::new()));
+    let long = format!("socks5://{}:password@proxy", "u".repeat(256));
+    let unusable = ["", "https://proxy", "socks4://proxy", "http://", "proxy:port"];
+    for text in unusable.into_iter().chain(["socks5://user@proxy", "socks5h://:password@proxy", &long]) {
         assert!(Proxy::parse(text).is_err(), "{text}");
     }
 }

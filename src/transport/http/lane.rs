@@ -112,12 +112,13 @@ impl Lane {
         if head.status.is_success() {
             return Err(TransportError::Malformed("the proxy spoke before the server was asked".into()));
         }
-        let response = self.read_body(head, codec, MAX_PROXY_REFUSAL).await;
-        let (status, message) = match response {
-            Ok(response) => (Some(response.status.as_u16()), response.refusal().to_string()),
-            Err(err) => (None, err.to_string()),
+        let status = head.status.as_u16();
+        // Its words may be cut or too long; that it refused is known.
+        let message = match self.read_body(head, codec, MAX_PROXY_REFUSAL).await {
+            Ok(response) => response.refusal().to_string(),
+            Err(err) => format!("status {status}, and {err}"),
         };
-        Err(TransportError::Proxy { status, message: message.into() })
+        Err(TransportError::Proxy { status: Some(status), message: message.into() })
     }
 
     /// Whether it may carry another exchange.

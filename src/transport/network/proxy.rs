@@ -19,6 +19,12 @@ impl Network {
         destination: &Destination,
         activity: &Activity,
     ) -> Result<Box<dyn Io>, TransportError> {
+        #[cfg(not(feature = "socks"))]
+        if proxy.scheme != Scheme::Http {
+            return Err(TransportError::Unsupported(
+                "a SOCKS proxy: enable the feature socks of actix-engineio".into(),
+            ));
+        }
         let tcp = self.dial(&proxy.host, proxy.port, activity).await.map_err(|err| match err {
             TransportError::Resolve(message) | TransportError::Connect { message, .. } => {
                 TransportError::Proxy { status: None, message }
@@ -38,10 +44,6 @@ impl Network {
             }
             #[cfg(feature = "socks")]
             Scheme::Socks5 { remote_dns } => self.socks(tcp, proxy, remote_dns, destination, activity).await,
-            #[cfg(not(feature = "socks"))]
-            Scheme::Socks5 { .. } => Err(TransportError::Unsupported(
-                "a SOCKS proxy: enable the feature socks of actix-engineio".into(),
-            )),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::TcpStream;
-use tokio_socks::{TargetAddr, tcp::Socks5Stream};
+use tokio_socks::{Error as socks, TargetAddr, tcp::Socks5Stream};
 
 use super::Network;
 use crate::{
@@ -42,7 +42,15 @@ impl Network {
         };
         match tunnel {
             Ok(tunnel) => Ok(Box::new(tunnel.into_inner())),
-            Err(err) => Err(TransportError::Proxy { status: None, message: err.to_string().into() }),
+            Err(err) => {
+                // In the terms of HTTP, which say whether another try is of use.
+                let status = match err {
+                    socks::NoAcceptableAuthMethods | socks::PasswordAuthFailure(_) => Some(407),
+                    socks::ConnectionNotAllowedByRuleset => Some(403),
+                    _ => None,
+                };
+                Err(TransportError::Proxy { status, message: err.to_string().into() })
+            }
         }
     }
 }

@@ -95,14 +95,18 @@ fn check<'a>(
     if headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) {
         return Err(malformed("a WebSocket extension that was not asked for"));
     }
-    let chosen = headers.get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|chosen| chosen.to_str().ok());
-    let is_asked = |chosen: &str| {
-        asked.any(|asked| asked.to_str().is_ok_and(|asked| asked.split(',').any(|one| one.trim() == chosen)))
+    // RFC 6455, section 11.3.4: it "MUST NOT appear more than once in an HTTP response".
+    let mut chosen = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL);
+    let (chosen, another) = (chosen.next(), chosen.next());
+    let Some(chosen) = chosen else { return Ok(None) };
+    let is_asked = |chosen: &&str| {
+        asked.any(|asked| asked.to_str().is_ok_and(|asked| asked.split(',').any(|one| one.trim() == *chosen)))
     };
-    if headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL) && !chosen.is_some_and(is_asked) {
-        return Err(malformed("a WebSocket subprotocol that was not asked for"));
+    match chosen.to_str().ok().filter(is_asked) {
+        Some(chosen) if another.is_none() => Ok(Some(chosen.into())),
+        Some(_) => Err(malformed("more than one WebSocket subprotocol")),
+        None => Err(malformed("a WebSocket subprotocol that was not asked for")),
     }
-    Ok(chosen.map(ByteString::from))
 }
 
 fn malformed(what: &str) -> TransportError {
