@@ -96,7 +96,7 @@ impl Wire {
     }
 
     fn end(&self) {
-        self.report(ReportKind::Ended(Ended { cause: Cause::Ordered, fate: Fate::Left(0) }));
+        self.report(ReportKind::Ended(Ended { cause: Cause::Ordered, fate: Fate::left(0) }));
     }
 
     async fn next(&mut self) -> Command {
@@ -296,7 +296,7 @@ async fn a_send_during_a_connect_waits_for_its_outcome() {
     client.do_send(Send::text("lost too"));
     settle().await;
     let err = TransportError::Resolve("no such host".into());
-    wire.report(ReportKind::Ended(Ended { cause: Cause::Failed(err), fate: Fate::Left(0) }));
+    wire.report(ReportKind::Ended(Ended { cause: Cause::Failed(err), fate: Fate::left(0) }));
     assert!(connect.await.unwrap().unwrap().is_err());
     let err = send.await.unwrap().unwrap().unwrap_err();
     assert_eq!((err.kind, err.data), (SendErrorKind::NotConnected, Data::from("lost")));
@@ -346,7 +346,7 @@ async fn a_flush_waits_for_what_came_before_it() {
     let flush = actix_rt::spawn(client.send(Flush));
     wire.next_write().await;
     let cause = Cause::Failed(TransportError::eof("gone"));
-    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::Left(0) }));
+    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::left(0) }));
     assert_eq!(flush.await.unwrap().unwrap(), Err(FlushError::Disconnected));
 }
 
@@ -506,7 +506,7 @@ async fn a_client_that_nobody_reaches_or_hears_disconnects_and_stops() {
     up.do_send(Report { from: id, kind: ReportKind::Written { any_number: false } });
     up.do_send(Report {
         from: id,
-        kind: ReportKind::Ended(Ended { cause: Cause::Ordered, fate: Fate::Left(0) }),
+        kind: ReportKind::Ended(Ended { cause: Cause::Ordered, fate: Fate::left(0) }),
     });
     drop(up);
     settle().await;
@@ -559,7 +559,7 @@ async fn connect_from_the_handler_of_disconnected_works() {
         settle().await;
         wire.report(ReportKind::Ended(Ended {
             cause: Cause::CloseFrame { code: 1000, reason: "".into() },
-            fate: Fate::Left(0),
+            fate: Fate::left(0),
         }));
     }
     assert_eq!(outcome.next().await, Some(true));
@@ -594,7 +594,7 @@ async fn a_connect_in_the_wake_up_in_which_another_fails_is_not_confused_with_it
     settle().await;
     wire.report(ReportKind::Ended(Ended {
         cause: Cause::Failed(TransportError::eof("first")),
-        fate: Fate::Left(0),
+        fate: Fate::left(0),
     }));
     settle().await;
     // abort was ordered? the connecting transport ended: nothing is left, both in one wake-up below
@@ -604,7 +604,7 @@ async fn a_connect_in_the_wake_up_in_which_another_fails_is_not_confused_with_it
     settle().await;
     wire.report(ReportKind::Ended(Ended {
         cause: Cause::Failed(TransportError::eof("first")),
-        fate: Fate::Left(0),
+        fate: Fate::left(0),
     }));
     let mut second = Box::pin(client.send(Connect::new("http://localhost")));
     let now = second.as_mut().now_or_never();

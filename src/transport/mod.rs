@@ -145,7 +145,7 @@ impl Uplink {
 impl Drop for Uplink {
     fn drop(&mut self) {
         let cause = Cause::Failed(TransportError::Vanished);
-        self.end(Ended { cause, fate: Fate::InDoubt });
+        self.end(Ended { cause, fate: Fate::IN_DOUBT });
     }
 }
 

@@ -1,17 +1,23 @@
 use std::{
+    io,
     net::{IpAddr, Ipv4Addr},
+    pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    task::{Context, Poll},
 };
 
-use actix_engineio::{ConnectError, Destination, TransportError};
-use tokio::net::TcpStream;
+use actix_engineio::{ConnectError, Destination, TransportError, TransportKind};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
 
 use crate::{
     embedded::EmbeddedServer,
-    support::{Client, server::Server},
+    support::{Client, leave, script::OPEN, server::Server},
     works,
 };
 
@@ -76,6 +82,75 @@ async fn an_error_of_the_users_own_connector_is_told() {
     assert!(err.to_string().contains("no route to the moon") && err.is_retryable(), "{err}");
 }
 
+/// As TLS does when the network takes no more: what is written is kept, and cannot be flushed, once it is full.
+struct Keeping {
+    stream: TcpStream,
+    is_full: Arc<AtomicBool>,
+    kept: usize,
+}
+
+impl AsyncRead for Keeping {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Keeping {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if !self.is_full.load(Ordering::SeqCst) {
+            return Pin::new(&mut self.stream).poll_write(cx, buf);
+        }
+        // A frame of one message, and a part of the next.
+        let room = buf.len().min(10 - self.kept);
+        self.kept += room;
+        if room == 0 { Poll::Pending } else { Poll::Ready(Ok(room)) }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.kept > 0 { Poll::Pending } else { Pin::new(&mut self.stream).poll_flush(cx) }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[actix::test]
+async fn what_is_written_and_cannot_be_flushed_is_in_doubt() {
+    let (close, is_time) = leave();
+    let server = Server::start(move |server| {
+        let mut ws = server.opens_websocket(OPEN);
+        ws.reads("4whole");
+        ws.send_text("4so");
+        is_time.wait();
+        ws.send_text("1");
+        ws.wait_closed();
+    });
+    let is_full = Arc::new(AtomicBool::new(false));
+    let mut client = Client::with(&server, |builder| {
+        let is_full = is_full.clone();
+        builder.connector(async move |to: Destination| {
+            let stream = TcpStream::connect((to.host(), to.port())).await?;
+            Ok(Keeping { stream, is_full: is_full.clone(), kept: 0 })
+        })
+    });
+    client.connect_over(TransportKind::WebSocket).await;
+    client.send("whole").await;
+    assert_eq!(client.text().await, "so");
+    is_full.store(true, Ordering::SeqCst);
+    for data in ["a", "b"] {
+        client.send(data).await;
+    }
+    close.give();
+    let end = client.ended().await;
+    assert_eq!((&*end.in_doubt, &*end.unsent), (["a".into()].as_slice(), ["b".into()].as_slice()));
+    server.finish().await;
+}
+
 #[actix::test]
 async fn a_panic_of_the_users_own_connector_or_resolver_fails_its_connect_and_not_the_client() {
     let server = EmbeddedServer::echo().unwrap();
@@ -91,8 +166,8 @@ async fn a_panic_of_the_users_own_connector_or_resolver_fails_its_connect_and_no
             TcpStream::connect(addr).await
         })
     });
-    assert!(client.fails().await.to_string().contains("panicked"));
-    client.connect().await;
+    assert!(client.fails_over(TransportKind::WebSocket).await.to_string().contains("panicked"));
+    client.connect_over(TransportKind::WebSocket).await;
     client.disconnect().await;
     client.ended().await;
 
@@ -103,8 +178,8 @@ async fn a_panic_of_the_users_own_connector_or_resolver_fails_its_connect_and_no
             Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)])
         })
     });
-    assert!(client.fails().await.to_string().contains("panicked"));
-    client.connect().await;
+    assert!(client.fails_over(TransportKind::WebSocket).await.to_string().contains("panicked"));
+    client.connect_over(TransportKind::WebSocket).await;
     client.disconnect().await;
     client.ended().await;
 }

@@ -37,7 +37,7 @@ async fn open(wire: &Wire) {
 
 fn fail(wire: &Wire) {
     let cause = Cause::Failed(TransportError::eof("gone"));
-    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::Left(0) }));
+    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::left(0) }));
 }
 
 /// The next event; time passes as it has to.
@@ -156,7 +156,7 @@ async fn an_error_that_no_attempt_can_mend_ends_it() {
     let (wire, _) = dialed_after(&dialed).await;
     let status = HttpStatus { status: 403, code: Some(4), message: None, retry_after: None };
     let cause = Cause::Failed(TransportError::Status(Box::new(status)));
-    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::Left(0) }));
+    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::left(0) }));
     assert!(matches!(event(&mut events).await, Event::ReconnectFailed(_)));
 }
 
@@ -223,7 +223,7 @@ async fn what_was_not_sent_goes_out_first_on_the_next_session() {
     client.do_send(Send::text("behind"));
     settle().await;
     let cause = Cause::Failed(TransportError::eof("gone"));
-    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::Left(1) }));
+    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::left(1) }));
     let Event::Disconnected(end) = event(&mut events).await else { panic!("no end") };
     assert!(end.unsent.is_empty(), "they are kept");
     client.send(Send::text("gap")).await.unwrap().unwrap();
@@ -552,7 +552,7 @@ async fn an_absurd_retry_after_does_not_overflow_the_clock() {
         retry_after: Some(Duration::from_secs(u64::MAX)),
     };
     let cause = Cause::Failed(TransportError::Status(Box::new(status)));
-    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::Left(0) }));
+    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::left(0) }));
     settle().await;
     assert!(client.connected());
 }

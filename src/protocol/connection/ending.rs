@@ -55,11 +55,9 @@ impl Connection {
     /// Keeps what a transport had not written, to be told at the end.
     fn give_back(&mut self, slot: Slot, fate: Fate) {
         let Some(Writing { batch, .. }) = slot.writing else { return };
-        let batch = Arc::unwrap_or_clone(batch);
-        match fate {
-            Fate::Left(left) => self.unsent.extend(messages(batch.into_iter().skip(left))),
-            Fate::InDoubt => self.in_doubt.extend(messages(batch)),
-        }
+        let mut batch = Arc::unwrap_or_clone(batch).into_iter().skip(fate.left);
+        self.in_doubt.extend(messages(batch.by_ref().take(fate.in_doubt)));
+        self.unsent.extend(messages(batch));
     }
 
     /// Ends the session; a graceful close that was under way keeps its reason.
@@ -97,7 +95,7 @@ impl Connection {
     /// Does without what the transports would say.
     pub(super) fn abandon(&mut self) {
         for slot in mem::take(&mut self.slots) {
-            self.give_back(slot, Fate::InDoubt);
+            self.give_back(slot, Fate::IN_DOUBT);
         }
         self.finish();
     }

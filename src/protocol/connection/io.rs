@@ -85,13 +85,22 @@ pub(crate) struct Ended {
     pub(crate) fate: Fate,
 }
 
-/// What became of the batch that a transport was writing when it ended.
+/// What became of the batch that a transport was writing when it ended: so many of its packets left, so many after them
+/// may have, and the others did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// So many of its packets left whole, from the first on.
-    Left(usize),
-    /// All of it left in a POST that was not answered 2xx.
-    InDoubt,
+pub(crate) struct Fate {
+    pub(crate) left: usize,
+    pub(crate) in_doubt: usize,
+}
+
+impl Fate {
+    /// All of it is in doubt, as in a POST that was not answered 2xx.
+    pub(crate) const IN_DOUBT: Self = Self { left: 0, in_doubt: usize::MAX };
+
+    /// So many left, the others did not.
+    pub(crate) const fn left(left: usize) -> Self {
+        Self { left, in_doubt: 0 }
+    }
 }
 
 /// Why a transport ended.

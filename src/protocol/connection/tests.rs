@@ -252,7 +252,7 @@ fn an_upgrade_pauses_polling_and_moves_the_queue() {
     assert_eq!(rig.out(), ["1 write 5"]);
     rig.written(PROBE);
     assert_eq!(rig.out(), ["0 abort", "upgraded websocket", "1 write 4held"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
     rig.packets(PROBE, vec![text("on websocket")]);
     assert_eq!(rig.out(), ["messages 4on websocket"]);
 }
@@ -284,13 +284,13 @@ fn an_upgrade_that_fails_goes_on_over_polling() {
 
     let mut rig = probing(0);
     assert_eq!(rig.out(), ["0 write 4kept"], "polling goes on beside the probe");
-    rig.ended(PROBE, Rig::eof(), Fate::Left(0));
+    rig.ended(PROBE, Rig::eof(), Fate::left(0));
     assert_eq!(rig.out(), [lost]);
 
     let mut rig = probing(1);
     rig.packets(PROBE, vec![Packet::Pong("wrong".into())]);
     assert_eq!(rig.out(), ["1 abort", wrong, "0 write 4kept"]);
-    rig.ended(PROBE, Cause::Ordered, Fate::Left(0));
+    rig.ended(PROBE, Cause::Ordered, Fate::left(0));
     assert_eq!(rig.out(), [""; 0]);
 
     let mut rig = probing(1);
@@ -300,13 +300,13 @@ fn an_upgrade_that_fails_goes_on_over_polling() {
     let mut rig = probing(2);
     assert_eq!(rig.out(), [""; 0]);
     rig.packets(POLLING, vec![Packet::Noop]);
-    rig.ended(PROBE, Rig::eof(), Fate::Left(0));
+    rig.ended(PROBE, Rig::eof(), Fate::left(0));
     assert_eq!(rig.out(), ["0 resume", lost, "0 write 4kept"]);
     assert_eq!(rig.elapse(), 50, "the poll that brought nothing");
     assert_eq!(rig.out(), ["0 read"]);
 
     let mut rig = probing(3);
-    rig.ended(PROBE, Rig::eof(), Fate::Left(0));
+    rig.ended(PROBE, Rig::eof(), Fate::left(0));
     assert_eq!(rig.out(), ["0 resume", lost, "0 write 4kept"]);
 
     for steps in 0..3 {
@@ -322,9 +322,9 @@ fn an_upgrade_that_fails_goes_on_over_polling() {
 #[test]
 fn a_websocket_lost_after_the_upgrade_packet_ends_the_session() {
     let mut rig = probing(3);
-    rig.ended(PROBE, Rig::eof(), Fate::Left(1));
+    rig.ended(PROBE, Rig::eof(), Fate::left(1));
     assert_eq!(rig.out(), ["0 abort"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
     assert_eq!(rig.out(), ["closed: transport error: connection lost: gone; unsent kept; in doubt "]);
 }
 
@@ -333,7 +333,7 @@ fn an_upgrade_packet_that_does_not_leave_in_time_decides_by_where_it_is() {
     let mut rig = probing(3);
     rig.connection.handle_timeout(rig.now + Duration::from_secs(10));
     assert_eq!(rig.out(), ["1 abort"]);
-    rig.ended(PROBE, Cause::Ordered, Fate::Left(0));
+    rig.ended(PROBE, Cause::Ordered, Fate::left(0));
     assert_eq!(rig.out(), ["0 resume", "upgrade failed: timed out writing", "0 write 4kept"]);
 }
 
@@ -375,7 +375,7 @@ fn silence_is_a_ping_timeout_at_its_moment() {
         rig.report(POLLING, ReportKind::Alive);
         assert_eq!(rig.elapse(), 45_000);
         assert_eq!(rig.out(), ["0 abort"]);
-        rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+        rig.ended(POLLING, Cause::Ordered, Fate::left(0));
         assert_eq!(rig.out(), ["closed: ping timeout; unsent ; in doubt "]);
     }
 }
@@ -411,7 +411,7 @@ fn reading_that_is_held_back_ends_as_stalled_and_not_as_a_ping_timeout() {
     rig.connection.handle_timeout(rig.now);
     rig.connection.progress(rig.now);
     assert_eq!(rig.elapse(), 60_000);
-    rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
     assert_eq!(rig.out(), ["0 abort", "closed: stalled; unsent ; in doubt "]);
 }
 
@@ -441,7 +441,7 @@ fn a_write_without_progress_is_a_transport_error() {
     rig.report(POLLING, ReportKind::Alive);
     rig.connection.handle_timeout(rig.now);
     assert_eq!(rig.out(), ["0 abort"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
     assert_eq!(rig.out(), ["closed: transport error: timed out writing; unsent stuck; in doubt "]);
 }
 
@@ -511,7 +511,7 @@ fn a_graceful_close_over_polling_puts_the_close_packet_behind_the_rest() {
     assert_eq!(rig.out(), ["messages 4meanwhile"]);
     rig.written(POLLING);
     assert_eq!(rig.out(), ["0 close"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
     assert_eq!(rig.out(), ["closed: client disconnect: done; unsent ; in doubt "]);
     assert!(rig.connection.is_idle() && rig.connection.poll_timeout().is_none());
 }
@@ -525,7 +525,7 @@ fn a_graceful_close_is_bounded_and_gives_back_what_did_not_leave() {
     rig.connection.close(rig.now, None);
     assert_eq!(rig.elapse(), 5_000);
     assert_eq!(rig.out(), ["0 abort"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
     assert_eq!(rig.out(), ["closed: client disconnect; unsent a|b; in doubt "]);
 
     // Of a batch, what left whole is gone.
@@ -534,7 +534,7 @@ fn a_graceful_close_is_bounded_and_gives_back_what_did_not_leave() {
         rig.send(text);
     }
     rig.out();
-    rig.ended(POLLING, Rig::eof(), Fate::Left(2));
+    rig.ended(POLLING, Rig::eof(), Fate::left(2));
     assert_eq!(rig.out(), ["closed: transport error: connection lost: gone; unsent c; in doubt "]);
 
     // The server does not answer the close frame.
@@ -559,9 +559,9 @@ fn a_close_during_the_probe_goes_out_over_polling() {
     assert_eq!(rig.out(), [""; 0]);
     rig.written(POLLING);
     assert_eq!(rig.out(), ["0 close", "1 abort"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
     assert_eq!(rig.out(), [""; 0], "every socket is closed first");
-    rig.ended(PROBE, Cause::Ordered, Fate::Left(0));
+    rig.ended(PROBE, Cause::Ordered, Fate::left(0));
     assert_eq!(rig.out(), ["closed: client disconnect; unsent ; in doubt "]);
 }
 
@@ -583,7 +583,7 @@ fn an_abort_ends_at_once_and_sorts_what_was_left() {
     rig.send("queued");
     rig.connection.abort(rig.now, None);
     assert_eq!(rig.out(), ["0 abort"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::InDoubt);
+    rig.ended(POLLING, Cause::Ordered, Fate::IN_DOUBT);
     assert_eq!(rig.out(), ["closed: client disconnect; unsent queued; in doubt in doubt"]);
 }
 
@@ -593,7 +593,7 @@ fn a_servers_close_ends_the_session_and_what_follows_it_is_dropped() {
     rig.out();
     rig.packets(POLLING, vec![text("a"), Packet::Close, text("b"), Packet::Ping("".into())]);
     assert_eq!(rig.out(), ["messages 4a", "0 abort"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
     assert_eq!(rig.out(), ["closed: server disconnect; unsent ; in doubt "]);
 }
 
@@ -613,7 +613,7 @@ fn packets_out_of_place_end_the_session() {
     ] {
         let mut rig = Rig::websocket();
         rig.packets(POLLING, vec![packet]);
-        rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+        rig.ended(POLLING, Cause::Ordered, Fate::left(0));
         assert_eq!(rig.out()[1], format!("{words}; unsent ; in doubt "));
     }
     let mut rig = Rig::websocket();
@@ -625,7 +625,7 @@ fn packets_out_of_place_end_the_session() {
 fn a_close_frame_is_a_transport_close() {
     let mut rig = Rig::websocket();
     rig.send("a");
-    rig.ended(POLLING, Cause::CloseFrame { code: 1009, reason: "".into() }, Fate::Left(0));
+    rig.ended(POLLING, Cause::CloseFrame { code: 1009, reason: "".into() }, Fate::left(0));
     let words =
         "closed: transport close: code 1009, a message was too large for the server ; unsent a; in doubt ";
     assert_eq!(rig.out(), [words]);
@@ -636,7 +636,7 @@ fn a_connect_fails_within_its_bounds() {
     let mut rig = Rig::connect(&[TransportKind::Polling]);
     rig.out();
     assert_eq!(rig.elapse(), 20_000);
-    rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
     let words = "connect failed: http://localhost:5000/engine.io/: timed out connecting";
     assert_eq!(rig.out(), ["0 abort", words]);
 
@@ -644,7 +644,7 @@ fn a_connect_fails_within_its_bounds() {
     rig.out();
     rig.report(POLLING, ReportKind::Opened { protocol: None });
     assert_eq!(rig.elapse(), 5_000);
-    rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
     let words = "connect failed: http://localhost:5000/engine.io/: timed out waiting for the open packet";
     assert_eq!(rig.out(), ["0 abort", words]);
 }
@@ -656,7 +656,7 @@ fn a_first_packet_that_is_not_an_open_packet_fails_the_connect() {
         rig.out();
         rig.packets(POLLING, packets);
         assert_eq!(rig.out(), ["0 abort"]);
-        rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+        rig.ended(POLLING, Cause::Ordered, Fate::left(0));
         assert!(rig.out()[0].contains("not an Engine.IO server"));
     }
 }
@@ -673,7 +673,7 @@ fn a_disconnect_while_connecting_leaves_no_session_behind() {
     assert_eq!(rig.out(), ["0 session abc", "0 write 1"]);
     rig.written(POLLING);
     assert_eq!(rig.out(), ["0 abort"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
     assert_eq!(rig.out(), ["connect failed: cancelled by Disconnect"]);
 
     // It is not waited for longer than `close_timeout`.
@@ -689,7 +689,7 @@ fn a_disconnect_while_connecting_leaves_no_session_behind() {
         let mut rig = Rig::connect(&[transport]);
         rig.out();
         rig.connection.close(rig.now, None);
-        rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+        rig.ended(POLLING, Cause::Ordered, Fate::left(0));
         assert_eq!(rig.out(), ["0 abort", "connect failed: cancelled by Disconnect"]);
     }
 }
@@ -698,14 +698,14 @@ fn a_disconnect_while_connecting_leaves_no_session_behind() {
 fn a_late_report_from_an_abandoned_transport_is_ignored() {
     let mut rig = Rig::websocket();
     rig.connection.abort(rig.now, None);
-    rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
     rig.out();
     let target = target(rig.now, &[TransportKind::Polling]);
     rig.connection.connect(rig.now, target).unwrap();
     rig.out();
     rig.packets(POLLING, vec![open_packet("")]);
     rig.written(POLLING);
-    rig.ended(POLLING, Rig::eof(), Fate::Left(0));
+    rig.ended(POLLING, Rig::eof(), Fate::left(0));
     rig.taken(POLLING);
     assert_eq!(rig.out(), [""; 0]);
     assert!(rig.connection.is_connecting());
@@ -782,6 +782,6 @@ fn a_server_that_closes_before_it_answers_the_last_post_is_heard_out() {
     assert_eq!(rig.out(), [""; 0]);
     rig.written(POLLING);
     assert_eq!(rig.out(), ["0 close"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::Left(0));
+    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
     assert_eq!(rig.out(), ["closed: client disconnect; unsent ; in doubt "]);
 }

@@ -81,7 +81,7 @@ impl Connection {
     pub(super) fn on_probe_ended(&mut self, now: Instant, cause: Cause, fate: Fate) {
         let State::Open(open) = &self.state else { return };
         let switching = matches!(open.upgrade, Upgrade::Switching { .. });
-        if switching && fate != Fate::Left(0) {
+        if switching && fate != Fate::left(0) {
             // The server may have moved: polling is no more.
             return self.end_session(now, reason(cause));
         }

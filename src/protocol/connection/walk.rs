@@ -319,9 +319,9 @@ impl Walk {
         let left = usize::from(what / 16) % (batch.len() + 1);
         let fate = if fake.websocket || left == 0 {
             self.left.extend(batch.iter().take(left).filter_map(number));
-            Fate::Left(left)
+            Fate { left, in_doubt: usize::from(what % 3) }
         } else {
-            Fate::InDoubt
+            Fate::IN_DOUBT
         };
         self.say(id, ReportKind::Ended(Ended { cause, fate }));
     }

@@ -262,7 +262,7 @@ impl PollingTransport {
     fn end(&mut self, cause: Cause, ctx: &mut Context<Self>) {
         // Half a request is no request.
         let in_doubt = self.batch.take().is_some() && self.post.activity.sent();
-        let fate = if in_doubt { Fate::InDoubt } else { Fate::Left(0) };
+        let fate = if in_doubt { Fate::IN_DOUBT } else { Fate::left(0) };
         self.get.close();
         self.post.close();
         self.uplink.end(Ended { cause, fate });

@@ -82,14 +82,14 @@ impl WebSocketTransport {
     /// Gives the server a close frame if it fits, closes, and says so.
     fn end(&mut self, cause: Cause, code: Option<u16>, ctx: &mut Context<Self>, task: &mut Task<'_>) {
         let phase = mem::replace(&mut self.phase, Phase::Ended);
-        let mut left = 0;
+        let mut fate = Fate::left(0);
         if let Phase::Open(mut socket) | Phase::Closing(mut socket) = phase {
             socket.leave(code, task);
             if let Some(batch) = self.batch.take() {
-                left = batch.left(socket.written);
+                fate = batch.fate(socket.flushed, socket.written);
             }
         }
-        self.uplink.end(Ended { cause, fate: Fate::Left(left) });
+        self.uplink.end(Ended { cause, fate });
         ctx.stop();
     }
 

@@ -13,7 +13,7 @@ use bytes::{Buf as _, BytesMut};
 use crate::{
     error::{ProtocolError, TransportError},
     protocol::{
-        connection::ReportKind,
+        connection::{Fate, ReportKind},
         packet::Packet,
         websocket::{CloseFrame, Frame, Message, Opcode, Text, WebSocketCodec, close_payload},
     },
@@ -40,14 +40,20 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// How many of its packets are wholly among the first `written` bytes.
-    pub(super) fn left(&self, written: u64) -> usize {
+    /// What became of its packets, if of all that was queued the first `flushed` bytes have left, and the others of the
+    /// first `written` may have.
+    pub(super) fn fate(&self, flushed: u64, written: u64) -> Fate {
         let mut end = self.start;
-        let whole = self.packets.iter().take_while(|packet| {
+        let mut fate = Fate::left(0);
+        for packet in self.packets.iter() {
             end += frame_len(packet.head().len() + packet.body().len());
-            end <= written
-        });
-        whole.count()
+            if end <= flushed {
+                fate.left += 1;
+            } else if end <= written {
+                fate.in_doubt += 1;
+            }
+        }
+        fate
     }
 }
 
@@ -72,8 +78,8 @@ pub(super) struct Socket {
     /// Bytes read, and written.
     pub(super) read: u64,
     pub(super) written: u64,
-    /// What was written may still wait in a TLS session.
-    flushed: bool,
+    /// How many of those written have left; the others may wait in a TLS session.
+    pub(super) flushed: u64,
     /// Why nothing can be written any more. What the server had sent before is still read, and tells why.
     write_error: Option<io::Error>,
 }
@@ -110,7 +116,7 @@ impl Socket {
             is_quiet: true,
             read: 0,
             written: 0,
-            flushed: true,
+            flushed: 0,
             write_error: None,
         }
     }
@@ -129,7 +135,6 @@ impl Socket {
     pub(super) fn queue(&mut self, opcode: Opcode, head: &[u8], body: &[u8]) {
         // Encoding into memory cannot fail.
         let _ = self.codec.encode(Frame { opcode, head, body }, &mut self.write_buf);
-        self.flushed = false;
     }
 
     /// The last frame that may be queued.
@@ -165,13 +170,17 @@ impl Socket {
             }
             self.write_buf.advance(written);
             self.written += u64::try_from(written).unwrap_or(0);
-        }
-        if !self.flushed {
-            ready!(Pin::new(&mut self.io).poll_flush(task))?;
-            self.flushed = true;
-            if self.write_buf.capacity() > MAX_KEPT {
-                self.write_buf = BytesMut::new();
+            // After each, so that what has left is known when the next fails.
+            if Pin::new(&mut self.io).poll_flush(task)?.is_ready() {
+                self.flushed = self.written;
             }
+        }
+        if self.flushed < self.written {
+            ready!(Pin::new(&mut self.io).poll_flush(task))?;
+            self.flushed = self.written;
+        }
+        if self.write_buf.capacity() > MAX_KEPT {
+            self.write_buf = BytesMut::new();
         }
         Poll::Ready(Ok(()))
     }
@@ -199,7 +208,7 @@ impl Socket {
 
     /// Something is to be written.
     pub(super) fn has_output(&self) -> bool {
-        !self.flushed
+        !self.write_buf.is_empty() || self.flushed < self.written
     }
 
     /// The next message; pings are answered on the way. Bytes are read from the connection only if `may_read`.
