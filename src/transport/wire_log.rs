@@ -38,7 +38,7 @@ pub(super) fn told(transport: TransportKind, report: &ReportKind) {
             log::debug!(target: TARGET, "{transport} is redirected to {}", endpoint.display_url());
         }
         ReportKind::Ended(ended) => match &ended.cause {
-            Cause::Ordered => log::debug!(target: TARGET, "{transport} is closed"),
+            Cause::Ordered | Cause::Interrupted(_) => log::debug!(target: TARGET, "{transport} is closed"),
             Cause::CloseFrame { code, reason } => {
                 log::debug!(target: TARGET, "{transport} was closed by the server: {code} {reason}");
             }

@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use actix_engineio::{Connect, ConnectError, Disconnect, Stage, TransportError, TransportKind};
+use actix_engineio::{
+    Connect, ConnectError, Disconnect, EngineIoClientBuilder, Stage, TransportError, TransportKind,
+};
 use actix_rt::time::sleep;
 
 use crate::support::{
@@ -120,8 +122,25 @@ async fn a_server_that_accepts_nothing_is_bounded_by_connect_timeout() {
         });
         let mut client = Client::with(&server, |builder| builder.connect_timeout(SHORT));
         let err = takes(SHORT, client.fails_over(way)).await;
-        assert!(matches!(err, ConnectError::Timeout { .. }), "{err:?}");
+        assert!(timed_out(Stage::Response)(&err), "{err:?}");
         server.finish().await;
+    }
+}
+
+#[actix::test]
+async fn the_stage_that_connect_timeout_met_is_told() {
+    for way in WAYS {
+        let connecting = |builder: EngineIoClientBuilder| builder.connect_timeout(SHORT);
+        let mut client = Client::to("http://events.internal:7".to_owned(), |builder| {
+            connecting(builder).resolver(async |_| std::future::pending().await)
+        });
+        assert!(timed_out(Stage::Resolve)(&takes(SHORT, client.fails_over(way)).await));
+
+        let mut client = Client::to("http://events.internal:7".to_owned(), |builder| {
+            connecting(builder)
+                .connector(async |_| std::future::pending::<io::Result<tokio::net::TcpStream>>().await)
+        });
+        assert!(timed_out(Stage::Connect)(&takes(SHORT, client.fails_over(way)).await));
     }
 }
 

@@ -19,7 +19,8 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// How long a whole [`Connect`](crate::Connect) may take. Default: 20 seconds.
+    /// How long a whole [`Connect`](crate::Connect) may take; then
+    /// [`ConnectError::Timeout`](crate::ConnectError::Timeout) says what was being waited for. Default: 20 seconds.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.config.connect_timeout = limit.min(NO_LIMIT);
         self

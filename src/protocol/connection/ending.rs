@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Connection,
-    io::{Command, Ended, Fate, Output, TransportId},
+    io::{Cause, Command, Ended, Fate, Output, TransportId},
     queue::messages,
     state::{Ending, Outcome, Slot, State, Writing},
     upgrade::{error, reason},
@@ -36,7 +36,7 @@ impl Connection {
         let Some(at) = self.slots.iter().position(|slot| slot.id == id) else { return };
         let slot = self.slots.swap_remove(at);
         self.give_back(slot, ended.fate);
-        match &self.state {
+        match &mut self.state {
             State::Connecting(connecting) if connecting.transport == id => {
                 let err = ConnectError::from_transport(&self.url(), error(ended.cause));
                 self.fail_attempt(now, err);
@@ -47,7 +47,15 @@ impl Connection {
             State::Open(open) if open.upgrade.probe() == Some(id) => {
                 self.on_probe_ended(now, ended.cause, ended.fate);
             }
-            State::Ending(_) => self.finish(),
+            State::Ending(ending) => {
+                // Only the transport knows what `connect_timeout` has met.
+                if let Outcome::ConnectFailed(ConnectError::Timeout { stage, .. }) = &mut ending.outcome
+                    && let Cause::Interrupted(waiting) = ended.cause
+                {
+                    *stage = waiting;
+                }
+                self.finish();
+            }
             _ => {}
         }
     }

@@ -8,7 +8,7 @@ use std::{
 use bytestring::ByteString;
 
 use crate::{
-    error::{ConnectError, DisconnectReason, TransportError},
+    error::{ConnectError, DisconnectReason, Stage, TransportError},
     protocol::{
         data::Data,
         endpoint::Endpoint,
@@ -108,6 +108,8 @@ impl Fate {
 pub(crate) enum Cause {
     /// By `Close` or `Abort`.
     Ordered,
+    /// By `Abort`, while it was still waiting for this.
+    Interrupted(Stage),
     /// The server closed the WebSocket with a close frame.
     CloseFrame {
         code: u16,

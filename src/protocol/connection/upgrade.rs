@@ -140,6 +140,7 @@ pub(super) fn error(cause: Cause) -> TransportError {
         Cause::CloseFrame { code, reason } => {
             TransportError::eof(&format!("the server closed the WebSocket with code {code} {reason}"))
         }
+        Cause::Interrupted(stage) => TransportError::Timeout { stage },
         Cause::Ordered => TransportError::Timeout { stage: Stage::Write },
     }
 }

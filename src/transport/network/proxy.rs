@@ -1,6 +1,7 @@
 //! Tunnels through a proxy.
 
 use bytes::Bytes;
+use tokio::net::TcpStream;
 
 use super::Network;
 use crate::{
@@ -19,20 +20,9 @@ impl Network {
         destination: &Destination,
         activity: &Activity,
     ) -> Result<Box<dyn Io>, TransportError> {
-        #[cfg(not(feature = "socks"))]
-        if proxy.scheme != Scheme::Http {
-            return Err(TransportError::Unsupported(
-                "a SOCKS proxy: enable the feature socks of actix-engineio".into(),
-            ));
-        }
-        let tcp = self.dial(&proxy.host, proxy.port, activity).await.map_err(|err| match err {
-            TransportError::Resolve(message) | TransportError::Connect { message, .. } => {
-                TransportError::Proxy { status: None, message }
-            }
-            err => err,
-        })?;
         match proxy.scheme {
             Scheme::Http => {
+                let tcp = self.dial_proxy(proxy, activity).await?;
                 // What the proxy is told is no part of what the server is told.
                 let lane = Lane::new(Box::new(tcp), &CodecConfig::shared(), Activity::new());
                 let tunnel = lane.tunnel(Bytes::from(proxy.connect_request(destination))).await;
@@ -43,7 +33,23 @@ impl Network {
                 })
             }
             #[cfg(feature = "socks")]
-            Scheme::Socks5 { remote_dns } => self.socks(tcp, proxy, remote_dns, destination, activity).await,
+            Scheme::Socks5 { remote_dns } => {
+                let tcp = self.dial_proxy(proxy, activity).await?;
+                self.socks(tcp, proxy, remote_dns, destination, activity).await
+            }
+            #[cfg(not(feature = "socks"))]
+            Scheme::Socks5 { .. } => Err(TransportError::Unsupported(
+                "a SOCKS proxy: enable the feature socks of actix-engineio".into(),
+            )),
         }
+    }
+
+    async fn dial_proxy(&self, proxy: &Proxy, activity: &Activity) -> Result<TcpStream, TransportError> {
+        self.dial(&proxy.host, proxy.port, activity).await.map_err(|err| match err {
+            TransportError::Resolve(message) | TransportError::Connect { message, .. } => {
+                TransportError::Proxy { status: None, message }
+            }
+            err => err,
+        })
     }
 }

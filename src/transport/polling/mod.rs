@@ -293,7 +293,13 @@ impl Handler<Command> for PollingTransport {
             Command::Pause => self.pause = Pause::Ordered,
             Command::Resume => self.pause = Pause::No,
             // "Closing over polling": the close packet went with the last POST, the poll in flight is of no interest.
-            Command::Close | Command::Abort => self.end(Cause::Ordered, ctx),
+            Command::Close | Command::Abort => {
+                let cause = match self.handshake {
+                    Handshake::Done => Cause::Ordered,
+                    _ => Cause::Interrupted(self.get.activity.stage()),
+                };
+                self.end(cause, ctx);
+            }
         }
     }
 }

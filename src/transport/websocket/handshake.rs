@@ -28,8 +28,7 @@ use crate::{
 pub(super) type Standing = (Socket, Option<ByteString>);
 
 /// Opens a connection and asks for a WebSocket on it (RFC 6455, section 4.1).
-pub(super) async fn connect(requests: Requests) -> Result<Standing, TransportError> {
-    let agent = requests.agent();
+pub(super) async fn connect(agent: Agent, requests: Requests) -> Result<Standing, TransportError> {
     let limit = requests.options.request_timeout;
     let handshake = handshake(&agent, &requests);
     match timeout(limit, handshake).await {

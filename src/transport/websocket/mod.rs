@@ -20,7 +20,7 @@ use self::{
     handshake::Standing,
     socket::{Batch, End, Socket},
 };
-use super::{Requests, Sign, Transport, Uplink, take_turns};
+use super::{Requests, Sign, Transport, Uplink, http::Activity, take_turns};
 use crate::{
     error::TransportError,
     protocol::{
@@ -45,7 +45,7 @@ pub(super) struct WebSocketTransport {
 }
 
 enum Phase {
-    Connecting(LocalBoxFuture<'static, Result<Standing, TransportError>>),
+    Connecting(LocalBoxFuture<'static, Result<Standing, TransportError>>, Activity),
     Open(Box<Socket>),
     /// Our close frame is on its way; the server's, or the end, is awaited.
     Closing(Box<Socket>),
@@ -54,9 +54,11 @@ enum Phase {
 
 impl WebSocketTransport {
     pub(super) fn new(uplink: Uplink, requests: Requests) -> Self {
+        let agent = requests.agent();
+        let activity = agent.activity().clone();
         Self {
             uplink,
-            phase: Phase::Connecting(Box::pin(handshake::connect(requests))),
+            phase: Phase::Connecting(Box::pin(handshake::connect(agent, requests)), activity),
             credit: Some(Vec::new()),
             batch: None,
             heard: Sign::default(),
@@ -164,8 +166,12 @@ impl Handler<Command> for WebSocketTransport {
             Command::Close => self.close(),
             Command::Abort => {
                 let mut task = Task::from_waker(Waker::noop());
-                let code = matches!(self.phase, Phase::Open(_)).then_some(1000);
-                self.end(Cause::Ordered, code, ctx, &mut task);
+                let (cause, code) = match &self.phase {
+                    Phase::Connecting(_, activity) => (Cause::Interrupted(activity.stage()), None),
+                    Phase::Open(_) => (Cause::Ordered, Some(1000)),
+                    Phase::Closing(_) | Phase::Ended => (Cause::Ordered, None),
+                };
+                self.end(cause, code, ctx, &mut task);
             }
             // The sid is in the URL from the start, and nothing is ever paused.
             Command::Session(_) | Command::Pause | Command::Resume => {}
@@ -178,7 +184,7 @@ impl Transport for WebSocketTransport {
         if self.uplink.poll_abandoned(task) {
             return ctx.stop();
         }
-        if let Phase::Connecting(connecting) = &mut self.phase {
+        if let Phase::Connecting(connecting, _) = &mut self.phase {
             match connecting.as_mut().poll(task) {
                 Poll::Ready(Ok((socket, protocol))) => {
                     self.phase = Phase::Open(Box::new(socket));

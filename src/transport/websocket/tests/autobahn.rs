@@ -36,7 +36,7 @@ async fn open(url: &str, path: &str, query: &str) -> Socket {
     };
     let trusted = endpoint.clone();
     let requests = Requests { endpoint, sid: None, options: Arc::new(options), trusted };
-    handshake::connect(requests).await.unwrap().0
+    handshake::connect(requests.agent(), requests).await.unwrap().0
 }
 
 /// Sends every message back, until the connection ends.
