@@ -13,17 +13,19 @@ use futures_core::Stream;
 
 use super::{EngineIoClient, event::Event};
 
-/// Events that a stream holds.
+/// Events that a stream holds, and the bytes of data at which it is full with fewer: what is read next then finds the
+/// buffers of the last ones free and warm.
 const CAPACITY: usize = 64;
+const CAPACITY_BYTES: usize = 64 << 10;
 
 /// Of these, how many the reader takes at a time: one lock for many events, and the client fills up meanwhile.
 const HAND: usize = CAPACITY / 2;
 
 /// The events of a client as a [`Stream`], for code without an actor of its own.
 ///
-/// It holds 64 events; while it is full the client reads no further than `receive_buffer`. It goes on across sessions
-/// and ends when the client stops. It holds no address of the client: keep one, or the client ends with its
-/// connection. Usable from any runtime and any thread.
+/// It is full with 64 events or 64 KiB of data; while it is, the client reads no further than `receive_buffer`. It goes
+/// on across sessions and ends when the client stops. It holds no address of the client: keep one, or the client ends
+/// with its connection. Usable from any runtime and any thread.
 ///
 /// ```no_run
 /// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {
@@ -64,7 +66,10 @@ impl EventStream {
         let mut state = self.channel.lock();
         let taken = state.waiting.len().min(HAND);
         self.hand.extend(state.waiting.drain(..taken));
+        let read = state.bytes_in_hand;
         state.in_hand = taken;
+        state.bytes_in_hand = self.hand.iter().map(Event::data_len).sum();
+        state.bytes -= read;
         if self.hand.is_empty() && !state.ended {
             state.reader = Some(cx.waker().clone());
         }
@@ -109,8 +114,11 @@ struct Channel(Mutex<ChannelState>);
 #[derive(Debug, Default)]
 struct ChannelState {
     waiting: VecDeque<Event>,
-    /// Events that the reader took out last. They count until it comes for more.
+    /// Bytes of data in them, and in the hand.
+    bytes: usize,
+    /// Events that the reader took out last, and their data. They count until it comes for more.
     in_hand: usize,
+    bytes_in_hand: usize,
     /// Woken when there is something to read.
     reader: Option<Waker>,
     /// Woken when there is room.
@@ -122,8 +130,13 @@ struct ChannelState {
 }
 
 impl ChannelState {
+    fn push(&mut self, event: Event) {
+        self.bytes += event.data_len();
+        self.waiting.push_back(event);
+    }
+
     fn is_full(&self) -> bool {
-        self.waiting.len() + self.in_hand >= CAPACITY
+        self.waiting.len() + self.in_hand >= CAPACITY || self.bytes >= CAPACITY_BYTES
     }
 }
 
@@ -151,7 +164,7 @@ impl EventSender {
         let before = state.waiting.len();
         while !state.is_full() {
             let Some(event) = next() else { break };
-            state.waiting.push_back(event);
+            state.push(event);
         }
         if state.is_full() {
             state.writer = Some(cx.waker().clone());
@@ -167,7 +180,7 @@ impl EventSender {
 
     /// Adds an event, however full the stream is: the client is going, and its end wakes the reader.
     pub(super) fn push(&self, event: Event) {
-        self.0.lock().waiting.push_back(event);
+        self.0.lock().push(event);
     }
 }
 

@@ -75,6 +75,26 @@ async fn a_stream_that_is_dropped_while_it_is_full_holds_nobody_back() {
 }
 
 #[actix::test]
+async fn a_stream_of_large_messages_is_full_with_fewer() {
+    let (client, mut wire, _) = connected(EngineIoClient::builder().receive_buffer(0)).await;
+    let mut events = EventStream::subscribe(&client).await.unwrap();
+    assert!(wire.was_read().await);
+    let large = "x".repeat(40 << 10);
+    wire.texts(&[&large, &large, "last"]);
+    assert!(!wire.was_read().await, "the last one waits for room");
+    for _ in ["connected", "large", "large"] {
+        events.next().await.unwrap();
+        assert!(!wire.was_read().await);
+    }
+    assert_eq!(word(&events.next().await.unwrap()), "last");
+    assert!(wire.was_read().await);
+    // Of what was read, nothing counts any more.
+    wire.texts(&[&large, &large]);
+    assert!(wire.was_read().await);
+    drop(client);
+}
+
+#[actix::test]
 async fn a_client_that_only_a_dropped_stream_listened_to_leaves() {
     let (client, wire, _) = connected(EngineIoClient::builder().receive_buffer(0)).await;
     let events = EventStream::subscribe(&client).await.unwrap();
