@@ -177,7 +177,7 @@ fn batches_of_any_size_keep_every_packet_and_their_order() {
     let mut rig = Rig::websocket();
     let mut sent = 0;
     // The queue and the batches change buffers, or share what there is.
-    for size in [1, 63, 64, 65, 1, 130, 200, 64, 3] {
+    for size in [1, 255, 256, 257, 1, 600, 800, 256, 3] {
         for ponged in [false, true] {
             let mut expected = Vec::new();
             if ponged {
@@ -189,7 +189,7 @@ fn batches_of_any_size_keep_every_packet_and_their_order() {
                 expected.push(format!("4{sent}"));
                 sent += 1;
             }
-            for batch in expected.chunks(64) {
+            for batch in expected.chunks(BATCH.packets) {
                 let write = format!("0 write {}", batch.join("|"));
                 let out = rig.out();
                 assert_eq!(out.iter().find(|word| word.contains("write")), Some(&write));
@@ -202,16 +202,16 @@ fn batches_of_any_size_keep_every_packet_and_their_order() {
 }
 
 #[test]
-fn a_whole_batch_is_there_once_every_64_messages_and_for_every_64_kib() {
+fn a_whole_batch_is_there_once_every_256_messages_and_for_every_64_kib() {
     let mut rig = Rig::websocket();
     let mut at = Vec::new();
-    for count in 1..=200 {
+    for count in 1..=800 {
         rig.send("");
         if rig.connection.has_batch() {
             at.push(count);
         }
     }
-    assert_eq!(at, [64, 128, 192]);
+    assert_eq!(at, [256, 512, 768]);
 
     let mut rig = Rig::websocket();
     rig.send(&"a".repeat(BATCH.bytes));
