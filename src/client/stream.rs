@@ -13,8 +13,7 @@ use futures_core::Stream;
 
 use super::{EngineIoClient, event::Event};
 
-/// Events that a stream holds, and the bytes of data at which it is full with fewer: what is read next then finds the
-/// buffers of the last ones free and warm.
+/// Events that a stream holds, and the bytes of data at which it is full with fewer.
 const CAPACITY: usize = 64;
 const CAPACITY_BYTES: usize = 64 << 10;
 
