@@ -99,15 +99,17 @@ async fn a_client_that_remembers_its_upgrade_begins_with_websocket_until_that_fa
         ws.send_text("1");
         ws.wait_closed();
 
-        // The next fails, and the one after that begins with polling.
+        // The next cannot be had: the same connect goes on with polling, and the one after that begins with it.
         let mut ws = server.accept();
         ws.read_request();
         ws.respond(403, &[], "");
         ws.leaves();
-        let mut get = server.opens(OPEN);
-        get.poll();
-        get.packets("1");
-        get.leaves();
+        for _ in 0..2 {
+            let mut get = server.opens(OPEN);
+            get.poll();
+            get.packets("1");
+            get.leaves();
+        }
     });
     let mut client = Client::with(&server, |builder| builder.remember_upgrade(true).reconnect(again()));
     assert_eq!(client.connect().await.transport, TransportKind::Polling);
@@ -117,11 +119,10 @@ async fn a_client_that_remembers_its_upgrade_begins_with_websocket_until_that_fa
     let Event::Connected(session) = client.next().await else { panic!("no session") };
     assert_eq!(session.transport, TransportKind::WebSocket);
     assert!(matches!(client.next().await, Event::Disconnected(_)));
-    let connect = || client.connecting(Connect::new(server.origin()));
-    assert!(matches!(connect().await.unwrap(), Err(ConnectError::Status { .. })));
-    assert_eq!(connect().await.unwrap().unwrap().transport, TransportKind::Polling);
-    assert!(matches!(client.next().await, Event::Connected(_)));
-    assert!(matches!(client.next().await, Event::Disconnected(_)));
+    for _ in 0..2 {
+        assert_eq!(client.connect().await.transport, TransportKind::Polling);
+        assert!(matches!(client.next().await, Event::Disconnected(_)));
+    }
     server.finish().await;
 }
 
