@@ -163,7 +163,7 @@ impl Console {
 
     async fn status(&self) -> Result<(), MailboxError> {
         let status = self.client.send(GetStatus).await?;
-        let mut text = format!("{:?}", status.state).to_lowercase();
+        let mut text = status.state.to_string();
         if let Some(transport) = status.transport {
             text += &format!(" over {transport}");
         }

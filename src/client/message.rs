@@ -372,6 +372,26 @@ pub enum State {
     Disconnecting,
 }
 
+impl State {
+    /// The name in small letters: `disconnected`, `connecting`, `reconnecting`, `connected` or `disconnecting`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Disconnected => "disconnected",
+            Self::Connecting => "connecting",
+            Self::Reconnecting => "reconnecting",
+            Self::Connected => "connected",
+            Self::Disconnecting => "disconnecting",
+        }
+    }
+}
+
+/// As [`as_str`](Self::as_str).
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// A client's state and figures at one moment. The default is a client that never did anything, for tests that change
 /// what they care about.
 #[derive(Debug, Clone, Default)]
