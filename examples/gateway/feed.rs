@@ -156,3 +156,34 @@ impl Handler<Close> for Feed {
         self.browsers.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[actix::test]
+    async fn a_browser_that_does_not_keep_up_loses_its_stream_and_holds_nobody_back() {
+        let feed = Feed::default().start();
+        let mut slow = feed.send(Watch).await.unwrap().unwrap();
+        let mut quick = feed.send(Watch).await.unwrap().unwrap();
+        assert!(quick.recv().await.unwrap().starts_with(b"event: state"));
+        for number in 0..2 * BUFFER {
+            feed.send(Event::Message(number.to_string().into())).await.unwrap();
+            let chunk = quick.recv().await.unwrap();
+            assert_eq!(chunk, chunk_of(number));
+        }
+        assert_eq!(feed.send(Count).await.unwrap(), 1);
+        // What had room still comes, then the end, so that the browser asks anew.
+        assert!(slow.recv().await.unwrap().starts_with(b"event: state"));
+        for number in 0..BUFFER - 1 {
+            assert_eq!(slow.recv().await.unwrap(), chunk_of(number));
+        }
+        assert_eq!(slow.recv().await, None);
+    }
+
+    fn chunk_of(number: usize) -> Bytes {
+        format!("event: message\ndata: {{\"kind\":\"text\",\"text\":\"{number}\"}}\n\n").into()
+    }
+}

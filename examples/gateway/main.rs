@@ -8,7 +8,7 @@
 //! | request | |
 //! |---|---|
 //! | `GET /` | a page that shows what comes, and sends |
-//! | `POST /send-message` | forwards its body: JSON and text as text, `application/octet-stream` as bytes |
+//! | `POST /send-message` | forwards its body: JSON and text as text, `application/octet-stream` as bytes; not for pages of other sites |
 //! | `GET /events` | what comes from the server, and the state of the connection, as server-sent events |
 //! | `GET /health` | the state of the connection: 200 while it stands, 503 otherwise |
 //!

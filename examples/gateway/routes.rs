@@ -6,9 +6,12 @@ use actix::Addr;
 use actix_engineio::{self as engineio, Data, EngineIoClient, GetStatus, State};
 use actix_rt::time::timeout;
 use actix_web::{
-    Error, HttpResponse,
-    error::{ErrorBadRequest, ErrorInternalServerError, ErrorServiceUnavailable, ErrorUnsupportedMediaType},
-    http::header::{CACHE_CONTROL, ContentType},
+    Error, HttpRequest, HttpResponse,
+    error::{
+        ErrorBadRequest, ErrorForbidden, ErrorInternalServerError, ErrorServiceUnavailable,
+        ErrorUnsupportedMediaType,
+    },
+    http::header::{CACHE_CONTROL, ContentType, ORIGIN},
     web::{self, Header},
 };
 use futures_util::stream;
@@ -39,9 +42,13 @@ async fn page() -> HttpResponse {
 /// 202 once the client has accepted the message: that it leaves is the client's business, over a reconnect too.
 async fn send_message(
     gateway: web::Data<Gateway>,
+    request: HttpRequest,
     kind: Header<ContentType>,
     body: web::Bytes,
 ) -> Result<HttpResponse, Error> {
+    if is_of_another_site(&request) {
+        return Err(ErrorForbidden("this is for the gateway's own page, and for programs"));
+    }
     let data = match kind.0.0.essence_str() {
         "application/json" => {
             serde_json::from_slice::<Value>(&body).map_err(ErrorBadRequest)?;
@@ -58,6 +65,14 @@ async fn send_message(
         .map_err(ErrorInternalServerError)?
         .map_err(ErrorServiceUnavailable)?;
     Ok(HttpResponse::Accepted().json(json!({ "accepted": true })))
+}
+
+/// Any page in the same browser can post text here, and its browser names the page's origin. Programs name none.
+fn is_of_another_site(request: &HttpRequest) -> bool {
+    let origin = request.headers().get(ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+    origin.is_some_and(|origin| {
+        origin.split_once("://").is_none_or(|(_, host)| host != request.connection_info().host())
+    })
 }
 
 fn text(body: web::Bytes) -> Result<Data, Error> {
@@ -86,7 +101,7 @@ async fn health(gateway: web::Data<Gateway>) -> Result<HttpResponse, Error> {
         _ => HttpResponse::ServiceUnavailable(),
     };
     Ok(response.json(json!({
-        "state": format!("{:?}", status.state).to_lowercase(),
+        "state": status.state.as_str(),
         "transport": status.transport.map(|transport| transport.as_str()),
         "queued_messages": status.queued_messages,
         "queued_bytes": status.queued_bytes,
