@@ -47,6 +47,10 @@
 //! [coming from engine.io-client](guide::coming_from_engine_io_client),
 //! [what happens when something fails](guide::what_happens_when), [testing your own code](guide::testing_your_own_code).
 //!
+//! Programs to start from are among the examples beside the source: `gateway`, an actix-web service between browsers and a
+//! server; `stream`, which does without an actor; `scoped`, which disconnects however the work ends; `background_task`,
+//! a heartbeat of the application's own; `reconnect`; and `console`, to talk to any server by hand.
+//!
 //! # How it is made
 //!
 //! ```text
