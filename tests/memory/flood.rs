@@ -24,6 +24,10 @@ use crate::{
 const RECEIVE_BUFFER: u64 = 1 << 20;
 const SEND_QUEUE: u64 = 1 << 20;
 
+/// Clients that send a burst, and its messages of 50,000 bytes.
+const BURSTS: usize = 200;
+const BURST: usize = 4;
+
 fn messages() -> usize {
     env::var("FLOOD_MESSAGES").map_or(3_000, |count| count.parse().unwrap())
 }
@@ -44,6 +48,7 @@ pub(crate) async fn child(case: &str, url: String) {
     let arbiter = Arbiter::new();
     match subscriber {
         "sends" => send_much(connect).await,
+        "bursts" => send_bursts(connect).await,
         "stream" => {
             let client = EngineIoClient::builder().start();
             let mut events = EventStream::subscribe(&client).await.unwrap();
@@ -136,6 +141,21 @@ async fn send_much(connect: Connect) {
     }
     client.send(Flush).await.unwrap().unwrap();
     client.send(Disconnect::new()).await.unwrap();
+}
+
+/// A burst from one client after the other; all of them stay.
+async fn send_bursts(connect: Connect) {
+    let mut clients = Vec::new();
+    for _ in 0..BURSTS {
+        let client = EngineIoClient::builder().start();
+        let mut events = EventStream::subscribe(&client).await.unwrap();
+        client.send(connect.clone()).await.unwrap().unwrap();
+        for _ in 0..BURST {
+            client.do_send(engineio::Send::text("x".repeat(50_000)));
+        }
+        while !matches!(events.next().await.unwrap(), Event::Message(_)) {}
+        clients.push((client, events));
+    }
 }
 
 /// Messages of 65,000 bytes in 200 MiB.
@@ -237,5 +257,28 @@ async fn two_hundred_mebibytes_to_a_server_that_stops_reading_stay_small_and_arr
     });
     let grown = growth("flood websocket sends", &server).await;
     assert!(grown <= SEND_QUEUE + SLACK, "grew by {grown}");
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_burst_leaves_no_memory_behind_once_the_next_heartbeat_was_answered() {
+    let server = Server::start(|server| {
+        let mut all = Vec::new();
+        for _ in 0..BURSTS {
+            let mut ws = server.opens_websocket(OPEN);
+            for _ in 0..BURST {
+                assert_eq!(ws.read_frame().1.len(), 50_001);
+            }
+            ws.send_text("2");
+            ws.reads("3");
+            ws.send_text("4done");
+            all.push(ws);
+        }
+        for ws in all {
+            ws.wait_closed();
+        }
+    });
+    let grown = growth("flood websocket bursts", &server).await;
+    assert!(grown <= SLACK, "grew by {grown}");
     server.finish().await;
 }

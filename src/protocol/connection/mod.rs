@@ -44,7 +44,7 @@ use crate::{
 
 /// A batch for a WebSocket: at most so many packets and bytes, so that buffers stay warm and heartbeat answers
 /// never wait for long. Each costs a call of the operating system, which 256 short messages share.
-const BATCH: BatchLimit = BatchLimit { packets: 256, bytes: 64 << 10, encoded: false };
+const BATCH: BatchLimit = BatchLimit { packets: 256, bytes: 256 << 10, encoded: false };
 
 /// Packets in a POST to a server that has not shown that it takes more: python-engineio answers 200 to a larger
 /// payload and drops it.

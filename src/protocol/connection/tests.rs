@@ -202,7 +202,7 @@ fn batches_of_any_size_keep_every_packet_and_their_order() {
 }
 
 #[test]
-fn a_whole_batch_is_there_once_every_256_messages_and_for_every_64_kib() {
+fn a_whole_batch_is_there_once_every_256_messages_and_for_every_256_kib() {
     let mut rig = Rig::websocket();
     let mut at = Vec::new();
     for count in 1..=800 {

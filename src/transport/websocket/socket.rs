@@ -26,8 +26,13 @@ const READ_AHEAD: usize = 64 << 10;
 /// After a read of less the next goes by way of the stack, so that a quiet socket holds no buffer.
 const SIP: usize = 256;
 
-/// A write buffer, or a read buffer, that has grown beyond this is given back when it is empty.
+/// A read buffer that has grown beyond this is given back when it is empty.
 const MAX_KEPT: usize = 256 << 10;
+
+/// An empty write buffer is kept for the next batch, up to this; and only if the last batch, or heartbeat, filled a
+/// sixteenth of it, so that it goes when a flood is over. A small one stays.
+const MAX_KEPT_WRITE: u64 = 512 << 10;
+const SMALL_WRITE: u64 = 4 << 10;
 
 /// Draws the key of each frame (RFC 6455, section 5.3).
 pub(super) type MaskKeys = Box<dyn FnMut() -> [u8; 4]>;
@@ -46,7 +51,7 @@ impl Batch {
         let mut end = self.start;
         let mut fate = Fate::left(0);
         for packet in self.packets.iter() {
-            end += frame_len(packet.head().len() + packet.body().len());
+            end += packet_len(packet);
             if end <= flushed {
                 fate.left += 1;
             } else if end <= written {
@@ -57,8 +62,9 @@ impl Batch {
     }
 }
 
-/// Bytes of a masked frame (RFC 6455, section 5.2).
-fn frame_len(payload: usize) -> u64 {
+/// Bytes of the masked frame of a packet (RFC 6455, section 5.2).
+fn packet_len(packet: &Packet) -> u64 {
+    let payload = packet.head().len() + packet.body().len();
     let extended = match payload {
         0..=125 => 0,
         126..=65_535 => 2,
@@ -80,6 +86,8 @@ pub(super) struct Socket {
     pub(super) written: u64,
     /// How many of those written have left; the others may wait in a TLS session.
     pub(super) flushed: u64,
+    /// How many there were when the buffer was last empty.
+    settled: u64,
     /// Why nothing can be written any more. What the server had sent before is still read, and tells why.
     write_error: Option<io::Error>,
 }
@@ -117,6 +125,7 @@ impl Socket {
             read: 0,
             written: 0,
             flushed: 0,
+            settled: 0,
             write_error: None,
         }
     }
@@ -124,6 +133,8 @@ impl Socket {
     /// Puts a batch behind what is to be written.
     pub(super) fn queue_batch(&mut self, packets: Arc<Vec<Packet>>) -> Batch {
         let start = self.written + u64::try_from(self.write_buf.len()).unwrap_or(0);
+        let bytes: u64 = packets.iter().map(packet_len).sum();
+        self.write_buf.reserve(usize::try_from(bytes).unwrap_or(0));
         for packet in packets.iter() {
             let opcode = if packet.is_binary() { Opcode::Binary } else { Opcode::Text };
             self.queue(opcode, packet.head(), packet.body());
@@ -179,8 +190,15 @@ impl Socket {
             ready!(Pin::new(&mut self.io).poll_flush(task))?;
             self.flushed = self.written;
         }
-        if self.write_buf.capacity() > MAX_KEPT {
-            self.write_buf = BytesMut::new();
+        if self.settled < self.written {
+            // What was written counts as capacity only once it is reclaimed.
+            let _ = self.write_buf.try_reclaim(self.write_buf.capacity() + 1);
+            let capacity = u64::try_from(self.write_buf.capacity()).unwrap_or(u64::MAX);
+            let used = 16 * (self.written - self.settled);
+            if capacity > used.clamp(SMALL_WRITE, MAX_KEPT_WRITE) {
+                self.write_buf = BytesMut::new();
+            }
+            self.settled = self.written;
         }
         Poll::Ready(Ok(()))
     }
