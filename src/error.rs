@@ -188,16 +188,6 @@ pub enum TransportError {
     Vanished,
 }
 
-impl From<io::Error> for TransportError {
-    fn from(err: io::Error) -> Self {
-        #[cfg(feature = "rustls")]
-        if let Some(err) = crate::transport::network::tls::from_io(&err) {
-            return err;
-        }
-        Self::Io { kind: err.kind(), message: err.to_string().into() }
-    }
-}
-
 impl TransportError {
     /// The peer closed the connection where more was to come.
     pub(crate) fn eof(what: &str) -> Self {

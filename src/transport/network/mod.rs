@@ -112,6 +112,17 @@ impl Network {
     }
 }
 
+/// What a byte stream reports once it stands: TLS by its own words, all else as a lost connection.
+impl From<io::Error> for TransportError {
+    fn from(err: io::Error) -> Self {
+        #[cfg(feature = "rustls")]
+        if let Some(err) = tls::from_io(&err) {
+            return err;
+        }
+        Self::Io { kind: err.kind(), message: err.to_string().into() }
+    }
+}
+
 fn unreachable(err: io::Error) -> TransportError {
     TransportError::Connect { kind: err.kind(), message: err.to_string().into() }
 }

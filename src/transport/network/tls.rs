@@ -219,7 +219,7 @@ fn failed(err: &impl fmt::Display, untrusted: bool) -> TransportError {
 
 /// `err` in the words of TLS, if TLS is where it comes from: a server that wants a certificate of ours says so only
 /// once we have begun to send.
-pub(crate) fn from_io(err: &io::Error) -> Option<TransportError> {
+pub(super) fn from_io(err: &io::Error) -> Option<TransportError> {
     use rustls::{AlertDescription as Alert, Error};
 
     let err = err.get_ref()?.downcast_ref::<Error>()?;
