@@ -4,7 +4,11 @@ mod connect;
 mod disconnect;
 mod send;
 
-use std::{fmt, io, time::Duration};
+use std::{
+    fmt::{self, Write as _},
+    io,
+    time::Duration,
+};
 
 use thiserror::Error;
 
@@ -54,6 +58,15 @@ impl fmt::Display for Stage {
             Self::Write => "writing",
             Self::Hook => "waiting for the before_connect hook",
         })
+    }
+}
+
+/// Words of the peer's that have to stay on the line they are shown on.
+pub(crate) struct OneLine<'a>(pub(crate) &'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|char| f.write_char(if char.is_control() { ' ' } else { char }))
     }
 }
 

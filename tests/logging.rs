@@ -184,6 +184,29 @@ async fn a_traced_run_tells_what_happened_and_no_secret() {
         assert!(!has_content || line.level == Level::Trace, "{line:?}");
     }
 
+    // A server that repeats the sid, as python-engineio does, and one whose reason has several lines.
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        get.respond(400, &[], format!("\"{}Invalid session {SID}\"", " ".repeat(170)));
+        get.leaves();
+        let mut ws = server.opens_websocket(OPEN);
+        ws.send_frame(true, 0, 8, [&1008_u16.to_be_bytes(), b"go\r\naway".as_slice()].concat());
+        ws.wait_closed();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    let Event::Disconnected(end) = client.next().await else { panic!("no end") };
+    assert!(end.reason.to_string().contains("Invalid session .."), "{}", end.reason);
+    assert!(!format!("{:?}", end.reason).contains(SID), "{:?}", end.reason);
+    client.connect_over(TransportKind::WebSocket).await;
+    let Event::Disconnected(end) = client.next().await else { panic!("no end") };
+    assert_eq!(end.reason.to_string(), "transport close: code 1008, go  away");
+    server.finish().await;
+    let lines = logged();
+    has_no_secrets(&lines);
+    has(&lines, Level::Debug, "transport", "closed by the server: 1008 go  away");
+
     // Connects that are refused, in every way, and what cannot even be tried.
     let server = Server::start(|server| {
         for status in [400, 401, 302] {

@@ -44,5 +44,18 @@ pub(super) fn parse(name: &str, value: &[u8]) -> Result<(HeaderName, HeaderValue
     // The value may be a secret: it is not repeated.
     let value = HeaderValue::from_bytes(value)
         .map_err(|_| invalid(format!("the value of {parsed} has bytes that HTTP does not allow")))?;
+    if parsed == header::ACCEPT_ENCODING && !can_be_read(&value) {
+        return Err(invalid("only gzip, deflate and identity can be read".to_owned()));
+    }
     Ok((parsed, value))
+}
+
+/// Whether all the codings that an `accept-encoding` names are known here: a server would use another.
+fn can_be_read(codings: &HeaderValue) -> bool {
+    let coding = |item: &str| item.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_known = |item: &str| {
+        let coding = coding(item);
+        ["", "gzip", "x-gzip", "deflate", "identity"].contains(&coding.as_str())
+    };
+    codings.to_str().is_ok_and(|codings| codings.split(',').all(is_known))
 }

@@ -20,6 +20,7 @@ use crate::{
         data::Data,
         handshake::{Session, TransportKind},
     },
+    transport,
 };
 
 /// Opens a session. Replies when it stands, or with the error; an error leaves the client disconnected with every
@@ -59,6 +60,14 @@ impl Connect {
         Self { url: url.into(), path: None, transports: None, headers: Vec::new(), invalid: None }
     }
 
+    /// Another URL than the one it was made with: for [`before_connect`](crate::EngineIoClientBuilder::before_connect), where
+    /// a token is part of the query.
+    #[must_use]
+    pub fn url(mut self, url: impl Into<String>) -> Self {
+        self.url = url.into();
+        self
+    }
+
     /// The path the server listens on, for this connect. Default: the builder's, `engine.io`.
     #[must_use]
     pub fn path(mut self, path: impl Into<String>) -> Self {
@@ -75,15 +84,16 @@ impl Connect {
     }
 
     /// Adds a header to every request of this session; the builder's of the same name are not sent, to a WebSocket neither. A
-    /// name may be added several times.
+    /// name may be added several times, save those that HTTP allows once: `authorization`, `host`, `origin`, `referer`,
+    /// `user-agent` and the like, of which the last one counts.
     ///
     /// A name or a value that HTTP does not allow, and the headers that are this crate's own business (`connection`,
     /// `content-length`, `transfer-encoding`, `upgrade`, `sec-websocket-*` but the protocol), make `Connect` fail
-    /// with [`ConnectError::Invalid`].
+    /// with [`ConnectError::Invalid`]. So does an `accept-encoding` of more than gzip, deflate and identity.
     #[must_use]
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         match headers::parse(name.as_ref(), value.as_ref()) {
-            Ok(header) => self.headers.push(header),
+            Ok(header) => transport::headers::add(&mut self.headers, header),
             Err(err) => _ = self.invalid.get_or_insert(err),
         }
         self

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ProtocolError, TransportError};
+use super::{OneLine, ProtocolError, TransportError};
 
 /// Why a session ended.
 ///
@@ -65,10 +65,10 @@ impl fmt::Display for DisconnectReason {
         match self {
             Self::Client(Some(reason)) => write!(f, ": {reason}"),
             Self::TransportClose { code: 1009, reason } => {
-                write!(f, ": code 1009, a message was too large for the server {reason}")
+                write!(f, ": code 1009, a message was too large for the server {}", OneLine(reason))
             }
             Self::TransportClose { code, reason } if reason.is_empty() => write!(f, ": code {code}"),
-            Self::TransportClose { code, reason } => write!(f, ": code {code}, {reason}"),
+            Self::TransportClose { code, reason } => write!(f, ": code {code}, {}", OneLine(reason)),
             Self::TransportError(err) => write!(f, ": {err}"),
             Self::Protocol(err) => write!(f, ": {err}"),
             _ => Ok(()),

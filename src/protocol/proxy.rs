@@ -78,18 +78,21 @@ impl fmt::Debug for Proxy {
     }
 }
 
+/// The proxy that a variable names, if it does; or why it is of no use. Only who needs it is told.
+type Named = Result<Option<Proxy>, String>;
+
 /// The proxies that the environment names, as most programs read it: `http_proxy`, `https_proxy`, `all_proxy` and
 /// `no_proxy`, in small letters or in capitals.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Environment {
-    http: Option<Proxy>,
-    https: Option<Proxy>,
+    http: Named,
+    https: Named,
     except: Vec<Exception>,
 }
 
 impl Environment {
     /// `variable`: the value of an environment variable.
-    pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+    pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let get = |name: &str| {
             let capitals = name.to_ascii_uppercase();
             // A CGI program's HTTP_PROXY is what its client says in the header `proxy`.
@@ -99,22 +102,28 @@ impl Environment {
                 .filter(|value| !value.trim().is_empty())
         };
         let proxy = |name: &str| {
-            let value = get(name).or_else(|| get("all_proxy"));
+            let (name, value) = match get(name) {
+                Some(value) => (name, Some(value)),
+                None => ("all_proxy", get("all_proxy")),
+            };
             value.map(|value| Proxy::parse(&value)).transpose().map_err(|err| format!("{name}: {err}"))
         };
         let no_proxy = get("no_proxy").unwrap_or_default();
         let except = no_proxy.split(',').map(str::trim).filter(|item| !item.is_empty());
-        Ok(Self {
-            http: proxy("http_proxy")?,
-            https: proxy("https_proxy")?,
+        Self {
+            http: proxy("http_proxy"),
+            https: proxy("https_proxy"),
             except: except.map(Exception::parse).collect(),
-        })
+        }
     }
 
     /// The proxy that leads to `destination`, if it is not to be reached without one.
-    pub(crate) fn proxy_for(&self, destination: &Destination) -> Option<&Proxy> {
-        let proxy = if destination.is_secure() { &self.https } else { &self.http };
-        proxy.as_ref().filter(|_| !self.except.iter().any(|exception| exception.covers(destination)))
+    pub(crate) fn proxy_for(&self, destination: &Destination) -> Result<Option<&Proxy>, &str> {
+        if self.except.iter().any(|exception| exception.covers(destination)) {
+            return Ok(None);
+        }
+        let named = if destination.is_secure() { &self.https } else { &self.http };
+        named.as_ref().map(Option::as_ref).map_err(String::as_str)
     }
 }
 

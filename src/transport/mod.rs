@@ -1,6 +1,7 @@
 //! Moving bytes: child actors that do what they are told, and nothing that decides.
 
 mod cookies;
+pub(crate) mod headers;
 pub(crate) mod http;
 pub(crate) mod network;
 mod polling;
@@ -219,7 +220,7 @@ impl Requests {
         &self,
         method: Method,
         kind: TransportKind,
-        headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
+        framing: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
         body: Bytes,
     ) -> Result<http::Request, TransportError> {
         let stamp = self.options.timestamp_requests.then(stamp);
@@ -233,7 +234,8 @@ impl Requests {
         let may_go = |name: &HeaderName| at_home || !bound.contains(name);
         all.extend(self.options.headers.iter().filter(|(name, _)| may_go(name)).cloned());
         if kind == TransportKind::WebSocket {
-            all.extend(self.options.websocket_headers.iter().filter(|(name, _)| may_go(name)).cloned());
+            let special = self.options.websocket_headers.iter().filter(|(name, _)| may_go(name));
+            special.for_each(|header| headers::add(&mut all, header.clone()));
         }
         if let Some(basic) = self.endpoint.authorization()
             && !all.iter().any(|(name, _)| *name == header::AUTHORIZATION)
@@ -244,7 +246,7 @@ impl Requests {
         if let Some(cookies) = &self.options.cookies {
             cookies.add(self.endpoint.url(), &mut all);
         }
-        all.extend(headers);
+        all.extend(framing);
         Ok(http::Request {
             method,
             target: PathAndQuery::try_from(target).map_err(|_| unusable("path or query"))?,
@@ -252,6 +254,11 @@ impl Requests {
             headers: all,
             body,
         })
+    }
+
+    /// An answer that refuses a request. Some servers repeat the sid, which is a secret, in their words.
+    fn refused(&self, response: &http::Response) -> TransportError {
+        TransportError::Status(Box::new(response.refusal(self.sid.as_deref())))
     }
 
     /// Takes in what the head of an answer says of the requests to come.

@@ -6,12 +6,15 @@ use std::fmt;
 use actix_http::Method;
 use log::{Level, log_enabled};
 
-use crate::protocol::{
-    connection::{Cause, Command, ReportKind},
-    data::Data,
-    endpoint::Endpoint,
-    handshake::TransportKind,
-    packet::Packet,
+use crate::{
+    error::OneLine,
+    protocol::{
+        connection::{Cause, Command, ReportKind},
+        data::Data,
+        endpoint::Endpoint,
+        handshake::TransportKind,
+        packet::Packet,
+    },
 };
 
 const TARGET: &str = "actix_engineio::transport";
@@ -40,7 +43,7 @@ pub(super) fn told(transport: TransportKind, report: &ReportKind) {
         ReportKind::Ended(ended) => match &ended.cause {
             Cause::Ordered | Cause::Interrupted(_) => log::debug!(target: TARGET, "{transport} is closed"),
             Cause::CloseFrame { code, reason } => {
-                log::debug!(target: TARGET, "{transport} was closed by the server: {code} {reason}");
+                log::debug!(target: TARGET, "{transport} was closed by the server: {code} {}", OneLine(reason));
             }
             Cause::Failed(err) => log::debug!(target: TARGET, "{transport} failed: {err}"),
         },

@@ -9,6 +9,8 @@ use crate::support::{
     server::{Received, Server},
 };
 
+const AGENT: &str = concat!("actix-engineio/", env!("CARGO_PKG_VERSION"));
+
 /// The target with the stamp, which is different each time, replaced by `STAMP`, and the stamp.
 fn target(request: &Received) -> (String, String) {
     let (before, rest) = request.target.split_once("&t=").expect("a stamp");
@@ -72,7 +74,8 @@ async fn every_request_says_what_it_has_to_and_no_more() {
 
     let basic = format!("Basic {}", STANDARD.encode("us@er:pa:ss"));
     let common = [("x-tenant", "blue"), ("x-tenant", "green"), ("authorization", &basic)];
-    let start = [("host", &*host), ("accept", "*/*"), ("accept-encoding", "gzip, deflate")];
+    let start =
+        [("host", &*host), ("accept", "*/*"), ("accept-encoding", "gzip, deflate"), ("user-agent", AGENT)];
     for get in [&handshake, &poll] {
         assert_eq!(headers(get), [&start[..], &common[..]].concat());
     }

@@ -89,6 +89,27 @@ async fn a_proxy_whose_words_cannot_be_read_has_refused_all_the_same() {
 }
 
 #[actix::test]
+async fn a_proxy_whose_words_have_no_end_has_refused_all_the_same() {
+    let other = Server::start(|server| {
+        let mut peer = server.accept();
+        peer.read_head();
+        peer.write("HTTP/1.1 407 Proxy Authentication Required\r\n\r\nwho");
+        peer.wait_closed();
+    });
+    let proxy = other.origin();
+    let mut client = Client::to(URL.to_owned(), |builder| builder.proxy(&proxy));
+    let err = client.fails().await;
+    assert!(
+        matches!(
+            &err,
+            ConnectError::Transport { source: TransportError::Proxy { status: Some(407), .. }, .. }
+        ),
+        "{err:?}"
+    );
+    other.finish().await;
+}
+
+#[actix::test]
 async fn a_proxy_that_is_down_or_busy_is_worth_another_try() {
     let busy = Server::start(|server| {
         let mut peer = server.accept();
@@ -176,10 +197,12 @@ async fn the_proxies_of_the_environment_count_when_asked_for() {
         .args(["--exact", "proxy::child", "--nocapture", "--test-threads", "1"])
         .env("PROXY_EXCEPT", server.url())
         .env("HTTP_PROXY", format!("http://user:p%40ss@{}", proxy.addr()))
+        .env("ALL_PROXY", "socks://no.such.proxy")
         .env("NO_PROXY", "127.0.0.0/8")
         .env_remove("REQUEST_METHOD")
         .env_remove("http_proxy")
         .env_remove("no_proxy")
+        .env_remove("all_proxy")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -196,6 +219,9 @@ async fn child() {
     works(URL, |builder| builder.proxy_from_env(true)).await;
     // This one would be asked for another host by the proxy's test.
     works(&except, |builder| builder.proxy_from_env(true)).await;
+    let secure = URL.replace("http:", "https:");
+    let err = Client::to(secure, |builder| builder.proxy_from_env(true)).fails().await;
+    assert!(err.to_string().contains("all_proxy"), "{err:?}");
     let err = Client::to(URL.to_owned(), |builder| builder).fails().await;
     assert!(
         matches!(err, ConnectError::Transport { source: TransportError::Resolve(_), .. }),

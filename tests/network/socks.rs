@@ -1,4 +1,7 @@
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+};
 
 use actix_engineio::{ConnectError, Stage, TransportError};
 use tokio::{
@@ -14,12 +17,17 @@ use crate::{
     works,
 };
 
-/// A SOCKS5 proxy that wants `user:p@ss`. Every name leads to `server`.
-async fn socks_proxy(server: SocketAddr, expects_name: bool) -> Front {
-    Front::start(move |stream| Box::pin(socks(stream, server, expects_name))).await
+/// What the proxy is to be asked for: RFC 1928, section 5, with the kind of the address first.
+const NAME: &[u8] = b"\x03\x0fevents.internal";
+const ADDRESS: &[u8] = &[1, 127, 0, 0, 1];
+const ADDRESS_6: &[u8] = &[4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+
+/// A SOCKS5 proxy that wants `user:p@ss`. What is `expected` leads to `server`, IPv6 nowhere else.
+async fn socks_proxy(server: SocketAddr, expected: &'static [u8]) -> Front {
+    Front::start(move |stream| Box::pin(socks(stream, server, expected))).await
 }
 
-async fn socks(mut stream: TcpStream, server: SocketAddr, expects_name: bool) -> Opened {
+async fn socks(mut stream: TcpStream, server: SocketAddr, expected: &[u8]) -> Opened {
     // RFC 1928, section 3: version, methods. RFC 1929: user name and password are method 2.
     let [5, count] = read(&mut stream).await? else { return Err(io::ErrorKind::InvalidData.into()) };
     let mut methods = vec![0; count.into()];
@@ -37,12 +45,16 @@ async fn socks(mut stream: TcpStream, server: SocketAddr, expects_name: bool) ->
     }
     // Section 4: version, connect, reserved, kind of address.
     let [5, 1, 0, kind] = read(&mut stream).await? else { return Err(io::ErrorKind::InvalidData.into()) };
-    match (kind, expects_name) {
-        (3, true) => assert_eq!(read(&mut stream).await?, *b"\x0fevents.internal"),
-        (1, false) => assert_eq!(read(&mut stream).await?, [127, 0, 0, 1]),
-        other => panic!("{other:?}"),
+    if kind == 4 && expected != ADDRESS_6 {
+        let _: [u8; 18] = read(&mut stream).await?;
+        // Section 6: 8 is "address type not supported".
+        stream.write_all(&[5, 8, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
+        return Err(io::ErrorKind::Unsupported.into());
     }
-    // Section 6: 2 is "connection not allowed by ruleset".
+    let mut address = vec![0; expected.len() - 1];
+    stream.read_exact(&mut address).await?;
+    assert_eq!([&[kind], &*address].concat(), expected);
+    // 2 is "connection not allowed by ruleset".
     if read(&mut stream).await? != [0, 7] {
         stream.write_all(&[5, 2, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
         return Err(io::ErrorKind::PermissionDenied.into());
@@ -60,14 +72,14 @@ async fn read<const N: usize>(stream: &mut TcpStream) -> io::Result<[u8; N]> {
 #[actix::test]
 async fn socks5h_leaves_the_look_up_to_the_proxy() {
     let server = EmbeddedServer::echo().unwrap();
-    let proxy = socks_proxy(server.addr(), true).await;
+    let proxy = socks_proxy(server.addr(), NAME).await;
     works(URL, |builder| builder.proxy(format!("socks5h://user:p%40ss@{}", proxy.addr()))).await;
 }
 
 #[actix::test]
 async fn socks5_looks_the_host_up_here() {
     let server = EmbeddedServer::echo().unwrap();
-    let proxy = socks_proxy(server.addr(), false).await;
+    let proxy = socks_proxy(server.addr(), ADDRESS).await;
     works(URL, |builder| {
         builder.proxy(format!("socks5://user:p%40ss@{}", proxy.addr())).resolver(async |host: String| {
             assert_eq!(host, "events.internal");
@@ -78,9 +90,56 @@ async fn socks5_looks_the_host_up_here() {
 }
 
 #[actix::test]
+async fn an_address_that_the_proxy_cannot_reach_is_followed_by_the_next() {
+    let server = EmbeddedServer::echo().unwrap();
+    let proxy = socks_proxy(server.addr(), ADDRESS).await;
+    works(URL, |builder| {
+        builder
+            .proxy(format!("socks5://user:p%40ss@{}", proxy.addr()))
+            .resolver(async |_| Ok(vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()]))
+    })
+    .await;
+}
+
+#[actix::test]
+async fn an_ip_address_is_one_to_the_proxy_too() {
+    let server = EmbeddedServer::echo().unwrap();
+    for (url, expected) in [("http://127.0.0.1:7", ADDRESS), ("http://[::1]:7", ADDRESS_6)] {
+        let proxy = socks_proxy(server.addr(), expected).await;
+        works(url, |builder| builder.proxy(format!("socks5h://user:p%40ss@{}", proxy.addr()))).await;
+    }
+}
+
+#[cfg(feature = "rustls")]
+#[actix::test]
+async fn tls_runs_through_a_socks_proxy() {
+    let server = EmbeddedServer::echo().unwrap();
+    let (front, authority) = crate::tls::server(&server, &["events.internal"]).await;
+    let proxy = socks_proxy(front.addr(), NAME).await;
+    works("https://events.internal:7", |builder| {
+        builder.proxy(format!("socks5h://user:p%40ss@{}", proxy.addr())).root_certificates(authority.pem())
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_name_that_socks_cannot_carry_is_refused_by_the_client() {
+    for length in [256, 600] {
+        let url = format!("http://{}:7", "a".repeat(length));
+        let mut client = Client::to(url, |builder| builder.proxy("socks5h://127.0.0.1:1"));
+        let err = client.fails().await;
+        assert!(
+            matches!(&err, ConnectError::Transport { source: TransportError::Unsupported(_), .. }),
+            "{err:?}"
+        );
+        assert!(!err.is_retryable());
+    }
+}
+
+#[actix::test]
 async fn a_socks_proxy_that_wants_another_password_is_told() {
     let server = EmbeddedServer::echo().unwrap();
-    let proxy = socks_proxy(server.addr(), true).await;
+    let proxy = socks_proxy(server.addr(), NAME).await;
     for credentials in ["", "user:p4ss@"] {
         let url = format!("socks5h://{credentials}{}", proxy.addr());
         let mut client = Client::to(URL.to_owned(), |builder| builder.proxy(url));
@@ -96,7 +155,7 @@ async fn a_socks_proxy_that_wants_another_password_is_told() {
 #[actix::test]
 async fn a_socks_proxy_that_does_not_allow_the_server_is_told() {
     let server = EmbeddedServer::echo().unwrap();
-    let proxy = socks_proxy(server.addr(), true).await;
+    let proxy = socks_proxy(server.addr(), NAME).await;
     let url = format!("socks5h://user:p%40ss@{}", proxy.addr());
     let err = Client::to("http://events.internal:8".to_owned(), |builder| builder.proxy(url)).fails().await;
     let ConnectError::Transport { source: TransportError::Proxy { status: Some(403), .. }, .. } = &err else {

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use actix_engineio::{Connect, DisconnectReason, Event, Reconnect, TransportKind};
+use actix_engineio::{Connect, ConnectError, DisconnectReason, Event, Reconnect, TransportKind};
 
 use crate::support::{
     Client,
@@ -35,7 +35,8 @@ async fn what_connect_gives_takes_the_place_of_the_builders_for_both_transports(
         let request = ws.read_request();
         assert_eq!(values(&request, "x-many"), ["1", "2", "3"]);
         assert_eq!(values(&request, "authorization"), ["Bearer connect"]);
-        assert_eq!(values(&request, "origin"), ["https://example.org"]);
+        // A request has one: that of the WebSocket alone wins.
+        assert_eq!(values(&request, "origin"), ["https://ws.example.org"]);
         ws.respond(400, &[], "");
         ws.leaves();
         get.packets("1");
@@ -48,12 +49,69 @@ async fn what_connect_gives_takes_the_place_of_the_builders_for_both_transports(
             .websocket_header("x-many", "3")
             .header("authorization", "Bearer builder")
             .websocket_header("authorization", "Bearer websocket")
+            .header("origin", "https://first.example.org")
             .header("origin", "https://example.org")
+            .websocket_header("origin", "https://ws.example.org")
     });
     // The headers of a user win over the URL's user information.
     let url = server.origin().replace("//", "//user:pass@");
     client.open(Connect::new(url).header("authorization", "Bearer connect")).await;
     client.upgrade_failed().await;
+    client.ended_cleanly().await;
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_fresh_token_of_the_hook_takes_the_place_of_the_stale_one() {
+    let server = Server::start(|server| {
+        for attempt in 0..2 {
+            let mut get = server.accept();
+            let request = get.handshake();
+            assert_eq!(values(&request, "authorization"), [format!("Bearer {attempt}")]);
+            assert!(
+                request.target.starts_with(&format!("/engine.io/?token={attempt}&EIO=4")),
+                "{}",
+                request.target
+            );
+            get.packets(OPEN);
+            get.poll();
+            get.packets("1");
+            get.leaves();
+        }
+    });
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let origin = server.origin();
+    let hook = async move |connect: Connect| {
+        let attempt = attempts.fetch_add(1, Ordering::SeqCst);
+        Ok::<_, Infallible>(
+            connect
+                .header("authorization", format!("Bearer {attempt}"))
+                .url(format!("{origin}/?token={attempt}")),
+        )
+    };
+    let mut client = Client::with(&server, |builder| builder.before_connect(hook));
+    for _ in 0..2 {
+        client.open(Connect::new(server.origin()).header("authorization", "Bearer stale")).await;
+        assert!(matches!(client.next().await, Event::Disconnected(_)));
+    }
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_coding_that_cannot_be_read_is_not_asked_for() {
+    let server = Server::start(|server| {
+        let mut get = server.accept();
+        assert_eq!(values(&get.handshake(), "accept-encoding"), ["identity;q=1, GZIP"]);
+        get.packets(OPEN);
+        get.poll();
+        get.packets("1");
+        get.leaves();
+    });
+    let mut client = Client::start(&server);
+    let connect = Connect::new(server.origin()).header("accept-encoding", "gzip, deflate, br");
+    let err = client.connecting(connect).await.unwrap().unwrap_err();
+    assert!(matches!(&err, ConnectError::Invalid { what: "header", .. }), "{err:?}");
+    client.open(Connect::new(server.origin()).header("accept-encoding", "identity;q=1, GZIP")).await;
     client.ended_cleanly().await;
     server.finish().await;
 }

@@ -49,7 +49,8 @@ impl EngineIoClientBuilder {
     /// Reaches servers through the proxies that the environment names now: `http_proxy`, `https_proxy` and `all_proxy`,
     /// save for the hosts of `no_proxy` (domains, which include what is below them, addresses, networks such as
     /// `10.0.0.0/8`, and `*`), in small letters or in capitals. `ws` and `wss` count as `http` and `https`. `false`
-    /// takes back an earlier `true` and nothing else. Default: `false`, as with python-engineio's own session.
+    /// takes back an earlier `true` and nothing else. A variable that names no proxy of these kinds fails the connects that
+    /// would go by it. Default: `false`, as with python-engineio's own session.
     pub fn proxy_from_env(mut self, read: bool) -> Self {
         if !read {
             // What leads elsewhere was asked for by another call, and stays.
@@ -58,10 +59,7 @@ impl EngineIoClientBuilder {
             }
             return self;
         }
-        match Environment::read(|name| env::var(name).ok()) {
-            Ok(environment) => self.network().route = Route::Environment(environment),
-            Err(reason) => self.refuse("proxy of the environment", reason),
-        }
+        self.network().route = Route::Environment(Environment::read(|name| env::var(name).ok()));
         self
     }
 
@@ -181,6 +179,9 @@ impl EngineIoClientBuilder {
     }
 
     /// Trusts the authorities of this PEM file, beside those that the features bring. May be called several times.
+    ///
+    /// A server's own certificate may be given if it is not an authority's too: `openssl req -x509` makes one that is, unless
+    /// it is told `-addext basicConstraints=CA:FALSE`.
     ///
     /// ```no_run
     /// use actix_engineio::EngineIoClient;

@@ -6,7 +6,7 @@ use actix_http::header;
 use cookie_store::CookieStore;
 
 use super::EngineIoClientBuilder;
-use crate::{client::headers, protocol::endpoint};
+use crate::{client::headers, protocol::endpoint, transport};
 
 /// # Requests
 impl EngineIoClientBuilder {
@@ -38,8 +38,9 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// Adds a header to every request of both transports. A name may be added several times; see
-    /// [`Connect::header`](crate::Connect::header) for what is refused. Default: none.
+    /// Adds a header to every request of both transports; see [`Connect::header`](crate::Connect::header) for what is
+    /// refused, and which may be added several times. Default: none, but for `accept`, `accept-encoding`, `user-agent`
+    /// (`actix-engineio/` and the version) and, with a POST, `content-type`, whose place such a header takes.
     ///
     /// This is also how to say what a browser would: `header("origin", "https://example.org")` for servers that admit
     /// certain sites only.
@@ -48,16 +49,17 @@ impl EngineIoClientBuilder {
     /// origin.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         match headers::parse(name.as_ref(), value.as_ref()) {
-            Ok(header) => self.config.transport.headers.push(header),
+            Ok(header) => transport::headers::add(&mut self.config.transport.headers, header),
             Err(err) => _ = self.config.invalid.get_or_insert(err),
         }
         self
     }
 
-    /// Adds a header to WebSocket handshakes alone, beside those of [`header`](Self::header). Default: none.
+    /// Adds a header to WebSocket handshakes alone, beside those of [`header`](Self::header), or instead where a request
+    /// has one of them. Default: none.
     pub fn websocket_header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         match headers::parse(name.as_ref(), value.as_ref()) {
-            Ok(header) => self.config.transport.websocket_headers.push(header),
+            Ok(header) => transport::headers::add(&mut self.config.transport.websocket_headers, header),
             Err(err) => _ = self.config.invalid.get_or_insert(err),
         }
         self

@@ -10,7 +10,7 @@ use super::{
     state::{State, Upgrade},
 };
 use crate::{
-    error::{DisconnectReason, ProtocolError, Stage, TransportError},
+    error::{DisconnectReason, OneLine, ProtocolError, Stage, TransportError},
     protocol::{handshake::TransportKind, packet::Packet},
 };
 
@@ -138,6 +138,7 @@ pub(super) fn error(cause: Cause) -> TransportError {
     match cause {
         Cause::Failed(err) => err,
         Cause::CloseFrame { code, reason } => {
+            let reason = OneLine(&reason);
             TransportError::eof(&format!("the server closed the WebSocket with code {code} {reason}"))
         }
         Cause::Interrupted(stage) => TransportError::Timeout { stage },

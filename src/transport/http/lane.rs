@@ -6,11 +6,12 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker, ready},
+    time::Duration,
 };
 
 use actix_codec::{AsyncRead as _, AsyncWrite as _, Decoder as _, ReadBuf, poll_read_buf};
 use actix_http::{ResponseHead, StatusCode, error::ParseError, h1, header::HeaderMap};
-use actix_rt::time::Instant;
+use actix_rt::time::{Instant, timeout};
 use bytes::{Buf as _, Bytes, BytesMut, buf::Chain};
 
 use super::{Activity, Io, Request, Response, body::Body, codec_config::CodecConfig};
@@ -100,8 +101,13 @@ impl Lane {
         self.read_body(head, codec, limit).await.map(Upgraded::Refused)
     }
 
-    /// Asks a proxy for a tunnel with `head`, a CONNECT request, and hands the connection over if it agrees.
-    pub(crate) async fn tunnel(mut self, head: Bytes) -> Result<Box<dyn Io>, TransportError> {
+    /// Asks a proxy for a tunnel with `head`, a CONNECT request, and hands the connection over if it agrees. One that
+    /// refuses has `patience` to say why.
+    pub(crate) async fn tunnel(
+        mut self,
+        head: Bytes,
+        patience: Duration,
+    ) -> Result<Box<dyn Io>, TransportError> {
         self.outgoing = Some(head.chain(Bytes::new()));
         let (head, codec) = self.read_head().await?;
         // RFC 9110, section 9.3.6: "Any 2xx (Successful) response indicates that the sender [..] will switch to
@@ -113,10 +119,11 @@ impl Lane {
             return Err(TransportError::Malformed("the proxy spoke before the server was asked".into()));
         }
         let status = head.status.as_u16();
-        // Its words may be cut or too long; that it refused is known.
-        let message = match self.read_body(head, codec, MAX_PROXY_REFUSAL).await {
-            Ok(response) => response.refusal().to_string(),
-            Err(err) => format!("status {status}, and {err}"),
+        // Its words may be cut, too long, or without an end; that it refused is known.
+        let message = match timeout(patience, self.read_body(head, codec, MAX_PROXY_REFUSAL)).await {
+            Ok(Ok(response)) => response.refusal(None).to_string(),
+            Ok(Err(err)) => format!("status {status}, and {err}"),
+            Err(_) => format!("status {status}"),
         };
         Err(TransportError::Proxy { status: Some(status), message: message.into() })
     }

@@ -15,6 +15,9 @@ use crate::error::HttpStatus;
 /// Characters of a server's own words that go into an error.
 const EXCERPT: usize = 200;
 
+/// Some firewalls refuse requests that name none.
+const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+
 /// A request. Its types admit nothing that could break out of its line of the head.
 #[derive(Clone)]
 pub(crate) struct Request {
@@ -23,7 +26,7 @@ pub(crate) struct Request {
     pub(crate) target: PathAndQuery,
     pub(crate) host: HeaderValue,
     /// In the order they are sent. They replace the ones that are sent anyway (`host`, `accept`,
-    /// `accept-encoding`, `content-type`), save those that tell where the body ends.
+    /// `accept-encoding`, `user-agent`, `content-type`), save those that tell where the body ends.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) body: Bytes,
 }
@@ -46,6 +49,7 @@ impl Request {
             (header::HOST, Some(self.host.as_bytes())),
             (header::ACCEPT, Some(b"*/*".as_slice())),
             (header::ACCEPT_ENCODING, Some(b"gzip, deflate")),
+            (header::USER_AGENT, Some(USER_AGENT.as_bytes())),
             (header::CONTENT_TYPE, is_post.then_some(b"text/plain;charset=UTF-8")),
         ];
         for (name, value) in unless_given {
@@ -92,11 +96,16 @@ enum Code {
 }
 
 impl Response {
-    /// This response as the refusal of a request, with as much of the server's own words as can be shown.
-    pub(crate) fn refusal(&self) -> HttpStatus {
+    /// This response as the refusal of a request, with as much of the server's own words as can be shown, and without
+    /// the `secret`, if there is one.
+    pub(crate) fn refusal(&self, secret: Option<&str>) -> HttpStatus {
+        let excerpt = |words: &str| match secret.filter(|secret| words.contains(secret)) {
+            Some(secret) => excerpt(&words.replace(secret, "..")),
+            None => excerpt(words),
+        };
         let (code, message) = match serde_json::from_slice(&self.body) {
             Ok(Refusal::EngineIo { code, message }) => {
-                (code.and_then(Code::number), message.as_deref().and_then(excerpt))
+                (code.and_then(Code::number), message.as_deref().and_then(&excerpt))
             }
             Ok(Refusal::Words(words)) => (None, excerpt(&words)),
             Err(_) if self.is_html() => (None, None),

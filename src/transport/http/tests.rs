@@ -76,7 +76,7 @@ async fn a_request_has_its_headers_in_order_and_no_others() {
         let request = peer.read_request();
         assert_eq!((request.method.as_str(), request.target.as_str()), ("GET", "/engine.io/?EIO=4"));
         let names: Vec<_> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["host", "accept-encoding", "accept", "cookie"]);
+        assert_eq!(names, ["host", "accept-encoding", "user-agent", "accept", "cookie"]);
         assert_eq!(request.header("accept").as_deref(), Some("text/plain"));
         peer.respond(200, &[], "");
 
@@ -560,7 +560,7 @@ async fn a_refused_handshake_gives_the_servers_answer() {
     let Upgraded::Refused(response) = agent(server.origin()).upgrade(&get(), LIMIT).await.unwrap() else {
         panic!("not refused");
     };
-    assert_eq!(response.refusal().to_string(), "status 400, code 0: Transport unknown");
+    assert_eq!(response.refusal(None).to_string(), "status 400, code 0: Transport unknown");
     server.finish().await;
 }
 
@@ -571,7 +571,7 @@ fn a_refusal_has_the_servers_words_but_no_html() {
         headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
         headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("7"));
         let body = Bytes::copy_from_slice(body.as_bytes());
-        let refusal = Response { status: StatusCode::BAD_REQUEST, headers, body }.refusal();
+        let refusal = Response { status: StatusCode::BAD_REQUEST, headers, body }.refusal(None);
         assert_eq!((refusal.status, refusal.retry_after), (400, Some(Duration::from_secs(7))));
         (refusal.code, refusal.message)
     };

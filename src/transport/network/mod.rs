@@ -95,7 +95,9 @@ impl Network {
         let proxy = match &self.route {
             Route::Direct => None,
             Route::Proxy(proxy) => Some(proxy),
-            Route::Environment(environment) => environment.proxy_for(destination),
+            Route::Environment(environment) => environment.proxy_for(destination).map_err(|reason| {
+                TransportError::Unsupported(format!("the environment's proxy, {reason}").into())
+            })?,
             #[cfg(unix)]
             Route::Unix(path) => {
                 let socket = UnixStream::connect(path).await;

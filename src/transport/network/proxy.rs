@@ -1,5 +1,7 @@
 //! Tunnels through a proxy.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tokio::net::TcpStream;
 
@@ -13,6 +15,9 @@ use crate::{
     transport::http::{Activity, CodecConfig, Io, Lane},
 };
 
+/// How long a proxy that refuses may take to say why: some never end what they say.
+const REFUSAL_PATIENCE: Duration = Duration::from_secs(1);
+
 impl Network {
     pub(super) async fn through(
         &self,
@@ -25,7 +30,8 @@ impl Network {
                 let tcp = self.dial_proxy(proxy, activity).await?;
                 // What the proxy is told is no part of what the server is told.
                 let lane = Lane::new(Box::new(tcp), &CodecConfig::shared(), Activity::new());
-                let tunnel = lane.tunnel(Bytes::from(proxy.connect_request(destination))).await;
+                let request = Bytes::from(proxy.connect_request(destination));
+                let tunnel = lane.tunnel(request, REFUSAL_PATIENCE).await;
                 // The server has not been spoken to: whatever went wrong is the proxy's.
                 tunnel.map_err(|err| match err {
                     err @ TransportError::Proxy { .. } => err,
@@ -33,10 +39,7 @@ impl Network {
                 })
             }
             #[cfg(feature = "socks")]
-            Scheme::Socks5 { remote_dns } => {
-                let tcp = self.dial_proxy(proxy, activity).await?;
-                self.socks(tcp, proxy, remote_dns, destination, activity).await
-            }
+            Scheme::Socks5 { remote_dns } => self.socks(proxy, remote_dns, destination, activity).await,
             #[cfg(not(feature = "socks"))]
             Scheme::Socks5 { .. } => Err(TransportError::Unsupported(
                 "a SOCKS proxy: enable the feature socks of actix-engineio".into(),
@@ -44,7 +47,11 @@ impl Network {
         }
     }
 
-    async fn dial_proxy(&self, proxy: &Proxy, activity: &Activity) -> Result<TcpStream, TransportError> {
+    pub(super) async fn dial_proxy(
+        &self,
+        proxy: &Proxy,
+        activity: &Activity,
+    ) -> Result<TcpStream, TransportError> {
         self.dial(&proxy.host, proxy.port, activity).await.map_err(|err| match err {
             TransportError::Resolve(message) | TransportError::Connect { message, .. } => {
                 TransportError::Proxy { status: None, message }

@@ -116,7 +116,7 @@ impl PollingTransport {
             return self.follow(&response);
         }
         if !response.status.is_success() {
-            return Err(TransportError::Status(Box::new(response.refusal())));
+            return Err(self.requests.refused(&response));
         }
         if !matches!(self.handshake, Handshake::Done) {
             self.handshake = Handshake::Done;
@@ -164,7 +164,7 @@ impl PollingTransport {
             return Err(TransportError::Redirect("a POST is not redirected".into()));
         }
         if !response.status.is_success() {
-            return Err(TransportError::Status(Box::new(response.refusal())));
+            return Err(self.requests.refused(response));
         }
         self.batch = None;
         // python-engineio, which drops what is beyond its sixteenth packet, says `OK`.

@@ -68,7 +68,7 @@ async fn handshake(agent: &Agent, requests: &Requests) -> Result<Standing, Trans
         Upgraded::Refused(response) if response.status.is_redirection() => {
             Err(TransportError::Redirect("a WebSocket handshake is not redirected".into()))
         }
-        Upgraded::Refused(response) => Err(TransportError::Status(Box::new(response.refusal()))),
+        Upgraded::Refused(response) => Err(requests.refused(&response)),
     }
 }
 
