@@ -11,6 +11,9 @@ use crate::{error::ConnectError, protocol::handshake::TransportKind};
 /// The query parameters that Engine.IO sets itself, beside the stamp.
 const RESERVED: [&str; 4] = ["EIO", "transport", "sid", "b64"];
 
+/// Bytes of a redirect's URL: RFC 9110, section 4.1, asks for 8,000 at least.
+const MAX_LOCATION: usize = 8 << 10;
+
 const WRONG_SCHEME: &str = "the URL must start with http://, https://, ws:// or wss://";
 
 /// Where a connection leads to.
@@ -97,6 +100,9 @@ impl Endpoint {
 
     /// The endpoint that the `Location` of a redirected handshake leads to, or why it may not be followed.
     pub(crate) fn redirected(&self, location: &str) -> Result<Self, String> {
+        if location.len() > MAX_LOCATION {
+            return Err(format!("to a URL of more than {MAX_LOCATION} bytes"));
+        }
         let url = self.url.join(location).map_err(|err| err.to_string())?;
         let mut endpoint = Self::from_url(url, self.stamp_param.clone())?;
         if self.is_secure() && !endpoint.is_secure() {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use cookie_store::{Cookie, CookieStore};
+use cookie_store::{Cookie, CookieDomain, CookieStore};
 use url::Url;
 
 /// RFC 6265, section 6.1: "At least 4096 bytes per cookie". A larger one is not kept.
@@ -82,6 +82,13 @@ fn keep(store: &mut CookieStore, url: &Url, cookie: &HeaderValue) -> Result<(), 
         return Err(format!("it has more than {MAX_COOKIE} bytes"));
     }
     let cookie = Cookie::parse(cookie, url).map_err(|err| err.to_string())?;
+    // RFC 6265, section 5.3: a domain that is a public suffix is refused, unless it is the host itself.
+    if let CookieDomain::Suffix(domain) = &cookie.domain
+        && !domain.contains('.')
+        && url.host_str() != Some(domain)
+    {
+        return Err("it is for a whole top-level domain".to_owned());
+    }
     let is_known = store.contains_any(&String::from(&cookie.domain), &cookie.path, cookie.name());
     if !is_known && is_full(store, url) {
         forget_expired(store);

@@ -1,9 +1,17 @@
 //! What stands in front of a server and passes bytes on.
 
 use std::{cell::Cell, io, net::SocketAddr, rc::Rc};
+#[cfg(unix)]
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process,
+};
 
 use actix_rt::task::JoinHandle;
 use futures_core::future::LocalBoxFuture;
+#[cfg(unix)]
+use tokio::net::UnixListener;
 use tokio::{
     io::{AsyncRead, AsyncWrite, copy_bidirectional},
     net::{TcpListener, TcpStream},
@@ -66,6 +74,43 @@ impl Front {
 impl Drop for Front {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+/// A unix socket that leads to `server`. Its path is gone when this is dropped.
+#[cfg(unix)]
+pub(crate) struct UnixFront {
+    path: PathBuf,
+    task: JoinHandle<()>,
+}
+
+#[cfg(unix)]
+impl UnixFront {
+    pub(crate) fn start(name: &str, server: SocketAddr) -> Self {
+        let path = env::temp_dir().join(format!("actix-engineio-{}-{name}.sock", process::id()));
+        let _ = fs::remove_file(&path);
+        let listener = UnixListener::bind(&path).unwrap();
+        let task = actix_rt::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                actix_rt::spawn(async move {
+                    let mut server = TcpStream::connect(server).await.unwrap();
+                    let _ = copy_bidirectional(&mut client, &mut server).await;
+                });
+            }
+        });
+        Self { path, task }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+#[cfg(unix)]
+impl Drop for UnixFront {
+    fn drop(&mut self) {
+        self.task.abort();
+        let _ = fs::remove_file(&self.path);
     }
 }
 

@@ -24,23 +24,11 @@ use crate::{
 #[cfg(unix)]
 #[actix::test]
 async fn a_unix_socket_leads_to_the_server_over_every_transport() {
-    use tokio::{io::copy_bidirectional, net::UnixListener};
-
     let server = EmbeddedServer::echo().unwrap();
-    let path = std::env::temp_dir().join(format!("actix-engineio-{}.sock", std::process::id()));
-    let _ = std::fs::remove_file(&path);
-    let listener = UnixListener::bind(&path).unwrap();
-    let addr = server.addr();
-    actix_rt::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            actix_rt::spawn(async move {
-                let mut server = TcpStream::connect(addr).await.unwrap();
-                let _ = copy_bidirectional(&mut client, &mut server).await;
-            });
-        }
-    });
+    let socket = crate::front::UnixFront::start("plain", server.addr());
+    let path = socket.path().to_owned();
     works("http://localhost:1", |builder| builder.unix_socket(&path)).await;
-    std::fs::remove_file(&path).unwrap();
+    drop(socket);
 
     let mut client = Client::to("http://localhost:1".to_owned(), |builder| builder.unix_socket(&path));
     let err = client.fails().await;

@@ -7,12 +7,13 @@ use std::{
 };
 
 use actix_engineio::{
-    ConnectError, EngineIoClient, EngineIoClientBuilder, Stage, TransportError, TransportKind,
+    ConnectError, Destination, EngineIoClient, EngineIoClientBuilder, Stage, TransportError, TransportKind,
     rustls::{
         self, ClientConfig, RootCertStore, ServerConfig,
         crypto::ring,
-        pki_types::{CertificateDer, PrivateKeyDer},
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
         server::WebPkiClientVerifier,
+        sign::{CertifiedKey, SingleCertAndKey},
     },
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -167,6 +168,99 @@ async fn without_ssl_verify_any_certificate_will_do() {
     let server = EmbeddedServer::echo().unwrap();
     let (front, _) = self::server(&server, &["example.org"]).await;
     works(&format!("https://{}", front.addr()), |builder| builder.ssl_verify(false)).await;
+}
+
+/// Of X.509 version 1, as `openssl x509 -req` makes it: nothing can verify it.
+const OLD_CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBGTCBvwIUURLHTRicUWsbQO16pJ3oMqnUC+8wCgYIKoZIzj0EAwIwDjEMMAoG
+A1UEAwwDb2xkMCAXDTI2MTEyNjEzNTAxMFoYDzIxMjYxMTAyMTM1MDEwWjAOMQww
+CgYDVQQDDANvbGQwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQwLDRyO04GqMBJ
+XplLhQc4PUKnD0V9diAY2ON5u8XEV8LaGaNfP3Ze6a3wIbcsklL2KTEKAadzGuhP
+tN5cdM6iMAoGCCqGSM49BAMCA0kAMEYCIQCam0yHjpYB2aNW6aGEHqBnlOgduIOW
+SJQqfbC+e7ymxwIhANBENLSwuT3xklhVMh/keh/+37o/Ugp0aG87RvXaJpVv
+-----END CERTIFICATE-----
+";
+const OLD_KEY: &str = "\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgNo4njFQj8r5+pQRK
+tgCPjHzWLSHSyt3/ug+Gx0L2V3ihRANCAAQwLDRyO04GqMBJXplLhQc4PUKnD0V9
+diAY2ON5u8XEV8LaGaNfP3Ze6a3wIbcsklL2KTEKAadzGuhPtN5cdM6i
+-----END PRIVATE KEY-----
+";
+
+#[actix::test]
+async fn without_ssl_verify_a_certificate_that_cannot_even_be_read_will_do() {
+    let server = EmbeddedServer::echo().unwrap();
+    let chain = vec![CertificateDer::from_pem_slice(OLD_CERTIFICATE.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(OLD_KEY.as_bytes()).unwrap();
+    let provider = Arc::new(ring::default_provider());
+    let key = provider.key_provider.load_private_key(key).unwrap();
+    let old = Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key)));
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let builder = ServerConfig::builder_with_provider(provider.clone());
+        let builder = builder.with_protocol_versions(&[version]).unwrap().with_no_client_auth();
+        let mut config = builder.with_cert_resolver(old.clone());
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let front = front(&server, config).await;
+        works(&format!("https://{}", front.addr()), |builder| builder.ssl_verify(false)).await;
+    }
+}
+
+#[actix::test]
+async fn a_servers_own_certificate_can_be_trusted_unless_it_is_an_authoritys() {
+    let server = EmbeddedServer::echo().unwrap();
+    for is_ca in [IsCa::ExplicitNoCa, IsCa::Ca(BasicConstraints::Unconstrained)] {
+        let is_authority = is_ca != IsCa::ExplicitNoCa;
+        let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+        params.is_ca = is_ca;
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let pem = certificate.pem();
+        let front = front(&server, server_config(&Issued { certificate, key }, None)).await;
+        let url = format!("https://{}", front.addr());
+        if is_authority {
+            let err = fails(&url, |builder| builder.root_certificates(&pem)).await;
+            assert_untrusted(&err, "CA:TRUE");
+        } else {
+            works(&url, |builder| builder.root_certificates(&pem)).await;
+        }
+    }
+}
+
+#[actix::test]
+async fn tls_runs_over_the_users_own_connector() {
+    let server = EmbeddedServer::echo().unwrap();
+    let (front, authority) = self::server(&server, &["events.internal"]).await;
+    let addr = front.addr();
+    works("https://events.internal:7", |builder| {
+        builder
+            .root_certificates(authority.pem())
+            .connector(async move |_: Destination| TcpStream::connect(addr).await)
+    })
+    .await;
+}
+
+#[cfg(unix)]
+#[actix::test]
+async fn tls_runs_over_a_unix_socket() {
+    let server = EmbeddedServer::echo().unwrap();
+    let (front, authority) = self::server(&server, &["events.internal"]).await;
+    let socket = crate::front::UnixFront::start("tls", front.addr());
+    works("wss://events.internal:7", |builder| {
+        builder.root_certificates(authority.pem()).unix_socket(socket.path())
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_host_that_no_certificate_can_name_is_not_tried_again() {
+    let err = fails("https://a..b:1", |builder| builder).await;
+    assert!(
+        matches!(&err, ConnectError::Transport { source: TransportError::Unsupported(_), .. }),
+        "{err:?}"
+    );
+    assert!(!err.is_retryable());
 }
 
 #[actix::test]

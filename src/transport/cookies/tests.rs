@@ -104,6 +104,7 @@ fn what_is_no_cookie_is_not_kept() {
         "=1",
         &huge,
         "a=1; Domain=.",
+        "a=1; Domain=org",
         "a=1; Domain=xn--a",
         "a=1; Domain=[::1]",
         "a=1; Max-Age=-99999999999999999999",

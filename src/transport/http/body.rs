@@ -138,7 +138,7 @@ impl Coding {
             b"gzip" | b"x-gzip" => Ok(Self::Gzip),
             b"deflate" => Ok(Self::Deflate),
             name => {
-                let name = String::from_utf8_lossy(name);
+                let name: String = String::from_utf8_lossy(name).chars().take(100).collect();
                 Err(TransportError::Malformed(format!("unknown content-encoding {name}").into()))
             }
         }

@@ -7,7 +7,11 @@ use std::{
 
 use tokio::time::{Instant, sleep};
 
+#[cfg(not(feature = "socks"))]
+use super::Route;
 use super::tcp::{alternate, first};
+#[cfg(not(feature = "socks"))]
+use crate::protocol::proxy::Proxy;
 use crate::{
     error::TransportError,
     protocol::endpoint::Endpoint,
@@ -75,12 +79,23 @@ async fn no_address_of_the_local_ones_family_is_an_error() {
     assert!(matches!(outcome, Err(TransportError::Connect { message, .. }) if message.contains("family")));
 }
 
-#[cfg(not(feature = "rustls"))]
+/// What a build refuses for lack of a feature, which its error names.
+#[cfg(not(all(feature = "rustls-webpki-roots", feature = "socks")))]
+async fn lacks(network: Network, url: &str, feature: &str) {
+    let endpoint = Endpoint::new(url, "engine.io", true, &"t".into()).unwrap();
+    let outcome = network.connect(&endpoint.destination(), &Activity::new()).await;
+    assert!(matches!(outcome, Err(TransportError::Unsupported(what)) if what.contains(feature)));
+}
+
+#[cfg(not(any(feature = "rustls-webpki-roots", feature = "rustls-native-roots")))]
 #[actix::test]
-async fn a_build_without_tls_refuses_https_and_names_the_feature() {
-    let endpoint = Endpoint::new("https://127.0.0.1:1", "engine.io", true, &"t".into()).unwrap();
-    let outcome = Network::default().connect(&endpoint.destination(), &Activity::new()).await;
-    assert!(
-        matches!(outcome, Err(TransportError::Unsupported(what)) if what.contains("rustls-webpki-roots"))
-    );
+async fn a_build_without_tls_or_without_any_roots_refuses_https_and_names_the_feature() {
+    lacks(Network::default(), "https://127.0.0.1:1", "rustls-webpki-roots").await;
+}
+
+#[cfg(not(feature = "socks"))]
+#[actix::test]
+async fn a_build_without_socks_refuses_such_a_proxy_and_names_the_feature() {
+    let route = Route::Proxy(Proxy::parse("socks5://127.0.0.1:1").unwrap());
+    lacks(Network { route, ..Network::default() }, "http://127.0.0.1:1", "feature socks").await;
 }

@@ -102,7 +102,11 @@ impl Tls {
     pub(super) fn prepare(&self, host: &str) -> Result<Handshake, TransportError> {
         let name = match &self.server_name {
             Some(name) => name.clone(),
-            None => server_name(host.to_owned()).map_err(|err| failed(&err, false))?,
+            None => server_name(host.to_owned()).map_err(|err| {
+                TransportError::Unsupported(
+                    format!("TLS with a host that certificates cannot name: {err}").into(),
+                )
+            })?,
         };
         Ok(Handshake { config: self.config()?, name })
     }
@@ -227,6 +231,11 @@ pub(super) fn from_io(err: &io::Error) -> Option<TransportError> {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             (true, "; if the server's authority is to be trusted, add it with root_certificates")
         }
+        Error::InvalidCertificate(CertificateError::Other(other)) if is_authority(&other.to_string()) => (
+            true,
+            "; the server's certificate says that it is an authority (CA:TRUE), so it cannot be a server's as well: \
+             make one without, sign it by that authority, and give root_certificates the authority's",
+        ),
         Error::InvalidCertificate(_) | Error::NoCertificatesPresented => (true, ""),
         Error::AlertReceived(Alert::CertificateRequired) => {
             (true, "; the server asks for a client_certificate")
@@ -243,4 +252,9 @@ pub(super) fn from_io(err: &io::Error) -> Option<TransportError> {
         _ => (false, ""),
     };
     Some(failed(&format_args!("{err}{advice}"), is_about_certificates))
+}
+
+/// webpki's `CaUsedAsEndEntity`, which rustls passes on as words.
+fn is_authority(words: &str) -> bool {
+    words.contains("CaUsedAsEndEntity")
 }
