@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 
 /// What a message carries: text or bytes.
 ///
-/// Cheap to clone: a clone shares the buffer.
+/// Cheap to clone: a clone shares the buffer. So do messages that came together: who keeps a small one for long keeps
+/// what it was read with, 64 KiB or the body of a poll, unless it is copied.
 ///
 /// ```
 /// use actix_engineio::Data;

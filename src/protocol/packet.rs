@@ -32,6 +32,17 @@ pub(crate) enum Packet {
 }
 
 impl Packet {
+    /// Gives it a buffer of its own, of the size of its data.
+    pub(crate) fn detach(&mut self) {
+        match self {
+            Self::Message(Data::Binary(bytes)) => *bytes = Bytes::copy_from_slice(bytes),
+            Self::Message(Data::Text(text)) | Self::Open(text) | Self::Ping(text) | Self::Pong(text) => {
+                *text = ByteString::from(&**text);
+            }
+            Self::Close | Self::Upgrade | Self::Noop | Self::Unknown(_) => {}
+        }
+    }
+
     /// Decodes a packet in text form: the character of its type, and its data.
     #[inline(always)] // Else each packet would be moved once more.
     pub(crate) fn decode(kind: Option<char>, data: ByteString) -> Result<Self, ProtocolError> {

@@ -26,6 +26,11 @@ impl Payload {
         Ok(Self { body, next })
     }
 
+    /// Bytes that were not decoded yet.
+    pub(crate) fn remaining(&self) -> usize {
+        self.next.map_or(0, |next| self.body.len() - next)
+    }
+
     /// Whether no packet is left.
     pub(crate) fn is_empty(&self) -> bool {
         self.next.is_none()

@@ -20,7 +20,7 @@ const OPCODE: u8 = 0x0f;
 /// The bit of a frame's second byte that announces a masking key.
 const MASK: u8 = 0x80;
 /// The longest frame header: two bytes, eight of length, four of masking key.
-const MAX_HEADER: usize = 14;
+pub(crate) const MAX_HEADER: usize = 14;
 /// The longest payload of a control frame (RFC 6455, section 5.5).
 const MAX_CONTROL: usize = 125;
 /// How many bytes beyond those that have arrived are made room for because a header announces them.

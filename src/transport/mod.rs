@@ -3,6 +3,7 @@
 mod cookies;
 pub(crate) mod headers;
 pub(crate) mod http;
+mod incoming;
 pub(crate) mod network;
 mod polling;
 mod websocket;
@@ -28,23 +29,21 @@ use bytestring::ByteString;
 use futures_channel::oneshot;
 
 pub(crate) use self::cookies::Cookies;
-use self::{http::Agent, network::Network, polling::PollingTransport, websocket::WebSocketTransport};
+use self::{
+    http::Agent, incoming::Incoming, network::Network, polling::PollingTransport,
+    websocket::WebSocketTransport,
+};
 use crate::{
     error::TransportError,
     protocol::{
         connection::{Cause, Command, Ended, Fate, Report, ReportKind, TransportId},
         endpoint::Endpoint,
         handshake::TransportKind,
-        packet::Packet,
     },
 };
 
 /// Signs of life and of progress are reported at most this often: well within the shortest heartbeat of any server.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
-
-/// What one batch of packets holds, at most: the event loop is shared, and buffers stay warm.
-const BATCH_PACKETS: usize = 64;
-const BATCH_BYTES: usize = 64 << 10;
 
 impl Message for Command {
     type Result = ();
@@ -170,13 +169,6 @@ impl<T: Transport> ActorFuture<T> for Turns {
 
 fn take_turns<T: Transport>(ctx: &mut Context<T>) {
     ctx.spawn(Turns);
-}
-
-/// A packet of a type that the protocol does not define is ignored, but not in silence.
-fn note_unknown(packet: &Packet) {
-    if let Packet::Unknown(kind) = packet {
-        log::debug!(target: "actix_engineio::transport", "a packet of unknown type {kind}");
-    }
 }
 
 /// A sign that is worth a report now and then.

@@ -2,11 +2,13 @@
 
 use std::io::Write as _;
 
+use actix::prelude::*;
 use actix_engineio::{
-    Connect, DisconnectReason, EngineIoClient, Event, EventStream, ProtocolError, TransportError,
+    Connect, Data, DisconnectReason, EngineIoClient, Event, EventStream, ProtocolError, TransportError,
 };
 use flate2::{Compression, write::GzEncoder};
 use futures_util::StreamExt as _;
+use tokio::sync::mpsc;
 
 use crate::{
     SLACK, growth,
@@ -22,7 +24,13 @@ const LIMIT: usize = 4 << 20;
 /// Packets in one body.
 const PACKETS: usize = 1_000_000;
 
+/// Messages of a byte, each behind much that is of no use.
+const PINNING: usize = 100;
+
 pub(crate) async fn child(case: &str, url: String) {
+    if case.ends_with("pinning") {
+        return keep(case, url).await;
+    }
     let client = EngineIoClient::builder().max_message_size(LIMIT).start();
     let mut events = EventStream::subscribe(&client).await.unwrap();
     let way = case.split_once(' ').unwrap().0.parse().unwrap();
@@ -48,6 +56,68 @@ pub(crate) async fn child(case: &str, url: String) {
             _ => {}
         }
     }
+}
+
+/// Takes nothing before all has come, as a slow subscriber would.
+async fn keep(case: &str, url: String) {
+    let (all, mut taken) = mpsc::unbounded_channel();
+    let client = EngineIoClient::builder().subscribe(Keeper(all).start().recipient()).start();
+    let way = case.split_once(' ').unwrap().0.parse().unwrap();
+    client.send(Connect::new(url).transports([way])).await.unwrap().unwrap();
+    let mut kept = Vec::new();
+    while kept.len() < PINNING {
+        kept.push(taken.recv().await.unwrap());
+    }
+    assert!(kept.iter().all(|data| data.as_text() == Some("a")));
+}
+
+struct Keeper(mpsc::UnboundedSender<Data>);
+
+impl Actor for Keeper {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Keeper {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        if let Event::Message(data) = event {
+            self.0.send(data).unwrap();
+        }
+    }
+}
+
+#[actix::test]
+async fn a_message_keeps_nothing_of_the_body_it_came_in() {
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        let body = format!("4a\u{1e}7{}", "x".repeat(1 << 20));
+        for _ in 0..PINNING {
+            get.poll();
+            get.packets(&body);
+        }
+        get.wait_closed();
+    });
+    let grown = growth("limits polling pinning", &server).await;
+    // A body or two.
+    assert!(grown <= SLACK, "grew by {grown}");
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_message_keeps_nothing_of_the_frames_it_came_with() {
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN);
+        let ignored = format!("7{}", "x".repeat(1 << 20));
+        for _ in 0..PINNING {
+            ws.send_text(&ignored);
+            ws.send_text("4a");
+        }
+        ws.wait_closed();
+    });
+    let grown = growth("limits websocket pinning", &server).await;
+    assert!(grown <= SLACK, "grew by {grown}");
+    server.finish().await;
 }
 
 /// The client ends the session and stays small, however much the server wants it to take.

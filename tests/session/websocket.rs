@@ -2,7 +2,7 @@
 
 use std::io;
 
-use actix_engineio::{DisconnectReason, ProtocolError, TransportError, TransportKind};
+use actix_engineio::{self as engineio, DisconnectReason, ProtocolError, TransportError, TransportKind};
 
 use crate::support::{
     Client,
@@ -36,6 +36,35 @@ async fn a_close_packet_ends_the_session() {
     })
     .await;
     assert_eq!(reason, DisconnectReason::Server);
+}
+
+#[actix::test]
+async fn a_ping_during_a_long_upload_is_answered_behind_it_the_latest_alone() {
+    const LONG: usize = 32 << 20;
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN);
+        // The rest of the batch does not fit into the sockets.
+        ws.reads("4first");
+        for ping in ["one", "two", "three"] {
+            ws.send_frame(true, 0, 9, ping);
+        }
+        ws.send_text("4seen");
+        ws.be_patient();
+        assert_eq!(ws.read_frame().1.len(), 1 + LONG);
+        assert_eq!(ws.read_frame(), (10, b"three".to_vec()));
+        ws.send_frame(true, 0, 9, "four");
+        assert_eq!(ws.read_frame(), (10, b"four".to_vec()));
+        ws.send_text("1");
+        ws.reads_close(1000);
+        ws.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect_over(TransportKind::WebSocket).await;
+    client.addr.do_send(engineio::Send::text("first"));
+    client.addr.do_send(engineio::Send::text("x".repeat(LONG)));
+    assert_eq!(client.text().await, "seen");
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
+    server.finish().await;
 }
 
 #[actix::test]

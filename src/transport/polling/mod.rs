@@ -12,9 +12,7 @@ use actix_http::{Method, header};
 use bytes::{Bytes, BytesMut};
 
 use self::channel::{Channel, Limit};
-use super::{
-    BATCH_BYTES, BATCH_PACKETS, Requests, Sign, Transport, Uplink, http::Response, note_unknown, take_turns,
-};
+use super::{Incoming, Requests, Sign, Transport, Uplink, http::Response, take_turns};
 use crate::{
     error::{ProtocolError, TransportError},
     protocol::{
@@ -176,16 +174,13 @@ impl PollingTransport {
     /// Reports the next batch of the last poll's body, if there is leave to.
     fn deliver(&mut self) -> Result<(), TransportError> {
         let Some(body) = &mut self.body else { return Ok(()) };
-        let Some(mut packets) = self.credit.take() else { return Ok(()) };
-        let mut bytes = 0;
+        let Some(emptied) = self.credit.take() else { return Ok(()) };
+        let mut batch = Incoming::new(emptied);
         let mut outcome = Ok(());
-        while packets.len() < BATCH_PACKETS && bytes < BATCH_BYTES {
+        let before = body.remaining();
+        while !batch.is_full() {
             match body.next() {
-                Some(Ok(packet)) => {
-                    note_unknown(&packet);
-                    bytes += packet.body().len();
-                    packets.push(packet);
-                }
+                Some(Ok(packet)) => batch.push(packet),
                 Some(Err(err)) => {
                     outcome = Err(err.into());
                     break;
@@ -193,12 +188,13 @@ impl PollingTransport {
                 None => break,
             }
         }
+        let read = u64::try_from(before - body.remaining()).unwrap_or(u64::MAX);
         if body.is_empty() {
             self.body = None;
         }
         // A poll that brought nothing is told too; one that brought nothing but an error is not.
-        if outcome.is_ok() || !packets.is_empty() {
-            self.uplink.report(ReportKind::Packets(packets));
+        if outcome.is_ok() || !batch.is_empty() {
+            self.uplink.report(ReportKind::Packets(batch.into_packets(read)));
         }
         outcome
     }

@@ -33,6 +33,9 @@ use crate::{
 /// RFC 6455, section 7.4.1: a close frame without a code is told as this one.
 const NO_STATUS: u16 = 1005;
 
+/// Writes and reads before others on the arbiter have their turn: a connection of the user's own may never be pending.
+const ROUNDS: usize = 4;
+
 /// The actor.
 pub(super) struct WebSocketTransport {
     uplink: Uplink,
@@ -95,10 +98,10 @@ impl WebSocketTransport {
         ctx.stop();
     }
 
-    /// Moves bytes until neither way can go on. Ready when the socket has ended.
+    /// Moves bytes until neither way can go on, or others are to have their turn. Ready when the socket has ended.
     fn poll_socket(&mut self, task: &mut Task<'_>) -> Poll<End> {
         let Phase::Open(socket) = &mut self.phase else { return Poll::Pending };
-        loop {
+        for _ in 0..ROUNDS {
             let flushed = match socket.poll_flush(task) {
                 Poll::Ready(()) => {
                     if self.batch.take().is_some() {
@@ -126,13 +129,15 @@ impl WebSocketTransport {
                 }
             }
         }
+        task.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Waits for the server's close frame, or the end of the connection. What else it says is too late.
     fn poll_closing(&mut self, task: &mut Task<'_>) -> Poll<()> {
         let Phase::Closing(socket) = &mut self.phase else { return Poll::Pending };
         let _ = socket.poll_flush(task);
-        loop {
+        for _ in 0..ROUNDS {
             loop {
                 match socket.codec.decode(&mut socket.read_buf) {
                     Ok(Some(Message::Close(_))) | Err(_) => return Poll::Ready(()),
@@ -145,6 +150,8 @@ impl WebSocketTransport {
                 Ok(_) => {}
             }
         }
+        task.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

@@ -1,38 +1,48 @@
 //! An open WebSocket: bytes one way, packets the other.
 
 use std::{
-    io,
+    io, mem,
     pin::Pin,
     sync::Arc,
     task::{Context as Task, Poll, ready},
 };
 
 use actix_codec::{AsyncRead as _, AsyncWrite as _, Decoder as _, Encoder as _, ReadBuf, poll_read_buf};
-use bytes::{Buf as _, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 
 use crate::{
     error::{ProtocolError, TransportError},
     protocol::{
         connection::{Fate, ReportKind},
         packet::Packet,
-        websocket::{CloseFrame, Frame, Message, Opcode, Text, WebSocketCodec, close_payload},
+        websocket::{CloseFrame, Frame, MAX_HEADER, Message, Opcode, Text, WebSocketCodec, close_payload},
     },
-    transport::{BATCH_BYTES, BATCH_PACKETS, Uplink, http::Io, note_unknown},
+    transport::{Incoming, Uplink, http::Io},
 };
 
-/// Room made for each read.
+/// Room made for each read while much comes.
 const READ_AHEAD: usize = 64 << 10;
 
-/// After a read of less the next goes by way of the stack, so that a quiet socket holds no buffer.
-const SIP: usize = 256;
+/// After a read of less the next goes by way of the stack, so that a quiet socket holds no buffer, and a message that the
+/// application keeps no more than it needs.
+const SIP: usize = 1 << 10;
+
+/// Room for the read after one that filled the stack's.
+const GULP: usize = 4 << 10;
+
+/// Reads for one batch before others have their turn: pings alone could go on for ever.
+const READS: usize = 4;
 
 /// A read buffer that has grown beyond this is given back when it is empty.
 const MAX_KEPT: usize = 256 << 10;
 
-/// An empty write buffer is kept for the next batch, up to this; and only if the last batch, or heartbeat, filled a
-/// sixteenth of it, so that it goes when a flood is over. A small one stays.
+/// An empty write buffer is kept for the next batch, up to this; and only if lately one filled a sixteenth of it, so that
+/// it goes some heartbeats after a flood. A small one stays.
 const MAX_KEPT_WRITE: u64 = 512 << 10;
 const SMALL_WRITE: u64 = 4 << 10;
+
+/// While more than this waits to be written, pings wait for their answers.
+const PROMPT_PONG: usize = 64 << 10;
 
 /// Draws the key of each frame (RFC 6455, section 5.3).
 pub(super) type MaskKeys = Box<dyn FnMut() -> [u8; 4]>;
@@ -79,15 +89,22 @@ pub(super) struct Socket {
     pub(super) codec: WebSocketCodec<MaskKeys>,
     pub(super) read_buf: BytesMut,
     write_buf: BytesMut,
-    /// The last read brought little.
-    is_quiet: bool,
+    /// Room for the next read; none after one that brought little.
+    room: usize,
+    /// Where the last batch of packets ended, of all that was read.
+    told: u64,
+    /// Reads since others had their turn.
+    reads: usize,
     /// Bytes read, and written.
     pub(super) read: u64,
     pub(super) written: u64,
     /// How many of those written have left; the others may wait in a TLS session.
     pub(super) flushed: u64,
-    /// How many there were when the buffer was last empty.
+    /// How many there were when the buffer was last empty, and how much it held lately.
     settled: u64,
+    peak: u64,
+    /// What the latest ping is to be answered with, while too much waits to be written.
+    pong: Option<Bytes>,
     /// Why nothing can be written any more. What the server had sent before is still read, and tells why.
     write_error: Option<io::Error>,
 }
@@ -115,17 +132,21 @@ impl End {
 
 impl Socket {
     pub(super) fn new(io: Box<dyn Io>, codec: WebSocketCodec<MaskKeys>, read_buf: BytesMut) -> Self {
-        let write_buf = BytesMut::new();
+        let read = u64::try_from(read_buf.len()).unwrap_or(0);
         Self {
             io,
             codec,
             read_buf,
-            write_buf,
-            is_quiet: true,
-            read: 0,
+            write_buf: BytesMut::new(),
+            room: 0,
+            told: 0,
+            reads: 0,
+            read,
             written: 0,
             flushed: 0,
             settled: 0,
+            peak: 0,
+            pong: None,
             write_error: None,
         }
     }
@@ -134,6 +155,8 @@ impl Socket {
     pub(super) fn queue_batch(&mut self, packets: Arc<Vec<Packet>>) -> Batch {
         let start = self.written + u64::try_from(self.write_buf.len()).unwrap_or(0);
         let bytes: u64 = packets.iter().map(packet_len).sum();
+        // With what the codec asks for beyond its last frame, or the buffer would be made twice as large for that.
+        let bytes = bytes.saturating_add(u64::try_from(MAX_HEADER).unwrap_or(0));
         self.write_buf.reserve(usize::try_from(bytes).unwrap_or(0));
         for packet in packets.iter() {
             let opcode = if packet.is_binary() { Opcode::Binary } else { Opcode::Text };
@@ -174,7 +197,7 @@ impl Socket {
     }
 
     fn poll_write(&mut self, task: &mut Task<'_>) -> Poll<io::Result<()>> {
-        while !self.write_buf.is_empty() {
+        while !self.write_buf.is_empty() || self.has_queued_pong() {
             let written = ready!(Pin::new(&mut self.io).poll_write(task, &self.write_buf))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -194,8 +217,8 @@ impl Socket {
             // What was written counts as capacity only once it is reclaimed.
             let _ = self.write_buf.try_reclaim(self.write_buf.capacity() + 1);
             let capacity = u64::try_from(self.write_buf.capacity()).unwrap_or(u64::MAX);
-            let used = 16 * (self.written - self.settled);
-            if capacity > used.clamp(SMALL_WRITE, MAX_KEPT_WRITE) {
+            self.peak = (self.written - self.settled).max(self.peak / 4);
+            if capacity > (16 * self.peak).clamp(SMALL_WRITE, MAX_KEPT_WRITE) {
                 self.write_buf = BytesMut::new();
             }
             self.settled = self.written;
@@ -203,24 +226,39 @@ impl Socket {
         Poll::Ready(Ok(()))
     }
 
+    /// Puts the answer that had to wait behind what has left.
+    fn has_queued_pong(&mut self) -> bool {
+        let pong = self.pong.take();
+        if let Some(payload) = &pong {
+            self.queue(Opcode::Pong, &[], payload);
+        }
+        pong.is_some()
+    }
+
     pub(super) fn poll_fill(&mut self, task: &mut Task<'_>) -> Poll<io::Result<usize>> {
-        if self.read_buf.is_empty() && (self.is_quiet || self.read_buf.capacity() > MAX_KEPT) {
+        if self.read_buf.is_empty() && (self.room == 0 || self.read_buf.capacity() > MAX_KEPT) {
             self.read_buf = BytesMut::new();
         }
-        let read = if self.is_quiet {
+        let read = if self.room == 0 {
             let mut sip = [0; SIP];
             let mut sip = ReadBuf::new(&mut sip);
             ready!(Pin::new(&mut self.io).poll_read(task, &mut sip))?;
             self.read_buf.extend_from_slice(sip.filled());
             sip.filled().len()
         } else {
-            if self.read_buf.capacity() - self.read_buf.len() < READ_AHEAD / 4 {
-                self.read_buf.reserve(READ_AHEAD);
+            if self.read_buf.capacity() - self.read_buf.len() < self.room / 4 {
+                self.read_buf.reserve(self.room);
             }
             ready!(poll_read_buf(Pin::new(&mut self.io), task, &mut self.read_buf))?
         };
-        self.is_quiet = read < SIP;
+        self.room = match self.room {
+            _ if read < SIP => 0,
+            0 => GULP,
+            _ if self.read_buf.len() == self.read_buf.capacity() => READ_AHEAD,
+            room => room,
+        };
         self.read += u64::try_from(read).unwrap_or(0);
+        self.reads += 1;
         Poll::Ready(Ok(read))
     }
 
@@ -238,12 +276,17 @@ impl Socket {
                 }
                 // RFC 6455, section 5.5.3: an endpoint may answer the latest of several pings only. One that pings and
                 // does not read gets no more.
-                Ok(Some(Message::Ping(payload))) if self.write_buf.len() < BATCH_BYTES => {
-                    self.queue(Opcode::Pong, &[], &payload);
+                Ok(Some(Message::Ping(payload))) if self.write_buf.len() > PROMPT_PONG => {
+                    self.pong = Some(Bytes::copy_from_slice(&payload));
                 }
-                Ok(Some(Message::Ping(_) | Message::Pong(_))) => {}
+                Ok(Some(Message::Ping(payload))) => self.queue(Opcode::Pong, &[], &payload),
+                Ok(Some(Message::Pong(_))) => {}
                 Ok(Some(Message::Close(frame))) => return Poll::Ready(Err(End::CloseFrame(frame))),
                 Ok(None) if !may_read => return Poll::Pending,
+                Ok(None) if self.reads >= READS => {
+                    task.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Ok(None) => match ready!(self.poll_fill(task)) {
                     // So engineioxide ends one with an unknown sid, and engine.io 5 one with too large a message.
                     Ok(0) => {
@@ -275,29 +318,27 @@ impl Socket {
         uplink: &Uplink,
         task: &mut Task<'_>,
     ) -> Poll<Result<(), End>> {
-        let Some(mut packets) = credit.take() else { return Poll::Pending };
-        let mut bytes = 0;
+        let Some(emptied) = credit.take() else { return Poll::Pending };
+        self.reads = 0;
+        let mut batch = Incoming::new(emptied);
         let mut end = None;
-        while packets.len() < BATCH_PACKETS && bytes < BATCH_BYTES && end.is_none() {
+        while !batch.is_full() && end.is_none() {
             // What has come is not kept waiting for more.
-            match self.poll_message(packets.is_empty(), task) {
+            match self.poll_message(batch.is_empty(), task) {
                 Poll::Ready(Ok(message)) => match packet(message) {
-                    Ok(packet) => {
-                        note_unknown(&packet);
-                        bytes += packet.body().len();
-                        packets.push(packet);
-                    }
+                    Ok(packet) => batch.push(packet),
                     Err(err) => end = Some(End::Failed(err.into())),
                 },
                 Poll::Ready(Err(err)) => end = Some(err),
                 Poll::Pending => break,
             }
         }
-        if packets.is_empty() {
-            *credit = Some(packets);
+        let taken = self.read - u64::try_from(self.read_buf.len()).unwrap_or(0);
+        if batch.is_empty() {
+            *credit = Some(batch.into_packets(0));
             return end.map_or(Poll::Pending, |end| Poll::Ready(Err(end)));
         }
-        uplink.report(ReportKind::Packets(packets));
+        uplink.report(ReportKind::Packets(batch.into_packets(taken - mem::replace(&mut self.told, taken))));
         Poll::Ready(end.map_or(Ok(()), Err))
     }
 }
