@@ -67,6 +67,9 @@ use crate::{
 use actix::{Actor, ActorContext, AsyncContext, Context, fut::ActorFuture};
 use tokio::task::AbortHandle;
 
+/// Room for so many messages stays when the line is empty.
+const MAX_KEPT: usize = 1024;
+
 /// An Engine.IO client: an actor that owns one connection at a time.
 ///
 /// Its address is the handle, usable from any thread: see the messages [`Connect`], [`Send`], [`Flush`],
@@ -297,6 +300,9 @@ impl EngineIoClient {
                 Err(err) => self.refused.push((err, reply)),
             }
         }
+        if self.line.is_empty() && self.line.capacity() > MAX_KEPT {
+            self.line = VecDeque::new();
+        }
     }
 
     /// A message can be accepted, or refused, at once.
@@ -328,6 +334,9 @@ impl EngineIoClient {
     /// One turn of the client, at the end of every wake-up.
     fn turn(&mut self, ctx: &mut Context<Self>, task: &mut Task<'_>) {
         if self.timer.poll(task).is_ready() {
+            if self.subscribers.have_read() {
+                self.connection.progress(now());
+            }
             self.connection.handle_timeout(now());
         }
         loop {
@@ -420,6 +429,7 @@ impl Actor for EngineIoClient {
         }
         self.connection.stop(now());
         self.drive(ctx);
+        self.reject();
         self.subscribers.drain();
     }
 }

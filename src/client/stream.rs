@@ -4,7 +4,10 @@ use std::{
     collections::VecDeque,
     mem,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
@@ -56,7 +59,7 @@ impl EventStream {
     pub async fn subscribe(client: &Addr<EngineIoClient>) -> Result<Self, MailboxError> {
         let channel = Arc::<Channel>::default();
         let stream = Self { channel: channel.clone(), hand: VecDeque::new() };
-        client.send(SubscribeStream(EventSender(channel))).await?;
+        client.send(SubscribeStream(EventSender { channel, read: 0 })).await?;
         Ok(stream)
     }
 
@@ -89,6 +92,9 @@ impl Stream for EventStream {
         if self.hand.is_empty() && self.poll_take(cx).is_pending() {
             return Poll::Pending;
         }
+        // This is its only writer.
+        let read = self.channel.read.load(Ordering::Relaxed);
+        self.channel.read.store(read.wrapping_add(1), Ordering::Relaxed);
         Poll::Ready(self.hand.pop_front())
     }
 }
@@ -108,7 +114,11 @@ impl Drop for EventStream {
 
 /// What a stream and its client share.
 #[derive(Debug, Default)]
-struct Channel(Mutex<ChannelState>);
+struct Channel {
+    state: Mutex<ChannelState>,
+    /// Events that the reader has read. It tells of them only when it comes for more.
+    read: AtomicU64,
+}
 
 #[derive(Debug, Default)]
 struct ChannelState {
@@ -142,24 +152,34 @@ impl ChannelState {
 impl Channel {
     fn lock(&self) -> MutexGuard<'_, ChannelState> {
         // Nothing panics while it is locked.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The client's end of an [`EventStream`]. The stream ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct EventSender(Arc<Channel>);
+pub(super) struct EventSender {
+    channel: Arc<Channel>,
+    /// How many the reader had read when that was asked for last.
+    read: u64,
+}
 
 impl EventSender {
     /// The stream was dropped.
     pub(super) fn is_closed(&self) -> bool {
-        self.0.lock().closed
+        self.channel.lock().closed
+    }
+
+    /// Whether the reader has read any event since this was asked for last.
+    pub(super) fn has_read(&mut self) -> bool {
+        let read = self.channel.read.load(Ordering::Relaxed);
+        mem::replace(&mut self.read, read) != read
     }
 
     /// Fills the stream up with what `next` gives. Returns whether it gave any. If the stream is full afterwards, its
     /// reader wakes the task once there is room.
     pub(super) fn fill(&self, mut next: impl FnMut() -> Option<Event>, cx: &Context<'_>) -> bool {
-        let mut state = self.0.lock();
+        let mut state = self.channel.lock();
         let before = state.waiting.len();
         while !state.is_full() {
             let Some(event) = next() else { break };
@@ -179,13 +199,13 @@ impl EventSender {
 
     /// Adds an event, however full the stream is: the client is going, and its end wakes the reader.
     pub(super) fn push(&self, event: Event) {
-        self.0.lock().push(event);
+        self.channel.lock().push(event);
     }
 }
 
 impl Drop for EventSender {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
+        let mut state = self.channel.lock();
         state.ended = true;
         let reader = state.reader.take();
         drop(state);

@@ -11,6 +11,7 @@ use std::{
     mem,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::{Duration, Instant},
 };
 
 use actix::{Recipient, dev::RecipientRequest};
@@ -19,12 +20,18 @@ use super::{
     event::{Event, EventKind},
     message::SubscriptionId,
     stream::EventSender,
+    timer::now,
 };
 
 /// A run is at most so many events, and ends with the event that brings its data to so many bytes: what is read next
 /// then finds the buffers of the last run free and warm.
 const RUN_EVENTS: usize = 64;
 const RUN_BYTES: usize = 64 << 10;
+
+/// The first run of a subscriber. Those that follow have twice as many events, or half as many after one that took so
+/// long: that an event was handled shows with the last of a run alone, and it has to within `stall_timeout`.
+const FIRST_RUN: usize = 8;
+const LONG_RUN: Duration = Duration::from_secs(1);
 
 /// What an event costs beside its data, in bytes.
 const OVERHEAD: u64 = 64;
@@ -52,8 +59,26 @@ struct Subscriber {
     cursor: Cursor,
     /// The last event of the run that is being handled; boxed once, since its future cannot move.
     pending: Pin<Box<Option<RecipientRequest<Event>>>>,
+    run: Run,
     /// What it has handled weighs this.
     handled: u64,
+}
+
+/// The runs of a subscriber.
+struct Run {
+    /// How many events one has, at most.
+    events: usize,
+    /// When the last one was given.
+    given_at: Instant,
+}
+
+impl Run {
+    /// One was handled: the next is longer, or shorter.
+    #[inline(never)] // It would burden the way of every event.
+    fn adapt(&mut self) {
+        let is_long = now().saturating_duration_since(self.given_at) >= LONG_RUN;
+        self.events = if is_long { self.events.div_ceil(2) } else { RUN_EVENTS.min(2 * self.events) };
+    }
 }
 
 /// How far a subscriber has come.
@@ -182,7 +207,14 @@ impl Subscribers {
             // Most clients have one.
             self.list.reserve_exact(1);
         }
-        self.list.push(Subscriber { id, outlet, cursor, pending: Box::pin(None), handled: self.log.weight });
+        self.list.push(Subscriber {
+            id,
+            outlet,
+            cursor,
+            pending: Box::pin(None),
+            run: Run { events: FIRST_RUN, given_at: now() },
+            handled: self.log.weight,
+        });
         id
     }
 
@@ -200,6 +232,18 @@ impl Subscribers {
     /// Somebody listens.
     pub(super) fn any_connected(&self) -> bool {
         self.list.iter().any(|subscriber| subscriber.outlet.is_connected())
+    }
+
+    /// Whether the reader of a stream has read any event since this was asked for last. It goes through a handful without
+    /// waking anybody.
+    pub(super) fn have_read(&mut self) -> bool {
+        let mut have_read = false;
+        for subscriber in &mut self.list {
+            if let Outlet::Stream(sender) = &mut subscriber.outlet {
+                have_read |= sender.has_read();
+            }
+        }
+        have_read
     }
 
     /// How much has been told so far: a position for [`owes`](Self::owes).
@@ -273,14 +317,16 @@ impl Subscriber {
             let _ = ready!(pending.poll(cx));
             self.pending.set(None);
             self.handled = self.cursor.given;
+            self.run.adapt();
             progress = true;
         }
         let (mut events, mut bytes) = (0, 0);
         while let Some(event) = self.cursor.next(log, alone) {
             events += 1;
             bytes += event.data_len();
-            if events == RUN_EVENTS || bytes >= RUN_BYTES || !self.cursor.seek(log) {
+            if events == self.run.events || bytes >= RUN_BYTES || !self.cursor.seek(log) {
                 self.pending.set(Some(recipient.send(event)));
+                self.run.given_at = now();
                 // Polled again at once, so that the reply can wake the client.
                 return Poll::Ready(true);
             }

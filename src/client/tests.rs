@@ -428,6 +428,30 @@ async fn a_subscriber_that_never_takes_an_event_ends_the_session_as_stalled() {
 }
 
 #[actix::test]
+async fn who_takes_its_time_for_each_event_is_not_stalled() {
+    tokio::time::pause();
+    let timeouts = || EngineIoClient::builder().stall_timeout(Duration::from_secs(10)).receive_buffer(0);
+    let (recipient, leave, mut events) = slow();
+    let (_client, wire, _) = connected(timeouts().subscribe(recipient)).await;
+    let texts = vec!["a"; 300];
+    wire.texts(&texts);
+    let (client, other, _) = connected(timeouts()).await;
+    let mut stream = EventStream::subscribe(&client).await.unwrap();
+    other.texts(&texts);
+    settle().await;
+    let (mut handled, mut read) = (0, 0);
+    for _ in 0..302 {
+        sleep(Duration::from_millis(1001)).await;
+        leave.unbounded_send(()).unwrap();
+        settle().await;
+        handled += words(&mut events).await.len();
+        read += usize::from(stream.next().now_or_never().is_some());
+    }
+    assert_eq!((handled, read), (301, 301), "Connected, and all messages");
+    drop(client);
+}
+
+#[actix::test]
 async fn a_subscriber_that_dies_is_dropped_without_disturbing_the_others() {
     struct Dying;
     impl Actor for Dying {
@@ -800,6 +824,29 @@ fn an_arbiter_that_stops_tells_what_was_not_sent() {
             };
             assert!(last.starts_with("Disconnected") && last.contains(expected), "{last}");
         }
+    });
+}
+
+#[test]
+fn an_arbiter_that_stops_during_a_connect_gives_messages_back() {
+    let system = actix::System::new();
+    system.block_on(async {
+        let (recipient, mut events) = recorder();
+        let arbiter = actix::Arbiter::new();
+        let (tx, rx) = oneshot::channel();
+        arbiter.spawn(async move {
+            let transports = Dialed::default();
+            let client = transports.client(EngineIoClient::builder().subscribe(recipient));
+            client.do_send(Connect::new("http://localhost"));
+            client.do_send(Send::text("a"));
+            settle().await;
+            let _ = tx.send(());
+            std::mem::forget((transports, client));
+        });
+        rx.await.unwrap();
+        arbiter.stop();
+        let event = timeout(Duration::from_secs(5), events.next()).await.unwrap().unwrap();
+        assert!(matches!(&event, Event::Rejected(err) if err.data == "a".into()), "{event:?}");
     });
 }
 

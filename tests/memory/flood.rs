@@ -24,9 +24,13 @@ use crate::{
 const RECEIVE_BUFFER: u64 = 1 << 20;
 const SEND_QUEUE: u64 = 1 << 20;
 
-/// Clients that send a burst, and its messages of 50,000 bytes.
+/// Clients that send a burst, its messages of 50,000 bytes, and those of a few.
 const BURSTS: usize = 200;
 const BURST: usize = 4;
+const SHORT: usize = 5_000;
+
+/// Heartbeats until a buffer of the largest burst is given back.
+const HEARTBEATS: usize = 4;
 
 fn messages() -> usize {
     env::var("FLOOD_MESSAGES").map_or(3_000, |count| count.parse().unwrap())
@@ -153,6 +157,9 @@ async fn send_bursts(connect: Connect) {
         for _ in 0..BURST {
             client.do_send(engineio::Send::text("x".repeat(50_000)));
         }
+        for _ in 0..SHORT {
+            client.do_send(engineio::Send::text("x"));
+        }
         while !matches!(events.next().await.unwrap(), Event::Message(_)) {}
         clients.push((client, events));
     }
@@ -261,7 +268,7 @@ async fn two_hundred_mebibytes_to_a_server_that_stops_reading_stay_small_and_arr
 }
 
 #[actix::test]
-async fn a_burst_leaves_no_memory_behind_once_the_next_heartbeat_was_answered() {
+async fn a_burst_leaves_no_memory_behind_once_some_heartbeats_were_answered() {
     let server = Server::start(|server| {
         let mut all = Vec::new();
         for _ in 0..BURSTS {
@@ -269,8 +276,13 @@ async fn a_burst_leaves_no_memory_behind_once_the_next_heartbeat_was_answered() 
             for _ in 0..BURST {
                 assert_eq!(ws.read_frame().1.len(), 50_001);
             }
-            ws.send_text("2");
-            ws.reads("3");
+            for _ in 0..SHORT {
+                ws.reads("4x");
+            }
+            for _ in 0..HEARTBEATS {
+                ws.send_text("2");
+                ws.reads("3");
+            }
             ws.send_text("4done");
             all.push(ws);
         }
@@ -279,6 +291,7 @@ async fn a_burst_leaves_no_memory_behind_once_the_next_heartbeat_was_answered() 
         }
     });
     let grown = growth("flood websocket bursts", &server).await;
-    assert!(grown <= SLACK, "grew by {grown}");
+    // The peak has one burst in it: the largest is of 5,000 messages with what the queues need for each.
+    assert!(grown <= SLACK + (2 << 20), "grew by {grown}");
     server.finish().await;
 }

@@ -10,6 +10,7 @@ use super::{
     Connection,
     io::{Cause, Command, Ended, Fate, Output, TransportId},
     queue::messages,
+    session::LATE,
     state::{Ending, Outcome, Slot, State, Writing},
     upgrade::{error, reason},
 };
@@ -95,6 +96,9 @@ impl Connection {
             for slot in &self.slots {
                 self.outputs.push_back(Output::Order(slot.id, Command::Abort));
             }
+        } else if now.saturating_duration_since(ending.by) >= LATE {
+            // What they said meanwhile is yet to be heard.
+            ending.by = now + ABORT;
         } else if now >= ending.by {
             self.abandon();
         }

@@ -29,7 +29,7 @@ pub(crate) use self::io::{
     Cause, Command, Ended, Fate, Limits, Output, Report, ReportKind, Target, TransportId,
 };
 use self::{
-    queue::{BatchLimit, InFlight, SendQueue},
+    queue::{BatchLimit, InFlight, MAX_KEPT, SendQueue},
     state::{Leaving, Open, Outcome, Slot, State, Upgrade, Writing},
 };
 use crate::{
@@ -301,7 +301,8 @@ impl Connection {
         let kind = slot.kind;
         let Some(Writing { mut batch, in_flight, ordered, .. }) = slot.writing.take() else { return };
         let left = batch.last() == Some(&Packet::Close);
-        if let Some(emptied) = Arc::get_mut(&mut batch) {
+        // A batch that took all of a long queue has its buffer.
+        if let Some(emptied) = Arc::get_mut(&mut batch).filter(|batch| batch.capacity() <= MAX_KEPT) {
             emptied.clear();
             slot.spare = batch;
         }

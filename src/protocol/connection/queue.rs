@@ -2,13 +2,20 @@
 
 use std::{collections::VecDeque, mem};
 
+use bytestring::ByteString;
+
 use crate::protocol::{data::Data, packet::Packet};
 
 /// What a waiting packet costs beside its data, in bytes: without it a queue of empty messages would be endless.
 const OVERHEAD: usize = 64;
 
-/// Heartbeat answers that may wait. A server that pings faster than it reads gets the newest ones.
+/// Heartbeat answers that may wait, and bytes of their data, of which the newest one may have more. A server that pings
+/// faster than it reads gets the newest ones.
 const MAX_PONGS: usize = 64;
+const MAX_PONG_BYTES: usize = 64 << 10;
+
+/// Room for so many packets stays when a queue, or a batch, is empty.
+pub(super) const MAX_KEPT: usize = 1024;
 
 /// How much goes into one batch.
 #[derive(Debug, Clone, Copy)]
@@ -89,11 +96,16 @@ impl SendQueue {
         self.packets.push_back(packet);
     }
 
-    pub(super) fn push_pong(&mut self, pong: Packet) {
-        if self.pongs.len() == MAX_PONGS {
+    /// Appends the answer to a ping, with the ping's `data`.
+    pub(super) fn push_pong(&mut self, data: ByteString) {
+        let mut pong = Packet::Pong(data);
+        // Its buffer may be shared with much that nobody waits for.
+        pong.detach();
+        self.pongs.push_back(pong);
+        let bytes = |pongs: &VecDeque<Packet>| pongs.iter().map(|pong| pong.body().len()).sum::<usize>();
+        while self.pongs.len() > 1 && (self.pongs.len() > MAX_PONGS || bytes(&self.pongs) > MAX_PONG_BYTES) {
             self.pongs.pop_front();
         }
-        self.pongs.push_back(pong);
     }
 
     /// Moves the next batch into `batch`: at least one packet, if there is any.
@@ -127,6 +139,9 @@ impl SendQueue {
                 *batch = mem::replace(queue, emptied.into()).into();
             } else {
                 batch.extend(queue.drain(..count));
+                if queue.is_empty() && queue.capacity() > MAX_KEPT {
+                    *queue = VecDeque::new();
+                }
             }
             if !queue.is_empty() {
                 break;

@@ -21,8 +21,9 @@ use crate::{
     },
 };
 
-/// A deadline noticed this much too late was missed by this process (suspended, starved), not by the server.
-const LATE: Duration = Duration::from_secs(1);
+/// A deadline noticed this much too late was missed by this process (suspended, starved), not by the server: what came
+/// meanwhile has as long to be read.
+pub(super) const LATE: Duration = Duration::from_secs(1);
 
 /// How long the next poll waits when polls bring nothing, and at once: doubled each time, up to the maximum. Some servers
 /// (engineioxide, python-engineio) answer every poll at once with a noop while a probe is open; without a pause that
@@ -106,7 +107,7 @@ impl Connection {
             kind,
             upgrade: Upgrade::Off,
             heard: now,
-            graced: false,
+            grace: None,
             leaving: None,
         });
         self.on_session_packets(now, id, packets, false);
@@ -133,7 +134,7 @@ impl Connection {
                 }
                 match packet {
                     Packet::Message(_) => return true,
-                    Packet::Ping(data) => self.queue.push_pong(Packet::Pong(mem::take(data))),
+                    Packet::Ping(data) => self.queue.push_pong(mem::take(data)),
                     Packet::Close => end = Some(DisconnectReason::Server),
                     Packet::Open(_) => end = Some(out_of_place("a second open packet")),
                     Packet::Upgrade => end = Some(out_of_place("an upgrade packet from the server")),
@@ -217,8 +218,15 @@ impl Connection {
         })
     }
 
-    /// Lets the transport read on.
+    /// Lets the transport read on, and the probe that was answered: it is read while the polls come home, so that its end
+    /// is noticed before the upgrade packet goes nowhere.
     pub(super) fn give_reads(&mut self, now: Instant) {
+        if let State::Open(Open { upgrade: Upgrade::Pausing { probe, .. }, .. }) = self.state
+            && self.held.is_empty()
+            && let Some(emptied) = self.slot(probe).and_then(|slot| slot.credit.take())
+        {
+            self.order(probe, Command::Read(emptied));
+        }
         let Some(reader) = self.reader() else { return };
         let Some(slot) = self.slot(reader) else { return };
         if slot.read_at.is_some_and(|at| now < at) {
@@ -235,7 +243,7 @@ impl Connection {
     pub(super) fn heard(&mut self, now: Instant) {
         if let State::Open(open) = &mut self.state {
             open.heard = now;
-            open.graced = false;
+            open.grace = None;
         }
     }
 
@@ -243,7 +251,7 @@ impl Connection {
     pub(super) fn liveness_deadline(&self, open: &Open) -> Instant {
         match self.held_since {
             Some(since) => since + self.limits.stall_timeout,
-            None => open.heard + silence(open),
+            None => open.grace.unwrap_or_else(|| open.heard + silence(open)),
         }
     }
 
@@ -274,7 +282,7 @@ impl Connection {
             }
             // It may have left meanwhile, which is yet to be reported.
             if let Some(writing) = self.slot(active).and_then(|slot| slot.writing.as_mut()) {
-                writing.progress = now;
+                writing.progress += now + LATE - by;
             }
         }
         let State::Open(open) = &self.state else { return };
@@ -288,12 +296,11 @@ impl Connection {
                 return self.give_reads(now);
             }
             // What the server sent meanwhile may still wait in the socket: it gets one more chance to be read.
-            if now.saturating_duration_since(liveness) < LATE || open.graced {
+            if now.saturating_duration_since(liveness) < LATE || open.grace.is_some() {
                 return self.end_session(now, DisconnectReason::PingTimeout);
             }
             if let State::Open(open) = &mut self.state {
-                open.heard = now;
-                open.graced = true;
+                open.grace = Some(now + LATE);
             }
         }
         self.handle_upgrade_timeout(now);

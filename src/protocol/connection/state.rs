@@ -75,8 +75,8 @@ pub(super) struct Open {
     pub(super) upgrade: Upgrade,
     /// When the server was last known to be alive.
     pub(super) heard: Instant,
-    /// A deadline that was noticed far too late was given a second chance.
-    pub(super) graced: bool,
+    /// The second chance of a deadline that was noticed far too late.
+    pub(super) grace: Option<Instant>,
     /// A graceful close is under way.
     pub(super) leaving: Option<Leaving>,
 }

@@ -41,12 +41,6 @@ impl Connection {
         self.order(polling, Command::Pause);
         packets.remove(0);
         self.on_session_packets(now, id, packets, false);
-        // It is read while the polls come home, so that its end is noticed before the upgrade packet goes nowhere.
-        if self.held.is_empty()
-            && let Some(emptied) = self.slot(id).and_then(|slot| slot.credit.take())
-        {
-            self.order(id, Command::Read(emptied));
-        }
     }
 
     /// The polls are home: everything that polling had to say has been said.
