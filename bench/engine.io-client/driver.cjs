@@ -7,7 +7,7 @@ const [task, address, transport, sizeArgument, countArgument] = process.argv.sli
 const binary = sizeArgument.endsWith("b");
 const size = parseInt(sizeArgument);
 const count = Number(countArgument);
-const burst = Math.max(1, Math.min(256, Math.floor((1 << 20) / Math.max(1, size)), Math.floor(count / 10)));
+const burst = Math.max(1, Math.min(300, Math.floor((1 << 20) / Math.max(1, size)), Math.floor(count / 10)));
 const warmUp = Math.floor(count / 10);
 const message = binary ? Buffer.alloc(size, "x") : "x".repeat(size);
 

@@ -138,10 +138,12 @@ def readme(results):
 ![Messages per second and round trips, side by side](bench/chart.svg)
 
 Taken on {results["date"]} by `{results["command"]}`: {results["machine"]}; {results["network"]}; {results["cores"]}.
-{results["rounds"]} Medians; the machines' moods differ, so trust the ratios rather than the rates.
+{results["rounds"]} Medians; machines differ from run to run, so trust the ratios rather than the rates.
 {"; ".join(versions)}.
 "raw" is a program on tokio-tungstenite that does Engine.IO by hand: no library, no actors, no reconnection.
 "fails" is a client that cannot.
+Polling: the server takes any number of packets in a POST and says so (it answers `ok`), so this client fills its POSTs;
+to a server that does not, it sends 16 at a time. python-engineio was let to take more than 16 from a poll.
 
 Messages per second / processor time of the client per message; round trip p50 / p99:
 

@@ -16,7 +16,7 @@ payload.Payload.max_decode_packets = 1_000_000
 task, address, transport, size, count = sys.argv[1:6]
 binary = size.endswith("b")
 size, count = int(size.rstrip("b")), int(count)
-burst = max(1, min(256, (1 << 20) // max(1, size), count // 10))
+burst = max(1, min(300, (1 << 20) // max(1, size), count // 10))
 warm_up = count // 10
 message = b"x" * size if binary else "x" * size
 

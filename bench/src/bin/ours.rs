@@ -57,6 +57,9 @@ fn message(order: &Order) -> Data {
 /// Counts messages, measures from a certain one on, and says when all have come.
 struct Counter {
     seen: usize,
+    /// Bytes of the messages that have come, and of each, unless it does not matter.
+    bytes: usize,
+    size: Option<usize>,
     warm_up: usize,
     count: usize,
     meter: Meter,
@@ -64,9 +67,10 @@ struct Counter {
 }
 
 impl Counter {
-    fn new(warm_up: usize, count: usize) -> (Self, oneshot::Receiver<Meter>) {
+    fn new(warm_up: usize, count: usize, size: Option<usize>) -> (Self, oneshot::Receiver<Meter>) {
         let (done, all) = oneshot::channel();
-        (Self { seen: 0, warm_up, count, meter: Meter::start(), done: Some(done) }, all)
+        let meter = Meter::start();
+        (Self { seen: 0, bytes: 0, size, warm_up, count, meter, done: Some(done) }, all)
     }
 }
 
@@ -78,13 +82,15 @@ impl Handler<Event> for Counter {
     type Result = ();
 
     fn handle(&mut self, event: Event, _: &mut Self::Context) {
-        if let Event::Message(_) = event {
+        if let Event::Message(data) = event {
             self.seen += 1;
+            self.bytes += data.len();
             if self.seen == self.warm_up {
                 self.meter = Meter::start();
             } else if self.seen == self.count
                 && let Some(done) = self.done.take()
             {
+                assert!(self.size.is_none_or(|size| self.bytes == self.count * size), "parts of messages");
                 let _ = done.send(std::mem::replace(&mut self.meter, Meter::start()));
             }
         }
@@ -92,7 +98,7 @@ impl Handler<Event> for Counter {
 }
 
 async fn receive_by_actor(order: &Order) -> Outcome {
-    let (counter, all) = Counter::new(order.warm_up(), order.count);
+    let (counter, all) = Counter::new(order.warm_up(), order.count, Some(order.size));
     let client = EngineIoClient::builder().subscribe(counter.start().recipient()).start();
     client.send(connect(order, "flood")?).await??;
     all.await?.report(order.count - order.warm_up());
@@ -104,22 +110,24 @@ async fn receive_by_stream(order: &Order) -> Outcome {
     let mut events = EventStream::subscribe(&client).await?;
     client.send(connect(order, "flood")?).await??;
     let mut meter = Meter::start();
-    let mut seen = 0;
+    let (mut seen, mut bytes) = (0, 0);
     while seen < order.count {
-        if let Event::Message(_) = events.next().await.ok_or("the client stopped")? {
+        if let Event::Message(data) = events.next().await.ok_or("the client stopped")? {
             seen += 1;
+            bytes += data.len();
             if seen == order.warm_up() {
                 meter = Meter::start();
             }
         }
     }
+    assert_eq!(bytes, order.count * order.size, "whole messages");
     meter.report(order.count - order.warm_up());
     Ok(())
 }
 
 async fn send(order: &Order) -> Outcome {
     // The server sends one message when it has all.
-    let (counter, all) = Counter::new(0, 1);
+    let (counter, all) = Counter::new(0, 1, None);
     let client = EngineIoClient::builder().subscribe(counter.start().recipient()).start();
     client.send(connect(order, "sink")?).await??;
     let message = message(order);
@@ -277,7 +285,8 @@ async fn idle(order: &Order) -> Outcome {
 async fn spread(order: &Order) -> Outcome {
     let share = Order { count: order.count / order.connections, ..order.clone() };
     let count = share.count * order.connections;
-    let (counters, dones): (Vec<_>, Vec<_>) = (0..order.subscribers).map(|_| Counter::new(0, count)).unzip();
+    let counter = |_| Counter::new(0, count, Some(order.size));
+    let (counters, dones): (Vec<_>, Vec<_>) = (0..order.subscribers).map(counter).unzip();
     let counters: Vec<_> = counters.into_iter().map(Actor::start).collect();
     let url = format!("{}&gate=1", share.url("http", "flood"));
     let mut clients = Vec::with_capacity(order.connections);
