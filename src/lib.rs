@@ -40,8 +40,9 @@
 //! }
 //! ```
 //!
-//! Of the two question marks, the first is for the mailbox (the client has stopped), the second for the answer. Code
-//! without an actor reads an [`EventStream`] instead. To import [`Send`] by name would shadow [`std::marker::Send`].
+//! In `.await??` the first `?` is for the mailbox (the client has stopped), the second for the operation's own error. Code
+//! without an actor reads an [`EventStream`] instead. Do not import [`Send`] by name: it would shadow
+//! [`std::marker::Send`].
 //!
 //! The [`guide`] has what does not fit here: [coming from python-engineio](guide::coming_from_python_engineio),
 //! [coming from engine.io-client](guide::coming_from_engine_io_client),
@@ -87,18 +88,20 @@
 //!   Connected
 //!       ( Message | Upgraded | UpgradeFailed | Rejected )*
 //!   Disconnected
-//!       Reconnecting*  and then Connected or ReconnectFailed, if the client connects again by itself
+//!       Reconnecting*  and then Connected or ReconnectFailed, of a client that connects again by itself
 //! ```
 //!
 //! - [`Connected`](Event::Connected) comes once a session and first, [`Disconnected`](Event::Disconnected) once and last.
-//!   A [`Connect`] that fails shows in its reply alone.
+//!   A [`Connect`] that fails shows in its reply alone, unless [`on_initial_connect`](Reconnect::on_initial_connect) is
+//!   set: then [`Reconnecting`](Event::Reconnecting) precedes each further attempt, and
+//!   [`ReconnectFailed`](Event::ReconnectFailed) follows the last.
 //! - [`Message`](Event::Message)s come in the order in which the server sent them, across an upgrade too.
 //! - [`Upgraded`](Event::Upgraded) or [`UpgradeFailed`](Event::UpgradeFailed) comes if an upgrade is tried and the session
 //!   lives to see its end. After a failed one the session goes on over polling.
 //! - [`Rejected`](Event::Rejected) returns a message whose reply nobody awaits and that could not be accepted; it also
 //!   comes while there is no session.
-//! - [`Reconnecting`](Event::Reconnecting) and [`ReconnectFailed`](Event::ReconnectFailed) come between sessions, of a
-//!   client with a [`Reconnect`] policy.
+//! - [`Reconnecting`](Event::Reconnecting) and [`ReconnectFailed`](Event::ReconnectFailed) come while there is no session,
+//!   from a client with a [`Reconnect`] policy.
 //!
 //! # Errors
 //!
@@ -106,14 +109,14 @@
 //! ends with a [`DisconnectReason`], and [`Disconnected`] lists the messages that did not leave. All of them can be
 //! cloned, compared and sent to other threads.
 //!
-//! [`ConnectError::is_retryable`] says whether to try again is of use. Each failure, and where it shows, is on the page
+//! [`ConnectError::is_retryable`] says whether trying again can help. Each failure, and where it shows, is on the page
 //! [`what_happens_when`](guide::what_happens_when).
 //!
 //! # Flow control
 //!
 //! - Sending: the reply of a [`Send`] waits while more than
-//!   [`send_queue`](EngineIoClientBuilder::send_queue) bytes are queued. Who awaits it is slowed down to what the server
-//!   takes; `do_send` is not held back.
+//!   [`send_queue`](EngineIoClientBuilder::send_queue) bytes are queued. A sender that awaits it is slowed down to the
+//!   server's pace; `do_send` is not held back.
 //! - Receiving: while a subscriber has not handled more than
 //!   [`receive_buffer`](EngineIoClientBuilder::receive_buffer) bytes of events, no more is read, and the network slows
 //!   the server down. If no event is handled for [`stall_timeout`](EngineIoClientBuilder::stall_timeout), the session
@@ -163,6 +166,8 @@
 //! - WebSocket without extensions, so without compression. HTTP bodies may be compressed with gzip or deflate.
 //! - The protocol has no acknowledgement: a message that was written to a WebSocket is not known to have arrived.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod client;
 #[cfg(feature = "__codecs")]
 #[doc(hidden)]
@@ -175,7 +180,7 @@ pub mod guide;
 mod protocol;
 mod transport;
 
-pub use cookie_store;
+pub use {bytes, bytestring, cookie_store};
 
 pub use client::{
     Connect, Disconnect, Disconnected, EngineIoClient, EngineIoClientBuilder, Event, EventKind, EventStream,

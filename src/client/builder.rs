@@ -136,8 +136,10 @@ impl EngineIoClientBuilder {
 
     /// Whether Ctrl-C (SIGINT) makes the client leave: on the first, every client of the process that asked for this
     /// disconnects gracefully, within its `close_timeout`; when the last has left, their actix systems are stopped, which
-    /// ends `System::run` and an `HttpServer`. (Under `#[actix::main]` the program ends when its own `async fn` does: have
-    /// it await [`Wait`](crate::Wait).) On the second the process exits with status 130.
+    /// ends `System::run`. On the second the process exits with status 130.
+    ///
+    /// Under `#[actix::main]` the program ends when its own `async fn` does: have it await [`Wait`](crate::Wait). In a web
+    /// service, leave Ctrl-C to its `HttpServer` and disconnect when that has run to its end, as the example `gateway` does.
     ///
     /// Default: `false`; python-engineio takes the signal unless it is told not to. When none of the clients that asked is
     /// left, Ctrl-C ends the process with status 130 at once.

@@ -83,8 +83,8 @@ impl Connect {
         self
     }
 
-    /// Adds a header to every request of this session; the builder's of the same name are not sent, to a WebSocket neither. A
-    /// name may be added several times, save those that HTTP allows once: `authorization`, `host`, `origin`, `referer`,
+    /// Adds a header to every request of this session. It takes the place of all the builder's headers of that name, those of
+    /// `websocket_header` too. A name may be added several times, save those that HTTP allows once: `authorization`, `host`, `origin`, `referer`,
     /// `user-agent` and the like, of which the last one counts.
     ///
     /// A name or a value that HTTP does not allow, and the headers that are this crate's own business (`connection`,
@@ -115,8 +115,8 @@ impl fmt::Debug for Connect {
 
 /// Queues one message for the server. Replies once it is accepted.
 ///
-/// While more than `send_queue` bytes wait to be written the reply waits, and so does the message: to drop the reply
-/// then withdraws it. Once accepted, a message is sent, or comes back in [`Event::Disconnected`]. While a
+/// While more than `send_queue` bytes wait to be written the reply waits, and the message with it: dropping the reply
+/// withdraws the message. Once accepted, a message is sent, or comes back in [`Event::Disconnected`]. While a
 /// [`Connect`] is under way the reply waits for its outcome.
 ///
 /// Messages go out in the order in which they reach the client's mailbox; `send` puts a message there when it is

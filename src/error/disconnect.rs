@@ -65,7 +65,8 @@ impl fmt::Display for DisconnectReason {
         match self {
             Self::Client(Some(reason)) => write!(f, ": {reason}"),
             Self::TransportClose { code: 1009, reason } => {
-                write!(f, ": code 1009, a message was too large for the server {}", OneLine(reason))
+                f.write_str(": code 1009, a message was too large for the server")?;
+                if reason.is_empty() { Ok(()) } else { write!(f, ", {}", OneLine(reason)) }
             }
             Self::TransportClose { code, reason } if reason.is_empty() => write!(f, ": code {code}"),
             Self::TransportClose { code, reason } => write!(f, ": code {code}, {}", OneLine(reason)),

@@ -93,8 +93,8 @@ impl EngineIoClientBuilder {
     }
 
     /// Uses this store for cookies: to start with cookies from elsewhere, to look at what was set, or to share it between
-    /// clients. Default: one of the client's own. The clients lock it for moments only; who holds the lock for long stops
-    /// them.
+    /// clients. Default: one of the client's own. The clients lock it for moments only; holding the lock for
+    /// long blocks them.
     ///
     /// ```
     /// use std::sync::{Arc, Mutex};
