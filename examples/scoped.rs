@@ -15,7 +15,8 @@ mod embedded;
 
 /// Runs `work` with a client that is connected, and disconnects whatever comes of it.
 ///
-/// When the future of this is dropped halfway, so is the client's last address, and it disconnects by itself.
+/// If the future of this is dropped halfway, the guard disconnects. That the last address goes would not do: a client with
+/// a subscriber lives on.
 async fn with_connection<T, E>(
     client: Addr<EngineIoClient>,
     connect: Connect,
@@ -24,10 +25,20 @@ async fn with_connection<T, E>(
 where
     E: From<ConnectError> + From<MailboxError>,
 {
+    let _guard = Guard(client.clone());
     client.send(connect).await??;
     let outcome = work(&client).await;
     client.send(Disconnect::new()).await?;
     outcome
+}
+
+/// Disconnects when it is dropped. A client that has disconnected already does not mind.
+struct Guard(Addr<EngineIoClient>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.do_send(Disconnect::new());
+    }
 }
 
 /// Says when connections begin and end.

@@ -5,7 +5,7 @@
 //! cargo run --example stream -- http://localhost:5000    # with yours; Ctrl-C ends
 //! ```
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, pin::pin, time::Duration};
 
 use actix::prelude::*;
 use actix_engineio::{self as engineio, Connect, Data, Disconnect, EngineIoClient, Event, EventStream};
@@ -18,14 +18,17 @@ mod embedded;
 /// Counts aloud until the server has said as much.
 async fn converse(client: &Addr<EngineIoClient>, events: &mut EventStream) -> Result<(), Box<dyn Error>> {
     let mut ticks = interval(Duration::from_millis(200));
-    let mut said = 0;
+    // Made once: a Ctrl-C that comes while something else is awaited is not lost.
+    let mut interrupted = pin!(signal::ctrl_c());
+    let (mut said, mut leaving) = (0, false);
     loop {
         tokio::select! {
             event = events.next() => match event {
                 Some(Event::Connected(session)) => println!("connected     sid {}", session.sid),
                 Some(Event::Message(Data::Text(text))) => {
                     println!("received      {text}");
-                    if &*text == "tick 3" {
+                    if &*text == "tick 3" && !leaving {
+                        leaving = true;
                         client.do_send(Disconnect::new());
                     }
                 }
@@ -36,12 +39,13 @@ async fn converse(client: &Addr<EngineIoClient>, events: &mut EventStream) -> Re
                 Some(_) => {}
                 None => return Ok(()),
             },
-            _ = ticks.tick(), if said < 3 => {
+            _ = ticks.tick(), if said < 3 && !leaving => {
                 said += 1;
                 println!("sending       tick {said}");
                 client.send(engineio::Send::text(format!("tick {said}"))).await??;
             }
-            _ = signal::ctrl_c() => {
+            _ = &mut interrupted, if !leaving => {
+                leaving = true;
                 client.do_send(Disconnect::new().reason("interrupted"));
             }
         }

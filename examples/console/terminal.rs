@@ -98,17 +98,21 @@ impl Output {
         }
         // Whoever reads may have seen enough.
         let _ = match data {
+            Data::Text(text) if io::stdout().is_terminal() => writeln!(io::stdout(), "{}", printable(text)),
             Data::Text(text) => writeln!(io::stdout(), "{text}"),
             Data::Binary(bytes) => writeln!(io::stdout(), "/binary {}", hex(bytes, "")),
         };
     }
 
     pub(crate) fn notice(&self, text: &str) {
-        if self.is_interactive() { self.print(DIM, text) } else { eprintln!("* {text}") }
+        // Some of it are the server's words.
+        let text = printable(text);
+        if self.is_interactive() { self.print(DIM, &text) } else { eprintln!("* {text}") }
     }
 
     pub(crate) fn error(&self, text: &str) {
-        if self.is_interactive() { self.print(RED, text) } else { eprintln!("! {text}") }
+        let text = printable(text);
+        if self.is_interactive() { self.print(RED, &text) } else { eprintln!("! {text}") }
     }
 
     fn print(&self, colour: &str, text: &str) {

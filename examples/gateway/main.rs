@@ -15,7 +15,7 @@
 //! The connection outlives restarts of the Engine.IO server. Ctrl-C and SIGTERM end the browsers' streams, finish the
 //! requests under way, flush what is queued, and disconnect.
 
-use std::{error::Error, io, time::Duration};
+use std::{error::Error, io, pin::pin, time::Duration};
 
 use actix::prelude::*;
 use actix_engineio::{Connect, Disconnect, EngineIoClient, Reconnect, Wait};
@@ -74,6 +74,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .start();
 
     let gateway = web::Data::new(routes::Gateway { client: client.clone(), feed: feed.clone() });
+    let browsers = feed.clone();
     let server = HttpServer::new(move || App::new().app_data(gateway.clone()).configure(routes::configure))
         .shutdown_signal(async move {
             interrupted().await;
@@ -87,11 +88,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let server = server.run();
     let handle = server.handle();
+    let mut server = pin!(server);
 
     tokio::select! {
-        outcome = server => outcome?,
+        outcome = &mut server => outcome?,
         err = connection(&client, url) => {
-            handle.stop(false).await;
+            // There is nothing to pass on any more.
+            let _ = browsers.send(Close).await;
+            let ((), outcome) = tokio::join!(handle.stop(true), server);
+            outcome?;
             return Err(err?);
         }
     }
