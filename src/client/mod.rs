@@ -10,6 +10,7 @@ mod handlers;
 mod headers;
 mod interrupt;
 mod kept;
+mod line;
 mod message;
 mod reconnect;
 mod reply;
@@ -66,9 +67,6 @@ use crate::{
 };
 use actix::{Actor, ActorContext, AsyncContext, Context, fut::ActorFuture};
 use tokio::task::AbortHandle;
-
-/// Room for so many messages stays when the line is empty.
-const MAX_KEPT: usize = 1024;
 
 /// An Engine.IO client: an actor that owns one connection at a time.
 ///
@@ -261,73 +259,6 @@ impl EngineIoClient {
             }
             Output::ConnectFailed(err) => self.on_connect_failed(err),
             Output::Closed { reason, unsent, in_doubt } => self.on_closed(reason, unsent, in_doubt),
-        }
-    }
-
-    /// Puts a message at the end of the line. Messages whose senders have given up do not stay for long.
-    fn queue_up(&mut self, data: Data, reply: Later<Result<(), SendError>>) {
-        while self.line.back().is_some_and(|(_, reply)| reply.demand() == Demand::Withdrawn) {
-            self.line.pop_back();
-        }
-        if self.line.len() >= self.line_limit {
-            self.forget_withdrawn();
-            self.line_limit = 2 * self.line.len() + 16;
-        }
-        self.line.push_back((data, reply));
-    }
-
-    fn forget_withdrawn(&mut self) {
-        self.line.retain(|(_, reply)| reply.demand() != Demand::Withdrawn);
-    }
-
-    /// Accepts messages that wait, as far as there is room. What came by `do_send` is not held back, but goes in
-    /// its turn. What waits when the session, or the connect, ends is told with that end.
-    fn advance_line(&mut self) {
-        if self.connect.is_some() || (self.connection.is_ending() && !self.keeps()) {
-            return;
-        }
-        while let Some((_, reply)) = self.line.front() {
-            let demand = reply.demand();
-            if demand == Demand::Awaited && !self.has_room() {
-                break;
-            }
-            let Some((data, reply)) = self.line.pop_front() else { break };
-            if demand == Demand::Withdrawn {
-                continue;
-            }
-            match self.accept(data) {
-                Ok(()) => _ = reply.answer(Ok(())),
-                Err(err) => self.refused.push((err, reply)),
-            }
-        }
-        if self.line.is_empty() && self.line.capacity() > MAX_KEPT {
-            self.line = VecDeque::new();
-        }
-    }
-
-    /// A message can be accepted, or refused, at once.
-    fn has_room(&self) -> bool {
-        if self.keeps() {
-            self.kept.weight() <= self.config.limits.send_queue
-        } else {
-            !self.connection.is_open() || self.connection.has_room()
-        }
-    }
-
-    fn accept(&mut self, data: Data) -> Result<(), SendError> {
-        if self.keeps() || !self.kept.is_empty() {
-            self.kept.push(data);
-            return Ok(());
-        }
-        self.connection.send(data)
-    }
-
-    /// Tells about refused messages: the one who awaits the reply, or the subscribers.
-    fn reject(&mut self) {
-        for (err, reply) in mem::take(&mut self.refused) {
-            if let Err(Err(err)) = reply.answer(Err(err)) {
-                self.subscribers.push(Event::Rejected(Arc::new(err)));
-            }
         }
     }
 

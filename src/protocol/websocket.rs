@@ -3,12 +3,18 @@
 //! [`WebSocketCodec`] turns the bytes of a connection into whole messages and control frames, and back. Everything
 //! a server sends is checked: a limit before memory is set aside for it, the rest before it is handed on.
 
+mod encode;
+mod fragments;
+mod header;
+
 use std::{fmt, mem, str};
 
-use actix_codec::{Decoder, Encoder};
+use actix_codec::Decoder;
 use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 
+pub(crate) use self::encode::close_payload;
+use self::{fragments::Fragments, header::Header};
 use crate::error::{ProtocolError, TransportError};
 
 /// The bit of a frame's first byte that marks the last fragment of a message.
@@ -191,7 +197,7 @@ impl<K> WebSocketCodec<K> {
         loop {
             let arrived = match &self.state {
                 State::Idle => None,
-                State::Fragmented(message) => Some(message.payload.len()),
+                State::Fragmented(message) => Some(message.len()),
                 State::Failed(err) => return Err(err.clone()),
             };
             let Some(header) = Header::parse(src)? else {
@@ -240,159 +246,6 @@ impl<K> WebSocketCodec<K> {
     }
 }
 
-impl<K: FnMut() -> [u8; 4]> Encoder<Frame<'_>> for WebSocketCodec<K> {
-    type Error = TransportError;
-
-    #[inline(always)] // As `take_payload`.
-    fn encode(&mut self, frame: Frame<'_>, dst: &mut BytesMut) -> Result<(), TransportError> {
-        let Frame { opcode, head, body } = frame;
-        let len = head.len().saturating_add(body.len());
-        if len > MAX_CONTROL && opcode.is_control() {
-            return Err(ProtocolError::Frame("a control frame of more than 125 bytes").into());
-        }
-
-        // RFC 6455, 10.3: "Clients MUST choose a new masking key for each frame".
-        let key = (self.mask_key)();
-        let [k0, k1, k2, k3] = key;
-        let first = FIN | opcode.number();
-        let mask = u64::from(u32::from_le_bytes(key)).wrapping_mul(0x1_0000_0001);
-        let mask = if let (Ok(len @ ..=125), [kind]) = (u8::try_from(len), head) {
-            // A short text: the header and the type of the packet in one go.
-            dst.extend_from_slice(&[first, MASK | len, k0, k1, k2, k3, kind ^ k0]);
-            mask.rotate_right(8)
-        } else {
-            dst.reserve(MAX_HEADER.saturating_add(len));
-            put_header(dst, first, len, key);
-            put_masked_bytes(dst, head, mask)
-        };
-        put_masked(dst, body, mask);
-        Ok(())
-    }
-}
-
-/// The header of a frame, found well-formed by itself.
-struct Header {
-    fin: bool,
-    /// `None`: the frame continues a fragmented message.
-    opcode: Option<Opcode>,
-    /// The length of the header itself.
-    len: usize,
-    payload_len: u64,
-}
-
-impl Header {
-    /// Reads the header at the start of `src`. `None`: it has not arrived in full.
-    #[inline]
-    fn parse(src: &[u8]) -> Result<Option<Self>, ProtocolError> {
-        let [first, second, rest @ ..] = src else {
-            return Ok(None);
-        };
-        // RFC 6455, 5.2: RSV1 to RSV3 "MUST be 0 unless an extension is negotiated that defines meanings for
-        // non-zero values".
-        if first & RSV != 0 {
-            return Err(ProtocolError::Frame("reserved bits without an extension"));
-        }
-        // RFC 6455, 5.1: "A client MUST close a connection if it detects a masked frame."
-        if second & MASK != 0 {
-            return Err(ProtocolError::Frame("a masked frame from the server"));
-        }
-        let fin = first & FIN != 0;
-        let opcode = match first & OPCODE {
-            0x0 => None,
-            0x1 => Some(Opcode::Text),
-            0x2 => Some(Opcode::Binary),
-            0x8 => Some(Opcode::Close),
-            0x9 => Some(Opcode::Ping),
-            0xa => Some(Opcode::Pong),
-            // RFC 6455, 5.2: "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket
-            // Connection_."
-            _ => return Err(ProtocolError::Frame("an unknown opcode")),
-        };
-        // RFC 6455, 5.5: "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be
-        // fragmented."
-        if opcode.is_some_and(Opcode::is_control) {
-            if !fin {
-                return Err(ProtocolError::Frame("a fragmented control frame"));
-            }
-            if usize::from(*second) > MAX_CONTROL {
-                return Err(ProtocolError::Frame("a control frame of more than 125 bytes"));
-            }
-        }
-
-        let (len, payload_len) = match (*second, rest) {
-            (len @ ..=125, _) => (2, u64::from(len)),
-            (126, &[a, b, ..]) => (4, u64::from(u16::from_be_bytes([a, b]))),
-            (127, &[a, b, c, d, e, f, g, h, ..]) => (10, u64::from_be_bytes([a, b, c, d, e, f, g, h])),
-            _ => return Ok(None),
-        };
-        // RFC 6455, 5.2: "the minimal number of bytes MUST be used to encode the length", and of 64 bits "the most
-        // significant bit MUST be 0".
-        match (len, payload_len) {
-            (4, ..=125) | (10, ..=0xffff) => {
-                Err(ProtocolError::Frame("a length in more bytes than it needs"))
-            }
-            (10, 0x8000_0000_0000_0000..) => Err(ProtocolError::Frame("a length of more than 63 bits")),
-            _ => Ok(Some(Self { fin, opcode, len, payload_len })),
-        }
-    }
-
-    /// Whether the frame may come now and is small enough, before any of its payload is waited for. `arrived` is the
-    /// length of the message under way, if there is one. Returns the payload's length.
-    #[inline]
-    fn admit(&self, arrived: Option<usize>, max_message_size: usize) -> Result<usize, ProtocolError> {
-        let (arrived, limit) = match (arrived, self.opcode) {
-            // RFC 6455, 5.4: "Control frames MAY be injected in the middle of a fragmented message."
-            (_, Some(Opcode::Close | Opcode::Ping | Opcode::Pong)) => (0, MAX_CONTROL),
-            (None, Some(Opcode::Text | Opcode::Binary)) => (0, max_message_size),
-            (Some(arrived), None) => (arrived, max_message_size),
-            // RFC 6455, 5.4: "The fragments of one message MUST NOT be interleaved between the fragments of
-            // another message unless an extension has been negotiated that can interpret the interleaving."
-            (Some(_), Some(_)) => return Err(ProtocolError::Frame("a message inside a fragmented message")),
-            (None, None) => return Err(ProtocolError::Frame("a continuation of no message")),
-        };
-        match usize::try_from(self.payload_len) {
-            Ok(len) if len <= limit.saturating_sub(arrived) => Ok(len),
-            _ => {
-                let arrived = u64::try_from(arrived).unwrap_or(u64::MAX);
-                Err(ProtocolError::TooLarge { size: self.payload_len.saturating_add(arrived), limit })
-            }
-        }
-    }
-}
-
-/// The fragments of a message that is not whole yet, put together.
-struct Fragments {
-    is_text: bool,
-    payload: BytesMut,
-    /// How many bytes of a text are known to be UTF-8.
-    checked: usize,
-}
-
-impl Fragments {
-    fn new(opcode: Option<Opcode>) -> Self {
-        Self { is_text: opcode == Some(Opcode::Text), payload: BytesMut::new(), checked: 0 }
-    }
-
-    fn push(&mut self, fragment: &[u8]) -> Result<(), ProtocolError> {
-        self.payload.extend_from_slice(fragment);
-        if self.is_text {
-            // RFC 6455, 5.6: "a particular text frame might include a partial UTF-8 sequence; however, the whole
-            // message MUST contain valid UTF-8".
-            self.checked = match str::from_utf8(self.payload.get(self.checked..).unwrap_or_default()) {
-                Ok(_) => self.payload.len(),
-                Err(err) if err.error_len().is_none() => self.checked.saturating_add(err.valid_up_to()),
-                Err(_) => return Err(ProtocolError::Utf8),
-            };
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Result<Message, ProtocolError> {
-        let payload = self.payload.freeze();
-        Ok(if self.is_text { Message::Text(Text::new(payload)?) } else { Message::Binary(payload) })
-    }
-}
-
 #[inline]
 fn utf8(payload: Bytes) -> Result<ByteString, ProtocolError> {
     // RFC 6455, 8.1: an endpoint that finds a byte stream not to be UTF-8 "MUST _Fail the WebSocket Connection_".
@@ -415,85 +268,12 @@ fn parse_close(payload: &[u8]) -> Result<Option<CloseFrame>, ProtocolError> {
     Ok(Some(CloseFrame { code, reason: reason.into() }))
 }
 
-/// The payload of a close frame, its reason cut to what fits.
-pub(crate) fn close_payload(code: u16, reason: &str) -> Vec<u8> {
-    let code = code.to_be_bytes();
-    let longest = reason.len().min(MAX_CONTROL.saturating_sub(code.len()));
-    let reason = (0..=longest).rev().find_map(|end| reason.get(..end)).unwrap_or_default();
-    [&code, reason.as_bytes()].concat()
-}
-
 /// Takes the frame at the start of `src` and returns its payload, which shares the buffer.
 #[inline(always)] // A call would cost one instruction in six of decoding a short message.
 fn take_payload(src: &mut BytesMut, header_len: usize, payload_len: usize) -> Bytes {
     let mut frame = src.split_to(header_len.saturating_add(payload_len)).freeze();
     frame.advance(header_len);
     frame
-}
-
-#[inline(never)]
-fn put_header(dst: &mut BytesMut, first: u8, len: usize, [k0, k1, k2, k3]: [u8; 4]) {
-    // RFC 6455, 5.2: "the minimal number of bytes MUST be used to encode the length".
-    match (u8::try_from(len), u16::try_from(len)) {
-        (Ok(len @ ..=125), _) => dst.extend_from_slice(&[first, MASK | len, k0, k1, k2, k3]),
-        (_, Ok(len)) => {
-            let [high, low] = len.to_be_bytes();
-            dst.extend_from_slice(&[first, MASK | 126, high, low, k0, k1, k2, k3]);
-        }
-        _ => {
-            dst.extend_from_slice(&[first, MASK | 127]);
-            dst.extend_from_slice(&u64::try_from(len).unwrap_or(u64::MAX).to_be_bytes());
-            dst.extend_from_slice(&[k0, k1, k2, k3]);
-        }
-    }
-}
-
-/// Appends `payload` to `dst`, masked (RFC 6455, section 5.3). `mask` is the key twice, its first byte the lowest.
-///
-/// Masking on the way, in registers, needs one pass over the memory; copying first and masking in place takes up to
-/// twice as long.
-#[inline(always)] // As `take_payload`.
-fn put_masked(dst: &mut BytesMut, payload: &[u8], mask: u64) {
-    let (blocks, rest) = payload.as_chunks();
-    if !blocks.is_empty() {
-        put_masked_blocks(dst, blocks, mask);
-    }
-    let (pairs, rest) = rest.as_chunks::<16>();
-    let twice = u128::from(mask) << 64 | u128::from(mask);
-    for pair in pairs {
-        dst.extend_from_slice(&(u128::from_le_bytes(*pair) ^ twice).to_le_bytes());
-    }
-    let (words, rest) = rest.as_chunks();
-    for word in words {
-        dst.extend_from_slice(&masked(*word, mask));
-    }
-    put_masked_bytes(dst, rest, mask);
-}
-
-#[inline(never)]
-fn put_masked_blocks(dst: &mut BytesMut, blocks: &[[u8; 128]], mask: u64) {
-    for block in blocks {
-        let mut block = *block;
-        for word in block.as_chunks_mut().0 {
-            *word = masked(*word, mask);
-        }
-        dst.extend_from_slice(&block);
-    }
-}
-
-/// Does the same for a few bytes. Returns the mask for what follows them in the same frame.
-#[inline(always)] // As `take_payload`.
-fn put_masked_bytes(dst: &mut BytesMut, payload: &[u8], mut mask: u64) -> u64 {
-    for byte in payload {
-        let [key, ..] = mask.to_le_bytes();
-        dst.extend_from_slice(&[byte ^ key]);
-        mask = mask.rotate_right(8);
-    }
-    mask
-}
-
-fn masked(word: [u8; 8], mask: u64) -> [u8; 8] {
-    (u64::from_le_bytes(word) ^ mask).to_le_bytes()
 }
 
 #[cfg(test)]

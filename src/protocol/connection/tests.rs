@@ -9,8 +9,10 @@ use bytes::BytesMut;
 
 use super::{
     walk::{endpoint, limits, open_packet, text},
+    writing::BATCH,
     *,
 };
+use crate::error::SendErrorKind;
 
 /// A connection, its clock, and short words for what goes in and comes out.
 struct Rig {
@@ -652,7 +654,7 @@ fn a_close_frame_is_a_transport_close() {
     rig.send("a");
     rig.ended(POLLING, Cause::CloseFrame { code: 1009, reason: "".into() }, Fate::left(0));
     let words =
-        "closed: transport close: code 1009, a message was too large for the server ; unsent a; in doubt ";
+        "closed: transport close: code 1009, a message was too large for the server; unsent a; in doubt ";
     assert_eq!(rig.out(), [words]);
 }
 

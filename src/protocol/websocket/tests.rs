@@ -1,3 +1,4 @@
+use actix_codec::Encoder as _;
 use actix_http::ws;
 use proptest::{collection::vec, prelude::*, sample::Index};
 
