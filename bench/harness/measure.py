@@ -72,10 +72,13 @@ class Bench:
         after = self.counts()
         return {count: (after[count] - before[count]) / WIRE for count in after if after[count] != before[count]}
 
-    def spread(self, connections, subscribers, messages):
-        """Processor seconds for one message handed to one subscriber."""
-        runs = [self.drive("ours", "spread", "websocket", "16", messages, connections, subscribers) for _ in range(3)]
-        return median(run["cpu"] / run["messages"] for run in runs)
+    def spread(self, names, connections, subscribers, messages):
+        """Of each client: processor seconds for one message handed to one subscriber."""
+        runs = {name: [] for name in names}
+        for _ in range(3):
+            for name, found in runs.items():
+                found.append(self.drive(name, "spread", "websocket", "16", messages, connections, subscribers))
+        return {name: median(run["cpu"] / run["messages"] for run in found) for name, found in runs.items()}
 
 
 def cases(names):

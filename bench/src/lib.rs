@@ -2,7 +2,15 @@
 //!
 //! `DRIVER TASK ADDRESS TRANSPORT SIZE COUNT [CONNECTIONS [SUBSCRIBERS]]`. A SIZE such as `64b` means binary messages.
 
-use std::{env, error::Error, fs, str::FromStr, time::Duration, time::Instant};
+use std::{
+    env,
+    error::Error,
+    fs,
+    io::{self, Read, Write},
+    net::TcpStream,
+    str::FromStr,
+    time::{Duration, Instant},
+};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -51,6 +59,11 @@ impl Order {
         ((1 << 20) / self.size.max(1)).min(300).min(self.count / 10).max(1)
     }
 
+    /// What one of several connections has to do.
+    pub fn share(&self) -> Self {
+        Self { count: self.count / self.connections, ..self.clone() }
+    }
+
     /// The first tenth warms up, and is not measured.
     pub fn warm_up(&self) -> usize {
         self.count / 10
@@ -89,6 +102,14 @@ impl Meter {
             r#"{{"messages": {messages}, "seconds": {seconds:.6}, "cpu": {cpu:.6}, "rss": {rss}{more}}}"#
         );
     }
+}
+
+/// Lets the server begin the floods that wait for it.
+pub fn open_gate(address: &str) -> io::Result<()> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(b"GET /open HTTP/1.1\r\nconnection: close\r\n\r\n")?;
+    stream.read_to_end(&mut Vec::new())?;
+    Ok(())
 }
 
 fn cpu() -> Duration {

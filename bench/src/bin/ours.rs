@@ -6,8 +6,6 @@
 
 use std::{
     error::Error,
-    io::{Read, Write},
-    net::TcpStream,
     time::{Duration, Instant},
 };
 
@@ -283,7 +281,7 @@ async fn idle(order: &Order) -> Outcome {
 }
 
 async fn spread(order: &Order) -> Outcome {
-    let share = Order { count: order.count / order.connections, ..order.clone() };
+    let share = order.share();
     let count = share.count * order.connections;
     let counter = |_| Counter::new(0, count, Some(order.size));
     let (counters, dones): (Vec<_>, Vec<_>) = (0..order.subscribers).map(counter).unzip();
@@ -301,17 +299,10 @@ async fn spread(order: &Order) -> Outcome {
         clients.push(client);
     }
     let meter = Meter::start();
-    open_gate(&order.address)?;
+    bench::open_gate(&order.address)?;
     for done in dones {
         done.await?;
     }
     meter.report(count * order.subscribers);
-    Ok(())
-}
-
-fn open_gate(address: &str) -> Outcome {
-    let mut stream = TcpStream::connect(address)?;
-    stream.write_all(b"GET /open HTTP/1.1\r\nconnection: close\r\n\r\n")?;
-    stream.read_to_end(&mut Vec::new())?;
     Ok(())
 }

@@ -27,7 +27,8 @@ async fn main() -> Outcome {
         "echo" => echo(&order).await,
         "cycle" => cycle(&order).await,
         "idle" => idle(&order).await,
-        _ => Err("TASK: receive, send, echo, cycle or idle".into()),
+        "spread" => spread(&order).await,
+        _ => Err("TASK: receive, send, echo, cycle, idle or spread".into()),
     }
 }
 
@@ -40,7 +41,11 @@ enum Data {
 
 impl Client {
     async fn connect(order: &Order, mode: &str) -> Outcome<Self> {
-        let url = format!("{}&EIO=4&transport=websocket", order.url("ws", mode));
+        Self::open(order.url("ws", mode)).await
+    }
+
+    async fn open(url: String) -> Outcome<Self> {
+        let url = format!("{url}&EIO=4&transport=websocket");
         let (mut socket, _) = connect_async_with_config(url, None, true).await?;
         match socket.next().await {
             Some(Ok(Message::Text(open))) if open.starts_with('0') => Ok(Self(socket)),
@@ -176,5 +181,38 @@ async fn idle(order: &Order) -> Outcome {
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
     bench::report_memory(order.count, before);
+    Ok(())
+}
+
+/// A flood over many connections, each read by a task.
+async fn spread(order: &Order) -> Outcome {
+    let share = order.share();
+    let url = format!("{}&gate=1", share.url("ws", "flood"));
+    let count = share.count;
+    let mut tasks = Vec::with_capacity(order.connections);
+    for _ in 0..order.connections {
+        let mut client = Client::open(url.clone()).await?;
+        tasks.push(tokio::spawn(async move {
+            let mut bytes = 0;
+            for _ in 0..count {
+                bytes += match client.message().await {
+                    Ok(Data::Text(text)) => text.len() - 1,
+                    Ok(Data::Binary(bytes)) => bytes.len(),
+                    Err(_) => return None,
+                };
+            }
+            // Kept, as a client is.
+            Some((bytes, client))
+        }));
+    }
+    let meter = Meter::start();
+    bench::open_gate(&order.address)?;
+    let mut clients = Vec::with_capacity(order.connections);
+    for task in tasks {
+        let (bytes, client) = task.await?.ok_or("a connection failed")?;
+        assert_eq!(bytes, share.count * share.size);
+        clients.push(client);
+    }
+    meter.report(share.count * order.connections);
     Ok(())
 }

@@ -173,6 +173,7 @@ impl Socket {
 
     /// The last frame that may be queued.
     pub(super) fn queue_close(&mut self, code: u16) {
+        self.pong = None;
         self.queue(Opcode::Close, &[], &close_payload(code, ""));
     }
 
