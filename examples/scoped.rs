@@ -8,23 +8,26 @@
 use std::error::Error;
 
 use actix::prelude::*;
-use actix_engineio::{self as engineio, Connect, ConnectError, Disconnect, EngineIoClient, Event, Flush};
+use actix_engineio::{
+    self as engineio, Connect, ConnectError, Disconnect, EngineIoClient, EngineIoClientBuilder, Event, Flush,
+};
 
 #[allow(dead_code, reason = "the tests use the rest")]
 mod embedded;
 
-/// Runs `work` with a client that is connected, and disconnects whatever comes of it.
+/// Runs `work` with a client of its own that is connected, and disconnects whatever comes of it.
 ///
 /// If the future of this is dropped halfway, the guard disconnects. That the last address goes would not do: a client with
 /// a subscriber lives on.
 async fn with_connection<T, E>(
-    client: Addr<EngineIoClient>,
+    builder: EngineIoClientBuilder,
     connect: Connect,
     work: impl AsyncFnOnce(&Addr<EngineIoClient>) -> Result<T, E>,
 ) -> Result<T, E>
 where
     E: From<ConnectError> + From<MailboxError>,
 {
+    let client = builder.start();
     let _guard = Guard(client.clone());
     client.send(connect).await??;
     let outcome = work(&client).await;
@@ -65,7 +68,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (url, _server) = embedded::url_or_echo()?;
     let builder = EngineIoClient::builder().subscribe(Printer.start().recipient());
 
-    let bytes = with_connection(builder.clone().start(), Connect::new(&url), async |client| {
+    let bytes = with_connection(builder.clone(), Connect::new(&url), async |client| {
         client.send(engineio::Send::text("all is well")).await??;
         client.send(Flush).await??;
         let status = client.send(engineio::GetStatus).await?;
@@ -74,7 +77,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     .await?;
     println!("work done     {bytes} bytes sent");
 
-    let outcome = with_connection(builder.start(), Connect::new(&url), async |client| {
+    let outcome = with_connection(builder, Connect::new(&url), async |client| {
         client.send(engineio::Send::text("forty-two?")).await??;
         let answer: u32 = "not a number".parse()?;
         Ok::<_, Box<dyn Error>>(answer)

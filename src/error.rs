@@ -62,11 +62,21 @@ impl fmt::Display for Stage {
 }
 
 /// Words of the peer's that have to stay on the line they are shown on.
-pub(crate) struct OneLine<'a>(pub(crate) &'a str);
+struct OneLine<'a>(&'a str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.chars().try_for_each(|char| f.write_char(if char.is_control() { ' ' } else { char }))
+    }
+}
+
+/// The code of a close frame, and its reason, if there is one.
+pub(crate) struct CloseWords<'a>(pub(crate) u16, pub(crate) &'a str);
+
+impl fmt::Display for CloseWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "code {}", self.0)?;
+        if self.1.is_empty() { Ok(()) } else { write!(f, ", {}", OneLine(self.1)) }
     }
 }
 

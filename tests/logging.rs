@@ -205,7 +205,7 @@ async fn a_traced_run_tells_what_happened_and_no_secret() {
     server.finish().await;
     let lines = logged();
     has_no_secrets(&lines);
-    has(&lines, Level::Debug, "transport", "closed by the server: 1008 go  away");
+    has(&lines, Level::Debug, "transport", "closed by the server: code 1008, go  away");
 
     // Connects that are refused, in every way, and what cannot even be tried.
     let server = Server::start(|server| {

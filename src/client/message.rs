@@ -84,8 +84,8 @@ impl Connect {
     }
 
     /// Adds a header to every request of this session. It takes the place of all the builder's headers of that name, those of
-    /// `websocket_header` too. A name may be added several times, save those that HTTP allows once: `authorization`, `host`, `origin`, `referer`,
-    /// `user-agent` and the like, of which the last one counts.
+    /// `websocket_header` too. A name may be added several times, save those that HTTP allows once, of which the last one
+    /// counts: `authorization`, `content-type`, `from`, `host`, `origin`, `proxy-authorization`, `referer`, `user-agent`.
     ///
     /// A name or a value that HTTP does not allow, and the headers that are this crate's own business (`connection`,
     /// `content-length`, `transfer-encoding`, `upgrade`, `sec-websocket-*` but the protocol), make `Connect` fail

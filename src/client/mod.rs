@@ -241,6 +241,10 @@ impl EngineIoClient {
                         self.subscribers.push(Event::Message(data));
                     }
                 }
+                if self.held.is_empty() {
+                    // What was read before is no sign that what is held now will be taken.
+                    self.subscribers.have_read();
+                }
                 self.held.push((from, packets));
             }
             Output::AttemptFailed { kind, err } => {
@@ -264,8 +268,11 @@ impl EngineIoClient {
 
     /// One turn of the client, at the end of every wake-up.
     fn turn(&mut self, ctx: &mut Context<Self>, task: &mut Task<'_>) {
+        // What is read of a stream counts, although it shows to who looks alone.
+        let mut read = false;
         if self.timer.poll(task).is_ready() {
-            if self.subscribers.have_read() {
+            read = self.subscribers.have_read();
+            if read {
                 self.connection.progress(now());
             }
             self.connection.handle_timeout(now());
@@ -273,7 +280,7 @@ impl EngineIoClient {
         loop {
             self.drive(ctx);
             self.reject();
-            let handled = self.subscribers.poll_feed(task);
+            let handled = self.subscribers.poll_feed(task) | mem::take(&mut read);
             if handled {
                 self.connection.progress(now());
             }

@@ -28,10 +28,9 @@ use super::{
 const RUN_EVENTS: usize = 64;
 const RUN_BYTES: usize = 64 << 10;
 
-/// The first run of a subscriber. Those that follow have twice as many events, or half as many after one that took so
-/// long: that an event was handled shows with the last of a run alone, and it has to within `stall_timeout`.
-const FIRST_RUN: usize = 8;
-const LONG_RUN: Duration = Duration::from_secs(1);
+/// That an event was handled shows with the last of a run alone, and it has to within `stall_timeout`. So a run has no more
+/// events than would take this long at the pace of the one before.
+const RUN_TIME: Duration = Duration::from_secs(1);
 
 /// What an event costs beside its data, in bytes.
 const OVERHEAD: u64 = 64;
@@ -66,18 +65,25 @@ struct Subscriber {
 
 /// The runs of a subscriber.
 struct Run {
-    /// How many events one has, at most.
-    events: usize,
-    /// When the last one was given.
+    /// How many events the next one has, at most.
+    limit: usize,
+    /// How many the last one had, and when it was given.
+    events: u32,
     given_at: Instant,
 }
 
 impl Run {
-    /// One was handled: the next is longer, or shorter.
+    /// One was handled: how many events the next may have.
     #[inline(never)] // It would burden the way of every event.
     fn adapt(&mut self) {
-        let is_long = now().saturating_duration_since(self.given_at) >= LONG_RUN;
-        self.events = if is_long { self.events.div_ceil(2) } else { RUN_EVENTS.min(2 * self.events) };
+        let pace = now().saturating_duration_since(self.given_at) / self.events.max(1);
+        let in_time = RUN_TIME.as_nanos().checked_div(pace.as_nanos()).unwrap_or(u128::MAX);
+        self.limit = usize::try_from(in_time).unwrap_or(usize::MAX).clamp(1, RUN_EVENTS);
+    }
+
+    fn given(&mut self, events: usize) {
+        self.events = u32::try_from(events).unwrap_or(u32::MAX);
+        self.given_at = now();
     }
 }
 
@@ -212,7 +218,7 @@ impl Subscribers {
             outlet,
             cursor,
             pending: Box::pin(None),
-            run: Run { events: FIRST_RUN, given_at: now() },
+            run: Run { limit: 1, events: 1, given_at: now() },
             handled: self.log.weight,
         });
         id
@@ -324,9 +330,9 @@ impl Subscriber {
         while let Some(event) = self.cursor.next(log, alone) {
             events += 1;
             bytes += event.data_len();
-            if events == self.run.events || bytes >= RUN_BYTES || !self.cursor.seek(log) {
+            if events == self.run.limit || bytes >= RUN_BYTES || !self.cursor.seek(log) {
                 self.pending.set(Some(recipient.send(event)));
-                self.run.given_at = now();
+                self.run.given(events);
                 // Polled again at once, so that the reply can wake the client.
                 return Poll::Ready(true);
             }

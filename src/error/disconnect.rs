@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{OneLine, ProtocolError, TransportError};
+use super::{CloseWords, OneLine, ProtocolError, TransportError};
 
 /// Why a session ended.
 ///
@@ -68,8 +68,7 @@ impl fmt::Display for DisconnectReason {
                 f.write_str(": code 1009, a message was too large for the server")?;
                 if reason.is_empty() { Ok(()) } else { write!(f, ", {}", OneLine(reason)) }
             }
-            Self::TransportClose { code, reason } if reason.is_empty() => write!(f, ": code {code}"),
-            Self::TransportClose { code, reason } => write!(f, ": code {code}, {}", OneLine(reason)),
+            Self::TransportClose { code, reason } => write!(f, ": {}", CloseWords(*code, reason)),
             Self::TransportError(err) => write!(f, ": {err}"),
             Self::Protocol(err) => write!(f, ": {err}"),
             _ => Ok(()),

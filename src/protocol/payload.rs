@@ -26,9 +26,9 @@ impl Payload {
         Ok(Self { body, next })
     }
 
-    /// Bytes that were not decoded yet.
-    pub(crate) fn remaining(&self) -> usize {
-        self.next.map_or(0, |next| self.body.len() - next)
+    /// Bytes of the whole body.
+    pub(crate) fn len(&self) -> usize {
+        self.body.len()
     }
 
     /// Whether no packet is left.

@@ -81,13 +81,15 @@ fn keep(store: &mut CookieStore, url: &Url, cookie: &HeaderValue) -> Result<(), 
     if cookie.len() > MAX_COOKIE {
         return Err(format!("it has more than {MAX_COOKIE} bytes"));
     }
-    let cookie = Cookie::parse(cookie, url).map_err(|err| err.to_string())?;
-    // RFC 6265, section 5.3: a domain that is a public suffix is refused, unless it is the host itself.
+    let mut cookie = Cookie::parse(cookie, url).map_err(|err| err.to_string())?;
+    // RFC 6265, section 5.3: a domain that is a public suffix is refused, or means that host alone if it is the host.
     if let CookieDomain::Suffix(domain) = &cookie.domain
         && !domain.contains('.')
-        && url.host_str() != Some(domain)
     {
-        return Err("it is for a whole top-level domain".to_owned());
+        if url.host_str() != Some(domain) {
+            return Err("it is for a whole top-level domain".to_owned());
+        }
+        cookie.domain = CookieDomain::HostOnly(domain.clone());
     }
     let is_known = store.contains_any(&String::from(&cookie.domain), &cookie.path, cookie.name());
     if !is_known && is_full(store, url) {

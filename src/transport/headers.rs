@@ -5,8 +5,7 @@ use actix_http::header::{self, HeaderName, HeaderValue};
 /// Headers that a request has one of: RFC 9110, section 5.3, "a sender MUST NOT generate multiple field lines with the
 /// same name [..] unless that field's definition allows multiple field line values to be recombined as a comma-separated
 /// list". Servers take the first of two, or refuse them.
-const SINGLE: [HeaderName; 9] = [
-    header::ACCEPT_ENCODING,
+const SINGLE: [HeaderName; 8] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::FROM,

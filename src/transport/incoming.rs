@@ -6,10 +6,10 @@ use crate::protocol::packet::Packet;
 const MAX_PACKETS: usize = 64;
 const MAX_BYTES: usize = 64 << 10;
 
-/// The packets share the buffer they came in. If they are less than this part of it, what they keep of it, as long as
-/// anybody keeps them, would not be what `receive_buffer` counts: then they are copied out. Small buffers do not matter.
-const LEAST_PART: u64 = 16;
-const SMALL_BUFFER: u64 = 4 << 10;
+/// Packets share the buffer they came in, and keep all of it. `receive_buffer` counts their data and an overhead: where the
+/// buffer is larger than this many times that, they are copied out of it.
+const MAX_SHARE: usize = 64;
+const OVERHEAD: usize = 64;
 
 pub(super) struct Incoming {
     packets: Vec<Packet>,
@@ -39,10 +39,10 @@ impl Incoming {
         self.packets.push(packet);
     }
 
-    /// The packets, which were found in `read` bytes.
-    pub(super) fn into_packets(mut self, read: u64) -> Vec<Packet> {
-        let kept = u64::try_from(self.bytes).unwrap_or(u64::MAX).saturating_mul(LEAST_PART);
-        if read > kept.max(SMALL_BUFFER) {
+    /// The packets, which came in a buffer of this size.
+    pub(super) fn into_packets(mut self, buffer: usize) -> Vec<Packet> {
+        let counted = self.bytes + OVERHEAD * self.packets.len();
+        if buffer > counted.saturating_mul(MAX_SHARE) {
             self.packets.iter_mut().for_each(Packet::detach);
         }
         self.packets

@@ -7,7 +7,7 @@ use actix_http::Method;
 use log::{Level, log_enabled};
 
 use crate::{
-    error::OneLine,
+    error::CloseWords,
     protocol::{
         connection::{Cause, Command, ReportKind},
         data::Data,
@@ -43,7 +43,7 @@ pub(super) fn told(transport: TransportKind, report: &ReportKind) {
         ReportKind::Ended(ended) => match &ended.cause {
             Cause::Ordered | Cause::Interrupted(_) => log::debug!(target: TARGET, "{transport} is closed"),
             Cause::CloseFrame { code, reason } => {
-                log::debug!(target: TARGET, "{transport} was closed by the server: {code} {}", OneLine(reason));
+                log::debug!(target: TARGET, "{transport} was closed by the server: {}", CloseWords(*code, reason));
             }
             Cause::Failed(err) => log::debug!(target: TARGET, "{transport} failed: {err}"),
         },

@@ -291,7 +291,7 @@ async fn a_burst_leaves_no_memory_behind_once_some_heartbeats_were_answered() {
         }
     });
     let grown = growth("flood websocket bursts", &server).await;
-    // The peak has one burst in it: the largest is of 5,000 messages with what the queues need for each.
+    // At the peak one of the bursts is under way.
     assert!(grown <= SLACK + (2 << 20), "grew by {grown}");
     server.finish().await;
 }

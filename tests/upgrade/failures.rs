@@ -195,7 +195,7 @@ async fn a_websocket_that_ends_instead_of_an_answer_leaves_the_session_on_pollin
         ws.leaves();
     })
     .await;
-    assert!(err.to_string().contains("1001 going away"), "{err:?}");
+    assert!(err.to_string().contains("code 1001, going away"), "{err:?}");
     let err = probed(Peer::close).await;
     assert!(matches!(err, TransportError::Io { kind: io::ErrorKind::UnexpectedEof, .. }), "{err:?}");
     let err = probed(Peer::reset).await;

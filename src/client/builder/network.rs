@@ -180,8 +180,8 @@ impl EngineIoClientBuilder {
 
     /// Trusts the authorities of this PEM file, beside those that the features bring. May be called several times.
     ///
-    /// A server's own certificate may be given if it is not an authority's too: `openssl req -x509` makes one that is, unless
-    /// it is told `-addext basicConstraints=CA:FALSE`.
+    /// A server's own certificate may be given unless it is marked as an authority (CA:TRUE), as `openssl req -x509` does by
+    /// default; `-addext basicConstraints=CA:FALSE` makes one that may.
     ///
     /// ```no_run
     /// use actix_engineio::EngineIoClient;

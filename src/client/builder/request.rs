@@ -55,8 +55,8 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// Adds a header to WebSocket handshakes alone, beside those of [`header`](Self::header), or instead where a request
-    /// has one of them. Default: none.
+    /// Adds a header to WebSocket handshakes alone, beside those of [`header`](Self::header); of a header that HTTP allows
+    /// once, this one is sent. Default: none.
     pub fn websocket_header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         match headers::parse(name.as_ref(), value.as_ref()) {
             Ok(header) => transport::headers::add(&mut self.config.transport.websocket_headers, header),

@@ -97,7 +97,7 @@ impl Connection {
                 self.outputs.push_back(Output::Order(slot.id, Command::Abort));
             }
         } else if now.saturating_duration_since(ending.by) >= LATE {
-            // What they said meanwhile is yet to be heard.
+            // What the transports said meanwhile is yet to be heard.
             ending.by = now + ABORT;
         } else if now >= ending.by {
             self.abandon();

@@ -167,7 +167,7 @@ pub(super) struct Writing {
     pub(super) batch: Arc<Vec<Packet>>,
     pub(super) in_flight: InFlight,
     pub(super) ordered: Instant,
-    /// When bytes of it last left.
+    /// When bytes of it last left, or as good as that: what shifts its deadline shifts this.
     pub(super) progress: Instant,
 }
 

@@ -259,6 +259,19 @@ fn an_upgrade_pauses_polling_and_moves_the_queue() {
     assert_eq!(rig.out(), ["messages 4on websocket"]);
 }
 
+#[test]
+fn a_probe_is_read_while_the_polls_come_home_once_there_is_room() {
+    let mut rig = Rig::polling(r#""websocket""#);
+    rig.report(PROBE, ReportKind::Opened { protocol: None });
+    rig.out();
+    rig.written(PROBE);
+    rig.packets(POLLING, vec![text("held")]);
+    rig.packets(PROBE, vec![Packet::Pong("probe".into())]);
+    assert_eq!(rig.out(), ["messages 4held", "0 pause"]);
+    rig.taken(POLLING);
+    assert_eq!(rig.out(), ["1 read", "0 read"]);
+}
+
 /// Every way in which an upgrade can fail before the upgrade packet has left, at the point given by `steps`.
 fn probing(steps: usize) -> Rig {
     let mut rig = Rig::polling(r#""websocket""#);
@@ -773,6 +786,26 @@ fn a_process_that_slept_does_not_blame_the_write() {
     rig.now += Duration::from_secs(3600);
     rig.connection.handle_timeout(rig.now);
     assert_eq!(rig.out(), Vec::<String>::new());
+    // It had a second to say that it left.
+    rig.report(POLLING, ReportKind::Alive);
+    assert_eq!(rig.elapse(), 1000);
+    assert_eq!(rig.out(), ["0 abort"]);
+    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+    assert_eq!(rig.out(), ["closed: transport error: timed out writing; unsent a; in doubt "]);
+}
+
+#[test]
+fn a_process_that_slept_hears_what_became_of_a_batch() {
+    let mut rig = Rig::websocket();
+    rig.send("left");
+    rig.out();
+    rig.connection.abort(rig.now, None);
+    assert_eq!(rig.out(), ["0 abort"]);
+    rig.now += Duration::from_secs(3600);
+    rig.connection.handle_timeout(rig.now);
+    assert_eq!(rig.out(), Vec::<String>::new());
+    rig.ended(POLLING, Cause::Ordered, Fate::left(1));
+    assert_eq!(rig.out(), ["closed: client disconnect; unsent ; in doubt "]);
 }
 
 #[test]

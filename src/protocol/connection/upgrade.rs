@@ -10,7 +10,7 @@ use super::{
     state::{State, Upgrade},
 };
 use crate::{
-    error::{DisconnectReason, OneLine, ProtocolError, Stage, TransportError},
+    error::{CloseWords, DisconnectReason, ProtocolError, Stage, TransportError},
     protocol::{handshake::TransportKind, packet::Packet},
 };
 
@@ -132,8 +132,8 @@ pub(super) fn error(cause: Cause) -> TransportError {
     match cause {
         Cause::Failed(err) => err,
         Cause::CloseFrame { code, reason } => {
-            let reason = OneLine(&reason);
-            TransportError::eof(&format!("the server closed the WebSocket with code {code} {reason}"))
+            let words = CloseWords(code, &reason);
+            TransportError::eof(&format!("the server closed the WebSocket with {words}"))
         }
         Cause::Interrupted(stage) => TransportError::Timeout { stage },
         Cause::Ordered => TransportError::Timeout { stage: Stage::Write },

@@ -3,6 +3,7 @@
 use std::{
     future::poll_fn,
     io::{self, IoSlice},
+    mem::MaybeUninit,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker, ready},
@@ -207,8 +208,8 @@ impl Lane {
         let io = Pin::new(&mut self.io);
         let read = if self.read_buf.is_empty() && ahead <= HEAD_READ_AHEAD {
             // By way of the stack: an answer may be long in coming, and nothing is held for it meanwhile.
-            let mut sip = [0; HEAD_READ_AHEAD];
-            let mut sip = ReadBuf::new(&mut sip);
+            let mut sip = [const { MaybeUninit::uninit() }; HEAD_READ_AHEAD];
+            let mut sip = ReadBuf::uninit(&mut sip);
             ready!(io.poll_read(cx, &mut sip))?;
             self.read_buf.extend_from_slice(sip.filled());
             sip.filled().len()

@@ -16,7 +16,7 @@ const MAX_NAME: usize = 255;
 
 impl Network {
     /// A tunnel through `proxy`. With `remote_dns`, the look-up of the host is the proxy's; else its addresses are tried
-    /// one after the other, since a proxy may reach one family alone. The error is that of the first.
+    /// one after the other, since a proxy may reach one family alone. If none can be reached, the error is that of the first.
     pub(super) async fn socks(
         &self,
         proxy: &Proxy,

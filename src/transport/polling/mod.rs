@@ -177,7 +177,6 @@ impl PollingTransport {
         let Some(emptied) = self.credit.take() else { return Ok(()) };
         let mut batch = Incoming::new(emptied);
         let mut outcome = Ok(());
-        let before = body.remaining();
         while !batch.is_full() {
             match body.next() {
                 Some(Ok(packet)) => batch.push(packet),
@@ -188,13 +187,13 @@ impl PollingTransport {
                 None => break,
             }
         }
-        let read = u64::try_from(before - body.remaining()).unwrap_or(u64::MAX);
+        let size = body.len();
         if body.is_empty() {
             self.body = None;
         }
         // A poll that brought nothing is told too; one that brought nothing but an error is not.
         if outcome.is_ok() || !batch.is_empty() {
-            self.uplink.report(ReportKind::Packets(batch.into_packets(read)));
+            self.uplink.report(ReportKind::Packets(batch.into_packets(size)));
         }
         outcome
     }

@@ -101,6 +101,7 @@ impl WebSocketTransport {
     /// Moves bytes until neither way can go on, or others are to have their turn. Ready when the socket has ended.
     fn poll_socket(&mut self, task: &mut Task<'_>) -> Poll<End> {
         let Phase::Open(socket) = &mut self.phase else { return Poll::Pending };
+        let mut more = true;
         for _ in 0..ROUNDS {
             let flushed = match socket.poll_flush(task) {
                 Poll::Ready(()) => {
@@ -122,14 +123,17 @@ impl WebSocketTransport {
                 // A ping was answered.
                 Poll::Pending if flushed && socket.has_output() => {}
                 Poll::Pending => {
-                    if self.heard.is_due(socket.read) {
-                        self.uplink.report(ReportKind::Alive);
-                    }
-                    return Poll::Pending;
+                    more = false;
+                    break;
                 }
             }
         }
-        task.waker().wake_by_ref();
+        if self.heard.is_due(socket.read) {
+            self.uplink.report(ReportKind::Alive);
+        }
+        if more {
+            task.waker().wake_by_ref();
+        }
         Poll::Pending
     }
 

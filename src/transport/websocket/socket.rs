@@ -1,7 +1,8 @@
 //! An open WebSocket: bytes one way, packets the other.
 
 use std::{
-    io, mem,
+    io,
+    mem::{self, MaybeUninit},
     pin::Pin,
     sync::Arc,
     task::{Context as Task, Poll, ready},
@@ -25,10 +26,10 @@ const READ_AHEAD: usize = 64 << 10;
 
 /// After a read of less the next goes by way of the stack, so that a quiet socket holds no buffer, and a message that the
 /// application keeps no more than it needs.
-const SIP: usize = 1 << 10;
+const SIP: usize = 4 << 10;
 
 /// Room for the read after one that filled the stack's.
-const GULP: usize = 4 << 10;
+const GULP: usize = 16 << 10;
 
 /// Reads for one batch before others have their turn: pings alone could go on for ever.
 const READS: usize = 4;
@@ -36,8 +37,8 @@ const READS: usize = 4;
 /// A read buffer that has grown beyond this is given back when it is empty.
 const MAX_KEPT: usize = 256 << 10;
 
-/// An empty write buffer is kept for the next batch, up to this; and only if lately one filled a sixteenth of it, so that
-/// it goes some heartbeats after a flood. A small one stays.
+/// An empty write buffer is kept for the next batch, up to this size. It is given back once recent batches, or heartbeats,
+/// have used less than a sixteenth of it, unless it is small.
 const MAX_KEPT_WRITE: u64 = 512 << 10;
 const SMALL_WRITE: u64 = 4 << 10;
 
@@ -198,7 +199,7 @@ impl Socket {
     }
 
     fn poll_write(&mut self, task: &mut Task<'_>) -> Poll<io::Result<()>> {
-        while !self.write_buf.is_empty() || self.has_queued_pong() {
+        while !self.write_buf.is_empty() || self.queue_pong() {
             let written = ready!(Pin::new(&mut self.io).poll_write(task, &self.write_buf))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -227,8 +228,8 @@ impl Socket {
         Poll::Ready(Ok(()))
     }
 
-    /// Puts the answer that had to wait behind what has left.
-    fn has_queued_pong(&mut self) -> bool {
+    /// Queues the answer that had to wait, if there is one.
+    fn queue_pong(&mut self) -> bool {
         let pong = self.pong.take();
         if let Some(payload) = &pong {
             self.queue(Opcode::Pong, &[], payload);
@@ -241,8 +242,8 @@ impl Socket {
             self.read_buf = BytesMut::new();
         }
         let read = if self.room == 0 {
-            let mut sip = [0; SIP];
-            let mut sip = ReadBuf::new(&mut sip);
+            let mut sip = [const { MaybeUninit::uninit() }; SIP];
+            let mut sip = ReadBuf::uninit(&mut sip);
             ready!(Pin::new(&mut self.io).poll_read(task, &mut sip))?;
             self.read_buf.extend_from_slice(sip.filled());
             sip.filled().len()
@@ -280,7 +281,10 @@ impl Socket {
                 Ok(Some(Message::Ping(payload))) if self.write_buf.len() > PROMPT_PONG => {
                     self.pong = Some(Bytes::copy_from_slice(&payload));
                 }
-                Ok(Some(Message::Ping(payload))) => self.queue(Opcode::Pong, &[], &payload),
+                Ok(Some(Message::Ping(payload))) => {
+                    self.pong = None;
+                    self.queue(Opcode::Pong, &[], &payload);
+                }
                 Ok(Some(Message::Pong(_))) => {}
                 Ok(Some(Message::Close(frame))) => return Poll::Ready(Err(End::CloseFrame(frame))),
                 Ok(None) if !may_read => return Poll::Pending,
@@ -334,12 +338,17 @@ impl Socket {
                 Poll::Pending => break,
             }
         }
-        let taken = self.read - u64::try_from(self.read_buf.len()).unwrap_or(0);
         if batch.is_empty() {
             *credit = Some(batch.into_packets(0));
             return end.map_or(Poll::Pending, |end| Poll::Ready(Err(end)));
         }
-        uplink.report(ReportKind::Packets(batch.into_packets(taken - mem::replace(&mut self.told, taken))));
+        let taken = self.read - u64::try_from(self.read_buf.len()).unwrap_or(0);
+        let size = usize::try_from(taken - mem::replace(&mut self.told, taken)).unwrap_or(usize::MAX);
+        if size > MAX_KEPT {
+            // What comes next is not to keep the buffer of a large message.
+            self.read_buf = BytesMut::from(&*self.read_buf);
+        }
+        uplink.report(ReportKind::Packets(batch.into_packets(size)));
         Poll::Ready(end.map_or(Ok(()), Err))
     }
 }

@@ -9,8 +9,9 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 
-/// Takes whatever certificate comes. Nor is it checked that the server owns its key: whoever is on the way could show a
-/// certificate of its own, and old certificates and short keys, for which this is asked, could not be read for it.
+/// Takes whatever certificate comes. That the server owns its key is not checked either: it would keep nobody out, since
+/// whoever is on the way can show a certificate of its own, and it cannot be checked with old certificates and short keys,
+/// which are what this is asked for.
 #[derive(Debug)]
 pub(super) struct Unverified {
     provider: Arc<CryptoProvider>,
