@@ -13,9 +13,9 @@ use actix_engineio::{
 };
 use futures_util::StreamExt as _;
 use support::{
-    Client, Recorder, milestone,
+    Client, Recorder, leave, milestone,
     script::{OPEN, UPGRADABLE},
-    server::Server,
+    server::{Peer, Server},
     sockets_to, soon,
 };
 
@@ -209,5 +209,116 @@ async fn a_disconnect_from_inside_a_handler_that_holds_the_last_address_ends_eve
     client.send(engineio::Subscribe::new(leaves.recipient())).await.unwrap();
     client.send(Connect::new(server.origin())).await.unwrap().unwrap();
     drop(client);
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_subscriber_is_told_of_the_end_although_the_client_goes_with_it() {
+    let ends: [fn(Peer); 3] = [
+        Peer::reset,
+        |mut ws| {
+            ws.send_text("1");
+            ws.wait_closed();
+        },
+        |mut ws| {
+            for at in 0..200 {
+                ws.send_text(&format!("4{at}"));
+            }
+            ws.send_frame(true, 0, 8, [3, 232]);
+            ws.wait_closed();
+        },
+    ];
+    for (messages, end) in [0, 0, 200].into_iter().zip(ends) {
+        let (alone, is_alone) = leave();
+        let server = Server::start(move |server| {
+            let ws = server.opens_websocket(OPEN);
+            is_alone.wait();
+            end(ws);
+        });
+        let (recipient, mut events) = Recorder::start();
+        let client = EngineIoClient::builder().subscribe(recipient).start();
+        let connect = Connect::new(server.origin()).transports([TransportKind::WebSocket]);
+        client.send(connect).await.unwrap().unwrap();
+        assert!(matches!(events.next().await, Event::Connected(_)));
+        drop(client);
+        alone.give();
+        for at in 0..messages {
+            let Event::Message(data) = events.next().await else { panic!("no message {at}") };
+            assert_eq!(data.as_text(), Some(&*at.to_string()));
+        }
+        assert!(matches!(events.next().await, Event::Disconnected(_)));
+        server.finish().await;
+    }
+}
+
+#[actix::test]
+async fn what_is_refused_comes_back_although_the_client_goes() {
+    let (recipient, mut events) = Recorder::start();
+    let client = EngineIoClient::builder().subscribe(recipient).start();
+    client.do_send(engineio::Send::text("for nobody"));
+    drop(client);
+    let Event::Rejected(err) = events.next().await else { panic!("no rejection") };
+    assert_eq!(err.data, "for nobody".into());
+}
+
+/// Takes its time for each event, on another arbiter.
+struct Slow(std::sync::mpsc::Receiver<()>, std::sync::mpsc::Sender<Event>);
+
+impl Actor for Slow {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Slow {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        let _ = self.0.recv();
+        let _ = self.1.send(event);
+    }
+}
+
+#[actix::test]
+async fn a_slow_subscriber_gets_every_event_in_order_although_the_clients_arbiter_stops() {
+    const MESSAGES: usize = 100;
+    let (told, all_told) = milestone();
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN);
+        for at in 0..MESSAGES {
+            ws.send_text(&format!("4{at}"));
+        }
+        ws.send_text("2");
+        ws.reads("3");
+        told.reached();
+        ws.wait_closed();
+    });
+    let (leave, leaves) = std::sync::mpsc::channel();
+    let (sender, events) = std::sync::mpsc::channel();
+    let (clients, others) = (Arbiter::new(), Arbiter::new());
+    let slow = Slow::start_in_arbiter(&others.handle(), |_| Slow(leaves, sender));
+    let client = EngineIoClient::builder().subscribe(slow.recipient()).start_in_arbiter(&clients.handle());
+    let connect = Connect::new(server.origin()).transports([TransportKind::WebSocket]);
+    client.send(connect).await.unwrap().unwrap();
+    // `Connected` and one message; the rest waits in its mailbox and in the client.
+    leave.send(()).unwrap();
+    leave.send(()).unwrap();
+    all_told.await;
+    clients.stop();
+    clients.join().unwrap();
+    drop(leave);
+    let events: Vec<_> = actix_rt::task::spawn_blocking(move || {
+        let mut all = Vec::new();
+        while !matches!(all.last(), Some(Event::Disconnected(_))) {
+            all.push(events.recv_timeout(std::time::Duration::from_secs(10)).unwrap());
+        }
+        all
+    })
+    .await
+    .unwrap();
+    let texts = events.iter().filter_map(|event| match event {
+        Event::Message(data) => data.as_text(),
+        _ => None,
+    });
+    assert_eq!(texts.collect::<Vec<_>>(), (0..MESSAGES).map(|at| at.to_string()).collect::<Vec<_>>());
+    others.stop();
     server.finish().await;
 }

@@ -314,6 +314,7 @@ impl EngineIoClient {
         let unheard = !self.subscribers.any_connected();
         if self.is_idle() {
             // What subscribers have not been given yet they are given as the client stops.
+            self.subscribers.leave_runs();
             ctx.stop();
         } else if unheard && !self.is_awaited() {
             self.leave(None);

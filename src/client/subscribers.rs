@@ -225,10 +225,10 @@ impl Subscribers {
     }
 
     pub(super) fn remove(&mut self, id: SubscriptionId) -> bool {
-        let before = self.list.len();
-        self.list.retain(|subscriber| subscriber.id != id);
+        let Some(at) = self.list.iter().position(|subscriber| subscriber.id == id) else { return false };
+        self.list.remove(at).leave();
         self.trim();
-        self.list.len() < before
+        true
     }
 
     pub(super) fn push(&mut self, event: Event) {
@@ -284,9 +284,19 @@ impl Subscribers {
         handled
     }
 
+    /// Lets the runs under way be handled although the client stops of its own accord.
+    pub(super) fn leave_runs(&mut self) {
+        for subscriber in &mut self.list {
+            subscriber.leave_run();
+        }
+    }
+
     /// Hands over everything at once, unbounded: the client is going.
     pub(super) fn drain(&mut self) {
         for mut subscriber in mem::take(&mut self.list) {
+            // actix skips a message whose reply nobody awaits any more. What is left here is of an arbiter that stops: there
+            // is nobody to wait.
+            mem::forget(subscriber.take_pending());
             while let Some(event) = subscriber.cursor.next(&mut self.log, false) {
                 match &subscriber.outlet {
                     Outlet::Recipient(recipient) => recipient.do_send(event),
@@ -305,6 +315,28 @@ impl Subscribers {
 }
 
 impl Subscriber {
+    fn take_pending(&mut self) -> Pin<Box<Option<RecipientRequest<Event>>>> {
+        mem::replace(&mut self.pending, Box::pin(None))
+    }
+
+    /// Lets a run be handled that nobody waits for. actix skips a message whose reply nobody awaits any more, which would be
+    /// the last of the run.
+    fn leave_run(&mut self) {
+        if self.pending.is_some() {
+            let mut pending = self.take_pending();
+            actix_rt::spawn(async move {
+                if let Some(pending) = pending.as_mut().as_pin_mut() {
+                    let _ = pending.await;
+                }
+            });
+        }
+    }
+
+    /// It is not a subscriber any more, but handles what it was given.
+    fn leave(mut self) {
+        self.leave_run();
+    }
+
     /// Waits for the run that is being handled, then gives the next. Ready with whether anything was handled.
     /// `alone`: it is the only one.
     fn poll_run(&mut self, log: &mut Log, alone: bool, cx: &mut Context<'_>) -> Poll<bool> {

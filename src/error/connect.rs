@@ -20,7 +20,7 @@ pub enum ConnectError {
     #[error("no transports to connect with")]
     NoTransports,
     /// The client is connected or connecting.
-    #[error("already connected or connecting; send Disconnect first")]
+    #[error("already connected, connecting or disconnecting; await a Disconnect first")]
     AlreadyConnected,
     /// `Disconnect` came before the connect had finished.
     #[error("cancelled by Disconnect")]

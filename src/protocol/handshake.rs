@@ -115,6 +115,10 @@ impl Session {
 
     /// Decodes the JSON of the open packet that came over `transport`.
     pub(crate) fn decode(json: &str, transport: TransportKind) -> Result<Self, ProtocolError> {
+        // serde takes an array for an object, too.
+        if json.trim_start().starts_with('[') {
+            return Err(refused("an array"));
+        }
         let open: Open = serde_json::from_str(json).map_err(|err| refused(&err.to_string()))?;
         if open.sid.is_empty() {
             return Err(refused("sid is empty"));

@@ -35,7 +35,7 @@ pub(super) fn told(transport: TransportKind, report: &ReportKind) {
         return;
     }
     match report {
-        ReportKind::Packets(batch) => packets(transport, "received", batch),
+        ReportKind::Packets(batch) | ReportKind::Part(batch) => packets(transport, "received", batch),
         ReportKind::Opened { .. } => log::debug!(target: TARGET, "{transport} stands"),
         ReportKind::Moved(endpoint) => {
             log::debug!(target: TARGET, "{transport} is redirected to {}", endpoint.display_url());

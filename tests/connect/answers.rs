@@ -3,7 +3,8 @@
 use std::{thread, time::Duration};
 
 use actix_engineio::{
-    self as engineio, Connect, ConnectError, Event, HttpStatus, SendErrorKind, Stage, TransportError, Wait,
+    self as engineio, Connect, ConnectError, Event, HttpStatus, SendErrorKind, Stage, TransportError,
+    TransportKind, Wait,
 };
 
 use crate::support::{Client, SHORT, leave, milestone, script::OPEN, server::Server, takes};
@@ -43,6 +44,32 @@ async fn not_engine_io(answer: impl Into<String>) -> String {
     assert!(!err.is_retryable());
     let ConnectError::NotEngineIo { reason, .. } = &err else { panic!("{answer:?}: {err:?}") };
     reason.to_string()
+}
+
+#[actix::test]
+async fn a_refusal_whose_words_have_no_end_is_a_refusal_over_either_transport() {
+    for (head, words) in [
+        ("content-length: 100\r\n", "no"),
+        ("", "no"),
+        ("transfer-encoding: chunked\r\n", "2\r\nno\r\n"),
+        ("content-length: 99999999999\r\n", ""),
+    ] {
+        let server = Server::start(move |server| {
+            for _ in 0..2 {
+                let mut peer = server.accept();
+                peer.read_request();
+                peer.write(format!("HTTP/1.1 403 Status\r\n{head}\r\n{words}"));
+                peer.wait_closed();
+            }
+        });
+        let mut client = Client::start(&server);
+        for transport in [TransportKind::Polling, TransportKind::WebSocket] {
+            let err = client.fails_over(transport).await;
+            assert!(!err.is_retryable(), "{err:?}");
+            assert!(matches!(&err, ConnectError::Status { status, .. } if status.status == 403), "{err:?}");
+        }
+        server.finish().await;
+    }
 }
 
 #[actix::test]

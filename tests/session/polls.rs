@@ -44,6 +44,27 @@ async fn answered(
 }
 
 #[actix::test]
+async fn what_comes_behind_many_noops_in_one_body_does_not_wait_for_them() {
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        get.poll();
+        get.packets(format!("{}2\u{1e}4hi", "6\u{1e}".repeat(10_000)));
+        let mut post = server.accept();
+        post.posts("3");
+        post.ok();
+        get.poll();
+        get.packets("1");
+        get.leaves();
+        post.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    assert_eq!(client.text().await, "hi");
+    client.ended_cleanly().await;
+    server.finish().await;
+}
+
+#[actix::test]
 async fn a_close_packet_ends_the_session_and_what_follows_it_is_dropped() {
     let (texts, reason) = answered(200, &[], "1").await;
     assert_eq!((texts.len(), reason), (0, DisconnectReason::Server));

@@ -48,6 +48,38 @@ async fn posted(treat: impl FnOnce(&mut Peer) + Send + 'static, close: bool) -> 
     (*end).clone()
 }
 
+#[actix::test]
+async fn a_post_that_is_answered_before_it_is_read_still_leaves_whole() {
+    const LONG: usize = 16 << 20;
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN.max_payload(LONG + 1));
+        get.poll();
+        let mut post = server.accept();
+        post.be_patient();
+        let length = post.read_head().header("content-length").unwrap().parse().unwrap();
+        post.ok();
+        get.packets("4answered");
+        get.poll();
+        assert_eq!(post.read_body(length), format!("4{}", "x".repeat(LONG)).into_bytes());
+        // Only now, and not where an answer and a request might have got mixed up.
+        post.leaves();
+        let mut post = server.accept();
+        post.posts("4next");
+        post.ok();
+        get.packets("1");
+        get.leaves();
+        post.leaves();
+    });
+    let mut client = Client::start(&server);
+    client.connect().await;
+    client.addr.do_send(engineio::Send::text("x".repeat(LONG)));
+    assert_eq!(client.text().await, "answered");
+    client.addr.send(Flush).await.unwrap().unwrap();
+    client.send("next").await;
+    client.ended_cleanly().await;
+    server.finish().await;
+}
+
 /// The end of a session whose POST of "a" may have arrived while that of "b" has not begun.
 fn in_doubt(end: &Disconnected) -> &DisconnectReason {
     assert_eq!((&*end.in_doubt, &*end.unsent), (["a".into()].as_slice(), ["b".into()].as_slice()));

@@ -177,6 +177,11 @@ impl Peer {
         }
     }
 
+    /// What of a request follows its head.
+    pub(crate) fn read_body(&mut self, length: usize) -> Vec<u8> {
+        self.take(length)
+    }
+
     /// A whole request.
     pub(crate) fn read_request(&mut self) -> Received {
         let mut request = self.read_head();

@@ -63,6 +63,8 @@ pub(crate) enum ReportKind {
     Moved(Arc<Endpoint>),
     /// What arrived, in order.
     Packets(Vec<Packet>),
+    /// The same, and more have arrived with them.
+    Part(Vec<Packet>),
     /// The batch left, and over polling its POST was answered 2xx.
     Written {
         /// The answer showed a server that takes any number of packets in a POST.

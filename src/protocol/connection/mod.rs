@@ -154,7 +154,8 @@ impl Connection {
             }
             ReportKind::Opened { protocol } => self.on_opened(now, id, protocol),
             ReportKind::Moved(endpoint) => self.endpoint = Some(endpoint),
-            ReportKind::Packets(packets) => self.on_packets(now, id, packets),
+            ReportKind::Packets(packets) => self.on_packets(now, id, packets, true),
+            ReportKind::Part(packets) => self.on_packets(now, id, packets, false),
             ReportKind::Written { any_number } => self.on_written(now, id, any_number),
             ReportKind::Alive => self.heard(now),
             ReportKind::Writing => {

@@ -47,7 +47,8 @@ impl Connection {
         }
     }
 
-    pub(super) fn on_packets(&mut self, now: Instant, id: TransportId, packets: Vec<Packet>) {
+    /// `last`: nothing has arrived with them that is yet to be told.
+    pub(super) fn on_packets(&mut self, now: Instant, id: TransportId, packets: Vec<Packet>, last: bool) {
         self.counters.packets_received += u64::try_from(packets.len()).unwrap_or(u64::MAX);
         self.heard(now);
         match &self.state {
@@ -58,7 +59,8 @@ impl Connection {
                 self.on_probe_answer(now, id, packets);
             }
             State::Open(open) if open.active == id || open.upgrade.probe() == Some(id) => {
-                self.on_session_packets(now, id, packets, true);
+                // What came does not put off what came with it.
+                self.on_session_packets(now, id, packets, last);
             }
             _ => {}
         }

@@ -372,6 +372,18 @@ fn polls_that_bring_nothing_slow_down() {
 }
 
 #[test]
+fn a_part_of_a_poll_that_brings_nothing_does_not_put_off_the_rest() {
+    let mut rig = Rig::polling("");
+    rig.out();
+    for _ in 0..3 {
+        rig.report(POLLING, ReportKind::Part(vec![Packet::Noop; 64]));
+        assert_eq!(rig.out(), ["0 read"]);
+    }
+    rig.packets(POLLING, vec![Packet::Noop]);
+    assert_eq!(rig.out(), [""; 0], "the next poll waits");
+}
+
+#[test]
 fn a_pong_echoes_its_ping_and_goes_first() {
     let mut rig = Rig::websocket();
     rig.send("a");

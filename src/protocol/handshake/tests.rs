@@ -112,7 +112,8 @@ fn a_refusal_says_what_is_wrong() {
         (r#"{"sid":"a","pingInterval":1,"pingTimeout":1,"upgrades":"websocket"}"#, "invalid type: string"),
         (r#"{"sid":"a""#, "EOF while parsing"),
         ("", "EOF while parsing"),
-        ("[]", "invalid length 0"),
+        ("[]", "an array"),
+        (r#"["a",[],1000,1000,1000]"#, "an array"),
         ("null", "invalid type: null"),
     ] {
         let reason = reason(json);

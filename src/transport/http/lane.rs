@@ -22,8 +22,9 @@ use crate::error::{Stage, TransportError};
 const HEAD_READ_AHEAD: usize = 2 << 10;
 /// 1xx heads skipped before one answer.
 const MAX_INTERIM_HEADS: usize = 8;
-/// Bytes of a proxy's own words.
-const MAX_PROXY_REFUSAL: usize = 64 << 10;
+/// Bytes of the words of a refusal, and how long they may take: some never end what they say.
+const MAX_REFUSAL: usize = 64 << 10;
+const REFUSAL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// One HTTP/1.1 connection.
 ///
@@ -85,7 +86,13 @@ impl Lane {
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(TransportError::Malformed("101 to a request that asked for no upgrade".into()));
         }
-        self.read_body(head, codec, limit).await
+        if !head.status.is_success() {
+            return Ok(self.read_refusal(head, codec).await);
+        }
+        let response = self.read_body(head, codec, limit).await?;
+        // A server may agree before it has read all. It gets all.
+        poll_fn(|cx| self.poll_send(cx)).await?;
+        self.write_error.take().map_or(Ok(response), |err| Err(err.into()))
     }
 
     /// Sends `request`, a WebSocket handshake, and hands the connection over if the server agrees.
@@ -99,16 +106,14 @@ impl Lane {
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(Upgraded::Switched { headers: head.headers, io: self.io, read_buf: self.read_buf });
         }
-        self.read_body(head, codec, limit).await.map(Upgraded::Refused)
+        if head.status.is_success() {
+            return self.read_body(head, codec, limit).await.map(Upgraded::Refused);
+        }
+        Ok(Upgraded::Refused(self.read_refusal(head, codec).await))
     }
 
-    /// Asks a proxy for a tunnel with `head`, a CONNECT request, and hands the connection over if it agrees. One that
-    /// refuses has `patience` to say why.
-    pub(crate) async fn tunnel(
-        mut self,
-        head: Bytes,
-        patience: Duration,
-    ) -> Result<Box<dyn Io>, TransportError> {
+    /// Asks a proxy for a tunnel with `head`, a CONNECT request, and hands the connection over if it agrees.
+    pub(crate) async fn tunnel(mut self, head: Bytes) -> Result<Box<dyn Io>, TransportError> {
         self.outgoing = Some(head.chain(Bytes::new()));
         let (head, codec) = self.read_head().await?;
         // RFC 9110, section 9.3.6: "Any 2xx (Successful) response indicates that the sender [..] will switch to
@@ -120,12 +125,7 @@ impl Lane {
             return Err(TransportError::Malformed("the proxy spoke before the server was asked".into()));
         }
         let status = head.status.as_u16();
-        // Its words may be cut, too long, or without an end; that it refused is known.
-        let message = match timeout(patience, self.read_body(head, codec, MAX_PROXY_REFUSAL)).await {
-            Ok(Ok(response)) => response.refusal(None).to_string(),
-            Ok(Err(err)) => format!("status {status}, and {err}"),
-            Err(_) => format!("status {status}"),
-        };
+        let message = self.read_refusal(head, codec).await.refusal(None).to_string();
         Err(TransportError::Proxy { status: Some(status), message: message.into() })
     }
 
@@ -167,6 +167,15 @@ impl Lane {
             }
         }
         Err(TransportError::Malformed("no end of 1xx answers".into()))
+    }
+
+    /// An answer that refuses. Its words may be cut, too long, or without an end; that it refuses is known.
+    async fn read_refusal(&mut self, head: ResponseHead, codec: h1::ClientCodec) -> Response {
+        let (status, headers) = (head.status, head.headers.clone());
+        match timeout(REFUSAL_PATIENCE, self.read_body(head, codec, MAX_REFUSAL)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(_)) | Err(_) => Response { status, headers, body: Bytes::new() },
+        }
     }
 
     async fn read_body(

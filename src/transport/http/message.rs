@@ -114,6 +114,11 @@ impl Response {
         HttpStatus { status: self.status.as_u16(), code, message, retry_after: self.retry_after() }
     }
 
+    /// Whether it says where to go instead (RFC 9110, section 15.4). 300, 304 and 305 do not.
+    pub(crate) fn is_redirect(&self) -> bool {
+        matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308)
+    }
+
     fn is_html(&self) -> bool {
         let content_type =
             self.headers.get(header::CONTENT_TYPE).map_or(b"".as_slice(), HeaderValue::as_bytes);

@@ -2,8 +2,8 @@
 //!
 //! A pool of connections would hide what matters here: whether a body ended or was cut, whether a request had
 //! left, what a refused handshake said. So a [`Lane`] is one connection that carries one exchange after
-//! another, and an [`Agent`] keeps one lane to one origin. Nothing here has a time limit: [`Activity`] tells whoever sets
-//! the limits how far things are.
+//! another, and an [`Agent`] keeps one lane to one origin. Nothing here has a time limit, save the words of a refusal:
+//! [`Activity`] tells whoever sets the limits how far things are.
 
 mod agent;
 mod body;

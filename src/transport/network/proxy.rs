@@ -1,7 +1,5 @@
 //! Tunnels through a proxy.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use tokio::net::TcpStream;
 
@@ -15,9 +13,6 @@ use crate::{
     transport::http::{Activity, CodecConfig, Io, Lane},
 };
 
-/// How long a proxy that refuses may take to say why: some never end what they say.
-const REFUSAL_PATIENCE: Duration = Duration::from_secs(1);
-
 impl Network {
     pub(super) async fn through(
         &self,
@@ -30,8 +25,7 @@ impl Network {
                 let tcp = self.dial_proxy(proxy, activity).await?;
                 // What the proxy is told is no part of what the server is told.
                 let lane = Lane::new(Box::new(tcp), &CodecConfig::shared(), Activity::new());
-                let request = Bytes::from(proxy.connect_request(destination));
-                let tunnel = lane.tunnel(request, REFUSAL_PATIENCE).await;
+                let tunnel = lane.tunnel(Bytes::from(proxy.connect_request(destination))).await;
                 // The server has not been spoken to: whatever went wrong is the proxy's.
                 tunnel.map_err(|err| match err {
                     err @ TransportError::Proxy { .. } => err,

@@ -110,7 +110,7 @@ impl PollingTransport {
 
     fn on_get(&mut self, response: Response) -> Result<(), TransportError> {
         self.requests.heard(&response.headers);
-        if response.status.is_redirection() {
+        if response.is_redirect() {
             return self.follow(&response);
         }
         if !response.status.is_success() {
@@ -158,7 +158,7 @@ impl PollingTransport {
 
     fn on_post(&mut self, response: &Response) -> Result<(), TransportError> {
         self.requests.heard(&response.headers);
-        if response.status.is_redirection() {
+        if response.is_redirect() {
             return Err(TransportError::Redirect("a POST is not redirected".into()));
         }
         if !response.status.is_success() {
@@ -193,7 +193,11 @@ impl PollingTransport {
         }
         // A poll that brought nothing is told too; one that brought nothing but an error is not.
         if outcome.is_ok() || !batch.is_empty() {
-            self.uplink.report(ReportKind::Packets(batch.into_packets(size)));
+            let packets = batch.into_packets(size);
+            self.uplink.report(match self.body {
+                Some(_) => ReportKind::Part(packets),
+                None => ReportKind::Packets(packets),
+            });
         }
         outcome
     }

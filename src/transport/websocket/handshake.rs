@@ -65,7 +65,7 @@ async fn handshake(agent: &Agent, requests: &Requests) -> Result<Standing, Trans
         Upgraded::Refused(response) if response.status.is_success() => {
             Err(malformed("the server did not switch to WebSocket"))
         }
-        Upgraded::Refused(response) if response.status.is_redirection() => {
+        Upgraded::Refused(response) if response.is_redirect() => {
             Err(TransportError::Redirect("a WebSocket handshake is not redirected".into()))
         }
         Upgraded::Refused(response) => Err(requests.refused(&response)),
