@@ -99,7 +99,6 @@ struct Cursor {
 }
 
 /// Events that not every subscriber was given. Positions are counted from the first event ever.
-#[derive(Default)]
 struct Log {
     events: VecDeque<Event>,
     /// The position of the first event that is still there.
@@ -127,6 +126,13 @@ impl fmt::Debug for Subscribers {
 
 fn weight(event: &Event) -> u64 {
     OVERHEAD + u64::try_from(event.data_len()).unwrap_or(u64::MAX)
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        // A quiet session has one at a time.
+        Self { events: VecDeque::with_capacity(1), start: 0, weight: 0 }
+    }
 }
 
 impl Log {

@@ -14,8 +14,9 @@ const OVERHEAD: usize = 64;
 const MAX_PONGS: usize = 64;
 const MAX_PONG_BYTES: usize = 64 << 10;
 
-/// Room for so many packets stays when a queue, or a batch, is empty.
-pub(super) const MAX_KEPT: usize = 1024;
+/// Room for so many packets stays when a queue, or a batch, is empty; and of a queue that is quiet, for so many.
+pub(super) const MAX_KEPT: usize = 2048;
+const QUIET: usize = 16;
 
 /// How much goes into one batch.
 #[derive(Debug, Clone, Copy)]
@@ -110,6 +111,10 @@ impl SendQueue {
 
     /// Moves the next batch into `batch`: at least one packet, if there is any.
     pub(super) fn fill(&mut self, batch: &mut Vec<Packet>, limit: BatchLimit) -> InFlight {
+        if self.packets.is_empty() && self.packets.capacity() > QUIET {
+            // A heartbeat, and nothing else: the flood is over.
+            self.packets = VecDeque::new();
+        }
         let mut in_flight = InFlight::default();
         let mut used = 0_usize;
         for queue in [&mut self.pongs, &mut self.packets] {

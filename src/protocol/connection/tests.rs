@@ -179,7 +179,7 @@ fn batches_of_any_size_keep_every_packet_and_their_order() {
     let mut rig = Rig::websocket();
     let mut sent = 0;
     // The queue and the batches change buffers, or share what there is.
-    for size in [1, 255, 256, 257, 1, 600, 800, 256, 3] {
+    for size in [1, 1023, 1024, 1025, 1, 2400, 3200, 1024, 3] {
         for ponged in [false, true] {
             let mut expected = Vec::new();
             if ponged {
@@ -204,16 +204,16 @@ fn batches_of_any_size_keep_every_packet_and_their_order() {
 }
 
 #[test]
-fn a_whole_batch_is_there_once_every_256_messages_and_for_every_256_kib() {
+fn a_whole_batch_is_there_once_every_1024_messages_and_for_every_256_kib() {
     let mut rig = Rig::websocket();
     let mut at = Vec::new();
-    for count in 1..=800 {
+    for count in 1..=3200 {
         rig.send("");
         if rig.connection.has_batch() {
             at.push(count);
         }
     }
-    assert_eq!(at, [256, 512, 768]);
+    assert_eq!(at, [1024, 2048, 3072]);
 
     let mut rig = Rig::websocket();
     rig.send(&"a".repeat(BATCH.bytes));

@@ -14,8 +14,8 @@ use crate::{
 };
 
 /// A batch for a WebSocket: at most so many packets and bytes, so that buffers stay warm and heartbeat answers
-/// never wait for long. Each costs a call of the operating system, which 256 short messages share.
-pub(super) const BATCH: BatchLimit = BatchLimit { packets: 256, bytes: 256 << 10, encoded: false };
+/// never wait for long. Each costs a call of the operating system, which many short messages share.
+pub(super) const BATCH: BatchLimit = BatchLimit { packets: 1024, bytes: 256 << 10, encoded: false };
 
 /// Packets in a POST to a server that has not shown that it takes more: python-engineio answers 200 to a larger
 /// payload and drops it.
@@ -102,8 +102,7 @@ impl Connection {
         let kind = slot.kind;
         let Some(Writing { mut batch, in_flight, ordered, .. }) = slot.writing.take() else { return };
         let left = batch.last() == Some(&Packet::Close);
-        // A batch that took all of a long queue has its buffer.
-        if let Some(emptied) = Arc::get_mut(&mut batch).filter(|batch| batch.capacity() <= MAX_KEPT) {
+        if let Some(emptied) = Arc::get_mut(&mut batch).filter(|batch| is_worth_keeping(batch)) {
             emptied.clear();
             slot.spare = batch;
         }
@@ -126,6 +125,11 @@ impl Connection {
             _ => {}
         }
     }
+}
+
+/// A batch that took all of a long queue has its buffer; one with little in it has the buffer of a burst that is over.
+fn is_worth_keeping(batch: &Vec<Packet>) -> bool {
+    batch.capacity() <= (16 * batch.len()).clamp(16, MAX_KEPT)
 }
 
 /// Why polling cannot carry a message.

@@ -62,7 +62,7 @@ impl WebSocketTransport {
         Self {
             uplink,
             phase: Phase::Connecting(Box::pin(handshake::connect(agent, requests)), activity),
-            credit: Some(Vec::new()),
+            credit: Some(Vec::with_capacity(1)),
             batch: None,
             heard: Sign::default(),
             wrote: Sign::default(),
