@@ -145,7 +145,7 @@ Taken on {results["date"]} by `{results["command"]}`: {results["machine"]}; {res
 "raw" is a program on tokio-tungstenite that does Engine.IO by hand: no library, no actors, no reconnection.
 "fails" is a client that cannot.
 Polling: the server takes any number of packets in a POST and says so (it answers `ok`), so this client fills its POSTs;
-to a server that does not, it sends 16 at a time. python-engineio was let to take more than 16 from a poll.
+to a server that does not, it sends 16 at a time. python-engineio was allowed more than 16 in a poll.
 
 Messages per second / processor time of the client per message; round trip p50 / p99:
 
