@@ -300,9 +300,7 @@ impl Subscribers {
     /// Hands over everything at once, unbounded: the client is going.
     pub(super) fn drain(&mut self) {
         for mut subscriber in mem::take(&mut self.list) {
-            // actix skips a message whose reply nobody awaits any more. What is left here is of an arbiter that stops: there
-            // is nobody to wait.
-            mem::forget(subscriber.take_pending());
+            drop(LeftRun(subscriber.take_pending()));
             while let Some(event) = subscriber.cursor.next(&mut self.log, false) {
                 match &subscriber.outlet {
                     Outlet::Recipient(recipient) => recipient.do_send(event),
@@ -320,20 +318,32 @@ impl Subscribers {
     }
 }
 
+/// The last event of a run that its client does not wait for any more. actix skips a message whose reply nobody awaits, so
+/// the reply is awaited; where nobody can, because the arbiter stops, it is leaked, which to actix is the same.
+struct LeftRun(Pin<Box<Option<RecipientRequest<Event>>>>);
+
+impl Drop for LeftRun {
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            mem::forget(mem::replace(&mut self.0, Box::pin(None)));
+        }
+    }
+}
+
 impl Subscriber {
     fn take_pending(&mut self) -> Pin<Box<Option<RecipientRequest<Event>>>> {
         mem::replace(&mut self.pending, Box::pin(None))
     }
 
-    /// Lets a run be handled that nobody waits for. actix skips a message whose reply nobody awaits any more, which would be
-    /// the last of the run.
+    /// Lets the run under way be handled although the client does not wait for it any more.
     fn leave_run(&mut self) {
         if self.pending.is_some() {
-            let mut pending = self.take_pending();
+            let mut run = LeftRun(self.take_pending());
             actix_rt::spawn(async move {
-                if let Some(pending) = pending.as_mut().as_pin_mut() {
+                if let Some(pending) = run.0.as_mut().as_pin_mut() {
                     let _ = pending.await;
                 }
+                run.0.set(None);
             });
         }
     }

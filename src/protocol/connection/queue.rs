@@ -14,8 +14,9 @@ const OVERHEAD: usize = 64;
 const MAX_PONGS: usize = 64;
 const MAX_PONG_BYTES: usize = 64 << 10;
 
-/// Room for so many packets stays when a queue, or a batch, is empty; and of a queue that is quiet, for so many.
+/// Room for so many packets stays when a queue, or a batch, is empty.
 pub(super) const MAX_KEPT: usize = 2048;
+/// Room for so many stays in the queue when nothing but a heartbeat is written.
 const QUIET: usize = 16;
 
 /// How much goes into one batch.
@@ -138,8 +139,8 @@ impl SendQueue {
                 }
             }
             let count = in_flight.packets - before;
-            if count > 0 && count == queue.len() && batch.is_empty() {
-                // All of it: the buffers change places.
+            if count > MAX_PONGS && count == queue.len() && batch.is_empty() {
+                // All of it: the buffers change places. A heartbeat's would take a flood's.
                 let emptied = mem::take(batch);
                 *batch = mem::replace(queue, emptied.into()).into();
             } else {
@@ -164,7 +165,7 @@ impl SendQueue {
 
     /// Empties the queue for the end of a session; gives what had been accepted.
     pub(super) fn drain(&mut self) -> Vec<Data> {
-        self.pongs.clear();
+        self.pongs = VecDeque::new();
         self.messages = 0;
         self.bytes = 0;
         self.written = self.accepted;

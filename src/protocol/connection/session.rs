@@ -59,8 +59,7 @@ impl Connection {
                 self.on_probe_answer(now, id, packets);
             }
             State::Open(open) if open.active == id || open.upgrade.probe() == Some(id) => {
-                // What came does not put off what came with it.
-                self.on_session_packets(now, id, packets, last);
+                self.on_session_packets(now, id, packets, last, true);
             }
             _ => {}
         }
@@ -112,18 +111,20 @@ impl Connection {
             grace: None,
             leaving: None,
         });
-        self.on_session_packets(now, id, packets, false);
+        self.on_session_packets(now, id, packets, true, false);
         if upgrade && offered {
             self.start_upgrade(now);
         }
     }
 
-    /// Handles the packets of the protocol and passes the messages on. `idle`: nothing of use has come before them.
+    /// Handles the packets of the protocol and passes the messages on. `last`: no more has come with them. `idle`: nothing of
+    /// use has come before them.
     pub(super) fn on_session_packets(
         &mut self,
         now: Instant,
         id: TransportId,
         mut packets: Vec<Packet>,
+        last: bool,
         mut idle: bool,
     ) {
         let mut end = None;
@@ -152,7 +153,11 @@ impl Connection {
 
         let Some(slot) = self.slot(id) else { return };
         let at_once = slot.asked.is_none_or(|asked| now.saturating_duration_since(asked) < MAX_IDLE_POLL);
-        if slot.kind == TransportKind::Polling && idle && at_once {
+        slot.brought |= !idle;
+        if !last {
+            // What came does not put off what came with it.
+            slot.read_at = None;
+        } else if slot.kind == TransportKind::Polling && !mem::take(&mut slot.brought) && at_once {
             let pause = IDLE_POLL.saturating_mul(1 << slot.idle_polls.min(8)).min(MAX_IDLE_POLL);
             slot.idle_polls += 1;
             slot.read_at = Some(now + pause);

@@ -155,6 +155,8 @@ pub(super) struct Slot {
     pub(super) credit: Option<Vec<Packet>>,
     /// When leave to read was last given.
     pub(super) asked: Option<Instant>,
+    /// What has come of a poll whose rest is yet to be told was of use.
+    pub(super) brought: bool,
     /// Polls in a row that brought nothing, and at once.
     pub(super) idle_polls: u32,
     /// The next poll waits until then.
@@ -181,6 +183,7 @@ impl Slot {
             spare: Arc::default(),
             credit: None,
             asked: None,
+            brought: false,
             idle_polls: 0,
             read_at: None,
         }

@@ -381,6 +381,18 @@ fn a_part_of_a_poll_that_brings_nothing_does_not_put_off_the_rest() {
     }
     rig.packets(POLLING, vec![Packet::Noop]);
     assert_eq!(rig.out(), [""; 0], "the next poll waits");
+    assert_eq!(rig.elapse(), 50);
+    assert_eq!(rig.out(), ["0 read"]);
+    // However many parts a poll has, it is one.
+    rig.report(POLLING, ReportKind::Part(vec![Packet::Noop; 64]));
+    rig.packets(POLLING, vec![Packet::Noop]);
+    rig.out();
+    assert_eq!(rig.elapse(), 100);
+    assert_eq!(rig.out(), ["0 read"]);
+    // And of use, if any part was.
+    rig.report(POLLING, ReportKind::Part(vec![Packet::Ping("".into()); 64]));
+    rig.packets(POLLING, vec![Packet::Noop]);
+    assert!(rig.out().contains(&"0 read".to_owned()));
 }
 
 #[test]

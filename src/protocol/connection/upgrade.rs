@@ -40,7 +40,7 @@ impl Connection {
         self.set_upgrade(Upgrade::Pausing { probe, by });
         self.order(polling, Command::Pause);
         packets.remove(0);
-        self.on_session_packets(now, id, packets, false);
+        self.on_session_packets(now, id, packets, true, false);
     }
 
     /// The polls are home: everything that polling had to say has been said.

@@ -271,6 +271,7 @@ impl Walk {
             }
             5..=10 if fake.may_read && !fake.leaving && (fake.opened || !fake.websocket) => {
                 fake.may_read = false;
+                let part = !fake.websocket && what.is_multiple_of(5);
                 let mut packets = Vec::new();
                 if !fake.greeted {
                     fake.greeted = true;
@@ -301,7 +302,7 @@ impl Walk {
                         packets.sort_by_key(|packet| number(packet).unwrap_or(u64::MAX));
                     }
                 }
-                self.say(id, ReportKind::Packets(packets));
+                self.say(id, if part { ReportKind::Part(packets) } else { ReportKind::Packets(packets) });
             }
             11 | 12 if fake.pausing && fake.writing.is_none() => {
                 fake.pausing = false;

@@ -127,7 +127,8 @@ impl Connection {
     }
 }
 
-/// A batch that took all of a long queue has its buffer; one with little in it has the buffer of a burst that is over.
+/// A batch larger than that has the buffer of a long queue, one with little in it that of a burst that is over: neither is
+/// kept.
 fn is_worth_keeping(batch: &Vec<Packet>) -> bool {
     batch.capacity() <= (16 * batch.len()).clamp(16, MAX_KEPT)
 }

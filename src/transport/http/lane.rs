@@ -11,7 +11,12 @@ use std::{
 };
 
 use actix_codec::{AsyncRead as _, AsyncWrite as _, Decoder as _, ReadBuf, poll_read_buf};
-use actix_http::{ResponseHead, StatusCode, error::ParseError, h1, header::HeaderMap};
+use actix_http::{
+    ResponseHead, StatusCode,
+    error::ParseError,
+    h1,
+    header::{self, HeaderMap},
+};
 use actix_rt::time::{Instant, timeout};
 use bytes::{Buf as _, Bytes, BytesMut, buf::Chain};
 
@@ -24,7 +29,7 @@ const HEAD_READ_AHEAD: usize = 2 << 10;
 const MAX_INTERIM_HEADS: usize = 8;
 /// Bytes of the words of a refusal, and how long they may take: some never end what they say.
 const MAX_REFUSAL: usize = 64 << 10;
-const REFUSAL_PATIENCE: Duration = Duration::from_secs(1);
+const REFUSAL_PATIENCE: Duration = Duration::from_millis(500);
 
 /// One HTTP/1.1 connection.
 ///
@@ -37,7 +42,7 @@ pub(crate) struct Lane {
     read_buf: BytesMut,
     /// What has yet to leave of the request; `None` once it is out, or cannot leave any more.
     outgoing: Option<Chain<Bytes, Bytes>>,
-    /// Why it cannot. Told only if no answer comes: a server may refuse a request that it has not read.
+    /// Why it cannot. Told unless the server refuses the request: it may do that without having read it.
     write_error: Option<io::Error>,
     is_reusable: bool,
     /// When the last exchange ended.
@@ -91,6 +96,9 @@ impl Lane {
         }
         let response = self.read_body(head, codec, limit).await?;
         // A server may agree before it has read all. It gets all.
+        if !self.activity.sent() {
+            self.activity.enter(Stage::Request);
+        }
         poll_fn(|cx| self.poll_send(cx)).await?;
         self.write_error.take().map_or(Ok(response), |err| Err(err.into()))
     }
@@ -172,10 +180,15 @@ impl Lane {
     /// An answer that refuses. Its words may be cut, too long, or without an end; that it refuses is known.
     async fn read_refusal(&mut self, head: ResponseHead, codec: h1::ClientCodec) -> Response {
         let (status, headers) = (head.status, head.headers.clone());
-        match timeout(REFUSAL_PATIENCE, self.read_body(head, codec, MAX_REFUSAL)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(_)) | Err(_) => Response { status, headers, body: Bytes::new() },
+        if let Ok(Ok(response)) = timeout(REFUSAL_PATIENCE, self.read_body(head, codec, MAX_REFUSAL)).await {
+            return response;
         }
+        let is_encoded = |name| headers.contains_key(name);
+        let body = match is_encoded(header::TRANSFER_ENCODING) || is_encoded(header::CONTENT_ENCODING) {
+            true => Bytes::new(),
+            false => self.read_buf.split().freeze(),
+        };
+        Response { status, headers, body }
     }
 
     async fn read_body(

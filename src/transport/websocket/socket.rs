@@ -289,6 +289,7 @@ impl Socket {
                 Ok(Some(Message::Close(frame))) => return Poll::Ready(Err(End::CloseFrame(frame))),
                 Ok(None) if !may_read => return Poll::Pending,
                 Ok(None) if self.reads >= READS => {
+                    self.reads = 0;
                     task.waker().wake_by_ref();
                     return Poll::Pending;
                 }
