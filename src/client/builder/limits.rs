@@ -40,7 +40,8 @@ impl EngineIoClientBuilder {
     }
 
     /// How long reading may be held back without any subscriber taking an event before the session ends with
-    /// [`DisconnectReason::Stalled`](crate::DisconnectReason::Stalled). Default: 60 seconds.
+    /// [`DisconnectReason::Stalled`](crate::DisconnectReason::Stalled). Of an actor, that shows when a run of events is
+    /// through: at most 64, and no more than take a second at the pace of the run before. Default: 60 seconds.
     pub fn stall_timeout(mut self, limit: Duration) -> Self {
         self.config.limits.stall_timeout = limit.min(NO_LIMIT);
         self
