@@ -12,8 +12,8 @@ use actix_engineio::{
         self, ClientConfig, RootCertStore, ServerConfig,
         crypto::ring,
         pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-        server::WebPkiClientVerifier,
-        sign::{CertifiedKey, SingleCertAndKey},
+        server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier},
+        sign::CertifiedKey,
     },
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -189,6 +189,16 @@ diAY2ON5u8XEV8LaGaNfP3Ze6a3wIbcsklL2KTEKAadzGuhPtN5cdM6i
 -----END PRIVATE KEY-----
 ";
 
+/// Shows this certificate to everyone, and does not look at it.
+#[derive(Debug)]
+struct Shows(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for Shows {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.clone())
+    }
+}
+
 #[actix::test]
 async fn without_ssl_verify_a_certificate_that_cannot_even_be_read_will_do() {
     let server = EmbeddedServer::echo().unwrap();
@@ -196,7 +206,7 @@ async fn without_ssl_verify_a_certificate_that_cannot_even_be_read_will_do() {
     let key = PrivateKeyDer::from_pem_slice(OLD_KEY.as_bytes()).unwrap();
     let provider = Arc::new(ring::default_provider());
     let key = provider.key_provider.load_private_key(key).unwrap();
-    let old = Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key)));
+    let old = Arc::new(Shows(Arc::new(CertifiedKey::new(chain, key))));
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let builder = ServerConfig::builder_with_provider(provider.clone());
         let builder = builder.with_protocol_versions(&[version]).unwrap().with_no_client_auth();
