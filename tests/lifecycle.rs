@@ -283,10 +283,10 @@ async fn a_slow_subscriber_gets_every_event_in_order_although_the_clients_arbite
     let (told, all_told) = milestone();
     let server = Server::start(|server| {
         let mut ws = server.opens_websocket(OPEN);
-        for at in 0..MESSAGES {
-            ws.send_text(&format!("4{at}"));
-        }
-        ws.send_text("2");
+        // At once, so that they are handed over many at a time.
+        let texts = (0..MESSAGES).map(|at| format!("4{at}")).chain(["2".to_owned()]);
+        let frames = texts.map(|text| [&[0x81, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat());
+        ws.write(frames.collect::<Vec<_>>().concat());
         ws.reads("3");
         told.reached();
         ws.wait_closed();
@@ -296,11 +296,10 @@ async fn a_slow_subscriber_gets_every_event_in_order_although_the_clients_arbite
     let (clients, others) = (Arbiter::new(), Arbiter::new());
     let slow = Slow::start_in_arbiter(&others.handle(), |_| Slow(leaves, sender));
     let client = EngineIoClient::builder().subscribe(slow.recipient()).start_in_arbiter(&clients.handle());
+    // For `Connected`; the messages wait in its mailbox and in the client.
+    leave.send(()).unwrap();
     let connect = Connect::new(server.origin()).transports([TransportKind::WebSocket]);
     client.send(connect).await.unwrap().unwrap();
-    // `Connected` and one message; the rest waits in its mailbox and in the client.
-    leave.send(()).unwrap();
-    leave.send(()).unwrap();
     all_told.await;
     clients.stop();
     clients.join().unwrap();
