@@ -37,8 +37,8 @@ impl EngineIoClientBuilder {
 
     /// Once a session at a URL has been on a WebSocket, this client's next one there begins with WebSocket, if that is among
     /// the transports, and spares the [`upgrade`](Self::upgrade). It helps most on reconnects, and has no effect without
-    /// upgrades. The URL's scheme, host, port and path count. If the WebSocket cannot be had after all, it is forgotten and the same
-    /// connect goes on as if it had never been. Default: `false`.
+    /// upgrades. The URL's scheme, host, port and path count. If the WebSocket cannot be had after all, it is forgotten and
+    /// the same connect goes on as if it had never been. Default: `false`.
     pub fn remember_upgrade(mut self, remember: bool) -> Self {
         self.config.remember_upgrade = remember;
         self
