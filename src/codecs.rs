@@ -4,9 +4,9 @@ use actix_codec::{Decoder, Encoder};
 use bytes::{Bytes, BytesMut};
 
 use crate::{
+    data::Data,
     error::{ProtocolError, TransportError},
     protocol::{
-        data::Data,
         packet::Packet,
         payload::{self, Payload},
         websocket::{Frame, Message, Opcode, Text, WebSocketCodec},

@@ -18,10 +18,10 @@ use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 
 use crate::{
+    data::Data,
     error::{ProtocolError, TransportError},
     protocol::{
-        connection::walk::{Step, Walk},
-        data::Data,
+        connection::model::{Model, Step},
         endpoint::Endpoint,
         handshake::{Session, TransportKind},
         packet::Packet,
@@ -221,7 +221,7 @@ fn server_frame(message: &Message) -> Vec<u8> {
 ///
 /// `data`: steps of three bytes, what happens and two numbers.
 pub fn connection(data: &[u8]) {
-    let mut walk = Walk::new();
+    let mut walk = Model::new();
     for &[kind, a, b] in data.as_chunks().0 {
         walk.take(match kind % 8 {
             0 => Step::Connect { websocket: a & 1 != 0, upgrade: a & 2 != 0, others: a & 4 != 0 },

@@ -172,6 +172,7 @@ mod client;
 #[cfg(feature = "__codecs")]
 #[doc(hidden)]
 pub mod codecs;
+mod data;
 mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -187,13 +188,13 @@ pub use client::{
     Flush, GetStatus, NotConnected, Reconnect, Reply, Send, Spawn, State, Status, Subscribe, SubscriptionId,
     TaskHandle, Unsubscribe, Wait,
 };
+pub use data::Data;
 pub use error::{
     ConnectError, DisconnectReason, FlushError, HttpStatus, ProtocolError, SendError, SendErrorKind, Stage,
     TransportError,
 };
 pub use protocol::{
     connection::Counters,
-    data::Data,
     endpoint::Destination,
     handshake::{ParseTransportKindError, Session, TransportKind},
 };

@@ -26,7 +26,7 @@ use actix_rt::time::{sleep, timeout};
 use bytes::Bytes;
 use embedded::EmbeddedServer;
 use engineioxide::{Socket, Str, config::EngineIoConfig, handler::EngineIoHandler};
-use futures_util::{StreamExt as _, stream};
+use futures::{StreamExt as _, stream};
 
 /// Messages each way in a session.
 const MESSAGES: usize = 120;

@@ -21,7 +21,7 @@ use actix_rt::time::timeout;
 use bytes::Bytes;
 use embedded::{EmbeddedServer, config};
 use engineioxide::{Socket, Str, handler::EngineIoHandler};
-use futures_util::StreamExt as _;
+use futures::StreamExt as _;
 use tokio::sync::mpsc;
 
 const WAYS: [&[TransportKind]; 3] = [

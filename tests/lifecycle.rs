@@ -11,7 +11,7 @@ use actix_engineio::{
     self as engineio, Connect, Disconnect, DisconnectReason, EngineIoClient, Event, EventStream,
     TransportKind,
 };
-use futures_util::StreamExt as _;
+use futures::StreamExt as _;
 use support::{
     Client, Recorder, leave, milestone,
     script::{OPEN, UPGRADABLE},

@@ -26,7 +26,7 @@ use actix_rt::time::{Instant, sleep, timeout};
 use bytes::Bytes;
 use embedded::{EmbeddedServer, config};
 use engineioxide::{Socket, Str, handler::EngineIoHandler};
-use futures_util::StreamExt as _;
+use futures::StreamExt as _;
 
 /// The policy's longest delay, and what a connect may take beside it.
 const MAX_DELAY: Duration = Duration::from_millis(200);

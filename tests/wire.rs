@@ -8,7 +8,7 @@ use std::{thread, time::Duration};
 
 use actix_engineio::{self as engineio, Connect, Disconnect, Event, TransportKind};
 use actix_rt::time::sleep;
-use futures_util::StreamExt as _;
+use futures::StreamExt as _;
 use support::{
     Client, milestone,
     script::{OPEN, UPGRADABLE},

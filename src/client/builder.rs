@@ -14,13 +14,13 @@ use std::{
 use actix::{Actor, Addr, Recipient};
 use actix_rt::ArbiterHandle;
 use bytestring::ByteString;
-use futures_core::future::LocalBoxFuture;
+use futures::future::LocalBoxFuture;
 
 use super::{Connect, EngineIoClient, event::Event, reconnect::Reconnect};
 use crate::{
     error::ConnectError,
     protocol::{connection::Limits, handshake::TransportKind},
-    transport::{self, Dial, network::Network},
+    transport::{self, TransportParams, network::Network},
 };
 
 /// What most clients go by, whatever builders they come from; an option that changes it makes a copy.
@@ -49,7 +49,8 @@ pub(super) struct Config {
     /// Whether cookies are kept and sent; where there is no store yet, the client makes one.
     pub(super) cookies: bool,
     /// How transports are started; the tests put theirs here.
-    pub(super) dial: Arc<dyn Fn(Dial) -> transport::TransportHandle + std::marker::Send + Sync>,
+    pub(super) start_transport:
+        Arc<dyn Fn(TransportParams) -> transport::TransportHandle + std::marker::Send + Sync>,
     pub(super) reconnect: Option<Reconnect>,
     pub(super) keep_unsent: bool,
     pub(super) handle_sigint: bool,
@@ -123,7 +124,7 @@ impl EngineIoClientBuilder {
                     network: PLAIN_NETWORK.clone(),
                 },
                 cookies: true,
-                dial: Arc::new(transport::start),
+                start_transport: Arc::new(transport::start),
                 reconnect: None,
                 keep_unsent: false,
                 handle_sigint: false,
@@ -169,11 +170,14 @@ impl EngineIoClientBuilder {
     }
 
     #[cfg(test)]
-    pub(super) fn dial(
+    pub(super) fn start_transport(
         mut self,
-        dial: impl Fn(Dial) -> transport::TransportHandle + std::marker::Send + Sync + 'static,
+        start_transport: impl Fn(TransportParams) -> transport::TransportHandle
+        + std::marker::Send
+        + Sync
+        + 'static,
     ) -> Self {
-        self.config.dial = Arc::new(dial);
+        self.config.start_transport = Arc::new(start_transport);
         self
     }
 }

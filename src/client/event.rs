@@ -5,11 +5,9 @@ use std::{sync::Arc, time::Duration};
 use actix::Message;
 
 use crate::{
+    data::Data,
     error::{ConnectError, DisconnectReason, SendError, TransportError},
-    protocol::{
-        data::Data,
-        handshake::{Session, TransportKind},
-    },
+    protocol::handshake::{Session, TransportKind},
 };
 
 /// What happened to a connection.

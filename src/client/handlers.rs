@@ -8,16 +8,16 @@ use super::{
     Connect, Disconnect, EngineIoClient, Event, EventKind, Flush, GetStatus, NotConnected, Send, Spawn,
     Subscribe, SubscriptionId, TaskHandle, Unsubscribe, Wait,
     interrupt::Interrupt,
-    reply::{Demand, Later, Reply},
+    reply::{PendingReply, Reply, ReplyState},
     stream::SubscribeStream,
-    subscribers::Outlet,
+    subscribers::Sink,
     timer::now,
 };
 use crate::{
+    data::Data,
     error::{ConnectError, DisconnectReason, FlushError, SendError},
     protocol::{
         connection::{Report, ReportKind},
-        data::Data,
         handshake::Session,
     },
 };
@@ -26,7 +26,7 @@ impl Handler<Report> for EngineIoClient {
     type Result = ();
 
     fn handle(&mut self, report: Report, _: &mut Self::Context) {
-        if let ReportKind::Ended(_) = report.kind {
+        if let ReportKind::Closed(_) = report.kind {
             // What had left by now had left, although the session ends in the same wake-up.
             self.answer_flushes();
             self.transports.retain(|(id, _)| *id != report.from);
@@ -43,7 +43,7 @@ impl Handler<Connect> for EngineIoClient {
         self.catch_up(ctx);
         match self.connect(connect) {
             Ok(()) => {
-                let later = Later::new();
+                let later = PendingReply::new();
                 let reply = Reply::later(&later);
                 self.connect = Some(later);
                 reply
@@ -82,15 +82,15 @@ impl Handler<Send> for EngineIoClient {
 impl EngineIoClient {
     #[inline(never)]
     fn wait_for_room(&mut self, data: Data) -> Reply<Result<(), SendError>> {
-        let later = Later::new();
+        let later = PendingReply::new();
         let reply = Reply::later(&later);
-        self.queue_up(data, later);
+        self.enqueue(data, later);
         reply
     }
 
     #[inline(never)]
     fn refuse(&mut self, err: SendError) -> Reply<Result<(), SendError>> {
-        let later = Later::new();
+        let later = PendingReply::new();
         let reply = Reply::later(&later);
         self.refused.push((err, later));
         reply
@@ -109,7 +109,7 @@ impl Handler<Flush> for EngineIoClient {
             let open = self.connection.is_open();
             return Reply::now(if open { Ok(()) } else { Err(FlushError::NotConnected) });
         }
-        let later = Later::new();
+        let later = PendingReply::new();
         let reply = Reply::later(&later);
         self.flushes.push_back((upto, later));
         reply
@@ -132,7 +132,7 @@ impl Handler<Disconnect> for EngineIoClient {
         } else {
             self.leave(disconnect.reason);
         }
-        let later = Later::new();
+        let later = PendingReply::new();
         let reply = Reply::later(&later);
         self.disconnects.push(later);
         reply
@@ -148,8 +148,8 @@ impl Handler<Wait> for EngineIoClient {
         if self.is_idle() {
             return Reply::now(self.last_reason.clone());
         }
-        self.waits.retain(|wait| wait.demand() == Demand::Awaited);
-        let later = Later::new();
+        self.waits.retain(|wait| wait.state() == ReplyState::Awaited);
+        let later = PendingReply::new();
         let reply = Reply::later(&later);
         self.waits.push(later);
         reply
@@ -160,7 +160,7 @@ impl Handler<Subscribe> for EngineIoClient {
     type Result = MessageResult<Subscribe>;
 
     fn handle(&mut self, subscribe: Subscribe, ctx: &mut Self::Context) -> Self::Result {
-        let outlet = Outlet::Recipient(subscribe.recipient);
+        let outlet = Sink::Recipient(subscribe.recipient);
         MessageResult(self.subscribe(outlet, subscribe.only, ctx))
     }
 }
@@ -169,14 +169,14 @@ impl Handler<SubscribeStream> for EngineIoClient {
     type Result = ();
 
     fn handle(&mut self, SubscribeStream(sender): SubscribeStream, ctx: &mut Self::Context) {
-        self.subscribe(Outlet::Stream(sender), None, ctx);
+        self.subscribe(Sink::Stream(sender), None, ctx);
     }
 }
 
 impl EngineIoClient {
     fn subscribe(
         &mut self,
-        outlet: Outlet,
+        outlet: Sink,
         only: Option<Vec<EventKind>>,
         ctx: &mut Context<Self>,
     ) -> SubscriptionId {

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use crate::protocol::data::Data;
+use crate::data::Data;
 
 /// What a message costs beside its data, in bytes: as much as one in the queue of a connection.
 const OVERHEAD: usize = 64;

@@ -4,17 +4,17 @@ use std::{collections::VecDeque, mem, sync::Arc};
 
 use super::{
     EngineIoClient, Event,
-    reply::{Demand, Later},
+    reply::{PendingReply, ReplyState},
 };
-use crate::{error::SendError, protocol::data::Data};
+use crate::{data::Data, error::SendError};
 
 /// Room for so many messages stays when the line is empty.
 const MAX_KEPT: usize = 1024;
 
 impl EngineIoClient {
     /// Puts a message at the end of the line. Messages whose senders have given up do not stay for long.
-    pub(super) fn queue_up(&mut self, data: Data, reply: Later<Result<(), SendError>>) {
-        while self.line.back().is_some_and(|(_, reply)| reply.demand() == Demand::Withdrawn) {
+    pub(super) fn enqueue(&mut self, data: Data, reply: PendingReply<Result<(), SendError>>) {
+        while self.line.back().is_some_and(|(_, reply)| reply.state() == ReplyState::Dropped) {
             self.line.pop_back();
         }
         if self.line.len() >= self.line_limit {
@@ -25,7 +25,7 @@ impl EngineIoClient {
     }
 
     pub(super) fn forget_withdrawn(&mut self) {
-        self.line.retain(|(_, reply)| reply.demand() != Demand::Withdrawn);
+        self.line.retain(|(_, reply)| reply.state() != ReplyState::Dropped);
     }
 
     /// Accepts messages that wait, as far as there is room. What came by `do_send` is not held back, but goes in
@@ -35,12 +35,12 @@ impl EngineIoClient {
             return;
         }
         while let Some((_, reply)) = self.line.front() {
-            let demand = reply.demand();
-            if demand == Demand::Awaited && !self.has_room() {
+            let demand = reply.state();
+            if demand == ReplyState::Awaited && !self.has_room() {
                 break;
             }
             let Some((data, reply)) = self.line.pop_front() else { break };
-            if demand == Demand::Withdrawn {
+            if demand == ReplyState::Dropped {
                 continue;
             }
             match self.accept(data) {

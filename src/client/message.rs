@@ -14,10 +14,10 @@ use super::{
     headers,
 };
 use crate::{
+    data::Data,
     error::{ConnectError, DisconnectReason, FlushError, SendError},
     protocol::{
         connection::Counters,
-        data::Data,
         handshake::{Session, TransportKind},
     },
     transport,

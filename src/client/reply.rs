@@ -12,7 +12,7 @@ pub struct Reply<T>(Inner<T>);
 
 enum Inner<T> {
     Now(T),
-    Later(Later<T>),
+    PendingReply(PendingReply<T>),
 }
 
 impl<T> Reply<T> {
@@ -20,8 +20,8 @@ impl<T> Reply<T> {
         Self(Inner::Now(value))
     }
 
-    pub(super) fn later(later: &Later<T>) -> Self {
-        Self(Inner::Later(Later(later.0.clone())))
+    pub(super) fn later(later: &PendingReply<T>) -> Self {
+        Self(Inner::PendingReply(PendingReply(later.0.clone())))
     }
 }
 
@@ -40,15 +40,15 @@ impl<A: Actor, M: Message<Result = T>, T: 'static> MessageResponse<A, M> for Rep
                     let _ = sender.send(value);
                 }
             }
-            Inner::Later(later) => later.0.set(sender),
+            Inner::PendingReply(later) => later.0.set(sender),
         }
     }
 }
 
 /// A reply that is owed. actix hands over its sender when the handler has returned; `do_send` brings none.
-pub(super) struct Later<T>(Rc<Cell<Option<OneshotSender<T>>>>);
+pub(super) struct PendingReply<T>(Rc<Cell<Option<OneshotSender<T>>>>);
 
-impl<T> Later<T> {
+impl<T> PendingReply<T> {
     pub(super) fn new() -> Self {
         Self(Rc::new(Cell::new(None)))
     }
@@ -61,24 +61,24 @@ impl<T> Later<T> {
         }
     }
 
-    pub(super) fn demand(&self) -> Demand {
+    pub(super) fn state(&self) -> ReplyState {
         let sender = self.0.take();
-        let demand = match &sender {
-            None => Demand::None,
-            Some(sender) if sender.is_closed() => Demand::Withdrawn,
-            Some(_) => Demand::Awaited,
+        let state = match &sender {
+            None => ReplyState::Unwanted,
+            Some(sender) if sender.is_closed() => ReplyState::Dropped,
+            Some(_) => ReplyState::Awaited,
         };
         self.0.set(sender);
-        demand
+        state
     }
 }
 
 /// Whether somebody awaits a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Demand {
+pub(super) enum ReplyState {
     /// The message came by `do_send`.
-    None,
+    Unwanted,
     Awaited,
     /// The one who awaited it has given up.
-    Withdrawn,
+    Dropped,
 }

@@ -8,14 +8,14 @@ use std::{
 };
 
 use actix_http::header::HeaderName;
-use futures_core::future::LocalBoxFuture;
+use futures::future::LocalBoxFuture;
 
-use super::{Connect, Disconnected, EngineIoClient, Event, State, reply::Demand, timer::now};
+use super::{Connect, Disconnected, EngineIoClient, Event, State, reply::ReplyState, timer::now};
 use crate::{
+    data::Data,
     error::{ConnectError, DisconnectReason, FlushError, SendError, SendErrorKind, Stage},
     protocol::{
-        connection::Target,
-        data::Data,
+        connection::ConnectParams,
         endpoint::Endpoint,
         handshake::{MAX_INTERVAL, Session},
     },
@@ -142,7 +142,7 @@ impl EngineIoClient {
         options.headers.extend(connect.headers);
         self.options = Arc::new(options);
         self.trusted = Some(endpoint.clone());
-        let target = Target {
+        let target = ConnectParams {
             endpoint,
             by,
             transports,
@@ -211,7 +211,7 @@ impl EngineIoClient {
         // What came before goes out before the close, room or not.
         if self.connection.is_open() {
             for (data, reply) in mem::take(&mut self.line) {
-                if reply.demand() == Demand::Withdrawn {
+                if reply.state() == ReplyState::Dropped {
                     continue;
                 }
                 match self.connection.send(data) {
@@ -333,13 +333,13 @@ impl EngineIoClient {
     /// What waited for room when its session ended: awaited sends fail, the others were as good as accepted.
     fn give_line_back(&mut self, unsent: &mut Vec<Data>) {
         while let Some((data, reply)) = self.line.pop_front() {
-            match reply.demand() {
-                Demand::Awaited => {
+            match reply.state() {
+                ReplyState::Awaited => {
                     let err = SendError { kind: SendErrorKind::Disconnected, data };
                     let _ = reply.answer(Err(err));
                 }
-                Demand::None => unsent.push(data),
-                Demand::Withdrawn => {}
+                ReplyState::Unwanted => unsent.push(data),
+                ReplyState::Dropped => {}
             }
         }
     }
@@ -352,7 +352,7 @@ impl EngineIoClient {
             self.subscribers.push(Event::Rejected(Arc::new(err)));
         }
         while let Some((data, reply)) = self.line.pop_front() {
-            if reply.demand() != Demand::Withdrawn {
+            if reply.state() != ReplyState::Dropped {
                 self.refused.push((SendError { kind: kind.clone(), data }, reply));
             }
         }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use actix::{Addr, MailboxError, Message};
-use futures_core::Stream;
+use futures::Stream;
 
 use super::{EngineIoClient, event::Event};
 

@@ -36,14 +36,14 @@ const RUN_TIME: Duration = Duration::from_secs(1);
 const OVERHEAD: u64 = 64;
 
 /// Where a subscriber's events go.
-pub(super) enum Outlet {
+pub(super) enum Sink {
     /// To an actor.
     Recipient(Recipient<Event>),
     /// To an [`EventStream`](crate::EventStream).
     Stream(EventSender),
 }
 
-impl Outlet {
+impl Sink {
     fn is_connected(&self) -> bool {
         match self {
             Self::Recipient(recipient) => recipient.connected(),
@@ -54,7 +54,7 @@ impl Outlet {
 
 struct Subscriber {
     id: SubscriptionId,
-    outlet: Outlet,
+    outlet: Sink,
     cursor: Cursor,
     /// The last event of the run that is being handled; boxed once, since its future cannot move.
     pending: Pin<Box<Option<RecipientRequest<Event>>>>,
@@ -207,7 +207,7 @@ impl Subscribers {
     /// Adds a subscriber of the events from here on, `first` before them.
     pub(super) fn add(
         &mut self,
-        outlet: Outlet,
+        outlet: Sink,
         only: Option<Vec<EventKind>>,
         first: Option<Event>,
     ) -> SubscriptionId {
@@ -251,7 +251,7 @@ impl Subscribers {
     pub(super) fn have_read(&mut self) -> bool {
         let mut have_read = false;
         for subscriber in &mut self.list {
-            if let Outlet::Stream(sender) = &mut subscriber.outlet {
+            if let Sink::Stream(sender) = &mut subscriber.outlet {
                 have_read |= sender.has_read();
             }
         }
@@ -303,8 +303,8 @@ impl Subscribers {
             drop(LeftRun(subscriber.take_pending()));
             while let Some(event) = subscriber.cursor.next(&mut self.log, false) {
                 match &subscriber.outlet {
-                    Outlet::Recipient(recipient) => recipient.do_send(event),
-                    Outlet::Stream(sender) => sender.push(event),
+                    Sink::Recipient(recipient) => recipient.do_send(event),
+                    Sink::Stream(sender) => sender.push(event),
                 }
             }
         }
@@ -357,9 +357,9 @@ impl Subscriber {
     /// `alone`: it is the only one.
     fn poll_run(&mut self, log: &mut Log, alone: bool, cx: &mut Context<'_>) -> Poll<bool> {
         let recipient = match &self.outlet {
-            Outlet::Recipient(recipient) => recipient,
+            Sink::Recipient(recipient) => recipient,
             // What a stream holds counts as handled.
-            Outlet::Stream(sender) => {
+            Sink::Stream(sender) => {
                 let progress = sender.fill(|| self.cursor.next(log, alone), cx);
                 self.handled = self.cursor.given;
                 return Poll::Ready(progress);

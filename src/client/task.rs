@@ -9,7 +9,7 @@ use std::{
 
 use actix::{Addr, Message};
 use actix_rt::task::JoinHandle;
-use futures_core::future::LocalBoxFuture;
+use futures::future::LocalBoxFuture;
 use thiserror::Error;
 
 use super::EngineIoClient;

@@ -10,21 +10,21 @@ use std::{
 
 use actix::{Addr, Handler, Recipient};
 use actix_rt::time::{Instant, sleep, timeout};
-use futures_channel::{mpsc, oneshot};
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures::channel::{mpsc, oneshot};
+use futures::{FutureExt as _, StreamExt as _};
 
 use super::*;
 use crate::{
     error::{SendErrorKind, TransportError},
     protocol::{
-        connection::{Cause, Command, Ended, Fate, Report, ReportKind},
+        connection::{BatchOutcome, CloseReason, Command, Report, ReportKind, TransportClosed},
         handshake::TransportKind,
     },
 };
 
 /// The transports a client has started, in order.
 #[derive(Clone, Default)]
-struct Dialed(Arc<Mutex<Vec<Wire>>>);
+struct Started(Arc<Mutex<Vec<Wire>>>);
 
 /// The far end of a fake transport.
 struct Wire {
@@ -47,18 +47,18 @@ impl Handler<Command> for FakeTransport {
     }
 }
 
-impl Dialed {
+impl Started {
     fn client(&self, builder: EngineIoClientBuilder) -> Addr<EngineIoClient> {
-        let dialed = self.clone();
+        let started = self.clone();
         builder
-            .dial(move |dial| {
+            .start_transport(move |params| {
                 let (sender, commands) = mpsc::unbounded();
                 let (alive, _) = oneshot::channel();
                 let transport = FakeTransport(sender).start();
-                let reports = dial.reports.upgrade().unwrap();
-                let kind = dial.kind;
-                let wire = Wire { id: dial.id, reports, commands };
-                dialed.0.lock().unwrap().push(wire);
+                let reports = params.reports.upgrade().unwrap();
+                let kind = params.kind;
+                let wire = Wire { id: params.id, reports, commands };
+                started.0.lock().unwrap().push(wire);
                 TransportHandle::new(kind, transport.recipient(), alive)
             })
             .start()
@@ -84,7 +84,7 @@ impl Wire {
     }
 
     fn packets(&self, packets: Vec<Packet>) {
-        self.report(ReportKind::Packets(packets));
+        self.report(ReportKind::Packets { packets, complete: true });
     }
 
     fn texts(&self, texts: &[&str]) {
@@ -96,7 +96,10 @@ impl Wire {
     }
 
     fn end(&self) {
-        self.report(ReportKind::Ended(Ended { cause: Cause::Ordered, fate: Fate::left(0) }));
+        self.report(ReportKind::Closed(TransportClosed {
+            reason: CloseReason::Ordered,
+            outcome: BatchOutcome::sent(0),
+        }));
     }
 
     async fn next(&mut self) -> Command {
@@ -174,10 +177,10 @@ async fn words(events: &mut mpsc::UnboundedReceiver<Event>) -> Vec<String> {
 
 /// A client with an open WebSocket session.
 async fn connected(builder: EngineIoClientBuilder) -> (Addr<EngineIoClient>, Wire, Arc<Session>) {
-    let dialed = Dialed::default();
-    let client = dialed.client(builder.transports([TransportKind::WebSocket]));
+    let started = Started::default();
+    let client = started.client(builder.transports([TransportKind::WebSocket]));
     let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
-    let wire = dialed.next().await;
+    let wire = started.next().await;
     wire.report(ReportKind::Opened { protocol: None });
     wire.packets(vec![Packet::Open(OPEN.into())]);
     let session = connect.await.unwrap().unwrap().unwrap();
@@ -271,12 +274,12 @@ async fn a_send_whose_reply_is_dropped_while_it_waits_is_withdrawn() {
 
 #[actix::test]
 async fn a_send_during_a_connect_waits_for_its_outcome() {
-    let dialed = Dialed::default();
+    let started = Started::default();
     let (recipient, mut events) = recorder();
-    let client = dialed.client(EngineIoClient::builder().subscribe(recipient));
+    let client = started.client(EngineIoClient::builder().subscribe(recipient));
 
     let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
-    let mut wire = dialed.next().await;
+    let mut wire = started.next().await;
     let send = actix_rt::spawn(client.send(Send::text("early")));
     client.do_send(Send::text("early too"));
     settle().await;
@@ -291,12 +294,15 @@ async fn a_send_during_a_connect_waits_for_its_outcome() {
 
     client.send(Wait).await.unwrap();
     let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
-    let wire = dialed.next().await;
+    let wire = started.next().await;
     let send = actix_rt::spawn(client.send(Send::text("lost")));
     client.do_send(Send::text("lost too"));
     settle().await;
     let err = TransportError::Resolve("no such host".into());
-    wire.report(ReportKind::Ended(Ended { cause: Cause::Failed(err), fate: Fate::left(0) }));
+    wire.report(ReportKind::Closed(TransportClosed {
+        reason: CloseReason::Failed(err),
+        outcome: BatchOutcome::sent(0),
+    }));
     assert!(connect.await.unwrap().unwrap().is_err());
     let err = send.await.unwrap().unwrap().unwrap_err();
     assert_eq!((err.kind, err.data), (SendErrorKind::NotConnected, Data::from("lost")));
@@ -345,8 +351,8 @@ async fn a_flush_waits_for_what_came_before_it() {
 
     let flush = actix_rt::spawn(client.send(Flush));
     wire.next_write().await;
-    let cause = Cause::Failed(TransportError::eof("gone"));
-    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::left(0) }));
+    let cause = CloseReason::Failed(TransportError::eof("gone"));
+    wire.report(ReportKind::Closed(TransportClosed { reason: cause, outcome: BatchOutcome::sent(0) }));
     assert_eq!(flush.await.unwrap().unwrap(), Err(FlushError::Disconnected));
 }
 
@@ -530,7 +536,10 @@ async fn a_client_that_nobody_reaches_or_hears_disconnects_and_stops() {
     up.do_send(Report { from: id, kind: ReportKind::Written { any_number: false } });
     up.do_send(Report {
         from: id,
-        kind: ReportKind::Ended(Ended { cause: Cause::Ordered, fate: Fate::left(0) }),
+        kind: ReportKind::Closed(TransportClosed {
+            reason: CloseReason::Ordered,
+            outcome: BatchOutcome::sent(0),
+        }),
     });
     drop(up);
     settle().await;
@@ -570,20 +579,20 @@ async fn connect_from_the_handler_of_disconnected_works() {
             }
         }
     }
-    let dialed = Dialed::default();
-    let client = dialed.client(EngineIoClient::builder().transports([TransportKind::WebSocket]));
+    let started = Started::default();
+    let client = started.client(EngineIoClient::builder().transports([TransportKind::WebSocket]));
     let (sender, mut outcome) = mpsc::unbounded();
     let again = Again(client.clone(), sender).start();
     client.send(Subscribe::new(again.recipient())).await.unwrap();
     client.do_send(Connect::new("http://localhost"));
     for _ in 0..2 {
-        let wire = dialed.next().await;
+        let wire = started.next().await;
         wire.report(ReportKind::Opened { protocol: None });
         wire.packets(vec![Packet::Open(OPEN.into())]);
         settle().await;
-        wire.report(ReportKind::Ended(Ended {
-            cause: Cause::CloseFrame { code: 1000, reason: "".into() },
-            fate: Fate::left(0),
+        wire.report(ReportKind::Closed(TransportClosed {
+            reason: CloseReason::CloseFrame { code: 1000, reason: "".into() },
+            outcome: BatchOutcome::sent(0),
         }));
     }
     assert_eq!(outcome.next().await, Some(true));
@@ -611,24 +620,24 @@ fn addresses_events_and_errors_travel_between_threads() {
 
 #[actix::test]
 async fn a_connect_in_the_wake_up_in_which_another_fails_is_not_confused_with_it() {
-    let dialed = Dialed::default();
-    let client = dialed.client(EngineIoClient::builder().transports([TransportKind::WebSocket]));
+    let started = Started::default();
+    let client = started.client(EngineIoClient::builder().transports([TransportKind::WebSocket]));
     let first = actix_rt::spawn(client.send(Connect::new("http://localhost")));
-    let wire = dialed.next().await;
+    let wire = started.next().await;
     settle().await;
-    wire.report(ReportKind::Ended(Ended {
-        cause: Cause::Failed(TransportError::eof("first")),
-        fate: Fate::left(0),
+    wire.report(ReportKind::Closed(TransportClosed {
+        reason: CloseReason::Failed(TransportError::eof("first")),
+        outcome: BatchOutcome::sent(0),
     }));
     settle().await;
     // abort was ordered? the connecting transport ended: nothing is left, both in one wake-up below
     let _ = first.await;
     let first = actix_rt::spawn(client.send(Connect::new("http://localhost")));
-    let wire = dialed.next().await;
+    let wire = started.next().await;
     settle().await;
-    wire.report(ReportKind::Ended(Ended {
-        cause: Cause::Failed(TransportError::eof("first")),
-        fate: Fate::left(0),
+    wire.report(ReportKind::Closed(TransportClosed {
+        reason: CloseReason::Failed(TransportError::eof("first")),
+        outcome: BatchOutcome::sent(0),
     }));
     let mut second = Box::pin(client.send(Connect::new("http://localhost")));
     let now = second.as_mut().now_or_never();
@@ -637,7 +646,7 @@ async fn a_connect_in_the_wake_up_in_which_another_fails_is_not_confused_with_it
     let first = first.await.unwrap().unwrap().unwrap_err();
     assert!(first.to_string().contains("first"), "{first}");
     assert!(second.as_mut().now_or_never().is_none(), "the second has only begun");
-    let wire = dialed.next().await;
+    let wire = started.next().await;
     wire.report(ReportKind::Opened { protocol: None });
     wire.packets(vec![Packet::Open(OPEN.into())]);
     assert_eq!(second.await.unwrap().unwrap().sid, "abc");
@@ -716,7 +725,7 @@ async fn a_wait_that_was_given_up_keeps_nobody_alive() {
             if closed {
                 break;
             }
-            wire.report(ReportKind::Packets(vec![Packet::Ping("".into())]));
+            wire.report(ReportKind::Packets { packets: vec![Packet::Ping("".into())], complete: true });
             closed = wire.writes().await.contains(&Packet::Close);
             if closed {
                 break;
@@ -835,7 +844,7 @@ fn an_arbiter_that_stops_during_a_connect_gives_messages_back() {
         let arbiter = actix::Arbiter::new();
         let (tx, rx) = oneshot::channel();
         arbiter.spawn(async move {
-            let transports = Dialed::default();
+            let transports = Started::default();
             let client = transports.client(EngineIoClient::builder().subscribe(recipient));
             client.do_send(Connect::new("http://localhost"));
             client.do_send(Send::text("a"));

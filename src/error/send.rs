@@ -4,7 +4,7 @@ use std::{error, fmt};
 
 use thiserror::Error;
 
-use crate::protocol::data::Data;
+use crate::data::Data;
 
 /// Why a message could not be sent, together with the message.
 ///

@@ -4,6 +4,7 @@ use std::fmt;
 
 use base64_simd::STANDARD;
 use bytestring::ByteString;
+use percent_encoding::percent_decode_str;
 use url::{ParseError, Position, Url, form_urlencoded};
 
 use crate::{error::ConnectError, protocol::handshake::TransportKind};
@@ -41,7 +42,7 @@ impl Destination {
     }
 
     /// `example.org:443`, `[::1]:80`.
-    pub(super) fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         let Self { host, port, .. } = self;
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
@@ -205,7 +206,7 @@ impl fmt::Debug for Endpoint {
 }
 
 /// An IPv6 address as it is written outside of URLs.
-pub(super) fn unbracketed(host: &str) -> String {
+pub(crate) fn unbracketed(host: &str) -> String {
     host.trim_start_matches('[').trim_end_matches(']').to_owned()
 }
 
@@ -227,30 +228,10 @@ fn basic_authorization(url: &Url) -> Option<String> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }
-    let mut credentials = percent_decode(url.username());
+    let mut credentials: Vec<u8> = percent_decode_str(url.username()).collect();
     credentials.push(b':');
-    credentials.extend(percent_decode(url.password().unwrap_or_default()));
+    credentials.extend(percent_decode_str(url.password().unwrap_or_default()));
     Some(format!("Basic {}", STANDARD.encode_to_string(credentials)))
-}
-
-/// A `%` that two hexadecimal digits do not follow stands for itself.
-pub(super) fn percent_decode(text: &str) -> Vec<u8> {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let hex = part.get(..2).filter(|hex| hex.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                bytes.extend(part.bytes().skip(2));
-            }
-            None => {
-                bytes.push(b'%');
-                bytes.extend(part.bytes());
-            }
-        }
-    }
-    bytes
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use base64_simd::{AsOut as _, STANDARD, STANDARD_NO_PAD};
 use bytes::{BufMut, Bytes, BytesMut};
 use bytestring::ByteString;
 
-use crate::{error::ProtocolError, protocol::data::Data};
+use crate::{data::Data, error::ProtocolError};
 
 /// What separates the packets of a payload: "The packets are separated by the record separator character." Nothing
 /// escapes it.

@@ -37,7 +37,7 @@ impl Cookies {
         }
     }
 
-    /// Puts the cookies for `url` into the headers of a request. RFC 6265, section 5.4: "the user agent MUST NOT attach
+    /// Puts the cookies for `url` into the headers of a request. RFC 6265, section 5.4: "the user http_client MUST NOT attach
     /// more than one Cookie header field", so they go on one line with the user's own; of two with one name, the user's
     /// own is sent.
     pub(super) fn add(&self, url: &Url, headers: &mut Vec<(HeaderName, HeaderValue)>) {

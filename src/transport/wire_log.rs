@@ -7,10 +7,10 @@ use actix_http::Method;
 use log::{Level, log_enabled};
 
 use crate::{
+    data::Data,
     error::CloseWords,
     protocol::{
-        connection::{Cause, Command, ReportKind},
-        data::Data,
+        connection::{CloseReason, Command, ReportKind},
         endpoint::Endpoint,
         handshake::TransportKind,
         packet::Packet,
@@ -35,17 +35,19 @@ pub(super) fn told(transport: TransportKind, report: &ReportKind) {
         return;
     }
     match report {
-        ReportKind::Packets(batch) | ReportKind::Part(batch) => packets(transport, "received", batch),
+        ReportKind::Packets { packets: batch, .. } => packets(transport, "received", batch),
         ReportKind::Opened { .. } => log::debug!(target: TARGET, "{transport} stands"),
         ReportKind::Moved(endpoint) => {
             log::debug!(target: TARGET, "{transport} is redirected to {}", endpoint.display_url());
         }
-        ReportKind::Ended(ended) => match &ended.cause {
-            Cause::Ordered | Cause::Interrupted(_) => log::debug!(target: TARGET, "{transport} is closed"),
-            Cause::CloseFrame { code, reason } => {
+        ReportKind::Closed(closed) => match &closed.reason {
+            CloseReason::Ordered | CloseReason::Interrupted(_) => {
+                log::debug!(target: TARGET, "{transport} is closed")
+            }
+            CloseReason::CloseFrame { code, reason } => {
                 log::debug!(target: TARGET, "{transport} was closed by the server: {}", CloseWords(*code, reason));
             }
-            Cause::Failed(err) => log::debug!(target: TARGET, "{transport} failed: {err}"),
+            CloseReason::Failed(err) => log::debug!(target: TARGET, "{transport} failed: {err}"),
         },
         _ => {}
     }

@@ -7,7 +7,7 @@ use actix_engineio::{
     TransportError, TransportKind,
 };
 use actix_rt::time::sleep;
-use futures_util::{FutureExt as _, future::LocalBoxFuture};
+use futures::{FutureExt as _, future::LocalBoxFuture};
 use serde_json::{Value, json};
 
 use crate::{

@@ -8,8 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_channel::mpsc;
-use futures_util::StreamExt as _;
+use futures::StreamExt as _;
+use futures::channel::mpsc;
 use serde_json::Value;
 
 use crate::{

@@ -10,7 +10,7 @@ use actix_engineio::{
     self as engineio, Connect, Data, Disconnect, EngineIoClient, Event, EventStream, Flush, TransportKind,
 };
 use actix_rt::{Arbiter, time::sleep};
-use futures_util::StreamExt as _;
+use futures::StreamExt as _;
 use tokio::sync::mpsc;
 
 use crate::{

@@ -7,7 +7,7 @@ use actix_engineio::{
     Connect, Data, DisconnectReason, EngineIoClient, Event, EventStream, ProtocolError, TransportError,
 };
 use flate2::{Compression, write::GzEncoder};
-use futures_util::StreamExt as _;
+use futures::StreamExt as _;
 use tokio::sync::mpsc;
 
 use crate::{

@@ -9,7 +9,7 @@ use std::{
 };
 
 use actix_rt::task::JoinHandle;
-use futures_core::future::LocalBoxFuture;
+use futures::future::LocalBoxFuture;
 #[cfg(unix)]
 use tokio::net::UnixListener;
 use tokio::{

@@ -7,7 +7,7 @@ use actix_engineio::{
     self as engineio, Connect, Disconnect, DisconnectReason, EngineIoClient, Event, EventKind, EventStream,
     GetStatus, Subscribe, TransportKind, Unsubscribe, Wait,
 };
-use futures_util::StreamExt as _;
+use futures::StreamExt as _;
 
 use crate::support::{Client, Recorder, leave, milestone, script::OPEN, server::Server, sockets_to, soon};
 

@@ -25,8 +25,8 @@ use actix_rt::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
-use futures_channel::mpsc;
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures::channel::mpsc;
+use futures::{FutureExt as _, StreamExt as _};
 
 use self::server::{PATIENCE, Server};
 
@@ -282,7 +282,7 @@ pub(crate) fn sockets_to(port: u16) -> Vec<String> {
 
 /// Something that happens in the script and is awaited in the test.
 pub(crate) fn milestone() -> (Milestone, impl Future<Output = ()>) {
-    let (sender, receiver) = futures_channel::oneshot::channel();
+    let (sender, receiver) = futures::channel::oneshot::channel();
     let reached = async {
         soon("the script", receiver).await.expect("the script came so far");
     };
@@ -290,7 +290,7 @@ pub(crate) fn milestone() -> (Milestone, impl Future<Output = ()>) {
 }
 
 /// See [`milestone`].
-pub(crate) struct Milestone(futures_channel::oneshot::Sender<()>);
+pub(crate) struct Milestone(futures::channel::oneshot::Sender<()>);
 
 impl Milestone {
     pub(crate) fn reached(self) {

@@ -28,7 +28,7 @@ use std::{
 };
 
 use actix_http::ws;
-use futures_channel::oneshot;
+use futures::channel::oneshot;
 
 /// How long a step of a script may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);

@@ -5,21 +5,17 @@ use std::path::PathBuf;
 use std::{env, io, net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use actix_codec::{AsyncRead, AsyncWrite};
-use futures_core::future::LocalBoxFuture;
-use futures_util::FutureExt as _;
+use futures::{FutureExt as _, future::LocalBoxFuture};
 
 use super::EngineIoClientBuilder;
 #[cfg(feature = "rustls")]
 use crate::transport::network::tls::Tls;
 use crate::{
     error::ConnectError,
-    protocol::{
-        endpoint::Destination,
-        proxy::{Environment, Proxy},
-    },
+    protocol::endpoint::Destination,
     transport::{
-        http::Io,
-        network::{Network, Route},
+        Io,
+        network::{Environment, Network, Proxy, Route},
     },
 };
 

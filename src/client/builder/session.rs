@@ -2,7 +2,7 @@
 
 use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
 
-use futures_util::FutureExt as _;
+use futures::FutureExt as _;
 
 use super::EngineIoClientBuilder;
 use crate::{

@@ -15,18 +15,18 @@ fn policy() -> Reconnect {
 /// A client over WebSocket with a recorder, connected.
 async fn reconnecting(
     builder: EngineIoClientBuilder,
-) -> (Dialed, Addr<EngineIoClient>, Wire, mpsc::UnboundedReceiver<Event>) {
+) -> (Started, Addr<EngineIoClient>, Wire, mpsc::UnboundedReceiver<Event>) {
     tokio::time::pause();
-    let dialed = Dialed::default();
+    let started = Started::default();
     let (recipient, mut events) = recorder();
     let builder = builder.transports([TransportKind::WebSocket]).subscribe(recipient);
-    let client = dialed.client(builder);
+    let client = started.client(builder);
     let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
-    let wire = dialed.next().await;
+    let wire = started.next().await;
     open(&wire).await;
     connect.await.unwrap().unwrap().unwrap();
     assert_eq!(words(&mut events).await, ["connected abc"]);
-    (dialed, client, wire, events)
+    (started, client, wire, events)
 }
 
 async fn open(wire: &Wire) {
@@ -36,8 +36,8 @@ async fn open(wire: &Wire) {
 }
 
 fn fail(wire: &Wire) {
-    let cause = Cause::Failed(TransportError::eof("gone"));
-    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::left(0) }));
+    let cause = CloseReason::Failed(TransportError::eof("gone"));
+    wire.report(ReportKind::Closed(TransportClosed { reason: cause, outcome: BatchOutcome::sent(0) }));
 }
 
 /// The next event; time passes as it has to.
@@ -57,10 +57,10 @@ async fn reconnecting_in(events: &mut mpsc::UnboundedReceiver<Event>, number: u3
 }
 
 /// Waits for the next transport; returns how long that took.
-async fn dialed_after(dialed: &Dialed) -> (Wire, Duration) {
+async fn started_after(started: &Started) -> (Wire, Duration) {
     let start = Instant::now();
     loop {
-        let wire = dialed.0.lock().unwrap().pop();
+        let wire = started.0.lock().unwrap().pop();
         match wire {
             Some(wire) => return (wire, start.elapsed()),
             None => sleep(Duration::from_millis(1)).await,
@@ -70,7 +70,7 @@ async fn dialed_after(dialed: &Dialed) -> (Wire, Duration) {
 
 #[actix::test]
 async fn a_lost_session_is_followed_by_another_after_the_delay_that_was_announced() {
-    let (dialed, client, wire, mut events) =
+    let (started, client, wire, mut events) =
         reconnecting(EngineIoClient::builder().reconnect(policy())).await;
     let waiting = actix_rt::spawn(client.send(Wait));
     let mut wire = wire;
@@ -82,7 +82,7 @@ async fn a_lost_session_is_followed_by_another_after_the_delay_that_was_announce
         assert_eq!(client.send(GetStatus).await.unwrap().state, State::Reconnecting);
         let err = client.send(Send::text("x")).await.unwrap().unwrap_err();
         assert_eq!(err.kind, SendErrorKind::NotConnected);
-        let (next, waited) = dialed_after(&dialed).await;
+        let (next, waited) = started_after(&started).await;
         assert!(waited + Duration::from_millis(5) > delay && waited < delay + Duration::from_millis(5));
         wire = next;
         open(&wire).await;
@@ -103,19 +103,19 @@ async fn a_lost_session_is_followed_by_another_after_the_delay_that_was_announce
     let reason = waiting.await.unwrap().unwrap().unwrap();
     assert_eq!(reason.as_str(), "transport error");
     sleep(Duration::from_secs(60)).await;
-    assert!(dialed.0.lock().unwrap().is_empty(), "no attempt after a cancel");
+    assert!(started.0.lock().unwrap().is_empty(), "no attempt after a cancel");
 }
 
 #[actix::test]
 async fn after_the_last_attempt_there_is_no_other_and_everyone_is_told_once() {
     let policy = policy().max_attempts(3);
-    let (dialed, client, wire, mut events) = reconnecting(EngineIoClient::builder().reconnect(policy)).await;
+    let (started, client, wire, mut events) = reconnecting(EngineIoClient::builder().reconnect(policy)).await;
     let waiting = actix_rt::spawn(client.send(Wait));
     fail(&wire);
     event(&mut events).await;
     for attempt in 1..=3 {
         reconnecting_in(&mut events, attempt).await;
-        let (wire, _) = dialed_after(&dialed).await;
+        let (wire, _) = started_after(&started).await;
         fail(&wire);
     }
     let Event::ReconnectFailed(err) = event(&mut events).await else { panic!("not the end") };
@@ -123,20 +123,20 @@ async fn after_the_last_attempt_there_is_no_other_and_everyone_is_told_once() {
     assert!(waiting.await.unwrap().unwrap().is_some());
     assert_eq!(client.send(GetStatus).await.unwrap().state, State::Disconnected);
     sleep(Duration::from_secs(600)).await;
-    assert!(dialed.0.lock().unwrap().is_empty());
+    assert!(started.0.lock().unwrap().is_empty());
     assert_eq!(words(&mut events).await, [""; 0]);
 }
 
 #[actix::test]
 async fn sessions_that_never_hold_use_the_attempts_up() {
     let policy = policy().max_attempts(2);
-    let (dialed, _client, mut wire, mut events) =
+    let (started, _client, mut wire, mut events) =
         reconnecting(EngineIoClient::builder().reconnect(policy)).await;
     for attempt in 1..=2 {
         fail(&wire);
         event(&mut events).await;
         reconnecting_in(&mut events, attempt).await;
-        wire = dialed_after(&dialed).await.0;
+        wire = started_after(&started).await.0;
         open(&wire).await;
         event(&mut events).await;
     }
@@ -148,60 +148,60 @@ async fn sessions_that_never_hold_use_the_attempts_up() {
 
 #[actix::test]
 async fn an_error_that_no_attempt_can_mend_ends_it() {
-    let (dialed, _client, wire, mut events) =
+    let (started, _client, wire, mut events) =
         reconnecting(EngineIoClient::builder().reconnect(policy())).await;
     fail(&wire);
     event(&mut events).await;
     reconnecting_in(&mut events, 1).await;
-    let (wire, _) = dialed_after(&dialed).await;
+    let (wire, _) = started_after(&started).await;
     let status = HttpStatus { status: 403, code: Some(4), message: None, retry_after: None };
-    let cause = Cause::Failed(TransportError::Status(Box::new(status)));
-    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::left(0) }));
+    let cause = CloseReason::Failed(TransportError::Status(Box::new(status)));
+    wire.report(ReportKind::Closed(TransportClosed { reason: cause, outcome: BatchOutcome::sent(0) }));
     assert!(matches!(event(&mut events).await, Event::ReconnectFailed(_)));
 }
 
 #[actix::test]
 async fn a_users_own_disconnect_is_not_followed_by_another_session() {
-    let (dialed, client, wire, mut events) =
+    let (started, client, wire, mut events) =
         reconnecting(EngineIoClient::builder().reconnect(policy())).await;
     client.do_send(Disconnect::abort());
     settle().await;
     wire.end();
     assert_eq!(words(&mut events).await, ["disconnected client disconnect"]);
     sleep(Duration::from_secs(60)).await;
-    assert!(dialed.0.lock().unwrap().is_empty());
+    assert!(started.0.lock().unwrap().is_empty());
 }
 
 #[actix::test]
 async fn a_first_connect_that_fails_is_the_users_unless_the_policy_says_otherwise() {
     tokio::time::pause();
     for retry in [false, true] {
-        let dialed = Dialed::default();
+        let started = Started::default();
         let policy = policy().max_attempts(2).on_initial_connect(retry);
-        let client = dialed.client(EngineIoClient::builder().reconnect(policy));
+        let client = started.client(EngineIoClient::builder().reconnect(policy));
         let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
         let attempts = if retry { 3 } else { 1 };
         for _ in 0..attempts {
-            let (wire, _) = dialed_after(&dialed).await;
+            let (wire, _) = started_after(&started).await;
             assert!(!connect.is_finished());
             fail(&wire);
         }
         assert!(matches!(connect.await.unwrap().unwrap(), Err(ConnectError::Transport { .. })));
         sleep(Duration::from_secs(60)).await;
-        assert!(dialed.0.lock().unwrap().is_empty());
+        assert!(started.0.lock().unwrap().is_empty());
     }
 }
 
 #[actix::test]
 async fn a_connect_during_the_delay_connects_now() {
     let policy = policy().initial_delay(Duration::from_secs(1000)).max_delay(Duration::from_secs(1000));
-    let (dialed, client, wire, mut events) = reconnecting(EngineIoClient::builder().reconnect(policy)).await;
+    let (started, client, wire, mut events) = reconnecting(EngineIoClient::builder().reconnect(policy)).await;
     fail(&wire);
     event(&mut events).await;
     reconnecting_in(&mut events, 1).await;
     let start = Instant::now();
     let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
-    let wire = dialed.next().await;
+    let wire = started.next().await;
     assert_eq!(
         client.send(Connect::new("http://localhost")).await.unwrap().unwrap_err(),
         ConnectError::AlreadyConnected
@@ -215,21 +215,21 @@ async fn a_connect_during_the_delay_connects_now() {
 #[actix::test]
 async fn what_was_not_sent_goes_out_first_on_the_next_session() {
     let builder = EngineIoClient::builder().reconnect(policy()).keep_unsent(true);
-    let (dialed, client, mut wire, mut events) = reconnecting(builder).await;
+    let (started, client, mut wire, mut events) = reconnecting(builder).await;
     for text in ["left", "half", "queued"] {
         client.do_send(Send::text(text));
     }
     assert_eq!(wire.next_write().await.len(), 3);
     client.do_send(Send::text("behind"));
     settle().await;
-    let cause = Cause::Failed(TransportError::eof("gone"));
-    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::left(1) }));
+    let cause = CloseReason::Failed(TransportError::eof("gone"));
+    wire.report(ReportKind::Closed(TransportClosed { reason: cause, outcome: BatchOutcome::sent(1) }));
     let Event::Disconnected(end) = event(&mut events).await else { panic!("no end") };
     assert!(end.unsent.is_empty(), "they are kept");
     client.send(Send::text("gap")).await.unwrap().unwrap();
     assert_eq!(client.send(GetStatus).await.unwrap().queued_messages, 4);
     reconnecting_in(&mut events, 1).await;
-    let (mut wire, _) = dialed_after(&dialed).await;
+    let (mut wire, _) = started_after(&started).await;
     client.do_send(Send::text("connecting"));
     open(&wire).await;
     let expected = ["half", "queued", "behind", "gap", "connecting"].map(|text| Packet::Message(text.into()));
@@ -279,12 +279,12 @@ async fn the_hook_runs_before_every_attempt_with_the_users_own_connect() {
             sleep(Duration::from_millis(10)).await;
             if call == 1 { Err("no token") } else { Ok(connect.header("x-call", call.to_string())) }
         });
-    let (dialed, _client, wire, mut events) = reconnecting(builder).await;
+    let (started, _client, wire, mut events) = reconnecting(builder).await;
     fail(&wire);
     event(&mut events).await;
     reconnecting_in(&mut events, 1).await;
     reconnecting_in(&mut events, 2).await;
-    let (wire, _) = dialed_after(&dialed).await;
+    let (wire, _) = started_after(&started).await;
     open(&wire).await;
     assert_eq!(word(&event(&mut events).await), "connected abc");
     assert_eq!(calls.load(Ordering::SeqCst), 3);
@@ -319,16 +319,16 @@ async fn a_hook_that_fails_or_takes_too_long_fails_the_connect() {
 async fn no_attempt_starts_while_a_subscriber_owes_a_whole_session() {
     let (recipient, leave, mut slow_events) = slow();
     let builder = EngineIoClient::builder().reconnect(policy()).subscribe(recipient);
-    let (dialed, _client, wire, mut events) = reconnecting(builder).await;
+    let (started, _client, wire, mut events) = reconnecting(builder).await;
     fail(&wire);
     event(&mut events).await;
     reconnecting_in(&mut events, 1).await;
     sleep(Duration::from_secs(50)).await;
-    assert!(dialed.0.lock().unwrap().is_empty(), "it has not even handled Connected");
+    assert!(started.0.lock().unwrap().is_empty(), "it has not even handled Connected");
     for _ in 0..3 {
         leave.unbounded_send(()).unwrap();
     }
-    let (wire, _) = dialed_after(&dialed).await;
+    let (wire, _) = started_after(&started).await;
     open(&wire).await;
     assert_eq!(words(&mut slow_events).await.len(), 3);
 
@@ -372,18 +372,18 @@ async fn work_that_is_bound_to_a_session_ends_with_it() {
 
 #[actix::test]
 async fn a_disconnect_in_the_wake_up_of_the_end_is_not_lost() {
-    let (dialed, client, wire, _events) = reconnecting(EngineIoClient::builder().reconnect(policy())).await;
+    let (started, client, wire, _events) = reconnecting(EngineIoClient::builder().reconnect(policy())).await;
     fail(&wire);
     client.send(Disconnect::new()).await.unwrap();
     sleep(Duration::from_secs(60)).await;
-    assert!(dialed.0.lock().unwrap().is_empty(), "no attempt after a Disconnect");
+    assert!(started.0.lock().unwrap().is_empty(), "no attempt after a Disconnect");
     assert_eq!(client.send(GetStatus).await.unwrap().state, State::Disconnected);
 }
 
 #[actix::test]
 async fn a_disconnect_while_a_lost_session_closes_ends_reconnecting() {
     for abort in [false, true] {
-        let (dialed, client, wire, _events) =
+        let (started, client, wire, _events) =
             reconnecting(EngineIoClient::builder().reconnect(policy())).await;
         // Something out of place: the client aborts the transport, which takes its time.
         wire.packets(vec![Packet::Open(OPEN.into())]);
@@ -393,7 +393,7 @@ async fn a_disconnect_while_a_lost_session_closes_ends_reconnecting() {
         settle().await;
         wire.end();
         sleep(Duration::from_secs(60)).await;
-        assert!(dialed.0.lock().unwrap().is_empty(), "no attempt after a Disconnect");
+        assert!(started.0.lock().unwrap().is_empty(), "no attempt after a Disconnect");
         assert!(gone.is_finished());
         tokio::time::resume();
     }
@@ -401,11 +401,11 @@ async fn a_disconnect_while_a_lost_session_closes_ends_reconnecting() {
 
 #[actix::test]
 async fn an_interrupt_in_the_wake_up_of_the_end_ends_reconnecting() {
-    let (dialed, client, wire, _events) = reconnecting(EngineIoClient::builder().reconnect(policy())).await;
+    let (started, client, wire, _events) = reconnecting(EngineIoClient::builder().reconnect(policy())).await;
     fail(&wire);
     client.do_send(super::super::interrupt::Interrupt);
     sleep(Duration::from_secs(60)).await;
-    assert!(dialed.0.lock().unwrap().is_empty(), "no attempt after an interrupt");
+    assert!(started.0.lock().unwrap().is_empty(), "no attempt after an interrupt");
 }
 
 #[actix::test]
@@ -429,18 +429,18 @@ async fn an_interrupt_sends_what_came_before_it() {
 #[actix::test]
 async fn kept_messages_survive_a_session_that_ends_at_once() {
     let builder = EngineIoClient::builder().reconnect(policy()).keep_unsent(true);
-    let (dialed, client, wire, mut events) = reconnecting(builder).await;
+    let (started, client, wire, mut events) = reconnecting(builder).await;
     fail(&wire);
     event(&mut events).await;
     client.send(Send::text("kept")).await.unwrap().unwrap();
     reconnecting_in(&mut events, 1).await;
-    let (wire, _) = dialed_after(&dialed).await;
+    let (wire, _) = started_after(&started).await;
     wire.report(ReportKind::Opened { protocol: None });
     wire.packets(vec![Packet::Open(OPEN.into()), Packet::Close]);
     settle().await;
     wire.end();
     settle().await;
-    let (mut wire, _) = dialed_after(&dialed).await;
+    let (mut wire, _) = started_after(&started).await;
     open(&wire).await;
     assert_eq!(wire.next_write().await, [Packet::Message("kept".into())]);
 }
@@ -448,12 +448,12 @@ async fn kept_messages_survive_a_session_that_ends_at_once() {
 #[actix::test]
 async fn kept_messages_go_out_before_a_disconnect_in_the_wake_up_of_the_opening() {
     let builder = EngineIoClient::builder().reconnect(policy()).keep_unsent(true);
-    let (dialed, client, wire, mut events) = reconnecting(builder).await;
+    let (started, client, wire, mut events) = reconnecting(builder).await;
     fail(&wire);
     event(&mut events).await;
     client.send(Send::text("kept")).await.unwrap().unwrap();
     reconnecting_in(&mut events, 1).await;
-    let (mut wire, _) = dialed_after(&dialed).await;
+    let (mut wire, _) = started_after(&started).await;
     wire.report(ReportKind::Opened { protocol: None });
     wire.packets(vec![Packet::Open(OPEN.into())]);
     client.do_send(Send::text("later"));
@@ -466,13 +466,13 @@ async fn kept_messages_go_out_before_a_disconnect_in_the_wake_up_of_the_opening(
 #[actix::test]
 async fn a_client_that_nobody_awaits_stops_trying() {
     tokio::time::pause();
-    let dialed = Dialed::default();
+    let started = Started::default();
     let policy = policy().on_initial_connect(true);
-    let client = dialed.client(EngineIoClient::builder().reconnect(policy));
+    let client = started.client(EngineIoClient::builder().reconnect(policy));
     client.do_send(Connect::new("http://localhost"));
     drop(client);
     let mut attempts = 0;
-    while let Ok((wire, _)) = timeout(Duration::from_secs(600), dialed_after(&dialed)).await {
+    while let Ok((wire, _)) = timeout(Duration::from_secs(600), started_after(&started)).await {
         fail(&wire);
         attempts += 1;
         if attempts > 20 {
@@ -485,26 +485,26 @@ async fn a_client_that_nobody_awaits_stops_trying() {
 #[actix::test]
 async fn a_refused_connect_during_the_delay_leaves_the_reason() {
     let policy = policy().max_attempts(1);
-    let (dialed, client, wire, mut events) = reconnecting(EngineIoClient::builder().reconnect(policy)).await;
+    let (started, client, wire, mut events) = reconnecting(EngineIoClient::builder().reconnect(policy)).await;
     let waiting = actix_rt::spawn(client.send(Wait));
     fail(&wire);
     event(&mut events).await;
     reconnecting_in(&mut events, 1).await;
     client.send(Connect::new("nonsense")).await.unwrap().unwrap_err();
-    let (wire, _) = dialed_after(&dialed).await;
+    let (wire, _) = started_after(&started).await;
     fail(&wire);
     assert!(waiting.await.unwrap().unwrap().is_some());
 }
 
 #[actix::test]
 async fn a_connect_that_takes_the_place_of_the_delay_and_fails_is_told_to_subscribers() {
-    let (dialed, client, wire, mut events) =
+    let (started, client, wire, mut events) =
         reconnecting(EngineIoClient::builder().reconnect(policy())).await;
     fail(&wire);
     event(&mut events).await;
     reconnecting_in(&mut events, 1).await;
     let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
-    let (wire, _) = dialed_after(&dialed).await;
+    let (wire, _) = started_after(&started).await;
     fail(&wire);
     connect.await.unwrap().unwrap().unwrap_err();
     sleep(Duration::from_secs(60)).await;
@@ -522,14 +522,14 @@ async fn a_closure_that_panics_leaves_the_client_alone() {
 
 #[actix::test]
 async fn retries_of_a_first_connect_that_give_up_are_told() {
-    let dialed = Dialed::default();
+    let started = Started::default();
     tokio::time::pause();
     let (recipient, mut events) = recorder();
     let policy = policy().max_attempts(1).on_initial_connect(true);
-    let client = dialed.client(EngineIoClient::builder().reconnect(policy).subscribe(recipient));
+    let client = started.client(EngineIoClient::builder().reconnect(policy).subscribe(recipient));
     client.do_send(Connect::new("http://localhost"));
     for _ in 0..2 {
-        let (wire, _) = dialed_after(&dialed).await;
+        let (wire, _) = started_after(&started).await;
         fail(&wire);
     }
     sleep(Duration::from_secs(60)).await;
@@ -539,20 +539,20 @@ async fn retries_of_a_first_connect_that_give_up_are_told() {
 
 #[actix::test]
 async fn an_absurd_retry_after_does_not_overflow_the_clock() {
-    let (dialed, client, wire, mut events) =
+    let (started, client, wire, mut events) =
         reconnecting(EngineIoClient::builder().reconnect(policy())).await;
     fail(&wire);
     event(&mut events).await;
     reconnecting_in(&mut events, 1).await;
-    let (wire, _) = dialed_after(&dialed).await;
+    let (wire, _) = started_after(&started).await;
     let status = HttpStatus {
         status: 503,
         code: None,
         message: None,
         retry_after: Some(Duration::from_secs(u64::MAX)),
     };
-    let cause = Cause::Failed(TransportError::Status(Box::new(status)));
-    wire.report(ReportKind::Ended(Ended { cause, fate: Fate::left(0) }));
+    let cause = CloseReason::Failed(TransportError::Status(Box::new(status)));
+    wire.report(ReportKind::Closed(TransportClosed { reason: cause, outcome: BatchOutcome::sent(0) }));
     settle().await;
     assert!(client.connected());
 }
@@ -560,16 +560,16 @@ async fn an_absurd_retry_after_does_not_overflow_the_clock() {
 #[actix::test]
 async fn an_arbiter_that_stops_ends_an_open_session_and_tells_wait_the_reason() {
     let arbiter = actix_rt::Arbiter::new();
-    let dialed = Dialed::default();
+    let started = Started::default();
     let (sender, client) = oneshot::channel();
-    let started = dialed.clone();
+    let transports = started.clone();
     arbiter.spawn(async move {
-        let client = started.client(EngineIoClient::builder().transports([TransportKind::WebSocket]));
+        let client = transports.client(EngineIoClient::builder().transports([TransportKind::WebSocket]));
         let _ = sender.send(client);
     });
     let client = client.await.unwrap();
     let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
-    let wire = dialed.next().await;
+    let wire = started.next().await;
     open(&wire).await;
     connect.await.unwrap().unwrap().unwrap();
     let waiting = actix_rt::spawn(client.send(Wait));
@@ -583,14 +583,14 @@ async fn an_arbiter_that_stops_ends_an_open_session_and_tells_wait_the_reason() 
 #[actix::test]
 async fn the_hook_counts_as_part_of_the_connect() {
     tokio::time::pause();
-    let dialed = Dialed::default();
-    let client = dialed.client(EngineIoClient::builder().before_connect(async |connect| {
+    let started = Started::default();
+    let client = started.client(EngineIoClient::builder().before_connect(async |connect| {
         sleep(Duration::from_secs(15)).await;
         Ok::<_, String>(connect)
     }));
     let start = Instant::now();
     let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
-    let (mut wire, _) = dialed_after(&dialed).await;
+    let (mut wire, _) = started_after(&started).await;
     while !matches!(wire.next().await, Command::Abort) {}
     wire.end();
     assert!(matches!(connect.await.unwrap().unwrap().unwrap_err(), ConnectError::Timeout { .. }));

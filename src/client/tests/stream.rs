@@ -100,7 +100,7 @@ async fn a_client_that_only_a_dropped_stream_listened_to_leaves() {
     let events = EventStream::subscribe(&client).await.unwrap();
     let mut wire = Weak::of(wire);
     drop(client);
-    wire.report(ReportKind::Packets(vec![Packet::Message("a".into()); 64]));
+    wire.report(ReportKind::Packets { packets: vec![Packet::Message("a".into()); 64], complete: true });
     settle().await;
     assert!(wire.1.upgrade().is_some_and(|client| client.connected()), "its stream keeps it");
     drop(events);

@@ -5,14 +5,14 @@ use std::{mem, time::Instant};
 
 use super::{
     Connection,
-    io::{Command, Output, Target},
+    io::{Command, ConnectParams, Output},
     state::{Connecting, Outcome, Plan, State},
 };
 use crate::{error::ConnectError, protocol::handshake::TransportKind};
 
 impl Connection {
     /// Opens a session. The outcome is `Opened` or `ConnectFailed`.
-    pub(crate) fn connect(&mut self, now: Instant, target: Target) -> Result<(), ConnectError> {
+    pub(crate) fn connect(&mut self, now: Instant, target: ConnectParams) -> Result<(), ConnectError> {
         if !self.is_idle() {
             return Err(ConnectError::AlreadyConnected);
         }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Connection,
-    io::{Cause, Command, Ended, Fate, Output, TransportId},
+    io::{BatchOutcome, CloseReason, Command, Output, TransportClosed, TransportId},
     queue::messages,
     session::LATE,
     state::{Ending, Outcome, Slot, State, Writing},
@@ -33,25 +33,25 @@ impl Connection {
     }
 
     /// A transport has closed its connections.
-    pub(super) fn on_ended(&mut self, now: Instant, id: TransportId, ended: Ended) {
+    pub(super) fn on_ended(&mut self, now: Instant, id: TransportId, ended: TransportClosed) {
         let Some(at) = self.slots.iter().position(|slot| slot.id == id) else { return };
         let slot = self.slots.swap_remove(at);
-        self.give_back(slot, ended.fate);
+        self.give_back(slot, ended.outcome);
         match &mut self.state {
             State::Connecting(connecting) if connecting.transport == id => {
-                let err = ConnectError::from_transport(&self.url(), error(ended.cause));
+                let err = ConnectError::from_transport(&self.url(), error(ended.reason));
                 self.fail_attempt(now, err);
             }
             State::Open(open) if open.active == id => {
-                self.end_session(now, reason(ended.cause));
+                self.end_session(now, reason(ended.reason));
             }
             State::Open(open) if open.upgrade.probe() == Some(id) => {
-                self.on_probe_ended(now, ended.cause, ended.fate);
+                self.on_probe_ended(now, ended.reason, ended.outcome);
             }
             State::Ending(ending) => {
                 // Only the transport knows what `connect_timeout` has met.
                 if let Outcome::ConnectFailed(ConnectError::Timeout { stage, .. }) = &mut ending.outcome
-                    && let Cause::Interrupted(waiting) = ended.cause
+                    && let CloseReason::Interrupted(waiting) = ended.reason
                 {
                     *stage = waiting;
                 }
@@ -62,10 +62,10 @@ impl Connection {
     }
 
     /// Keeps what a transport had not written, to be told at the end.
-    fn give_back(&mut self, slot: Slot, fate: Fate) {
+    fn give_back(&mut self, slot: Slot, outcome: BatchOutcome) {
         let Some(Writing { batch, .. }) = slot.writing else { return };
-        let mut batch = Arc::unwrap_or_clone(batch).into_iter().skip(fate.left);
-        self.in_doubt.extend(messages(batch.by_ref().take(fate.in_doubt)));
+        let mut batch = Arc::unwrap_or_clone(batch).into_iter().skip(outcome.sent);
+        self.in_doubt.extend(messages(batch.by_ref().take(outcome.uncertain)));
         self.unsent.extend(messages(batch));
     }
 
@@ -107,7 +107,7 @@ impl Connection {
     /// Does without what the transports would say.
     pub(super) fn abandon(&mut self) {
         for slot in mem::take(&mut self.slots) {
-            self.give_back(slot, Fate::IN_DOUBT);
+            self.give_back(slot, BatchOutcome::UNCERTAIN);
         }
         self.finish();
     }

@@ -8,9 +8,9 @@ use std::{
 use bytestring::ByteString;
 
 use crate::{
+    data::Data,
     error::{ConnectError, DisconnectReason, Stage, TransportError},
     protocol::{
-        data::Data,
         endpoint::Endpoint,
         handshake::{Session, TransportKind},
         packet::Packet,
@@ -36,9 +36,9 @@ pub(crate) enum Command {
     Pause,
     /// Go on after `Pause`.
     Resume,
-    /// Everything is written: close in the way of the transport and answer `Ended`.
+    /// Everything is written: close in the way of the transport and answer `TransportClosed`.
     Close,
-    /// Close now, with a close frame if it fits, and answer `Ended`.
+    /// Close now, with a close frame if it fits, and answer `TransportClosed`.
     Abort,
 }
 
@@ -61,10 +61,8 @@ pub(crate) enum ReportKind {
     },
     /// The handshake was redirected: the session is at this endpoint.
     Moved(Arc<Endpoint>),
-    /// What arrived, in order.
-    Packets(Vec<Packet>),
-    /// The same, and more have arrived with them.
-    Part(Vec<Packet>),
+    /// Packets that arrived, in order. `complete`: no more of them have arrived that are still to be reported.
+    Packets { packets: Vec<Packet>, complete: bool },
     /// The batch left, and over polling its POST was answered 2xx.
     Written {
         /// The answer showed a server that takes any number of packets in a POST.
@@ -77,37 +75,37 @@ pub(crate) enum ReportKind {
     /// Every request has come home after `Pause`.
     Paused,
     /// The last report of a transport; its connections are closed.
-    Ended(Ended),
+    Closed(TransportClosed),
 }
 
 /// How a transport ended, and what became of the batch in flight.
 #[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) cause: Cause,
-    pub(crate) fate: Fate,
+pub(crate) struct TransportClosed {
+    pub(crate) reason: CloseReason,
+    pub(crate) outcome: BatchOutcome,
 }
 
 /// What became of the batch that a transport was writing when it ended: so many of its packets left, so many after them
 /// may have, and the others did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Fate {
-    pub(crate) left: usize,
-    pub(crate) in_doubt: usize,
+pub(crate) struct BatchOutcome {
+    pub(crate) sent: usize,
+    pub(crate) uncertain: usize,
 }
 
-impl Fate {
+impl BatchOutcome {
     /// All of it is in doubt, as in a POST that was not answered 2xx.
-    pub(crate) const IN_DOUBT: Self = Self { left: 0, in_doubt: usize::MAX };
+    pub(crate) const UNCERTAIN: Self = Self { sent: 0, uncertain: usize::MAX };
 
     /// So many left, the others did not.
-    pub(crate) const fn left(left: usize) -> Self {
-        Self { left, in_doubt: 0 }
+    pub(crate) const fn sent(sent: usize) -> Self {
+        Self { sent, uncertain: 0 }
     }
 }
 
 /// Why a transport ended.
 #[derive(Debug)]
-pub(crate) enum Cause {
+pub(crate) enum CloseReason {
     /// By `Close` or `Abort`.
     Ordered,
     /// By `Abort`, while it was still waiting for this.
@@ -175,7 +173,7 @@ pub(crate) struct Limits {
 
 /// What to connect to, and how.
 #[derive(Debug, Clone)]
-pub(crate) struct Target {
+pub(crate) struct ConnectParams {
     pub(crate) endpoint: Arc<Endpoint>,
     /// When the connect has taken too long; it may have begun before the connection is told.
     pub(crate) by: Instant,

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, mem};
 
 use bytestring::ByteString;
 
-use crate::protocol::{data::Data, packet::Packet};
+use crate::{data::Data, protocol::packet::Packet};
 
 /// What a waiting packet costs beside its data, in bytes: without it a queue of empty messages would be endless.
 const OVERHEAD: usize = 64;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use super::{
-    walk::{endpoint, limits, open_packet, text},
+    model::{endpoint, limits, open_packet, text},
     writing::BATCH,
     *,
 };
@@ -68,8 +68,8 @@ fn word(output: Output) -> String {
 }
 
 /// What most connects are.
-fn target(now: Instant, transports: &[TransportKind]) -> Target {
-    Target {
+fn target(now: Instant, transports: &[TransportKind]) -> ConnectParams {
+    ConnectParams {
         endpoint: endpoint(),
         by: now + Duration::from_secs(20),
         transports: transports.to_vec(),
@@ -115,15 +115,15 @@ impl Rig {
     }
 
     fn packets(&mut self, from: TransportId, packets: Vec<Packet>) {
-        self.report(from, ReportKind::Packets(packets));
+        self.report(from, ReportKind::Packets { packets, complete: true });
     }
 
     fn written(&mut self, from: TransportId) {
         self.report(from, ReportKind::Written { any_number: false });
     }
 
-    fn ended(&mut self, from: TransportId, cause: Cause, fate: Fate) {
-        self.report(from, ReportKind::Ended(Ended { cause, fate }));
+    fn ended(&mut self, from: TransportId, cause: CloseReason, outcome: BatchOutcome) {
+        self.report(from, ReportKind::Closed(TransportClosed { reason: cause, outcome }));
     }
 
     fn send(&mut self, text: &str) {
@@ -152,8 +152,8 @@ impl Rig {
         waited.as_millis()
     }
 
-    fn eof() -> Cause {
-        Cause::Failed(TransportError::eof("gone"))
+    fn eof() -> CloseReason {
+        CloseReason::Failed(TransportError::eof("gone"))
     }
 }
 
@@ -254,7 +254,7 @@ fn an_upgrade_pauses_polling_and_moves_the_queue() {
     assert_eq!(rig.out(), ["1 write 5"]);
     rig.written(PROBE);
     assert_eq!(rig.out(), ["0 abort", "upgraded websocket", "1 write 4held"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     rig.packets(PROBE, vec![text("on websocket")]);
     assert_eq!(rig.out(), ["messages 4on websocket"]);
 }
@@ -299,13 +299,13 @@ fn an_upgrade_that_fails_goes_on_over_polling() {
 
     let mut rig = probing(0);
     assert_eq!(rig.out(), ["0 write 4kept"], "polling goes on beside the probe");
-    rig.ended(PROBE, Rig::eof(), Fate::left(0));
+    rig.ended(PROBE, Rig::eof(), BatchOutcome::sent(0));
     assert_eq!(rig.out(), [lost]);
 
     let mut rig = probing(1);
     rig.packets(PROBE, vec![Packet::Pong("wrong".into())]);
     assert_eq!(rig.out(), ["1 abort", wrong, "0 write 4kept"]);
-    rig.ended(PROBE, Cause::Ordered, Fate::left(0));
+    rig.ended(PROBE, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), [""; 0]);
 
     let mut rig = probing(1);
@@ -315,13 +315,13 @@ fn an_upgrade_that_fails_goes_on_over_polling() {
     let mut rig = probing(2);
     assert_eq!(rig.out(), [""; 0]);
     rig.packets(POLLING, vec![Packet::Noop]);
-    rig.ended(PROBE, Rig::eof(), Fate::left(0));
+    rig.ended(PROBE, Rig::eof(), BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["0 resume", lost, "0 write 4kept"]);
     assert_eq!(rig.elapse(), 50, "the poll that brought nothing");
     assert_eq!(rig.out(), ["0 read"]);
 
     let mut rig = probing(3);
-    rig.ended(PROBE, Rig::eof(), Fate::left(0));
+    rig.ended(PROBE, Rig::eof(), BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["0 resume", lost, "0 write 4kept"]);
 
     for steps in 0..3 {
@@ -337,9 +337,9 @@ fn an_upgrade_that_fails_goes_on_over_polling() {
 #[test]
 fn a_websocket_lost_after_the_upgrade_packet_ends_the_session() {
     let mut rig = probing(3);
-    rig.ended(PROBE, Rig::eof(), Fate::left(1));
+    rig.ended(PROBE, Rig::eof(), BatchOutcome::sent(1));
     assert_eq!(rig.out(), ["0 abort"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["closed: transport error: connection lost: gone; unsent kept; in doubt "]);
 }
 
@@ -348,7 +348,7 @@ fn an_upgrade_packet_that_does_not_leave_in_time_decides_by_where_it_is() {
     let mut rig = probing(3);
     rig.connection.handle_timeout(rig.now + Duration::from_secs(10));
     assert_eq!(rig.out(), ["1 abort"]);
-    rig.ended(PROBE, Cause::Ordered, Fate::left(0));
+    rig.ended(PROBE, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["0 resume", "upgrade failed: timed out writing", "0 write 4kept"]);
 }
 
@@ -376,7 +376,7 @@ fn a_part_of_a_poll_that_brings_nothing_does_not_put_off_the_rest() {
     let mut rig = Rig::polling("");
     rig.out();
     for _ in 0..3 {
-        rig.report(POLLING, ReportKind::Part(vec![Packet::Noop; 64]));
+        rig.report(POLLING, ReportKind::Packets { packets: vec![Packet::Noop; 64], complete: false });
         assert_eq!(rig.out(), ["0 read"]);
     }
     rig.packets(POLLING, vec![Packet::Noop]);
@@ -384,13 +384,13 @@ fn a_part_of_a_poll_that_brings_nothing_does_not_put_off_the_rest() {
     assert_eq!(rig.elapse(), 50);
     assert_eq!(rig.out(), ["0 read"]);
     // However many parts a poll has, it is one.
-    rig.report(POLLING, ReportKind::Part(vec![Packet::Noop; 64]));
+    rig.report(POLLING, ReportKind::Packets { packets: vec![Packet::Noop; 64], complete: false });
     rig.packets(POLLING, vec![Packet::Noop]);
     rig.out();
     assert_eq!(rig.elapse(), 100);
     assert_eq!(rig.out(), ["0 read"]);
     // And of use, if any part was.
-    rig.report(POLLING, ReportKind::Part(vec![Packet::Ping("".into()); 64]));
+    rig.report(POLLING, ReportKind::Packets { packets: vec![Packet::Ping("".into()); 64], complete: false });
     rig.packets(POLLING, vec![Packet::Noop]);
     assert!(rig.out().contains(&"0 read".to_owned()));
 }
@@ -414,7 +414,7 @@ fn silence_is_a_ping_timeout_at_its_moment() {
         rig.report(POLLING, ReportKind::Alive);
         assert_eq!(rig.elapse(), 45_000);
         assert_eq!(rig.out(), ["0 abort"]);
-        rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+        rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
         assert_eq!(rig.out(), ["closed: ping timeout; unsent ; in doubt "]);
     }
 }
@@ -475,7 +475,7 @@ fn reading_that_is_held_back_ends_as_stalled_and_not_as_a_ping_timeout() {
     rig.connection.handle_timeout(rig.now);
     rig.connection.progress(rig.now);
     assert_eq!(rig.elapse(), 60_000);
-    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["0 abort", "closed: stalled; unsent ; in doubt "]);
 }
 
@@ -505,7 +505,7 @@ fn a_write_without_progress_is_a_transport_error() {
     rig.report(POLLING, ReportKind::Alive);
     rig.connection.handle_timeout(rig.now);
     assert_eq!(rig.out(), ["0 abort"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["closed: transport error: timed out writing; unsent stuck; in doubt "]);
 }
 
@@ -575,7 +575,7 @@ fn a_graceful_close_over_polling_puts_the_close_packet_behind_the_rest() {
     assert_eq!(rig.out(), ["messages 4meanwhile"]);
     rig.written(POLLING);
     assert_eq!(rig.out(), ["0 close"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["closed: client disconnect: done; unsent ; in doubt "]);
     assert!(rig.connection.is_idle() && rig.connection.poll_timeout().is_none());
 }
@@ -589,7 +589,7 @@ fn a_graceful_close_is_bounded_and_gives_back_what_did_not_leave() {
     rig.connection.close(rig.now, None);
     assert_eq!(rig.elapse(), 5_000);
     assert_eq!(rig.out(), ["0 abort"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["closed: client disconnect; unsent a|b; in doubt "]);
 
     // Of a batch, what left whole is gone.
@@ -598,7 +598,7 @@ fn a_graceful_close_is_bounded_and_gives_back_what_did_not_leave() {
         rig.send(text);
     }
     rig.out();
-    rig.ended(POLLING, Rig::eof(), Fate::left(2));
+    rig.ended(POLLING, Rig::eof(), BatchOutcome::sent(2));
     assert_eq!(rig.out(), ["closed: transport error: connection lost: gone; unsent c; in doubt "]);
 
     // The server does not answer the close frame.
@@ -623,9 +623,9 @@ fn a_close_during_the_probe_goes_out_over_polling() {
     assert_eq!(rig.out(), [""; 0]);
     rig.written(POLLING);
     assert_eq!(rig.out(), ["0 close", "1 abort"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), [""; 0], "every socket is closed first");
-    rig.ended(PROBE, Cause::Ordered, Fate::left(0));
+    rig.ended(PROBE, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["closed: client disconnect; unsent ; in doubt "]);
 }
 
@@ -647,7 +647,7 @@ fn an_abort_ends_at_once_and_sorts_what_was_left() {
     rig.send("queued");
     rig.connection.abort(rig.now, None);
     assert_eq!(rig.out(), ["0 abort"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::IN_DOUBT);
+    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::UNCERTAIN);
     assert_eq!(rig.out(), ["closed: client disconnect; unsent queued; in doubt in doubt"]);
 }
 
@@ -657,7 +657,7 @@ fn a_servers_close_ends_the_session_and_what_follows_it_is_dropped() {
     rig.out();
     rig.packets(POLLING, vec![text("a"), Packet::Close, text("b"), Packet::Ping("".into())]);
     assert_eq!(rig.out(), ["messages 4a", "0 abort"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["closed: server disconnect; unsent ; in doubt "]);
 }
 
@@ -677,7 +677,7 @@ fn packets_out_of_place_end_the_session() {
     ] {
         let mut rig = Rig::websocket();
         rig.packets(POLLING, vec![packet]);
-        rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+        rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
         assert_eq!(rig.out()[1], format!("{words}; unsent ; in doubt "));
     }
     let mut rig = Rig::websocket();
@@ -689,7 +689,7 @@ fn packets_out_of_place_end_the_session() {
 fn a_close_frame_is_a_transport_close() {
     let mut rig = Rig::websocket();
     rig.send("a");
-    rig.ended(POLLING, Cause::CloseFrame { code: 1009, reason: "".into() }, Fate::left(0));
+    rig.ended(POLLING, CloseReason::CloseFrame { code: 1009, reason: "".into() }, BatchOutcome::sent(0));
     let words =
         "closed: transport close: code 1009, a message was too large for the server; unsent a; in doubt ";
     assert_eq!(rig.out(), [words]);
@@ -700,7 +700,7 @@ fn a_connect_fails_within_its_bounds() {
     let mut rig = Rig::connect(&[TransportKind::Polling]);
     rig.out();
     assert_eq!(rig.elapse(), 20_000);
-    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     let words = "connect failed: http://localhost:5000/engine.io/: timed out connecting";
     assert_eq!(rig.out(), ["0 abort", words]);
 
@@ -708,7 +708,7 @@ fn a_connect_fails_within_its_bounds() {
     rig.out();
     rig.report(POLLING, ReportKind::Opened { protocol: None });
     assert_eq!(rig.elapse(), 5_000);
-    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     let words = "connect failed: http://localhost:5000/engine.io/: timed out waiting for the open packet";
     assert_eq!(rig.out(), ["0 abort", words]);
 }
@@ -720,7 +720,7 @@ fn a_first_packet_that_is_not_an_open_packet_fails_the_connect() {
         rig.out();
         rig.packets(POLLING, packets);
         assert_eq!(rig.out(), ["0 abort"]);
-        rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+        rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
         assert!(rig.out()[0].contains("not an Engine.IO server"));
     }
 }
@@ -737,7 +737,7 @@ fn a_disconnect_while_connecting_leaves_no_session_behind() {
     assert_eq!(rig.out(), ["0 session abc", "0 write 1"]);
     rig.written(POLLING);
     assert_eq!(rig.out(), ["0 abort"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["connect failed: cancelled by Disconnect"]);
 
     // It is not waited for longer than `close_timeout`.
@@ -753,7 +753,7 @@ fn a_disconnect_while_connecting_leaves_no_session_behind() {
         let mut rig = Rig::connect(&[transport]);
         rig.out();
         rig.connection.close(rig.now, None);
-        rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+        rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
         assert_eq!(rig.out(), ["0 abort", "connect failed: cancelled by Disconnect"]);
     }
 }
@@ -762,14 +762,14 @@ fn a_disconnect_while_connecting_leaves_no_session_behind() {
 fn a_late_report_from_an_abandoned_transport_is_ignored() {
     let mut rig = Rig::websocket();
     rig.connection.abort(rig.now, None);
-    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     rig.out();
     let target = target(rig.now, &[TransportKind::Polling]);
     rig.connection.connect(rig.now, target).unwrap();
     rig.out();
     rig.packets(POLLING, vec![open_packet("")]);
     rig.written(POLLING);
-    rig.ended(POLLING, Rig::eof(), Fate::left(0));
+    rig.ended(POLLING, Rig::eof(), BatchOutcome::sent(0));
     rig.taken(POLLING);
     assert_eq!(rig.out(), [""; 0]);
     assert!(rig.connection.is_connecting());
@@ -814,7 +814,7 @@ fn a_process_that_slept_does_not_blame_the_write() {
     rig.report(POLLING, ReportKind::Alive);
     assert_eq!(rig.elapse(), 1000);
     assert_eq!(rig.out(), ["0 abort"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["closed: transport error: timed out writing; unsent a; in doubt "]);
 }
 
@@ -828,7 +828,7 @@ fn a_process_that_slept_hears_what_became_of_a_batch() {
     rig.now += Duration::from_secs(3600);
     rig.connection.handle_timeout(rig.now);
     assert_eq!(rig.out(), Vec::<String>::new());
-    rig.ended(POLLING, Cause::Ordered, Fate::left(1));
+    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(1));
     assert_eq!(rig.out(), ["closed: client disconnect; unsent ; in doubt "]);
 }
 
@@ -866,6 +866,6 @@ fn a_server_that_closes_before_it_answers_the_last_post_is_heard_out() {
     assert_eq!(rig.out(), [""; 0]);
     rig.written(POLLING);
     assert_eq!(rig.out(), ["0 close"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["closed: client disconnect; unsent ; in doubt "]);
 }

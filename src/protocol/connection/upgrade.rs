@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Instant};
 
 use super::{
     Connection,
-    io::{Cause, Command, Fate, Output, TransportId},
+    io::{BatchOutcome, CloseReason, Command, Output, TransportId},
     state::{State, Upgrade},
 };
 use crate::{
@@ -72,10 +72,10 @@ impl Connection {
     }
 
     /// The probe's transport ended by itself.
-    pub(super) fn on_probe_ended(&mut self, now: Instant, cause: Cause, fate: Fate) {
+    pub(super) fn on_probe_ended(&mut self, now: Instant, cause: CloseReason, outcome: BatchOutcome) {
         let State::Open(open) = &self.state else { return };
         let switching = matches!(open.upgrade, Upgrade::Switching { .. });
-        if switching && fate != Fate::left(0) {
+        if switching && outcome != BatchOutcome::sent(0) {
             // The server may have moved: polling is no more.
             return self.end_session(now, reason(cause));
         }
@@ -120,22 +120,22 @@ impl Connection {
 }
 
 /// Why a session ends whose transport ended so.
-pub(super) fn reason(cause: Cause) -> DisconnectReason {
+pub(super) fn reason(cause: CloseReason) -> DisconnectReason {
     match cause {
-        Cause::CloseFrame { code, reason } => DisconnectReason::TransportClose { code, reason },
+        CloseReason::CloseFrame { code, reason } => DisconnectReason::TransportClose { code, reason },
         cause => error(cause).into(),
     }
 }
 
 /// What failed when a transport ended so before it was of use.
-pub(super) fn error(cause: Cause) -> TransportError {
+pub(super) fn error(cause: CloseReason) -> TransportError {
     match cause {
-        Cause::Failed(err) => err,
-        Cause::CloseFrame { code, reason } => {
+        CloseReason::Failed(err) => err,
+        CloseReason::CloseFrame { code, reason } => {
             let words = CloseWords(code, &reason);
             TransportError::eof(&format!("the server closed the WebSocket with {words}"))
         }
-        Cause::Interrupted(stage) => TransportError::Timeout { stage },
-        Cause::Ordered => TransportError::Timeout { stage: Stage::Write },
+        CloseReason::Interrupted(stage) => TransportError::Timeout { stage },
+        CloseReason::Ordered => TransportError::Timeout { stage: Stage::Write },
     }
 }

@@ -9,8 +9,9 @@ use super::{
     state::{Open, Slot, State, Upgrade, Writing},
 };
 use crate::{
+    data::Data,
     error::{SendError, SendErrorKind},
-    protocol::{data::Data, handshake::TransportKind, packet::Packet},
+    protocol::{handshake::TransportKind, packet::Packet},
 };
 
 /// A batch for a WebSocket: at most so many packets and bytes, so that buffers stay warm and heartbeat answers

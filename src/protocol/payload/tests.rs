@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::protocol::{data::Data, packet::tests::any_packet};
+use crate::{data::Data, protocol::packet::tests::any_packet};
 
 fn text(text: &str) -> Packet {
     Packet::Message(text.into())

@@ -1,4 +1,4 @@
-//! What a lane carries: a request one way, a response the other.
+//! What a connection carries: a request one way, a response the other.
 
 use std::time::Duration;
 

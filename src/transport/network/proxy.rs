@@ -3,14 +3,17 @@
 use bytes::Bytes;
 use tokio::net::TcpStream;
 
-use super::Network;
+use super::{
+    Network,
+    route::{Proxy, Scheme},
+};
 use crate::{
     error::TransportError,
-    protocol::{
-        endpoint::Destination,
-        proxy::{Proxy, Scheme},
+    protocol::endpoint::Destination,
+    transport::{
+        Io, Progress,
+        http::{CodecConfig, Http1Connection},
     },
-    transport::http::{Activity, CodecConfig, Io, Lane},
 };
 
 impl Network {
@@ -18,14 +21,14 @@ impl Network {
         &self,
         proxy: &Proxy,
         destination: &Destination,
-        activity: &Activity,
+        progress: &Progress,
     ) -> Result<Box<dyn Io>, TransportError> {
         match proxy.scheme {
             Scheme::Http => {
-                let tcp = self.dial_proxy(proxy, activity).await?;
+                let tcp = self.dial_proxy(proxy, progress).await?;
                 // What the proxy is told is no part of what the server is told.
-                let lane = Lane::new(Box::new(tcp), &CodecConfig::shared(), Activity::new());
-                let tunnel = lane.tunnel(Bytes::from(proxy.connect_request(destination))).await;
+                let connection = Http1Connection::new(Box::new(tcp), &CodecConfig::shared(), Progress::new());
+                let tunnel = connection.tunnel(Bytes::from(proxy.connect_request(destination))).await;
                 // The server has not been spoken to: whatever went wrong is the proxy's.
                 tunnel.map_err(|err| match err {
                     err @ TransportError::Proxy { .. } => err,
@@ -33,7 +36,7 @@ impl Network {
                 })
             }
             #[cfg(feature = "socks")]
-            Scheme::Socks5 { remote_dns } => self.socks(proxy, remote_dns, destination, activity).await,
+            Scheme::Socks5 { remote_dns } => self.socks(proxy, remote_dns, destination, progress).await,
             #[cfg(not(feature = "socks"))]
             Scheme::Socks5 { .. } => Err(TransportError::Unsupported(
                 "a SOCKS proxy: enable the feature socks of actix-engineio".into(),
@@ -44,9 +47,9 @@ impl Network {
     pub(super) async fn dial_proxy(
         &self,
         proxy: &Proxy,
-        activity: &Activity,
+        progress: &Progress,
     ) -> Result<TcpStream, TransportError> {
-        self.dial(&proxy.host, proxy.port, activity).await.map_err(|err| match err {
+        self.dial(&proxy.host, proxy.port, progress).await.map_err(|err| match err {
             TransportError::Resolve(message) | TransportError::Connect { message, .. } => {
                 TransportError::Proxy { status: None, message }
             }

@@ -4,11 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use tokio_socks::{Error as socks, TargetAddr, tcp::Socks5Stream};
 
-use super::{Network, tcp::alternate};
+use super::{Network, route::Proxy, tcp::alternate};
 use crate::{
     error::{Stage, TransportError},
-    protocol::{endpoint::Destination, proxy::Proxy},
-    transport::http::{Activity, Io},
+    protocol::endpoint::Destination,
+    transport::{Io, Progress},
 };
 
 /// RFC 1928, section 4: one byte holds the length of a name.
@@ -22,7 +22,7 @@ impl Network {
         proxy: &Proxy,
         remote_dns: bool,
         destination: &Destination,
-        activity: &Activity,
+        progress: &Progress,
     ) -> Result<Box<dyn Io>, TransportError> {
         let (host, port) = (destination.host(), destination.port());
         let targets = match host.parse::<IpAddr>() {
@@ -32,14 +32,14 @@ impl Network {
             }
             Err(_) if remote_dns => vec![TargetAddr::Domain(host.into(), port)],
             Err(_) => {
-                let addresses = self.resolve(host, port, activity).await?;
+                let addresses = self.resolve(host, port, progress).await?;
                 alternate(addresses).into_iter().map(TargetAddr::Ip).collect()
             }
         };
         let mut failure = None;
         for target in targets {
-            let tcp = self.dial_proxy(proxy, activity).await?;
-            activity.begin(Stage::Connect);
+            let tcp = self.dial_proxy(proxy, progress).await?;
+            progress.begin(Stage::Connect);
             let tunnel = match &proxy.credentials {
                 Some((user, password)) => {
                     Socks5Stream::connect_with_password_and_socket(tcp, target, user, password).await

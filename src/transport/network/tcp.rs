@@ -8,13 +8,13 @@ use std::{
 };
 
 use actix_rt::time::timeout;
-use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
 use super::{Network, unreachable};
 use crate::{
     error::{Stage, TransportError},
-    transport::http::Activity,
+    transport::Progress,
 };
 
 /// RFC 8305, section 5: "a recommended value for a default delay is 250 milliseconds".
@@ -26,10 +26,10 @@ impl Network {
         &self,
         host: &str,
         port: u16,
-        activity: &Activity,
+        progress: &Progress,
     ) -> Result<TcpStream, TransportError> {
-        let addresses = self.resolve(host, port, activity).await?;
-        activity.begin(Stage::Connect);
+        let addresses = self.resolve(host, port, progress).await?;
+        progress.begin(Stage::Connect);
         let local = self.local_address;
         let reachable = |address: &SocketAddr| local.is_none_or(|local| local.is_ipv4() == address.is_ipv4());
         let addresses = alternate(addresses.into_iter().filter(reachable));
@@ -41,12 +41,12 @@ impl Network {
         &self,
         host: &str,
         port: u16,
-        activity: &Activity,
+        progress: &Progress,
     ) -> Result<Vec<SocketAddr>, TransportError> {
         if let Ok(address) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
-        activity.begin(Stage::Resolve);
+        progress.begin(Stage::Resolve);
         let addresses = match &self.resolver {
             Some(resolver) => resolver(host.to_owned()).await.map(|addresses| {
                 addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect()

@@ -9,13 +9,13 @@ use tokio::time::{Instant, sleep};
 
 #[cfg(not(feature = "socks"))]
 use super::Route;
-use super::tcp::{alternate, first};
 #[cfg(not(feature = "socks"))]
-use crate::protocol::proxy::Proxy;
+use super::route::Proxy;
+use super::tcp::{alternate, first};
 use crate::{
     error::TransportError,
     protocol::endpoint::Endpoint,
-    transport::{http::Activity, network::Network},
+    transport::{Progress, network::Network},
 };
 
 fn v4(last: u8) -> SocketAddr {
@@ -27,7 +27,7 @@ fn v6(last: u16) -> SocketAddr {
 }
 
 #[test]
-fn addresses_of_both_families_take_turns_and_keep_their_order() {
+fn addresses_of_both_families_spawn_driver_and_keep_their_order() {
     assert_eq!(alternate([v6(1), v6(2), v6(3), v4(1)]), [v6(1), v4(1), v6(2), v6(3)]);
     assert_eq!(alternate([v4(1), v6(1), v6(2), v6(3)]), [v4(1), v6(1), v6(2), v6(3)]);
     assert_eq!(alternate([v4(1), v4(2)]), [v4(1), v4(2)]);
@@ -75,7 +75,7 @@ async fn an_address_that_refuses_delays_nothing_and_the_first_refusal_is_told() 
 async fn no_address_of_the_local_ones_family_is_an_error() {
     let network = Network { local_address: Some(Ipv6Addr::LOCALHOST.into()), ..Network::default() };
     let endpoint = Endpoint::new("http://127.0.0.1:1", "engine.io", true, &"t".into()).unwrap();
-    let outcome = network.connect(&endpoint.destination(), &Activity::new()).await;
+    let outcome = network.connect(&endpoint.destination(), &Progress::new()).await;
     assert!(matches!(outcome, Err(TransportError::Connect { message, .. }) if message.contains("family")));
 }
 
@@ -83,7 +83,7 @@ async fn no_address_of_the_local_ones_family_is_an_error() {
 #[cfg(not(all(feature = "rustls-webpki-roots", feature = "socks")))]
 async fn lacks(network: Network, url: &str, feature: &str) {
     let endpoint = Endpoint::new(url, "engine.io", true, &"t".into()).unwrap();
-    let outcome = network.connect(&endpoint.destination(), &Activity::new()).await;
+    let outcome = network.connect(&endpoint.destination(), &Progress::new()).await;
     assert!(matches!(outcome, Err(TransportError::Unsupported(what)) if what.contains(feature)));
 }
 

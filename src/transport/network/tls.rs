@@ -13,7 +13,7 @@ use rustls::{
 use tokio_rustls::TlsConnector;
 
 use self::unverified::Unverified;
-use crate::{error::TransportError, transport::http::Io};
+use crate::{error::TransportError, transport::Io};
 
 mod unverified;
 

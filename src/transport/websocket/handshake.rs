@@ -18,26 +18,26 @@ use super::socket::{MaskKeys, Socket};
 use crate::{
     error::TransportError,
     protocol::{handshake::TransportKind, websocket::WebSocketCodec},
-    transport::{
-        Requests,
-        http::{Agent, Upgraded},
-    },
+    transport::{Requests, http::Upgraded, http_client::HttpClient},
 };
 
 /// A WebSocket, and the subprotocol that the server chose for it.
-pub(super) type Standing = (Socket, Option<ByteString>);
+pub(super) type OpenedWebSocket = (Socket, Option<ByteString>);
 
 /// Opens a connection and asks for a WebSocket on it (RFC 6455, section 4.1).
-pub(super) async fn connect(agent: Agent, requests: Requests) -> Result<Standing, TransportError> {
+pub(super) async fn connect(
+    http_client: HttpClient,
+    requests: Requests,
+) -> Result<OpenedWebSocket, TransportError> {
     let limit = requests.options.request_timeout;
-    let handshake = handshake(&agent, &requests);
+    let handshake = handshake(&http_client, &requests);
     match timeout(limit, handshake).await {
         Ok(socket) => socket,
-        Err(_) => Err(TransportError::Timeout { stage: agent.activity().stage() }),
+        Err(_) => Err(TransportError::Timeout { stage: http_client.progress().stage() }),
     }
 }
 
-async fn handshake(agent: &Agent, requests: &Requests) -> Result<Standing, TransportError> {
+async fn handshake(http_client: &HttpClient, requests: &Requests) -> Result<OpenedWebSocket, TransportError> {
     let Ok(mut random) = StdRng::try_from_rng(&mut SysRng) else {
         return Err(TransportError::Unsupported("the operating system gives no random numbers".into()));
     };
@@ -52,7 +52,7 @@ async fn handshake(agent: &Agent, requests: &Requests) -> Result<Standing, Trans
     ];
     let request = requests.make(Method::GET, TransportKind::WebSocket, headers, Bytes::new())?;
     let max_message_size = requests.options.max_message_size;
-    let answer = agent.upgrade(&request, max_message_size).await?;
+    let answer = http_client.upgrade(&request, max_message_size).await?;
     requests.heard(answer.headers());
     match answer {
         Upgraded::Switched { headers, io, read_buf } => {

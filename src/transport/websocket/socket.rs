@@ -14,11 +14,11 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use crate::{
     error::{ProtocolError, TransportError},
     protocol::{
-        connection::{Fate, ReportKind},
+        connection::{BatchOutcome, ReportKind},
         packet::Packet,
         websocket::{CloseFrame, Frame, MAX_HEADER, Message, Opcode, Text, WebSocketCodec, close_payload},
     },
-    transport::{Incoming, Uplink, http::Io},
+    transport::{BatchBuilder, Io, ReportSender},
 };
 
 /// Room made for each read while much comes.
@@ -26,10 +26,10 @@ const READ_AHEAD: usize = 64 << 10;
 
 /// After a read of less the next goes by way of the stack, so that a quiet socket holds no buffer, and a message that the
 /// application keeps no more than it needs.
-const SIP: usize = 4 << 10;
+const SMALL_READ: usize = 4 << 10;
 
 /// Room for the read after one that filled the stack's.
-const GULP: usize = 16 << 10;
+const MEDIUM_READ: usize = 16 << 10;
 
 /// Reads for one batch before others have their turn: pings alone could go on for ever.
 const READS: usize = 4;
@@ -58,18 +58,18 @@ pub(super) struct Batch {
 impl Batch {
     /// What became of its packets, if of all that was queued the first `flushed` bytes have left, and the others of the
     /// first `written` may have.
-    pub(super) fn fate(&self, flushed: u64, written: u64) -> Fate {
+    pub(super) fn outcome(&self, flushed: u64, written: u64) -> BatchOutcome {
         let mut end = self.start;
-        let mut fate = Fate::left(0);
+        let mut outcome = BatchOutcome::sent(0);
         for packet in self.packets.iter() {
             end += packet_len(packet);
             if end <= flushed {
-                fate.left += 1;
+                outcome.sent += 1;
             } else if end <= written {
-                fate.in_doubt += 1;
+                outcome.uncertain += 1;
             }
         }
-        fate
+        outcome
     }
 }
 
@@ -242,11 +242,11 @@ impl Socket {
             self.read_buf = BytesMut::new();
         }
         let read = if self.room == 0 {
-            let mut sip = [const { MaybeUninit::uninit() }; SIP];
-            let mut sip = ReadBuf::uninit(&mut sip);
-            ready!(Pin::new(&mut self.io).poll_read(task, &mut sip))?;
-            self.read_buf.extend_from_slice(sip.filled());
-            sip.filled().len()
+            let mut stack_buf = [const { MaybeUninit::uninit() }; SMALL_READ];
+            let mut stack_buf = ReadBuf::uninit(&mut stack_buf);
+            ready!(Pin::new(&mut self.io).poll_read(task, &mut stack_buf))?;
+            self.read_buf.extend_from_slice(stack_buf.filled());
+            stack_buf.filled().len()
         } else {
             if self.read_buf.capacity() - self.read_buf.len() < self.room / 4 {
                 self.read_buf.reserve(self.room);
@@ -254,8 +254,8 @@ impl Socket {
             ready!(poll_read_buf(Pin::new(&mut self.io), task, &mut self.read_buf))?
         };
         self.room = match self.room {
-            _ if read < SIP => 0,
-            0 => GULP,
+            _ if read < SMALL_READ => 0,
+            0 => MEDIUM_READ,
             _ if self.read_buf.len() == self.read_buf.capacity() => READ_AHEAD,
             room => room,
         };
@@ -321,12 +321,12 @@ impl Socket {
     pub(super) fn poll_receive(
         &mut self,
         credit: &mut Option<Vec<Packet>>,
-        uplink: &Uplink,
+        reports: &ReportSender,
         task: &mut Task<'_>,
     ) -> Poll<Result<(), End>> {
         let Some(emptied) = credit.take() else { return Poll::Pending };
         self.reads = 0;
-        let mut batch = Incoming::new(emptied);
+        let mut batch = BatchBuilder::new(emptied);
         let mut end = None;
         while !batch.is_full() && end.is_none() {
             // What has come is not kept waiting for more.
@@ -349,7 +349,7 @@ impl Socket {
             // What comes next is not to keep the buffer of a large message.
             self.read_buf = BytesMut::from(&*self.read_buf);
         }
-        uplink.report(ReportKind::Packets(batch.into_packets(size)));
+        reports.send(ReportKind::Packets { packets: batch.into_packets(size), complete: true });
         Poll::Ready(end.map_or(Ok(()), Err))
     }
 }

@@ -20,7 +20,7 @@ impl Rig {
     }
 
     fn again(&mut self, transports: &[TransportKind], try_all: bool, remember: bool) {
-        let target = Target { try_all, remember, ..target(self.now, transports) };
+        let target = ConnectParams { try_all, remember, ..target(self.now, transports) };
         self.connection.connect(self.now, target).unwrap();
     }
 
@@ -38,13 +38,13 @@ impl Rig {
     }
 
     /// A server that says no.
-    fn refused(status: u16) -> Cause {
-        Cause::Failed(TransportError::Status(Box::new(HttpStatus::new(status))))
+    fn refused(status: u16) -> CloseReason {
+        CloseReason::Failed(TransportError::Status(Box::new(HttpStatus::new(status))))
     }
 
     /// Ends the session of a WebSocket.
     fn lose(&mut self, id: TransportId) {
-        self.ended(id, Self::eof(), Fate::left(0));
+        self.ended(id, Self::eof(), BatchOutcome::sent(0));
         assert!(self.connection.is_idle());
         self.out();
     }
@@ -54,7 +54,7 @@ impl Rig {
 fn the_next_transport_is_tried_when_one_cannot_open_the_session() {
     let mut rig = Rig::options(true, false);
     assert_eq!(rig.out(), ["start 0 polling"]);
-    rig.ended(POLLING, Rig::eof(), Fate::left(0));
+    rig.ended(POLLING, Rig::eof(), BatchOutcome::sent(0));
     let failed = "polling failed: http://localhost:5000/engine.io/: connection lost: gone";
     assert_eq!(rig.out(), [failed, "start 1 websocket"]);
     rig.report(SECOND, ReportKind::Opened { protocol: None });
@@ -70,11 +70,11 @@ fn the_error_is_that_of_the_last_transport() {
     let failed = "polling failed: http://localhost:5000/engine.io/: not an Engine.IO server, or the path is wrong: a \
                   packet out of place: the first packet is not an open packet";
     assert_eq!(rig.out(), ["0 abort", failed, "start 1 websocket"]);
-    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     rig.report(SECOND, ReportKind::Opened { protocol: None });
     assert_eq!(rig.elapse(), 5000);
     assert_eq!(rig.out(), ["1 abort"]);
-    rig.ended(SECOND, Cause::Ordered, Fate::left(0));
+    rig.ended(SECOND, CloseReason::Ordered, BatchOutcome::sent(0));
     let failed = "connect failed: http://localhost:5000/engine.io/: timed out waiting for the open packet";
     assert_eq!(rig.out(), [failed]);
 }
@@ -83,7 +83,7 @@ fn the_error_is_that_of_the_last_transport() {
 fn without_the_option_the_first_transport_alone_decides() {
     let mut rig = Rig::options(false, false);
     rig.out();
-    rig.ended(POLLING, Rig::eof(), Fate::left(0));
+    rig.ended(POLLING, Rig::eof(), BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["connect failed: http://localhost:5000/engine.io/: connection lost: gone"]);
 }
 
@@ -92,7 +92,7 @@ fn a_transport_that_failed_is_not_upgraded_to() {
     let mut rig = Rig::with(limits());
     rig.again(&[WebSocket, Polling], true, false);
     rig.out();
-    rig.ended(POLLING, Rig::eof(), Fate::left(0));
+    rig.ended(POLLING, Rig::eof(), BatchOutcome::sent(0));
     rig.out();
     rig.packets(SECOND, vec![open_packet(r#""websocket""#)]);
     assert_eq!(rig.out(), ["1 session abc", "opened abc polling", "1 read"]);
@@ -103,7 +103,7 @@ fn all_transports_share_the_limit_of_the_connect() {
     let mut rig = Rig::options(true, false);
     rig.out();
     rig.now += Duration::from_secs(15);
-    rig.ended(POLLING, Rig::eof(), Fate::left(0));
+    rig.ended(POLLING, Rig::eof(), BatchOutcome::sent(0));
     rig.out();
     assert_eq!(rig.elapse(), 5000);
     assert_eq!(rig.out(), ["1 abort"]);
@@ -120,7 +120,7 @@ fn a_connect_that_is_cancelled_tries_no_further_transport() {
     rig.out();
     rig.report(POLLING, ReportKind::Requested);
     rig.connection.close(rig.now, None);
-    rig.ended(POLLING, Rig::eof(), Fate::left(0));
+    rig.ended(POLLING, Rig::eof(), BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["connect failed: cancelled by Disconnect"]);
 }
 
@@ -151,7 +151,7 @@ fn a_session_that_was_upgraded_is_followed_by_one_that_begins_with_websocket() {
     rig.report(POLLING, ReportKind::Paused);
     rig.out();
     rig.written(SECOND);
-    rig.ended(POLLING, Cause::Ordered, Fate::left(0));
+    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.connection.transport(), Some(WebSocket));
     rig.lose(SECOND);
 
@@ -165,7 +165,7 @@ fn a_session_that_was_upgraded_is_followed_by_one_that_begins_with_websocket() {
     ] {
         let endpoint =
             Endpoint::new("http://localhost:5000/?room=7", path, true, &"t".into()).unwrap().into();
-        let target = Target { endpoint, remember, upgrade, ..target(rig.now, transports) };
+        let target = ConnectParams { endpoint, remember, upgrade, ..target(rig.now, transports) };
         rig.connection.connect(rig.now, target).unwrap();
         assert!(rig.out()[0].ends_with(expected), "{transports:?} {remember} {upgrade} {path}");
         rig.connection.stop(rig.now);
@@ -177,13 +177,13 @@ fn a_session_that_was_upgraded_is_followed_by_one_that_begins_with_websocket() {
 fn a_websocket_that_fails_to_connect_is_forgotten() {
     for try_all in [false, true] {
         let mut rig = Rig::remembering(try_all);
-        rig.ended(SECOND, Rig::refused(503), Fate::left(0));
+        rig.ended(SECOND, Rig::refused(503), BatchOutcome::sent(0));
         assert_eq!(rig.out().pop().unwrap(), "start 2 polling");
-        rig.ended(THIRD, Rig::refused(403), Fate::left(0));
+        rig.ended(THIRD, Rig::refused(403), BatchOutcome::sent(0));
         if try_all {
             // It was listed, too.
             assert_eq!(rig.out().pop().unwrap(), "start 3 websocket");
-            rig.ended(TransportId(3), Rig::refused(403), Fate::left(0));
+            rig.ended(TransportId(3), Rig::refused(403), BatchOutcome::sent(0));
         }
         // What was only remembered has no say in whether to go on.
         assert_eq!(rig.out(), [format!("connect failed: {URL}: the server refused: status 403")]);
@@ -195,7 +195,7 @@ fn a_websocket_that_fails_to_connect_is_forgotten() {
 #[test]
 fn where_a_remembered_websocket_cannot_be_had_the_session_is_what_it_would_have_been() {
     let mut rig = Rig::remembering(false);
-    rig.ended(SECOND, Rig::refused(403), Fate::left(0));
+    rig.ended(SECOND, Rig::refused(403), BatchOutcome::sent(0));
     let failed = format!("websocket failed: {URL}: the server refused: status 403");
     assert_eq!(rig.out(), [failed.as_str(), "start 2 polling"]);
     rig.packets(THIRD, vec![open_packet(r#""websocket""#)]);
@@ -216,9 +216,9 @@ fn a_remembered_websocket_is_not_upgraded_whatever_the_server_offers() {
 fn a_failure_that_may_pass_decides_over_one_that_will_not() {
     for (first, second, expected) in [(503, 403, 503), (403, 503, 503), (503, 502, 502), (404, 403, 403)] {
         let mut rig = Rig::options(true, false);
-        rig.ended(POLLING, Rig::refused(first), Fate::left(0));
+        rig.ended(POLLING, Rig::refused(first), BatchOutcome::sent(0));
         rig.out();
-        rig.ended(SECOND, Rig::refused(second), Fate::left(0));
+        rig.ended(SECOND, Rig::refused(second), BatchOutcome::sent(0));
         assert_eq!(rig.out(), [format!("connect failed: {URL}: the server refused: status {expected}")]);
     }
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::protocol::connection::walk::{Step, Walk};
+use crate::protocol::connection::model::{Model, Step};
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
@@ -20,7 +20,7 @@ proptest! {
 
     #[test]
     fn whatever_happens_the_invariants_hold(steps in prop::collection::vec(step(), 1..150)) {
-        let mut walk = Walk::new();
+        let mut walk = Model::new();
         for step in steps {
             walk.take(step);
         }

@@ -41,8 +41,8 @@ pub(super) fn text(text: &str) -> Packet {
     Packet::Message(Data::from(text))
 }
 
-fn eof() -> Cause {
-    Cause::Failed(TransportError::eof("gone"))
+fn eof() -> CloseReason {
+    CloseReason::Failed(TransportError::eof("gone"))
 }
 
 /// One thing that may happen. Numbers choose among what is possible at that moment.
@@ -73,7 +73,7 @@ struct Fake {
 
 /// A connection, its clock, and what must be true of them.
 #[derive(Debug)]
-pub(crate) struct Walk {
+pub(crate) struct Model {
     connection: Connection,
     now: Instant,
     /// In order, so that the same steps always do the same.
@@ -97,7 +97,7 @@ fn number(packet: &Packet) -> Option<u64> {
     }
 }
 
-impl Walk {
+impl Model {
     pub(crate) fn new() -> Self {
         Self {
             connection: Connection::new(limits()),
@@ -122,7 +122,7 @@ impl Walk {
                     transports.reverse();
                 }
                 let idle = self.connection.is_idle();
-                let target = Target {
+                let target = ConnectParams {
                     endpoint: endpoint(),
                     by: self.now + Duration::from_secs(20),
                     transports,
@@ -155,7 +155,7 @@ impl Walk {
                 // An abort takes no time.
                 let aborted = self.fakes.iter().filter(|(_, fake)| fake.aborted);
                 for id in aborted.map(|(id, _)| *id).collect::<Vec<_>>() {
-                    self.end(id, Cause::Ordered, 0);
+                    self.end(id, CloseReason::Ordered, 0);
                 }
                 self.execute();
                 self.now += Duration::from_secs(seconds);
@@ -302,28 +302,28 @@ impl Walk {
                         packets.sort_by_key(|packet| number(packet).unwrap_or(u64::MAX));
                     }
                 }
-                self.say(id, if part { ReportKind::Part(packets) } else { ReportKind::Packets(packets) });
+                self.say(id, ReportKind::Packets { packets, complete: !part });
             }
             11 | 12 if fake.pausing && fake.writing.is_none() => {
                 fake.pausing = false;
                 self.say(id, ReportKind::Paused);
             }
-            13 | 14 if fake.leaving => self.end(id, Cause::Ordered, what),
+            13 | 14 if fake.leaving => self.end(id, CloseReason::Ordered, what),
             15 => self.end(id, eof(), what),
             _ => {}
         }
     }
 
-    fn end(&mut self, id: u64, cause: Cause, what: u8) {
+    fn end(&mut self, id: u64, cause: CloseReason, what: u8) {
         let Some(fake) = self.fakes.remove(&id) else { return };
         let batch = fake.writing.unwrap_or_default();
         let left = usize::from(what / 16) % (batch.len() + 1);
-        let fate = if fake.websocket || left == 0 {
+        let outcome = if fake.websocket || left == 0 {
             self.left.extend(batch.iter().take(left).filter_map(number));
-            Fate { left, in_doubt: usize::from(what % 3) }
+            BatchOutcome { sent: left, uncertain: usize::from(what % 3) }
         } else {
-            Fate::IN_DOUBT
+            BatchOutcome::UNCERTAIN
         };
-        self.say(id, ReportKind::Ended(Ended { cause, fate }));
+        self.say(id, ReportKind::Closed(TransportClosed { reason: cause, outcome }));
     }
 }

@@ -5,14 +5,14 @@
 //! - [`what_happens_when`]: each failure, and the error or event that tells of it.
 //! - [`testing_your_own_code`]: actors that send and receive, tested without a network.
 
-#[doc = include_str!("coming_from_engine_io_client.md")]
+#[doc = include_str!("guide/coming_from_engine_io_client.md")]
 pub mod coming_from_engine_io_client {}
 
-#[doc = include_str!("coming_from_python_engineio.md")]
+#[doc = include_str!("guide/coming_from_python_engineio.md")]
 pub mod coming_from_python_engineio {}
 
-#[doc = include_str!("testing_your_own_code.md")]
+#[doc = include_str!("guide/testing_your_own_code.md")]
 pub mod testing_your_own_code {}
 
-#[doc = include_str!("what_happens_when.md")]
+#[doc = include_str!("guide/what_happens_when.md")]
 pub mod what_happens_when {}

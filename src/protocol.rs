@@ -1,10 +1,8 @@
 //! What Engine.IO says, and nothing of how bytes move: no actor, no socket, no clock, no randomness, no log.
 
 pub(crate) mod connection;
-pub(crate) mod data;
 pub(crate) mod endpoint;
 pub(crate) mod handshake;
 pub(crate) mod packet;
 pub(crate) mod payload;
-pub(crate) mod proxy;
 pub(crate) mod websocket;

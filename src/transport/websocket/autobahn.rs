@@ -36,7 +36,7 @@ async fn open(url: &str, path: &str, query: &str) -> Socket {
     };
     let trusted = endpoint.clone();
     let requests = Requests { endpoint, sid: None, options: Arc::new(options), trusted };
-    handshake::connect(requests.agent(), requests).await.unwrap().0
+    handshake::connect(requests.http_client(), requests).await.unwrap().0
 }
 
 /// Sends every message back, until the connection ends.
@@ -79,11 +79,11 @@ async fn every_message_of_the_autobahn_suite_is_echoed() {
     let Ok(url) = env::var("AUTOBAHN_URL") else { return };
     let count = case_count(&url).await;
     for case in 1..=count {
-        let mut socket = open(&url, "runCase", &format!("case={case}&agent={AGENT}")).await;
+        let mut socket = open(&url, "runCase", &format!("case={case}&http_client={AGENT}")).await;
         // The report says what became of the case.
         if timeout(CASE_LIMIT, echo(&mut socket)).await.is_err() {
             println!("case {case} of {count} has not ended in time");
         }
     }
-    echo(&mut open(&url, "updateReports", &format!("agent={AGENT}")).await).await;
+    echo(&mut open(&url, "updateReports", &format!("http_client={AGENT}")).await).await;
 }

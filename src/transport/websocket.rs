@@ -1,7 +1,6 @@
 //! The WebSocket: a handshake, then a pump that moves packets both ways.
 
 #[cfg(test)]
-#[path = "tests/autobahn.rs"]
 mod autobahn;
 mod handshake;
 mod socket;
@@ -14,17 +13,17 @@ use std::{
 
 use actix::{Actor, ActorContext, Context, Handler};
 use actix_codec::Decoder as _;
-use futures_core::future::LocalBoxFuture;
+use futures::future::LocalBoxFuture;
 
 use self::{
-    handshake::Standing,
+    handshake::OpenedWebSocket,
     socket::{Batch, End, Socket},
 };
-use super::{Requests, Sign, Transport, Uplink, http::Activity, take_turns};
+use super::{Progress, RateLimit, ReportSender, Requests, Transport, spawn_driver};
 use crate::{
     error::TransportError,
     protocol::{
-        connection::{Cause, Command, Ended, Fate, ReportKind},
+        connection::{BatchOutcome, CloseReason, Command, ReportKind, TransportClosed},
         packet::Packet,
         websocket::{CloseFrame, Message},
     },
@@ -38,34 +37,34 @@ const ROUNDS: usize = 4;
 
 /// The actor.
 pub(super) struct WebSocketTransport {
-    uplink: Uplink,
+    reports: ReportSender,
     phase: Phase,
     /// Leave to read one more batch, which goes into this one.
     credit: Option<Vec<Packet>>,
     batch: Option<Batch>,
-    heard: Sign,
-    wrote: Sign,
+    heard: RateLimit,
+    wrote: RateLimit,
 }
 
 enum Phase {
-    Connecting(LocalBoxFuture<'static, Result<Standing, TransportError>>, Activity),
+    Connecting(LocalBoxFuture<'static, Result<OpenedWebSocket, TransportError>>, Progress),
     Open(Box<Socket>),
     /// Our close frame is on its way; the server's, or the end, is awaited.
     Closing(Box<Socket>),
-    Ended,
+    TransportClosed,
 }
 
 impl WebSocketTransport {
-    pub(super) fn new(uplink: Uplink, requests: Requests) -> Self {
-        let agent = requests.agent();
-        let activity = agent.activity().clone();
+    pub(super) fn new(reports: ReportSender, requests: Requests) -> Self {
+        let http_client = requests.http_client();
+        let progress = http_client.progress().clone();
         Self {
-            uplink,
-            phase: Phase::Connecting(Box::pin(handshake::connect(agent, requests)), activity),
+            reports,
+            phase: Phase::Connecting(Box::pin(handshake::connect(http_client, requests)), progress),
             credit: Some(Vec::with_capacity(1)),
             batch: None,
-            heard: Sign::default(),
-            wrote: Sign::default(),
+            heard: RateLimit::default(),
+            wrote: RateLimit::default(),
         }
     }
 
@@ -75,7 +74,7 @@ impl WebSocketTransport {
     }
 
     fn close(&mut self) {
-        match mem::replace(&mut self.phase, Phase::Ended) {
+        match mem::replace(&mut self.phase, Phase::TransportClosed) {
             Phase::Open(mut socket) => {
                 socket.queue_close(1000);
                 self.phase = Phase::Closing(socket);
@@ -85,16 +84,16 @@ impl WebSocketTransport {
     }
 
     /// Gives the server a close frame if it fits, closes, and says so.
-    fn end(&mut self, cause: Cause, code: Option<u16>, ctx: &mut Context<Self>, task: &mut Task<'_>) {
-        let phase = mem::replace(&mut self.phase, Phase::Ended);
-        let mut fate = Fate::left(0);
+    fn end(&mut self, reason: CloseReason, code: Option<u16>, ctx: &mut Context<Self>, task: &mut Task<'_>) {
+        let phase = mem::replace(&mut self.phase, Phase::TransportClosed);
+        let mut outcome = BatchOutcome::sent(0);
         if let Phase::Open(mut socket) | Phase::Closing(mut socket) = phase {
             socket.leave(code, task);
             if let Some(batch) = self.batch.take() {
-                fate = batch.fate(socket.flushed, socket.written);
+                outcome = batch.outcome(socket.flushed, socket.written);
             }
         }
-        self.uplink.end(Ended { cause, fate });
+        self.reports.close(TransportClosed { reason, outcome });
         ctx.stop();
     }
 
@@ -106,18 +105,18 @@ impl WebSocketTransport {
             let flushed = match socket.poll_flush(task) {
                 Poll::Ready(()) => {
                     if self.batch.take().is_some() {
-                        self.uplink.report(ReportKind::Written { any_number: false });
+                        self.reports.send(ReportKind::Written { any_number: false });
                     }
                     true
                 }
                 Poll::Pending => {
                     if self.wrote.is_due(socket.written) && self.batch.is_some() {
-                        self.uplink.report(ReportKind::Writing);
+                        self.reports.send(ReportKind::Writing);
                     }
                     false
                 }
             };
-            match socket.poll_receive(&mut self.credit, &self.uplink, task) {
+            match socket.poll_receive(&mut self.credit, &self.reports, task) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(end)) => return Poll::Ready(end),
                 // A ping was answered.
@@ -129,7 +128,7 @@ impl WebSocketTransport {
             }
         }
         if self.heard.is_due(socket.read) {
-            self.uplink.report(ReportKind::Alive);
+            self.reports.send(ReportKind::Alive);
         }
         if more {
             task.waker().wake_by_ref();
@@ -163,7 +162,7 @@ impl Actor for WebSocketTransport {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        take_turns(ctx);
+        spawn_driver(ctx);
     }
 }
 
@@ -177,12 +176,12 @@ impl Handler<Command> for WebSocketTransport {
             Command::Close => self.close(),
             Command::Abort => {
                 let mut task = Task::from_waker(Waker::noop());
-                let (cause, code) = match &self.phase {
-                    Phase::Connecting(_, activity) => (Cause::Interrupted(activity.stage()), None),
-                    Phase::Open(_) => (Cause::Ordered, Some(1000)),
-                    Phase::Closing(_) | Phase::Ended => (Cause::Ordered, None),
+                let (reason, code) = match &self.phase {
+                    Phase::Connecting(_, progress) => (CloseReason::Interrupted(progress.stage()), None),
+                    Phase::Open(_) => (CloseReason::Ordered, Some(1000)),
+                    Phase::Closing(_) | Phase::TransportClosed => (CloseReason::Ordered, None),
                 };
-                self.end(cause, code, ctx, &mut task);
+                self.end(reason, code, ctx, &mut task);
             }
             // The sid is in the URL from the start, and nothing is ever paused.
             Command::Session(_) | Command::Pause | Command::Resume => {}
@@ -191,30 +190,30 @@ impl Handler<Command> for WebSocketTransport {
 }
 
 impl Transport for WebSocketTransport {
-    fn turn(&mut self, ctx: &mut Context<Self>, task: &mut Task<'_>) {
-        if self.uplink.poll_abandoned(task) {
+    fn poll(&mut self, ctx: &mut Context<Self>, task: &mut Task<'_>) {
+        if self.reports.poll_abandoned(task) {
             return ctx.stop();
         }
         if let Phase::Connecting(connecting, _) = &mut self.phase {
             match connecting.as_mut().poll(task) {
                 Poll::Ready(Ok((socket, protocol))) => {
                     self.phase = Phase::Open(Box::new(socket));
-                    self.uplink.report(ReportKind::Opened { protocol });
+                    self.reports.send(ReportKind::Opened { protocol });
                 }
-                Poll::Ready(Err(err)) => return self.end(Cause::Failed(err), None, ctx, task),
+                Poll::Ready(Err(err)) => return self.end(CloseReason::Failed(err), None, ctx, task),
                 Poll::Pending => return,
             }
         }
         if self.poll_closing(task).is_ready() {
-            return self.end(Cause::Ordered, None, ctx, task);
+            return self.end(CloseReason::Ordered, None, ctx, task);
         }
         let Poll::Ready(end) = self.poll_socket(task) else { return };
         let code = end.close_code();
-        let cause = match end {
-            End::Failed(err) => Cause::Failed(err),
-            End::CloseFrame(None) => Cause::CloseFrame { code: NO_STATUS, reason: "".into() },
-            End::CloseFrame(Some(CloseFrame { code, reason })) => Cause::CloseFrame { code, reason },
+        let reason = match end {
+            End::Failed(err) => CloseReason::Failed(err),
+            End::CloseFrame(None) => CloseReason::CloseFrame { code: NO_STATUS, reason: "".into() },
+            End::CloseFrame(Some(CloseFrame { code, reason })) => CloseReason::CloseFrame { code, reason },
         };
-        self.end(cause, code, ctx, task);
+        self.end(reason, code, ctx, task);
     }
 }

@@ -7,7 +7,10 @@ use flate2::{Compression, write::DeflateEncoder, write::GzEncoder, write::ZlibEn
 
 use self::server::{Peer, Server};
 use super::*;
-use crate::{error::TransportError, protocol::endpoint::Endpoint};
+use crate::{
+    error::{Stage, TransportError},
+    protocol::endpoint::Endpoint,
+};
 
 // The tests of the whole client use the rest of it.
 #[allow(dead_code)]
@@ -32,9 +35,9 @@ fn post(body: impl Into<Bytes>) -> Request {
     Request { method: Method::POST, body: body.into(), ..get() }
 }
 
-fn agent(origin: impl AsRef<str>) -> Agent {
+fn http_client(origin: impl AsRef<str>) -> HttpClient {
     let endpoint = Endpoint::new(origin.as_ref(), "engine.io", true, &"t".into()).unwrap();
-    Agent::new(Arc::default(), endpoint.destination())
+    HttpClient::new(Arc::default(), endpoint.destination())
 }
 
 /// What comes of a GET that is answered by these bytes and a FIN.
@@ -45,7 +48,7 @@ async fn answered(answer: impl AsRef<[u8]> + Send + 'static) -> Result<Response,
         let _ = peer.try_write(answer);
         peer.close();
     });
-    let outcome = agent(server.origin()).send(&get(), LIMIT).await;
+    let outcome = http_client(server.origin()).send(&get(), LIMIT).await;
     server.finish().await;
     outcome
 }
@@ -86,11 +89,11 @@ async fn a_request_has_its_headers_in_order_and_no_others() {
         assert_eq!(request.header("content-length").as_deref(), Some("3"));
         peer.respond(200, &[], "ok");
     });
-    let mut agent = agent(server.origin());
+    let mut http_client = http_client(server.origin());
     let headers = [("accept", "text/plain"), ("cookie", "a=1"), ("transfer-encoding", "chunked")];
     let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-    agent.send(&Request { headers: headers.into(), ..get() }, LIMIT).await.unwrap();
-    agent.send(&post("4hi"), LIMIT).await.unwrap();
+    http_client.send(&Request { headers: headers.into(), ..get() }, LIMIT).await.unwrap();
+    http_client.send(&post("4hi"), LIMIT).await.unwrap();
     server.finish().await;
 }
 
@@ -112,11 +115,11 @@ async fn a_lane_carries_one_exchange_after_another() {
         peer.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nend\r\n0\r\n\r\n");
         peer.wait_closed();
     });
-    let mut agent = agent(server.origin());
+    let mut http_client = http_client(server.origin());
     for body in ["first", "", "third", "", "", "old", "end"] {
-        assert_eq!(agent.send(&get(), LIMIT).await.unwrap().body, body);
+        assert_eq!(http_client.send(&get(), LIMIT).await.unwrap().body, body);
     }
-    drop(agent);
+    drop(http_client);
     server.finish().await;
 }
 
@@ -135,9 +138,9 @@ async fn a_lane_is_closed_after_an_answer_that_forbids_another() {
                 assert_eq!(peer.wait_closed(), b"");
             }
         });
-        let mut agent = agent(server.origin());
+        let mut http_client = http_client(server.origin());
         for _ in 0..2 {
-            assert_eq!(agent.send(&get(), LIMIT).await.unwrap().body, "ok", "{answer}");
+            assert_eq!(http_client.send(&get(), LIMIT).await.unwrap().body, "ok", "{answer}");
         }
         server.finish().await;
     }
@@ -166,7 +169,7 @@ async fn a_body_that_a_reset_cuts_is_cut() {
         std::thread::sleep(A_MOMENT);
         peer.reset();
     });
-    let outcome = agent(server.origin()).send(&get(), LIMIT).await;
+    let outcome = http_client(server.origin()).send(&get(), LIMIT).await;
     assert!(matches!(outcome, Err(TransportError::Io { kind: io::ErrorKind::ConnectionReset, .. })));
     server.finish().await;
 }
@@ -188,7 +191,7 @@ async fn a_body_of_a_response_that_mentions_websocket_ends_at_its_length() {
         peer.respond(426, &[("upgrade", "websocket"), ("connection", "upgrade")], "no");
         peer.wait_closed();
     });
-    let response = agent(server.origin()).send(&get(), LIMIT).await.unwrap();
+    let response = http_client(server.origin()).send(&get(), LIMIT).await.unwrap();
     assert_eq!((response.status.as_u16(), &*response.body), (426, b"no".as_slice()));
     server.finish().await;
 }
@@ -209,9 +212,9 @@ async fn chunks_may_come_in_every_form_and_byte_by_byte() {
             peer.write(&answer[split..]);
         }
     });
-    let mut agent = agent(server.origin());
+    let mut http_client = http_client(server.origin());
     for _ in 0..=answer.len() {
-        assert_eq!(agent.send(&get(), LIMIT).await.unwrap().body, "0123456789abcdefghij!");
+        assert_eq!(http_client.send(&get(), LIMIT).await.unwrap().body, "0123456789abcdefghij!");
     }
     server.finish().await;
 }
@@ -340,10 +343,10 @@ async fn an_answer_that_comes_before_the_request_is_out_is_read() {
             peer.respond(413, &[], "too large");
             end(peer);
         });
-        let mut agent = agent(server.origin());
-        let response = agent.send(&post(vec![b'x'; 64 << 20]), LIMIT).await.unwrap();
+        let mut http_client = http_client(server.origin());
+        let response = http_client.send(&post(vec![b'x'; 64 << 20]), LIMIT).await.unwrap();
         assert_eq!((response.status.as_u16(), &*response.body), (413, b"too large".as_slice()));
-        assert!(!agent.activity().sent());
+        assert!(!http_client.progress().sent());
         server.finish().await;
     }
 }
@@ -365,10 +368,10 @@ async fn a_lane_closed_while_idle_is_opened_anew() {
             assert_eq!(peer.read_request().method, "POST");
             peer.respond(200, &[], "second");
         });
-        let mut agent = agent(server.origin());
-        assert_eq!(agent.send(&get(), LIMIT).await.unwrap().body, "first");
+        let mut http_client = http_client(server.origin());
+        assert_eq!(http_client.send(&get(), LIMIT).await.unwrap().body, "first");
         sleep(3 * A_MOMENT).await;
-        assert_eq!(agent.send(&post("4hi"), LIMIT).await.unwrap().body, "second");
+        assert_eq!(http_client.send(&post("4hi"), LIMIT).await.unwrap().body, "second");
         server.finish().await;
     }
 }
@@ -380,13 +383,13 @@ async fn a_post_that_finds_no_connection_has_not_been_sent() {
         peer.read_request();
         peer.respond(200, &[("connection", "close")], "");
     });
-    let mut agent = agent(server.origin());
-    agent.send(&post("4hi"), LIMIT).await.unwrap();
+    let mut http_client = http_client(server.origin());
+    http_client.send(&post("4hi"), LIMIT).await.unwrap();
     server.finish().await;
-    let outcome = agent.send(&post("4hi"), LIMIT).await;
+    let outcome = http_client.send(&post("4hi"), LIMIT).await;
     assert!(matches!(outcome, Err(TransportError::Connect { .. })));
-    assert!(!agent.activity().sent());
-    assert_eq!(agent.activity().stage(), Stage::Connect);
+    assert!(!http_client.progress().sent());
+    assert_eq!(http_client.progress().stage(), Stage::Connect);
 }
 
 #[actix::test]
@@ -400,10 +403,10 @@ async fn a_lane_idle_for_four_seconds_is_opened_anew() {
         peer.read_request();
         peer.respond(200, &[], "");
     });
-    let mut agent = agent(server.origin());
-    agent.send(&get(), LIMIT).await.unwrap();
-    agent.lane.as_mut().unwrap().idle_since -= Duration::from_secs(4);
-    agent.send(&get(), LIMIT).await.unwrap();
+    let mut http_client = http_client(server.origin());
+    http_client.send(&get(), LIMIT).await.unwrap();
+    http_client.idle.as_mut().unwrap().1 -= Duration::from_secs(4);
+    http_client.send(&get(), LIMIT).await.unwrap();
     server.finish().await;
 }
 
@@ -428,9 +431,9 @@ fn closing_in_the_race(last_words: &'static str) -> Server {
 #[actix::test]
 async fn a_get_that_a_reused_lane_loses_is_asked_again_once() {
     let server = closing_in_the_race("");
-    let mut agent = agent(server.origin());
-    agent.send(&get(), LIMIT).await.unwrap();
-    assert!(is_eof(&agent.send(&get(), LIMIT).await));
+    let mut http_client = http_client(server.origin());
+    http_client.send(&get(), LIMIT).await.unwrap();
+    assert!(is_eof(&http_client.send(&get(), LIMIT).await));
     assert_eq!(server.accepted(), 2);
     server.finish().await;
 }
@@ -446,18 +449,18 @@ async fn a_get_that_is_lost_long_after_it_was_asked_is_not_asked_again() {
         std::thread::sleep(Duration::from_millis(1100));
         peer.close();
     });
-    let mut agent = agent(server.origin());
-    agent.send(&get(), LIMIT).await.unwrap();
-    assert!(is_eof(&agent.send(&get(), LIMIT).await));
+    let mut http_client = http_client(server.origin());
+    http_client.send(&get(), LIMIT).await.unwrap();
+    assert!(is_eof(&http_client.send(&get(), LIMIT).await));
     server.finish().await;
 }
 
 #[actix::test]
 async fn a_get_whose_answer_has_begun_is_not_asked_again() {
     let server = closing_in_the_race("H");
-    let mut agent = agent(server.origin());
-    agent.send(&get(), LIMIT).await.unwrap();
-    assert!(is_eof(&agent.send(&get(), LIMIT).await));
+    let mut http_client = http_client(server.origin());
+    http_client.send(&get(), LIMIT).await.unwrap();
+    assert!(is_eof(&http_client.send(&get(), LIMIT).await));
     server.finish().await;
 }
 
@@ -470,10 +473,10 @@ async fn a_post_that_a_reused_lane_loses_is_not_sent_again() {
         peer.read_request();
         peer.close();
     });
-    let mut agent = agent(server.origin());
-    agent.send(&get(), LIMIT).await.unwrap();
-    assert!(is_eof(&agent.send(&post("4hi"), LIMIT).await));
-    assert!(agent.activity().sent(), "the server may have acted on it");
+    let mut http_client = http_client(server.origin());
+    http_client.send(&get(), LIMIT).await.unwrap();
+    assert!(is_eof(&http_client.send(&post("4hi"), LIMIT).await));
+    assert!(http_client.progress().sent(), "the server may have acted on it");
     server.finish().await;
 }
 
@@ -487,9 +490,9 @@ async fn dropping_an_exchange_closes_its_connection() {
         peer.read_request();
         peer.respond(200, &[], "ok");
     });
-    let mut agent = agent(server.origin());
-    timeout(A_MOMENT, agent.send(&get(), LIMIT)).await.unwrap_err();
-    assert_eq!(agent.send(&get(), LIMIT).await.unwrap().body, "ok");
+    let mut http_client = http_client(server.origin());
+    timeout(A_MOMENT, http_client.send(&get(), LIMIT)).await.unwrap_err();
+    assert_eq!(http_client.send(&get(), LIMIT).await.unwrap().body, "ok");
     server.finish().await;
 }
 
@@ -508,13 +511,13 @@ async fn the_stage_tells_what_is_being_waited_for() {
             // It does not read on either.
             std::thread::sleep(6 * A_MOMENT);
         });
-        let mut agent = agent(server.origin());
-        timeout(3 * A_MOMENT, agent.send(&request, LIMIT)).await.unwrap_err();
-        let activity = agent.activity();
-        assert_eq!(activity.stage(), stage);
-        assert_eq!(activity.sent(), stage != Stage::Request);
-        assert_eq!(activity.read(), u64::try_from(answer.len()).unwrap());
-        assert!(activity.written() > 0);
+        let mut http_client = http_client(server.origin());
+        timeout(3 * A_MOMENT, http_client.send(&request, LIMIT)).await.unwrap_err();
+        let progress = http_client.progress();
+        assert_eq!(progress.stage(), stage);
+        assert_eq!(progress.sent(), stage != Stage::Request);
+        assert_eq!(progress.read(), u64::try_from(answer.len()).unwrap());
+        assert!(progress.written() > 0);
         server.finish().await;
     }
 }
@@ -538,7 +541,7 @@ async fn a_handshake_hands_the_connection_over_with_the_frames_that_came_with_th
     ];
     let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
     let request = Request { headers: headers.into(), ..get() };
-    let upgraded = agent(server.origin()).upgrade(&request, LIMIT).await.unwrap();
+    let upgraded = http_client(server.origin()).upgrade(&request, LIMIT).await.unwrap();
     let Upgraded::Switched { headers, mut io, mut read_buf } = upgraded else { panic!("refused") };
     assert_eq!(headers.get("sec-websocket-accept").unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 
@@ -557,7 +560,8 @@ async fn a_refused_handshake_gives_the_servers_answer() {
         peer.read_head();
         peer.respond(400, &[("connection", "close")], r#"{"code":0,"message":"Transport unknown"}"#);
     });
-    let Upgraded::Refused(response) = agent(server.origin()).upgrade(&get(), LIMIT).await.unwrap() else {
+    let Upgraded::Refused(response) = http_client(server.origin()).upgrade(&get(), LIMIT).await.unwrap()
+    else {
         panic!("not refused");
     };
     assert_eq!(response.refusal(None).to_string(), "status 400, code 0: Transport unknown");
@@ -600,14 +604,14 @@ async fn errors_of_connecting_keep_their_kind() {
     let refused = Server::start(|_| {});
     let origin = refused.origin();
     refused.finish().await;
-    let outcome = agent(origin).send(&get(), LIMIT).await;
+    let outcome = http_client(origin).send(&get(), LIMIT).await;
     assert!(matches!(outcome, Err(TransportError::Connect { kind: io::ErrorKind::ConnectionRefused, .. })));
 }
 
 #[actix::test]
 async fn agents_of_an_arbiter_share_one_codec_configuration_for_as_long_as_there_are_any() {
-    let first = agent("http://localhost");
-    let second = agent("http://example.org");
+    let first = http_client("http://localhost");
+    let second = http_client("http://example.org");
     let config = Rc::downgrade(&CodecConfig::shared());
     assert_eq!(config.strong_count(), 2);
     drop(first);

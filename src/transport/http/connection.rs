@@ -17,11 +17,14 @@ use actix_http::{
     h1,
     header::{self, HeaderMap},
 };
-use actix_rt::time::{Instant, timeout};
+use actix_rt::time::timeout;
 use bytes::{Buf as _, Bytes, BytesMut, buf::Chain};
 
-use super::{Activity, Io, Request, Response, body::Body, codec_config::CodecConfig};
-use crate::error::{Stage, TransportError};
+use super::{Request, Response, body::Body, codec_config::CodecConfig};
+use crate::{
+    error::{Stage, TransportError},
+    transport::{Io, Progress},
+};
 
 /// Room for reading a head, and a small body with it.
 const HEAD_READ_AHEAD: usize = 2 << 10;
@@ -35,18 +38,16 @@ const REFUSAL_PATIENCE: Duration = Duration::from_millis(500);
 ///
 /// An exchange that failed, or whose future was dropped, leaves it unusable ([`is_reusable`](Self::is_reusable)):
 /// drop it, which closes the connection.
-pub(crate) struct Lane {
+pub(crate) struct Http1Connection {
     io: Box<dyn Io>,
     codec_config: Rc<CodecConfig>,
-    activity: Activity,
+    progress: Progress,
     read_buf: BytesMut,
     /// What has yet to leave of the request; `None` once it is out, or cannot leave any more.
     outgoing: Option<Chain<Bytes, Bytes>>,
     /// Why it cannot. Told unless the server refuses the request: it may do that without having read it.
     write_error: Option<io::Error>,
     is_reusable: bool,
-    /// When the last exchange ended.
-    pub(super) idle_since: Instant,
 }
 
 /// The outcome of a WebSocket handshake.
@@ -66,22 +67,21 @@ impl Upgraded {
     }
 }
 
-impl Lane {
-    pub(crate) fn new(io: Box<dyn Io>, codec_config: &Rc<CodecConfig>, activity: Activity) -> Self {
+impl Http1Connection {
+    pub(crate) fn new(io: Box<dyn Io>, codec_config: &Rc<CodecConfig>, progress: Progress) -> Self {
         Self {
             io,
             codec_config: codec_config.clone(),
-            activity,
+            progress,
             read_buf: BytesMut::new(),
             outgoing: None,
             write_error: None,
             is_reusable: true,
-            idle_since: Instant::now(),
         }
     }
 
     /// Sends `request` and reads the answer, whose body may have `limit` bytes once inflated.
-    pub(super) async fn exchange(
+    pub(crate) async fn exchange(
         &mut self,
         request: &Request,
         limit: usize,
@@ -96,15 +96,15 @@ impl Lane {
         }
         let response = self.read_body(head, codec, limit).await?;
         // A server may agree before it has read all. It gets all.
-        if !self.activity.sent() {
-            self.activity.enter(Stage::Request);
+        if !self.progress.sent() {
+            self.progress.enter(Stage::Request);
         }
         poll_fn(|cx| self.poll_send(cx)).await?;
         self.write_error.take().map_or(Ok(response), |err| Err(err.into()))
     }
 
     /// Sends `request`, a WebSocket handshake, and hands the connection over if the server agrees.
-    pub(super) async fn upgrade(
+    pub(crate) async fn upgrade(
         mut self,
         request: &Request,
         limit: usize,
@@ -138,12 +138,12 @@ impl Lane {
     }
 
     /// Whether it may carry another exchange.
-    pub(super) fn is_reusable(&self) -> bool {
+    pub(crate) fn is_reusable(&self) -> bool {
         self.is_reusable
     }
 
     /// Whether the server has closed it since, or has said something unasked. Does not wait.
-    pub(super) fn is_closed(&mut self) -> bool {
+    pub(crate) fn is_closed(&mut self) -> bool {
         let mut byte = [0];
         let mut cx = Context::from_waker(Waker::noop());
         Pin::new(&mut self.io).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_ready()
@@ -151,7 +151,7 @@ impl Lane {
 
     fn begin(&mut self, request: &Request) {
         self.is_reusable = false;
-        self.activity.begin(Stage::Request);
+        self.progress.begin(Stage::Request);
         self.outgoing = Some(request.head().chain(request.body.clone()));
     }
 
@@ -197,7 +197,7 @@ impl Lane {
         codec: h1::ClientCodec,
         limit: usize,
     ) -> Result<Response, TransportError> {
-        self.activity.enter(Stage::Body);
+        self.progress.enter(Stage::Body);
         let mut body = Body::new(&head, codec, limit)?;
         let bytes = loop {
             if let Some(bytes) = body.decode(&mut self.read_buf)? {
@@ -209,9 +209,8 @@ impl Lane {
         };
 
         // Half a request, or bytes that nobody asked for, would be taken for the start of the next one.
-        let is_clean = self.activity.sent() && self.read_buf.is_empty();
+        let is_clean = self.progress.sent() && self.read_buf.is_empty();
         self.is_reusable = is_clean && head.keep_alive() && !body.is_until_eof();
-        self.idle_since = Instant::now();
         // The response keeps the old buffer, however large; waiting for the next needs none.
         self.read_buf = BytesMut::new();
         Ok(Response { status: head.status, headers: head.headers, body: bytes })
@@ -230,16 +229,16 @@ impl Lane {
         let io = Pin::new(&mut self.io);
         let read = if self.read_buf.is_empty() && ahead <= HEAD_READ_AHEAD {
             // By way of the stack: an answer may be long in coming, and nothing is held for it meanwhile.
-            let mut sip = [const { MaybeUninit::uninit() }; HEAD_READ_AHEAD];
-            let mut sip = ReadBuf::uninit(&mut sip);
-            ready!(io.poll_read(cx, &mut sip))?;
-            self.read_buf.extend_from_slice(sip.filled());
-            sip.filled().len()
+            let mut stack_buf = [const { MaybeUninit::uninit() }; HEAD_READ_AHEAD];
+            let mut stack_buf = ReadBuf::uninit(&mut stack_buf);
+            ready!(io.poll_read(cx, &mut stack_buf))?;
+            self.read_buf.extend_from_slice(stack_buf.filled());
+            stack_buf.filled().len()
         } else {
             self.read_buf.reserve(ahead);
             ready!(poll_read_buf(io, cx, &mut self.read_buf))?
         };
-        self.activity.add_read(read);
+        self.progress.add_read(read);
         Poll::Ready(Ok(read))
     }
 
@@ -254,11 +253,11 @@ impl Lane {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             outgoing.advance(written);
-            self.activity.add_written(written);
+            self.progress.add_written(written);
         }
         ready!(io.poll_flush(cx))?;
         self.outgoing = None;
-        self.activity.end_request();
+        self.progress.end_request();
         Poll::Ready(Ok(()))
     }
 }

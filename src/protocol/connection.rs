@@ -13,10 +13,10 @@ mod state;
 mod upgrade;
 mod writing;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod model;
 #[cfg(test)]
 mod tests;
-#[cfg(any(test, fuzzing))]
-pub(crate) mod walk;
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -26,16 +26,17 @@ use std::{
 
 pub use self::io::Counters;
 pub(crate) use self::io::{
-    Cause, Command, Ended, Fate, Limits, Output, Report, ReportKind, Target, TransportId,
+    BatchOutcome, CloseReason, Command, ConnectParams, Limits, Output, Report, ReportKind, TransportClosed,
+    TransportId,
 };
 use self::{
     queue::SendQueue,
     state::{Leaving, Outcome, Slot, State, Upgrade},
 };
 use crate::{
+    data::Data,
     error::{ConnectError, DisconnectReason, Stage, TransportError},
     protocol::{
-        data::Data,
         endpoint::Endpoint,
         handshake::{Session, TransportKind},
         packet::Packet,
@@ -154,8 +155,7 @@ impl Connection {
             }
             ReportKind::Opened { protocol } => self.on_opened(now, id, protocol),
             ReportKind::Moved(endpoint) => self.endpoint = Some(endpoint),
-            ReportKind::Packets(packets) => self.on_packets(now, id, packets, true),
-            ReportKind::Part(packets) => self.on_packets(now, id, packets, false),
+            ReportKind::Packets { packets, complete } => self.on_packets(now, id, packets, complete),
             ReportKind::Written { any_number } => self.on_written(now, id, any_number),
             ReportKind::Alive => self.heard(now),
             ReportKind::Writing => {
@@ -164,7 +164,7 @@ impl Connection {
                 }
             }
             ReportKind::Paused => self.on_paused(now, id),
-            ReportKind::Ended(ended) => self.on_ended(now, id, ended),
+            ReportKind::Closed(ended) => self.on_ended(now, id, ended),
         }
     }
 

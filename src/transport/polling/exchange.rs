@@ -8,22 +8,26 @@ use std::{
 };
 
 use actix_rt::time::{Instant, Sleep, sleep};
-use futures_core::future::LocalBoxFuture;
+use futures::future::LocalBoxFuture;
 
 use crate::{
     error::{Stage, TransportError},
-    transport::http::{Activity, Agent, Request, Response},
+    transport::{
+        Progress,
+        http::{Request, Response},
+        http_client::HttpClient,
+    },
 };
 
 /// One exchange at a time, with its time limit, on a connection that is kept between exchanges.
-pub(super) struct Channel {
-    agent: Option<Agent>,
-    pub(super) activity: Activity,
+pub(super) struct ExchangeSlot {
+    http_client: Option<HttpClient>,
+    pub(super) progress: Progress,
     exchange: Option<Exchange>,
 }
 
 struct Exchange {
-    future: LocalBoxFuture<'static, (Agent, Result<Response, TransportError>)>,
+    future: LocalBoxFuture<'static, (HttpClient, Result<Response, TransportError>)>,
     limit: Limit,
     timer: Option<Pin<Box<Sleep>>>,
     /// Bytes written when the timer was last set.
@@ -40,9 +44,9 @@ pub(super) enum Limit {
     None,
 }
 
-impl Channel {
-    pub(super) fn new(agent: Agent) -> Self {
-        Self { activity: agent.activity().clone(), agent: Some(agent), exchange: None }
+impl ExchangeSlot {
+    pub(super) fn new(http_client: HttpClient) -> Self {
+        Self { progress: http_client.progress().clone(), http_client: Some(http_client), exchange: None }
     }
 
     pub(super) fn is_busy(&self) -> bool {
@@ -50,29 +54,29 @@ impl Channel {
     }
 
     pub(super) fn start(&mut self, request: Request, max_body: usize, limit: Limit) {
-        let Some(mut agent) = self.agent.take() else { return };
+        let Some(mut http_client) = self.http_client.take() else { return };
         let timer = match limit {
             Limit::Whole(limit) | Limit::Answer(limit) => Some(Box::pin(sleep(limit))),
             Limit::None => None,
         };
         // What is said of the last request does not hold for this one, even before it is polled.
-        self.activity.begin(Stage::Connect);
+        self.progress.begin(Stage::Connect);
         let future = Box::pin(async move {
-            let outcome = agent.send(&request, max_body).await;
-            (agent, outcome)
+            let outcome = http_client.send(&request, max_body).await;
+            (http_client, outcome)
         });
-        self.exchange = Some(Exchange { future, limit, timer, written: self.activity.written() });
+        self.exchange = Some(Exchange { future, limit, timer, written: self.progress.written() });
     }
 
     pub(super) fn poll(&mut self, task: &mut Task<'_>) -> Poll<Result<Response, TransportError>> {
         let Some(exchange) = &mut self.exchange else { return Poll::Pending };
-        if let Poll::Ready((agent, outcome)) = exchange.future.as_mut().poll(task) {
-            self.agent = Some(agent);
+        if let Poll::Ready((http_client, outcome)) = exchange.future.as_mut().poll(task) {
+            self.http_client = Some(http_client);
             self.exchange = None;
             return Poll::Ready(outcome);
         }
         let Some(timer) = &mut exchange.timer else { return Poll::Pending };
-        let written = self.activity.written();
+        let written = self.progress.written();
         if let Limit::Answer(limit) = exchange.limit
             && written != exchange.written
         {
@@ -83,11 +87,11 @@ impl Channel {
             return Poll::Pending;
         }
         self.exchange = None;
-        Poll::Ready(Err(TransportError::Timeout { stage: self.activity.stage() }))
+        Poll::Ready(Err(TransportError::Timeout { stage: self.progress.stage() }))
     }
 
     pub(super) fn close(&mut self) {
         self.exchange = None;
-        self.agent = None;
+        self.http_client = None;
     }
 }

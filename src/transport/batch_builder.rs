@@ -11,12 +11,12 @@ const MAX_BYTES: usize = 64 << 10;
 const MAX_SHARE: usize = 64;
 const OVERHEAD: usize = 64;
 
-pub(super) struct Incoming {
+pub(super) struct BatchBuilder {
     packets: Vec<Packet>,
     bytes: usize,
 }
 
-impl Incoming {
+impl BatchBuilder {
     /// `emptied`: a batch that came back.
     pub(super) fn new(emptied: Vec<Packet>) -> Self {
         Self { packets: emptied, bytes: 0 }

@@ -1,49 +1,23 @@
-//! HTTP/1.1 on connections of our own.
-//!
-//! A pool of connections would hide what matters here: whether a body ended or was cut, whether a request had
-//! left, what a refused handshake said. So a [`Lane`] is one connection that carries one exchange after
-//! another, and an [`Agent`] keeps one lane to one origin. Nothing here has a time limit, save the words of a refusal:
-//! [`Activity`] tells whoever sets the limits how far things are.
-
-mod agent;
-mod body;
-mod codec_config;
-mod lane;
-mod message;
-#[cfg(test)]
-mod tests;
+//! How far a request has come: written by those who move its bytes, read by those who set its time limit.
 
 use std::{cell::Cell, rc::Rc};
 
-use actix_codec::{AsyncRead, AsyncWrite};
-
-pub(crate) use self::{
-    agent::Agent,
-    codec_config::CodecConfig,
-    lane::{Lane, Upgraded},
-    message::{Request, Response},
-};
 use crate::error::Stage;
-
-/// A byte stream to a server.
-pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}
 
 /// How far the lanes that share it have come.
 #[derive(Clone)]
-pub(crate) struct Activity(Rc<Progress>);
+pub(crate) struct Progress(Rc<Counters>);
 
-struct Progress {
+struct Counters {
     stage: Cell<Stage>,
     read: Cell<u64>,
     written: Cell<u64>,
     sent: Cell<bool>,
 }
 
-impl Activity {
+impl Progress {
     pub(crate) fn new() -> Self {
-        Self(Rc::new(Progress {
+        Self(Rc::new(Counters {
             stage: Cell::new(Stage::Connect),
             read: Cell::new(0),
             written: Cell::new(0),
@@ -71,7 +45,7 @@ impl Activity {
         self.0.sent.get()
     }
 
-    fn enter(&self, stage: Stage) {
+    pub(super) fn enter(&self, stage: Stage) {
         self.0.stage.set(stage);
     }
 
@@ -81,7 +55,7 @@ impl Activity {
         self.enter(stage);
     }
 
-    fn end_request(&self) {
+    pub(super) fn end_request(&self) {
         self.0.sent.set(true);
         // The answer may have come before the request was out.
         if self.stage() == Stage::Request {
@@ -89,11 +63,11 @@ impl Activity {
         }
     }
 
-    fn add_read(&self, bytes: usize) {
+    pub(super) fn add_read(&self, bytes: usize) {
         add(&self.0.read, bytes);
     }
 
-    fn add_written(&self, bytes: usize) {
+    pub(super) fn add_written(&self, bytes: usize) {
         add(&self.0.written, bytes);
     }
 }

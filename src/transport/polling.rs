@@ -1,6 +1,6 @@
 //! HTTP long-polling: one GET and one POST at a time, each on a connection of its own.
 
-mod channel;
+mod exchange;
 
 use std::{
     sync::Arc,
@@ -11,12 +11,12 @@ use actix::{Actor, ActorContext, Context, Handler};
 use actix_http::{Method, header};
 use bytes::{Bytes, BytesMut};
 
-use self::channel::{Channel, Limit};
-use super::{Incoming, Requests, Sign, Transport, Uplink, http::Response, take_turns};
+use self::exchange::{ExchangeSlot, Limit};
+use super::{BatchBuilder, RateLimit, ReportSender, Requests, Transport, http::Response, spawn_driver};
 use crate::{
     error::{ProtocolError, TransportError},
     protocol::{
-        connection::{Cause, Command, Ended, Fate, ReportKind},
+        connection::{BatchOutcome, CloseReason, Command, ReportKind, TransportClosed},
         handshake::TransportKind,
         packet::Packet,
         payload::{self, Payload},
@@ -28,10 +28,10 @@ const MAX_REDIRECTS: usize = 5;
 
 /// The actor.
 pub(super) struct PollingTransport {
-    uplink: Uplink,
+    reports: ReportSender,
     requests: Requests,
-    get: Channel,
-    post: Channel,
+    get: ExchangeSlot,
+    post: ExchangeSlot,
     /// What is left of the last poll's body.
     body: Option<Payload>,
     /// Leave to report one more batch, which goes into this one.
@@ -42,8 +42,8 @@ pub(super) struct PollingTransport {
     failed: Option<TransportError>,
     handshake: Handshake,
     pause: Pause,
-    heard: Sign,
-    wrote: Sign,
+    heard: RateLimit,
+    wrote: RateLimit,
 }
 
 /// Whether new requests are held back.
@@ -69,11 +69,11 @@ enum Handshake {
 }
 
 impl PollingTransport {
-    pub(super) fn new(uplink: Uplink, requests: Requests) -> Self {
+    pub(super) fn new(reports: ReportSender, requests: Requests) -> Self {
         Self {
-            uplink,
-            get: Channel::new(requests.agent()),
-            post: Channel::new(requests.agent()),
+            reports,
+            get: ExchangeSlot::new(requests.http_client()),
+            post: ExchangeSlot::new(requests.http_client()),
             requests,
             body: None,
             credit: Some(Vec::new()),
@@ -81,8 +81,8 @@ impl PollingTransport {
             failed: None,
             handshake: Handshake::Asking { redirects: 0 },
             pause: Pause::No,
-            heard: Sign::default(),
-            wrote: Sign::default(),
+            heard: RateLimit::default(),
+            wrote: RateLimit::default(),
         }
     }
 
@@ -149,9 +149,9 @@ impl PollingTransport {
             .map_err(|reason| TransportError::Redirect(reason.into()))?;
         let endpoint = Arc::new(endpoint);
         self.requests.endpoint = endpoint.clone();
-        self.get = Channel::new(self.requests.agent());
-        self.post = Channel::new(self.requests.agent());
-        self.uplink.report(ReportKind::Moved(endpoint));
+        self.get = ExchangeSlot::new(self.requests.http_client());
+        self.post = ExchangeSlot::new(self.requests.http_client());
+        self.reports.send(ReportKind::Moved(endpoint));
         self.handshake = Handshake::Asking { redirects: redirects + 1 };
         self.poll_server()
     }
@@ -167,7 +167,7 @@ impl PollingTransport {
         self.batch = None;
         // python-engineio, which drops what is beyond its sixteenth packet, says `OK`.
         let any_number = &*response.body == b"ok";
-        self.uplink.report(ReportKind::Written { any_number });
+        self.reports.send(ReportKind::Written { any_number });
         Ok(())
     }
 
@@ -175,7 +175,7 @@ impl PollingTransport {
     fn deliver(&mut self) -> Result<(), TransportError> {
         let Some(body) = &mut self.body else { return Ok(()) };
         let Some(emptied) = self.credit.take() else { return Ok(()) };
-        let mut batch = Incoming::new(emptied);
+        let mut batch = BatchBuilder::new(emptied);
         let mut outcome = Ok(());
         while !batch.is_full() {
             match body.next() {
@@ -194,10 +194,7 @@ impl PollingTransport {
         // A poll that brought nothing is told too; one that brought nothing but an error is not.
         if outcome.is_ok() || !batch.is_empty() {
             let packets = batch.into_packets(size);
-            self.uplink.report(match self.body {
-                Some(_) => ReportKind::Part(packets),
-                None => ReportKind::Packets(packets),
-            });
+            self.reports.send(ReportKind::Packets { packets, complete: self.body.is_none() });
         }
         outcome
     }
@@ -237,19 +234,19 @@ impl PollingTransport {
         let home = self.body.is_none() && !self.get.is_busy() && !self.post.is_busy();
         if self.pause == Pause::Ordered && home {
             self.pause = Pause::Reported;
-            self.uplink.report(ReportKind::Paused);
+            self.reports.send(ReportKind::Paused);
         }
         if let Handshake::Asking { redirects } = self.handshake
-            && self.get.activity.sent()
+            && self.get.progress.sent()
         {
             self.handshake = Handshake::Asked { redirects };
-            self.uplink.report(ReportKind::Requested);
+            self.reports.send(ReportKind::Requested);
         }
-        if self.heard.is_due(self.get.activity.read()) {
-            self.uplink.report(ReportKind::Alive);
+        if self.heard.is_due(self.get.progress.read()) {
+            self.reports.send(ReportKind::Alive);
         }
-        if self.wrote.is_due(self.post.activity.written()) && self.post.is_busy() {
-            self.uplink.report(ReportKind::Writing);
+        if self.wrote.is_due(self.post.progress.written()) && self.post.is_busy() {
+            self.reports.send(ReportKind::Writing);
         }
         Ok(())
     }
@@ -258,13 +255,13 @@ impl PollingTransport {
         self.batch.as_ref().and_then(|batch| batch.last()) == Some(&Packet::Close)
     }
 
-    fn end(&mut self, cause: Cause, ctx: &mut Context<Self>) {
+    fn end(&mut self, reason: CloseReason, ctx: &mut Context<Self>) {
         // Half a request is no request.
-        let in_doubt = self.batch.take().is_some() && self.post.activity.sent();
-        let fate = if in_doubt { Fate::IN_DOUBT } else { Fate::left(0) };
+        let in_doubt = self.batch.take().is_some() && self.post.progress.sent();
+        let outcome = if in_doubt { BatchOutcome::UNCERTAIN } else { BatchOutcome::sent(0) };
         self.get.close();
         self.post.close();
-        self.uplink.end(Ended { cause, fate });
+        self.reports.close(TransportClosed { reason, outcome });
         ctx.stop();
     }
 }
@@ -273,7 +270,7 @@ impl Actor for PollingTransport {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        take_turns(ctx);
+        spawn_driver(ctx);
     }
 }
 
@@ -284,7 +281,7 @@ impl Handler<Command> for PollingTransport {
         match command {
             Command::Write(batch) => {
                 if let Err(err) = self.write(batch) {
-                    self.end(Cause::Failed(err), ctx);
+                    self.end(CloseReason::Failed(err), ctx);
                 }
             }
             Command::Read(emptied) => self.credit = Some(emptied),
@@ -293,26 +290,26 @@ impl Handler<Command> for PollingTransport {
             Command::Resume => self.pause = Pause::No,
             // "Closing over polling": the close packet went with the last POST, the poll in flight is of no interest.
             Command::Close | Command::Abort => {
-                let cause = match self.handshake {
-                    Handshake::Done => Cause::Ordered,
-                    _ => Cause::Interrupted(self.get.activity.stage()),
+                let reason = match self.handshake {
+                    Handshake::Done => CloseReason::Ordered,
+                    _ => CloseReason::Interrupted(self.get.progress.stage()),
                 };
-                self.end(cause, ctx);
+                self.end(reason, ctx);
             }
         }
     }
 }
 
 impl Transport for PollingTransport {
-    fn turn(&mut self, ctx: &mut Context<Self>, task: &mut Task<'_>) {
-        if self.uplink.poll_abandoned(task) {
+    fn poll(&mut self, ctx: &mut Context<Self>, task: &mut Task<'_>) {
+        if self.reports.poll_abandoned(task) {
             return ctx.stop();
         }
-        if self.uplink.ended {
+        if self.reports.is_closed() {
             return;
         }
         if let Err(err) = self.advance(task) {
-            self.end(Cause::Failed(err), ctx);
+            self.end(CloseReason::Failed(err), ctx);
         }
     }
 }

@@ -2,6 +2,7 @@
 //! TLS on top where the URL asks for it.
 
 mod proxy;
+mod route;
 #[cfg(feature = "socks")]
 mod socks;
 mod tcp;
@@ -14,19 +15,17 @@ pub(crate) mod tls;
 use std::path::PathBuf;
 use std::{fmt, io, net::IpAddr, sync::Arc};
 
-use futures_core::future::LocalBoxFuture;
+use futures::future::LocalBoxFuture;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
+pub(crate) use self::route::{Environment, Proxy};
 #[cfg(feature = "rustls")]
 use self::tls::Tls;
-use super::http::{Activity, Io};
+use super::{Io, Progress};
 use crate::{
     error::{Stage, TransportError},
-    protocol::{
-        endpoint::Destination,
-        proxy::{Environment, Proxy},
-    },
+    protocol::endpoint::Destination,
 };
 
 /// The user's look-up of a host.
@@ -60,13 +59,13 @@ pub(crate) enum Route {
 }
 
 impl Network {
-    /// Connects to `destination`. `activity` tells how far it has come.
+    /// Connects to `destination`. `progress` tells how far it has come.
     pub(crate) async fn connect(
         &self,
         destination: &Destination,
-        activity: &Activity,
+        progress: &Progress,
     ) -> Result<Box<dyn Io>, TransportError> {
-        activity.begin(Stage::Connect);
+        progress.begin(Stage::Connect);
         #[cfg(not(feature = "rustls"))]
         if destination.is_secure() {
             return Err(TransportError::Unsupported(
@@ -77,11 +76,11 @@ impl Network {
         #[cfg(feature = "rustls")]
         let tls = destination.is_secure().then(|| self.tls.prepare(destination.host())).transpose()?;
 
-        let io = self.reach(destination, activity).await?;
+        let io = self.reach(destination, progress).await?;
 
         #[cfg(feature = "rustls")]
         if let Some(tls) = tls {
-            activity.begin(Stage::Tls);
+            progress.begin(Stage::Tls);
             return tls.handshake(io).await;
         }
         Ok(io)
@@ -90,7 +89,7 @@ impl Network {
     async fn reach(
         &self,
         destination: &Destination,
-        activity: &Activity,
+        progress: &Progress,
     ) -> Result<Box<dyn Io>, TransportError> {
         let proxy = match &self.route {
             Route::Direct => None,
@@ -108,8 +107,8 @@ impl Network {
             }
         };
         match proxy {
-            Some(proxy) => self.through(proxy, destination, activity).await,
-            None => Ok(Box::new(self.dial(destination.host(), destination.port(), activity).await?)),
+            Some(proxy) => self.through(proxy, destination, progress).await,
+            None => Ok(Box::new(self.dial(destination.host(), destination.port(), progress).await?)),
         }
     }
 }

@@ -37,9 +37,9 @@ use self::{
     interrupt::Registration,
     kept::Kept,
     reconnect::Backoff,
-    reply::{Demand, Later},
+    reply::{PendingReply, ReplyState},
     session::Between,
-    subscribers::{Outlet, Subscribers},
+    subscribers::{Sink, Subscribers},
     timer::{Timer, now},
 };
 pub use self::{
@@ -55,15 +55,15 @@ pub use self::{
     task::{NotConnected, Spawn, TaskHandle},
 };
 use crate::{
+    data::Data,
     error::{ConnectError, DisconnectReason, FlushError, SendError},
     protocol::{
         connection::{Connection, Output, TransportId},
-        data::Data,
         endpoint::Endpoint,
         handshake::Session,
         packet::Packet,
     },
-    transport::{self, Dial, TransportHandle},
+    transport::{self, TransportHandle, TransportParams},
 };
 use actix::{Actor, ActorContext, AsyncContext, Context, fut::ActorFuture};
 use tokio::task::AbortHandle;
@@ -87,14 +87,14 @@ pub struct EngineIoClient {
     /// Batches of messages whose subscribers have no room yet.
     held: Vec<(TransportId, Vec<Packet>)>,
     /// Messages not accepted yet, in order: while connecting, and while the queue is full.
-    line: VecDeque<(Data, Later<Result<(), SendError>>)>,
+    line: VecDeque<(Data, PendingReply<Result<(), SendError>>)>,
     /// How long the line may grow before those who have given up are taken out of it.
     line_limit: usize,
     /// Messages that were refused. Whether somebody awaits the reply shows after the handler.
-    refused: Vec<(SendError, Later<Result<(), SendError>>)>,
+    refused: Vec<(SendError, PendingReply<Result<(), SendError>>)>,
     /// What the user asked for last, and the reply that is owed for it.
     target: Option<Connect>,
-    connect: Option<Later<Result<Arc<Session>, ConnectError>>>,
+    connect: Option<PendingReply<Result<Arc<Session>, ConnectError>>>,
     /// What goes on while there is no connection.
     between: Between,
     /// The attempt that goes on, or went on last, is the user's own and not the policy's.
@@ -117,9 +117,9 @@ pub struct EngineIoClient {
     interrupted: bool,
     /// Messages that outlived their session and go out first on the next.
     kept: Kept,
-    flushes: VecDeque<(u64, Later<Result<(), FlushError>>)>,
-    disconnects: Vec<Later<()>>,
-    waits: Vec<Later<Option<DisconnectReason>>>,
+    flushes: VecDeque<(u64, PendingReply<Result<(), FlushError>>)>,
+    disconnects: Vec<PendingReply<()>>,
+    waits: Vec<PendingReply<Option<DisconnectReason>>>,
     last_reason: Option<DisconnectReason>,
     timer: Timer,
 }
@@ -141,7 +141,7 @@ impl EngineIoClient {
         config.transport.cookies = config.cookies.then_some(cookies);
         let mut subscribers = Subscribers::default();
         for recipient in &config.subscribers {
-            subscribers.add(Outlet::Recipient(recipient.clone()), None, None);
+            subscribers.add(Sink::Recipient(recipient.clone()), None, None);
         }
         Self {
             connection: Connection::new(config.limits.clone()),
@@ -219,7 +219,7 @@ impl EngineIoClient {
         match output {
             Output::Start { id, kind, endpoint, sid } => {
                 log::debug!(target: "actix_engineio::client", "starting {kind} to {}", endpoint.display_url());
-                let dial = Dial {
+                let params = TransportParams {
                     id,
                     kind,
                     trusted: self.trusted.clone().unwrap_or_else(|| endpoint.clone()),
@@ -228,7 +228,7 @@ impl EngineIoClient {
                     options: self.options.clone(),
                     reports: ctx.address().recipient().downgrade(),
                 };
-                self.transports.push((id, (self.config.dial)(dial)));
+                self.transports.push((id, (self.config.start_transport)(params)));
             }
             Output::Order(id, command) => {
                 if let Some((_, transport)) = self.transports.iter().find(|(known, _)| *known == id) {
@@ -324,12 +324,12 @@ impl EngineIoClient {
 
     /// Somebody awaits a session, its end, or room for a message.
     fn is_awaited(&self) -> bool {
-        let mut sends = self.line.iter().map(|(_, send)| send.demand());
-        let mut waits = self.waits.iter().map(Later::demand);
-        let mut connect = self.connect.iter().map(Later::demand);
-        connect.any(|demand| demand == Demand::Awaited)
-            || sends.any(|demand| demand == Demand::Awaited)
-            || waits.any(|demand| demand == Demand::Awaited)
+        let mut sends = self.line.iter().map(|(_, send)| send.state());
+        let mut waits = self.waits.iter().map(PendingReply::state);
+        let mut connect = self.connect.iter().map(PendingReply::state);
+        connect.any(|demand| demand == ReplyState::Awaited)
+            || sends.any(|demand| demand == ReplyState::Awaited)
+            || waits.any(|demand| demand == ReplyState::Awaited)
     }
 
     fn status(&self) -> Status {

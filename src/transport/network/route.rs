@@ -4,9 +4,10 @@ use core::net::IpAddr;
 use std::fmt;
 
 use base64_simd::STANDARD;
+use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::endpoint::{Destination, percent_decode, unbracketed};
+use crate::protocol::endpoint::{Destination, unbracketed};
 
 /// A proxy.
 #[derive(Clone, PartialEq, Eq)]
@@ -41,7 +42,7 @@ impl Proxy {
             _ => return Err("it must start with http://, socks5:// or socks5h://".to_owned()),
         };
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or("it names no host")?;
-        let decode = |part| String::from_utf8_lossy(&percent_decode(part)).into_owned();
+        let decode = |part| percent_decode_str(part).decode_utf8_lossy().into_owned();
         let is_open = url.username().is_empty() && url.password().is_none();
         let credentials =
             (!is_open).then(|| (decode(url.username()), decode(url.password().unwrap_or_default())));

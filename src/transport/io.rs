@@ -1,0 +1,8 @@
+//! The byte stream below everything.
+
+use actix_codec::{AsyncRead, AsyncWrite};
+
+/// A byte stream to a server.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}

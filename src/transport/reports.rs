@@ -1,0 +1,89 @@
+//! Reports from a transport to its client.
+
+use std::{future::Future, pin::Pin, task::Context as Task, time::Duration};
+
+use actix::WeakRecipient;
+use actix_rt::time::Instant;
+use futures::channel::oneshot;
+
+use super::{TransportParams, wire_log};
+use crate::{
+    error::TransportError,
+    protocol::{
+        connection::{BatchOutcome, CloseReason, Report, ReportKind, TransportClosed, TransportId},
+        handshake::TransportKind,
+    },
+};
+
+/// Signs of life and of progress are reported at most this often. The shortest heartbeat of any server is longer.
+const REPORT_EVERY: Duration = Duration::from_millis(100);
+
+/// Sends the reports of one transport to its client. The last report is always `Closed`, whatever happens to the transport.
+pub(super) struct ReportSender {
+    id: TransportId,
+    kind: TransportKind,
+    /// Weak: a transport does not keep its client alive.
+    client: WeakRecipient<Report>,
+    abandoned: oneshot::Receiver<()>,
+    is_closed: bool,
+}
+
+impl ReportSender {
+    pub(super) fn new(params: &TransportParams, abandoned: oneshot::Receiver<()>) -> Self {
+        let client = params.reports.clone();
+        Self { id: params.id, kind: params.kind, client, abandoned, is_closed: false }
+    }
+
+    pub(super) fn send(&self, kind: ReportKind) {
+        wire_log::told(self.kind, &kind);
+        if let Some(client) = self.client.upgrade() {
+            client.do_send(Report { from: self.id, kind });
+        }
+    }
+
+    pub(super) fn close(&mut self, closed: TransportClosed) {
+        if !self.is_closed {
+            self.is_closed = true;
+            self.send(ReportKind::Closed(closed));
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// Nobody holds the transport's handle any more.
+    pub(super) fn poll_abandoned(&mut self, task: &mut Task<'_>) -> bool {
+        Pin::new(&mut self.abandoned).poll(task).is_ready()
+    }
+}
+
+impl Drop for ReportSender {
+    fn drop(&mut self) {
+        let reason = CloseReason::Failed(TransportError::Vanished);
+        self.close(TransportClosed { reason, outcome: BatchOutcome::UNCERTAIN });
+    }
+}
+
+/// Limits how often a counter that grows is reported.
+#[derive(Default)]
+pub(super) struct RateLimit {
+    seen: u64,
+    reported: Option<Instant>,
+}
+
+impl RateLimit {
+    /// `count` has grown, and the last report is a while ago.
+    pub(super) fn is_due(&mut self, count: u64) -> bool {
+        if count == self.seen {
+            return false;
+        }
+        self.seen = count;
+        let now = Instant::now();
+        let due = self.reported.is_none_or(|at| now.duration_since(at) >= REPORT_EVERY);
+        if due {
+            self.reported = Some(now);
+        }
+        due
+    }
+}
