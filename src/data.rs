@@ -6,6 +6,10 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use serde::de::DeserializeOwned;
 
+/// The bytes that every queued message or event counts for besides its data. They stand for the memory that its entry in
+/// a queue takes; without them a queue of empty messages would have no limit.
+pub(crate) const OVERHEAD: usize = 64;
+
 /// What a message carries: text or bytes.
 ///
 /// Cheap to clone: a clone shares the buffer. So do messages that came together: who keeps a small one for long keeps
@@ -35,6 +39,11 @@ impl Data {
     /// The length in bytes; of text, that of its UTF-8.
     pub fn len(&self) -> usize {
         self.as_bytes().len()
+    }
+
+    /// The bytes that the message counts for in a queue with a limit: its data and [`OVERHEAD`].
+    pub(crate) fn weight(&self) -> usize {
+        self.len() + OVERHEAD
     }
 
     /// Whether the message carries nothing. Engine.IO delivers empty messages like any other.

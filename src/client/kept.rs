@@ -4,9 +4,6 @@ use std::mem;
 
 use crate::data::Data;
 
-/// What a message costs beside its data, in bytes: as much as one in the queue of a connection.
-const OVERHEAD: usize = 64;
-
 /// Messages between two sessions, in order.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
@@ -29,7 +26,7 @@ impl Kept {
     }
 
     pub(super) fn push(&mut self, data: Data) {
-        self.weight += data.len() + OVERHEAD;
+        self.weight += data.weight();
         self.messages.push(data);
     }
 

@@ -22,6 +22,7 @@ use super::{
     stream::EventSender,
     timer::now,
 };
+use crate::data::OVERHEAD;
 
 /// A run is at most so many events, and ends with the event that brings its data to so many bytes: what is read next
 /// then finds the buffers of the last run free and warm.
@@ -31,9 +32,6 @@ const RUN_BYTES: usize = 64 << 10;
 /// That an event was handled shows with the last of a run alone, and it has to within `stall_timeout`. So a run has no more
 /// events than would take this long at the pace of the one before.
 const RUN_TIME: Duration = Duration::from_secs(1);
-
-/// What an event costs beside its data, in bytes.
-const OVERHEAD: u64 = 64;
 
 /// Where a subscriber's events go.
 pub(super) enum Sink {
@@ -125,7 +123,7 @@ impl fmt::Debug for Subscribers {
 }
 
 fn weight(event: &Event) -> u64 {
-    OVERHEAD + u64::try_from(event.data_len()).unwrap_or(u64::MAX)
+    u64::try_from(event.data_len().saturating_add(OVERHEAD)).unwrap_or(u64::MAX)
 }
 
 impl Default for Log {

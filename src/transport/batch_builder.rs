@@ -1,6 +1,6 @@
 //! A batch of packets on its way up.
 
-use crate::protocol::packet::Packet;
+use crate::{data::OVERHEAD, protocol::packet::Packet};
 
 /// What it holds, at most: the event loop is shared, and buffers stay warm.
 const MAX_PACKETS: usize = 64;
@@ -9,7 +9,6 @@ const MAX_BYTES: usize = 64 << 10;
 /// Packets share the buffer they came in, and keep all of it. `receive_buffer` counts their data and an overhead: where the
 /// buffer is larger than this many times that, they are copied out of it.
 const MAX_SHARE: usize = 64;
-const OVERHEAD: usize = 64;
 
 pub(super) struct BatchBuilder {
     packets: Vec<Packet>,

@@ -4,10 +4,10 @@ use std::{collections::VecDeque, mem};
 
 use bytestring::ByteString;
 
-use crate::{data::Data, protocol::packet::Packet};
-
-/// What a waiting packet costs beside its data, in bytes: without it a queue of empty messages would be endless.
-const OVERHEAD: usize = 64;
+use crate::{
+    data::{Data, OVERHEAD},
+    protocol::packet::Packet,
+};
 
 /// Heartbeat answers that may wait, and bytes of their data, of which the newest one may have more. A server that pings
 /// faster than it reads gets the newest ones.
