@@ -89,7 +89,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
             client.send(Disconnect::new()).await?;
         }
     }
-    let finished = task.await;
-    println!("heartbeat     {}", if finished { "came to its own end" } else { "ended with its session" });
+    match task.await {
+        Ok(()) => println!("heartbeat     finished by itself"),
+        Err(err) if err.is_cancelled() => println!("heartbeat     ended with its session"),
+        Err(err) => println!("heartbeat     {err}"),
+    }
     Ok(())
 }

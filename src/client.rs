@@ -52,7 +52,7 @@ pub use self::{
     reconnect::Reconnect,
     reply::Reply,
     stream::EventStream,
-    task::{NotConnected, Spawn, TaskHandle},
+    task::{NotConnected, Spawn, TaskError, TaskHandle},
 };
 use crate::{
     data::Data,

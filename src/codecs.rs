@@ -38,7 +38,9 @@ impl Messages {
         let mut codec = WebSocketCodec::new(0, || [0x12, 0x34, 0x56, 0x78]);
         self.0.iter().try_for_each(|packet| {
             let opcode = if packet.is_binary() { Opcode::Binary } else { Opcode::Text };
-            codec.encode(Frame { opcode, head: packet.head(), body: packet.body() }, dst)
+            codec
+                .encode(Frame { opcode, head: packet.head(), body: packet.body() }, dst)
+                .map_err(TransportError::from)
         })
     }
 }

@@ -177,7 +177,7 @@ fn decode<'a>(
                 Ok(None) => break,
                 Err(err) => {
                     assert_eq!(codec.decode(&mut src), Err(err.clone()), "an error is final");
-                    return (messages, Some(err));
+                    return (messages, Some(err.into()));
                 }
             }
         }

@@ -186,12 +186,12 @@ pub use {bytes, bytestring, cookie_store};
 pub use client::{
     Connect, Disconnect, Disconnected, EngineIoClient, EngineIoClientBuilder, Event, EventKind, EventStream,
     Flush, GetStatus, NotConnected, Reconnect, Reply, Send, Spawn, State, Status, Subscribe, SubscriptionId,
-    TaskHandle, Unsubscribe, Wait,
+    TaskError, TaskHandle, Unsubscribe, Wait,
 };
 pub use data::Data;
 pub use error::{
-    ConnectError, DisconnectReason, FlushError, HttpStatus, ProtocolError, SendError, SendErrorKind, Stage,
-    TransportError,
+    Cause, ConnectError, DisconnectReason, FlushError, HttpStatus, ProtocolError, SendError, SendErrorKind,
+    Stage, TransportError,
 };
 pub use protocol::{
     connection::Counters,

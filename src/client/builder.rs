@@ -18,7 +18,7 @@ use futures::future::LocalBoxFuture;
 
 use super::{Connect, EngineIoClient, event::Event, reconnect::Reconnect};
 use crate::{
-    error::ConnectError,
+    error::{Cause, ConnectError},
     protocol::{connection::Limits, handshake::TransportKind},
     transport::{self, TransportParams, network::Network},
 };
@@ -28,7 +28,7 @@ static PLAIN_NETWORK: LazyLock<Arc<Network>> = LazyLock::new(Arc::default);
 
 /// `before_connect`, without its types.
 pub(super) type Hook =
-    Arc<dyn Fn(Connect) -> LocalBoxFuture<'static, Result<Connect, String>> + std::marker::Send + Sync>;
+    Arc<dyn Fn(Connect) -> LocalBoxFuture<'static, Result<Connect, Cause>> + std::marker::Send + Sync>;
 
 /// Everything a client is configured with. Shared by all its sessions.
 #[derive(Clone)]

@@ -13,7 +13,7 @@ use futures::future::LocalBoxFuture;
 use super::{Connect, Disconnected, EngineIoClient, Event, State, reply::ReplyState, timer::now};
 use crate::{
     data::Data,
-    error::{ConnectError, DisconnectReason, FlushError, SendError, SendErrorKind, Stage},
+    error::{Cause, ConnectError, DisconnectReason, FlushError, SendError, SendErrorKind, Stage},
     protocol::{
         connection::ConnectParams,
         endpoint::Endpoint,
@@ -26,7 +26,7 @@ pub(super) enum Between {
     Nothing,
     /// The `before_connect` hook is at work, until `by`.
     Preparing {
-        hook: LocalBoxFuture<'static, Result<Connect, String>>,
+        hook: LocalBoxFuture<'static, Result<Connect, Cause>>,
         by: Instant,
     },
     /// The policy's delay.
@@ -163,7 +163,7 @@ impl EngineIoClient {
                         let by = *by;
                         self.dial(connect, by)
                     }
-                    Poll::Ready(Err(words)) => Err(ConnectError::Hook(words.into())),
+                    Poll::Ready(Err(cause)) => Err(ConnectError::Hook(cause)),
                     Poll::Pending if now() < *by => return false,
                     Poll::Pending => {
                         let url = self.target.as_ref().and_then(|connect| self.endpoint(connect).ok());
@@ -314,7 +314,7 @@ impl EngineIoClient {
                     let err = if self.left {
                         ConnectError::Cancelled
                     } else {
-                        ConnectError::Exhausted(reason.to_string().into())
+                        ConnectError::Exhausted(Box::new(reason))
                     };
                     self.subscribers.push(Event::ReconnectFailed(Arc::new(err)));
                 }

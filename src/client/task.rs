@@ -1,6 +1,8 @@
 //! Background work that lives as long as a session.
 
 use std::{
+    any::Any,
+    error::Error,
     fmt,
     future::Future,
     pin::Pin,
@@ -8,7 +10,7 @@ use std::{
 };
 
 use actix::{Addr, Message};
-use actix_rt::task::JoinHandle;
+use actix_rt::task::{JoinError, JoinHandle};
 use futures::future::LocalBoxFuture;
 use thiserror::Error;
 
@@ -16,10 +18,13 @@ use super::EngineIoClient;
 
 type Work = Box<dyn FnOnce(Addr<EngineIoClient>) -> LocalBoxFuture<'static, ()> + std::marker::Send>;
 
-/// Starts background work on the client's arbiter that ends with the session: its future is dropped then.
+/// Starts background work on the client's arbiter. The work ends with the session: when the session ends, the future of
+/// the work is dropped.
 ///
-/// The closure travels to the client, so it is `Send`; the future it makes stays there and need not be. The address it
-/// is given keeps the client alive as any other.
+/// The closure is sent to the client, so it must be `Send`. The future that it returns stays there and need not be. The
+/// closure gets the client's address, which keeps the client alive like any other address.
+///
+/// Replies with a [`TaskHandle`], or with [`NotConnected`] if there is no session.
 ///
 /// ```no_run
 /// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {
@@ -36,6 +41,7 @@ type Work = Box<dyn FnOnce(Addr<EngineIoClient>) -> LocalBoxFuture<'static, ()> 
 ///     }))
 ///     .await??;
 /// heartbeat.abort();
+/// assert!(heartbeat.await.unwrap_err().is_cancelled());
 /// # Ok(())
 /// # }
 /// ```
@@ -44,7 +50,7 @@ type Work = Box<dyn FnOnce(Addr<EngineIoClient>) -> LocalBoxFuture<'static, ()> 
 pub struct Spawn(pub(super) Work);
 
 impl Spawn {
-    /// The work to do while this session stands.
+    /// The work to do during this session.
     pub fn new<F, Fut>(work: F) -> Self
     where
         F: FnOnce(Addr<EngineIoClient>) -> Fut + std::marker::Send + 'static,
@@ -60,18 +66,19 @@ impl fmt::Debug for Spawn {
     }
 }
 
-/// No session stands that the work could be bound to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+/// There is no session to which the work of a [`Spawn`] could belong.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Error)]
 #[error("not connected")]
 #[non_exhaustive]
 pub struct NotConnected;
 
-/// Work that was started by [`Spawn`]. To drop it leaves the work alone; to await it waits until the work has ended.
+/// A handle on the work that [`Spawn`] started. Awaiting it waits until the work has ended. Dropping it does not end the
+/// work.
 #[derive(Debug)]
 pub struct TaskHandle(pub(super) JoinHandle<()>);
 
 impl TaskHandle {
-    /// Ends the work: its future is dropped.
+    /// Ends the work by dropping its future.
     pub fn abort(&self) {
         self.0.abort();
     }
@@ -83,10 +90,58 @@ impl TaskHandle {
 }
 
 impl Future for TaskHandle {
-    /// Whether the work came to its own end: `false` when it was aborted, by its session's end too, or panicked.
-    type Output = bool;
+    /// `Ok` if the work finished by itself.
+    type Output = Result<(), TaskError>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
-        Pin::new(&mut self.0).poll(cx).map(|outcome| outcome.is_ok())
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map_err(TaskError::new)
     }
+}
+
+/// Why the work of a [`Spawn`] did not finish by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskError(TaskFailure);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum TaskFailure {
+    Cancelled,
+    /// The message of the panic, if it had one.
+    Panicked(Option<Box<str>>),
+}
+
+impl TaskError {
+    fn new(err: JoinError) -> Self {
+        Self(match err.try_into_panic() {
+            Ok(payload) => TaskFailure::Panicked(panic_message(&*payload)),
+            Err(_) => TaskFailure::Cancelled,
+        })
+    }
+
+    /// Whether the work was dropped: its session ended, [`TaskHandle::abort`] was called, or the arbiter stopped.
+    pub fn is_cancelled(&self) -> bool {
+        self.0 == TaskFailure::Cancelled
+    }
+
+    /// Whether the work panicked. The session and the client go on.
+    pub fn is_panic(&self) -> bool {
+        !self.is_cancelled()
+    }
+}
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            TaskFailure::Cancelled => f.write_str("the task was cancelled"),
+            TaskFailure::Panicked(None) => f.write_str("the task panicked"),
+            TaskFailure::Panicked(Some(message)) => write!(f, "the task panicked: {message}"),
+        }
+    }
+}
+
+impl Error for TaskError {}
+
+/// The text that `panic!` was called with.
+fn panic_message(payload: &(dyn Any + std::marker::Send)) -> Option<Box<str>> {
+    let literal = payload.downcast_ref::<&str>().copied();
+    literal.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).map(Box::from)
 }

@@ -298,7 +298,7 @@ async fn a_send_during_a_connect_waits_for_its_outcome() {
     let send = actix_rt::spawn(client.send(Send::text("lost")));
     client.do_send(Send::text("lost too"));
     settle().await;
-    let err = TransportError::Resolve("no such host".into());
+    let err = TransportError::resolve("no such host");
     wire.report(ReportKind::Closed(TransportClosed {
         reason: CloseReason::Failed(err),
         outcome: BatchOutcome::sent(0),

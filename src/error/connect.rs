@@ -1,75 +1,79 @@
 //! Why there is no session.
 
-use thiserror::Error;
+use std::{error::Error, fmt};
 
-use super::{HttpStatus, ProtocolError, Stage, TransportError};
+use super::{Cause, DisconnectReason, HttpStatus, OneLine, ProtocolError, Stage, TransportError};
 
-/// Why a [`Connect`](crate::Connect) failed. The client is disconnected and every socket closed.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+/// Why a [`Connect`](crate::Connect) failed. The client is disconnected, and every socket is closed.
+///
+/// ```
+/// use std::io;
+///
+/// use actix_engineio::{ConnectError, TransportError};
+///
+/// let refused = TransportError::connect(io::Error::from(io::ErrorKind::ConnectionRefused));
+/// let err = ConnectError::transport("http://localhost:5000/engine.io/", refused);
+/// assert_eq!(err.to_string(), "http://localhost:5000/engine.io/: cannot connect: connection refused");
+/// assert!(err.is_retryable());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The URL, or something else given to `Connect` or the builder, cannot be used.
-    #[error("invalid {what}: {reason}")]
+    /// The URL, or another value that was given to `Connect` or to the builder, cannot be used.
+    #[non_exhaustive]
     Invalid {
-        /// What is invalid: `URL`, `header`, `path`, or another option's name in words.
+        /// Name of the invalid value: `URL`, `header`, `path`, or the name of another option in words.
         what: &'static str,
-        /// Why.
+        /// What is wrong with it.
         reason: String,
     },
     /// The list of transports is empty.
-    #[error("no transports to connect with")]
     NoTransports,
-    /// The client is connected or connecting.
-    #[error("already connected, connecting or disconnecting; await a Disconnect first")]
+    /// The client is connected, connecting or disconnecting.
     AlreadyConnected,
     /// `Disconnect` came before the connect had finished.
-    #[error("cancelled by Disconnect")]
     Cancelled,
-    /// The client stopped while connecting.
-    #[error("the client stopped")]
+    /// The client stopped while it was connecting.
     Stopped,
-    /// The `before_connect` hook failed, with its words.
-    #[error("the before_connect hook failed: {0}")]
-    Hook(Box<str>),
-    /// The [`Reconnect`](crate::Reconnect) policy allows no further attempt: session after session was lost before it
-    /// had held, the last one so.
-    #[error("no attempt is left; the last session ended with: {0}")]
-    Exhausted(Box<str>),
-    /// No attempt was made: for `stall_timeout` the subscribers took none of the last session's events.
-    #[error("the subscribers take no events")]
+    /// The `before_connect` hook failed with this error, or it panicked.
+    Hook(Cause),
+    /// The [`Reconnect`](crate::Reconnect) policy allows no further attempt: too many sessions in a row ended too soon,
+    /// the last one for this reason.
+    Exhausted(Box<DisconnectReason>),
+    /// The client made no attempt, because no subscriber handled an event of the last session for `stall_timeout`.
     Stalled,
     /// A time limit ran out.
-    #[error("{url}: timed out {stage}")]
+    #[non_exhaustive]
     Timeout {
         /// The URL, without its secrets.
         url: Box<str>,
-        /// What was being waited for.
+        /// What the client was waiting for.
         stage: Stage,
     },
-    /// The server refused with an HTTP status.
-    #[error("{url}: the server refused: {status}")]
+    /// The server answered with an HTTP error status.
+    #[non_exhaustive]
     Status {
         /// The URL, without its secrets.
         url: Box<str>,
-        /// The status with the server's own words.
+        /// The status, and what the server said in the body.
         status: Box<HttpStatus>,
     },
-    /// Something answers at this URL, but it is not an Engine.IO server.
-    #[error("{url}: not an Engine.IO server, or the path is wrong: {reason}")]
+    /// A server answers at this URL, but it is not an Engine.IO server.
+    #[non_exhaustive]
     NotEngineIo {
         /// The URL, without its secrets.
         url: Box<str>,
-        /// What it answered.
+        /// What the server answered.
         reason: Box<str>,
     },
     /// The server speaks Engine.IO protocol 3; this client speaks 4.
-    #[error("{url}: the server speaks Engine.IO protocol 3, this client speaks protocol 4")]
+    #[non_exhaustive]
     UnsupportedProtocol {
         /// The URL, without its secrets.
         url: Box<str>,
     },
     /// The transport failed.
-    #[error("{url}: {source}")]
+    #[non_exhaustive]
     Transport {
         /// The URL, without its secrets.
         url: Box<str>,
@@ -79,9 +83,11 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Whether the same connect may succeed later: `true` for failures of the network and of the `before_connect` hook,
-    /// time limits, 408, 429, 5xx and an unknown session; `false` for a bad URL, an untrusted certificate, other 4xx
-    /// (a proxy's too) and a server of another kind.
+    /// Whether the same connect may succeed later.
+    ///
+    /// `true` for failures of the network and of the `before_connect` hook, for time limits, for the statuses 408, 429
+    /// and 5xx, and for an unknown session ID. `false` for an invalid URL, an untrusted certificate, the other 4xx (those
+    /// of a proxy, too) and a server of another kind.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Timeout { .. } | Self::Hook(_) => true,
@@ -101,7 +107,34 @@ impl ConnectError {
         }
     }
 
-    /// Gives the failure of a transport the words of a failed connect.
+    /// The error that caused this one, for [`downcast_ref`](Error#method.downcast_ref): what
+    /// [`TransportError::get_ref`] gives, or what the `before_connect` hook returned. `None` if this crate itself found
+    /// what is wrong.
+    ///
+    /// ```
+    /// use std::io;
+    ///
+    /// use actix_engineio::ConnectError;
+    ///
+    /// /// Whether the program has too many open files.
+    /// fn lacks_file_descriptors(err: &ConnectError) -> bool {
+    ///     let cause = err.get_ref().and_then(|cause| cause.downcast_ref::<io::Error>());
+    ///     cause.is_some_and(|err| err.raw_os_error() == Some(24))
+    /// }
+    /// # let err = io::Error::from_raw_os_error(24);
+    /// # let err = ConnectError::transport("", actix_engineio::TransportError::connect(err));
+    /// # assert!(lacks_file_descriptors(&err));
+    /// ```
+    pub fn get_ref(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        match self {
+            Self::Hook(cause) => cause.get_ref(),
+            Self::Exhausted(reason) => reason.get_ref(),
+            Self::Transport { source, .. } => source.get_ref(),
+            _ => None,
+        }
+    }
+
+    /// The connect error that follows from the failure of a transport.
     pub(crate) fn from_transport(url: &str, source: TransportError) -> Self {
         let url = url.into();
         match source {
@@ -116,5 +149,79 @@ impl ConnectError {
             TransportError::Protocol(err) => Self::NotEngineIo { url, reason: err.to_string().into() },
             source => Self::Transport { url, source },
         }
+    }
+}
+
+/// # Constructors
+///
+/// For tests of code that handles these errors.
+impl ConnectError {
+    /// An [`Invalid`](Self::Invalid).
+    pub fn invalid(what: &'static str, reason: impl Into<String>) -> Self {
+        Self::Invalid { what, reason: reason.into() }
+    }
+
+    /// A [`Hook`](Self::Hook).
+    pub fn hook(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Hook(Cause::new(cause))
+    }
+
+    /// A [`Timeout`](Self::Timeout).
+    pub fn timeout(url: impl Into<Box<str>>, stage: Stage) -> Self {
+        Self::Timeout { url: url.into(), stage }
+    }
+
+    /// A [`Status`](Self::Status).
+    pub fn status(url: impl Into<Box<str>>, status: HttpStatus) -> Self {
+        Self::Status { url: url.into(), status: Box::new(status) }
+    }
+
+    /// A [`NotEngineIo`](Self::NotEngineIo).
+    pub fn not_engine_io(url: impl Into<Box<str>>, reason: impl Into<Box<str>>) -> Self {
+        Self::NotEngineIo { url: url.into(), reason: reason.into() }
+    }
+
+    /// An [`UnsupportedProtocol`](Self::UnsupportedProtocol).
+    pub fn unsupported_protocol(url: impl Into<Box<str>>) -> Self {
+        Self::UnsupportedProtocol { url: url.into() }
+    }
+
+    /// A [`Transport`](Self::Transport).
+    pub fn transport(url: impl Into<Box<str>>, source: TransportError) -> Self {
+        Self::Transport { url: url.into(), source }
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid { what, reason } => write!(f, "invalid {what}: {}", OneLine(reason)),
+            Self::NoTransports => f.write_str("no transports to connect with"),
+            Self::AlreadyConnected => {
+                f.write_str("already connected, connecting or disconnecting; await a Disconnect first")
+            }
+            Self::Cancelled => f.write_str("cancelled by Disconnect"),
+            Self::Stopped => f.write_str("the client stopped"),
+            Self::Hook(cause) => write!(f, "the before_connect hook failed: {cause}"),
+            Self::Exhausted(reason) => {
+                write!(f, "no reconnect attempt is left; the last session ended with: {reason}")
+            }
+            Self::Stalled => f.write_str("no subscriber has handled an event within stall_timeout"),
+            Self::Timeout { url, stage } => write!(f, "{url}: timed out {stage}"),
+            Self::Status { url, status } => write!(f, "{url}: the server refused: {status}"),
+            Self::NotEngineIo { url, reason } => {
+                write!(f, "{url}: not an Engine.IO server, or the path is wrong: {reason}")
+            }
+            Self::UnsupportedProtocol { url } => {
+                write!(f, "{url}: the server speaks Engine.IO protocol 3, this client speaks protocol 4")
+            }
+            Self::Transport { url, source } => write!(f, "{url}: {source}"),
+        }
+    }
+}
+
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.get_ref()?.source()
     }
 }

@@ -1,6 +1,6 @@
-//! Why there is no session any more.
+//! Why a session ended.
 
-use std::fmt;
+use std::{error::Error, fmt};
 
 use super::{CloseWords, OneLine, ProtocolError, TransportError};
 
@@ -9,23 +9,28 @@ use super::{CloseWords, OneLine, ProtocolError, TransportError};
 /// ```
 /// use actix_engineio::DisconnectReason;
 ///
-/// let reason = DisconnectReason::TransportClose { code: 1008, reason: "policy".into() };
+/// let reason = DisconnectReason::transport_close(1008, "policy");
 /// assert_eq!(reason.as_str(), "transport close");
 /// assert_eq!(reason.to_string(), "transport close: code 1008, policy");
 /// assert!(!reason.is_server_close());
 /// ```
+///
+/// It is an [`Error`], so that a function can return it with `?`; a session that the application itself ended has a reason
+/// like any other, [`Client`](Self::Client).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DisconnectReason {
-    /// The client was told to, with the reason that was given to `Disconnect`.
+    /// The application ended the session, with the reason that it gave to [`Disconnect`](crate::Disconnect::reason).
+    /// The client itself gives `interrupted` after Ctrl-C and `the client stopped` when its arbiter stops.
     Client(Option<Box<str>>),
     /// The server sent a close packet.
     Server,
-    /// Nothing came from the server for `pingInterval + pingTimeout`.
+    /// The server was silent for `pingInterval + pingTimeout`.
     PingTimeout,
     /// The server closed the WebSocket.
+    #[non_exhaustive]
     TransportClose {
-        /// The code of the close frame, 1005 when the frame had none.
+        /// The code of the close frame, 1005 if the frame had none.
         code: u16,
         /// The reason of the close frame.
         reason: Box<str>,
@@ -34,18 +39,25 @@ pub enum DisconnectReason {
     TransportError(TransportError),
     /// The server broke the protocol.
     Protocol(ProtocolError),
-    /// No subscriber took an event for `stall_timeout` while more than `receive_buffer` waited.
+    /// More than `receive_buffer` bytes of events were waiting, and no subscriber handled any of them for
+    /// `stall_timeout`.
     Stalled,
 }
 
 impl DisconnectReason {
-    /// The server ended the session on purpose: a close packet, or a close frame of 1000, 1001 or without a code.
+    /// A [`TransportClose`](Self::TransportClose), for tests.
+    pub fn transport_close(code: u16, reason: impl Into<Box<str>>) -> Self {
+        Self::TransportClose { code, reason: reason.into() }
+    }
+
+    /// Whether the server ended the session on purpose: with a close packet, or with a close frame that has the code 1000
+    /// or 1001, or none.
     pub fn is_server_close(&self) -> bool {
         matches!(self, Self::Server | Self::TransportClose { code: 1000 | 1001 | 1005, .. })
     }
 
     /// The words that the other Engine.IO clients use: `client disconnect`, `server disconnect`, `ping timeout`,
-    /// `transport close`, `transport error`, `parse error`, and `stalled`, which is this crate's own.
+    /// `transport close`, `transport error`, `parse error`; and `stalled`, which only this crate has.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Client(_) => "client disconnect",
@@ -57,13 +69,21 @@ impl DisconnectReason {
             Self::Stalled => "stalled",
         }
     }
+
+    /// The error that caused this one: see [`TransportError::get_ref`]. `None` for every other reason.
+    pub fn get_ref(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        match self {
+            Self::TransportError(err) => err.get_ref(),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())?;
         match self {
-            Self::Client(Some(reason)) => write!(f, ": {reason}"),
+            Self::Client(Some(reason)) => write!(f, ": {}", OneLine(reason)),
             Self::TransportClose { code: 1009, reason } => {
                 f.write_str(": code 1009, a message was too large for the server")?;
                 if reason.is_empty() { Ok(()) } else { write!(f, ", {}", OneLine(reason)) }
@@ -73,6 +93,12 @@ impl fmt::Display for DisconnectReason {
             Self::Protocol(err) => write!(f, ": {err}"),
             _ => Ok(()),
         }
+    }
+}
+
+impl Error for DisconnectReason {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.get_ref()?.source()
     }
 }
 

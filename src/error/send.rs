@@ -11,51 +11,62 @@ use crate::data::Data;
 /// ```
 /// use actix_engineio::{Data, SendError, SendErrorKind};
 ///
-/// /// What to try again later, if that may help.
-/// fn to_keep(err: SendError) -> Option<Data> {
+/// /// The message, if another connection may take it.
+/// fn send_later(err: SendError) -> Option<Data> {
 ///     match err.kind {
 ///         SendErrorKind::NotConnected | SendErrorKind::Disconnected => Some(err.data),
 ///         _ => None,
 ///     }
 /// }
-/// # let data = Data::from("a");
-/// # assert_eq!(to_keep(SendError { kind: SendErrorKind::NotConnected, data: data.clone() }), Some(data));
+///
+/// let err = SendError::new(SendErrorKind::NotConnected, "hello");
+/// assert_eq!(send_later(err), Some(Data::from("hello")));
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SendError {
-    /// Why.
+    /// Why the message was not sent.
     pub kind: SendErrorKind,
     /// The message that was not sent.
     pub data: Data,
+}
+
+impl SendError {
+    /// The error of a message with this content, for tests.
+    pub fn new(kind: SendErrorKind, data: impl Into<Data>) -> Self {
+        Self { kind, data: data.into() }
+    }
 }
 
 /// Why a message could not be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SendErrorKind {
-    /// There is no connection.
+    /// There is no session, and no connect whose outcome the message could wait for.
     #[error("not connected")]
     NotConnected,
-    /// Over polling, the server's `maxPayload` does not allow a message of this size. The connection goes on.
+    /// Over polling, the server's `maxPayload` does not allow a message of this size. The session goes on.
     #[error("{size} bytes exceed the server's maxPayload over polling, {limit} bytes")]
+    #[non_exhaustive]
     TooLarge {
-        /// Bytes of the message's packet as polling would encode it.
+        /// Size in bytes of the message's packet, as polling would encode it.
         size: usize,
         /// The server's limit in bytes.
         limit: usize,
     },
-    /// The connection ended before the message was accepted.
+    /// The session ended before the message was accepted.
     #[error("the connection ended before the message was accepted")]
     Disconnected,
-    /// Text that contains U+001E cannot be sent over polling, whose packets that character separates. The
-    /// connection goes on; send it as binary, or after the upgrade.
+    /// Text that contains U+001E cannot be sent over polling, because that character separates packets there. The
+    /// session goes on: send the message as binary, or after the upgrade.
     #[error("text with U+001E cannot be sent over polling")]
     NotRepresentable,
 }
 
-impl fmt::Debug for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendError").field("kind", &self.kind).field("data", &self.data).finish()
+impl SendErrorKind {
+    /// A [`TooLarge`](Self::TooLarge), for tests.
+    pub fn too_large(size: usize, limit: usize) -> Self {
+        Self::TooLarge { size, limit }
     }
 }
 
@@ -71,10 +82,10 @@ impl error::Error for SendError {}
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FlushError {
-    /// There is no connection.
+    /// There is no session.
     #[error("not connected")]
     NotConnected,
-    /// The connection ended first; what was not sent is in the `Disconnected` event.
+    /// The session ended first. The messages that were not sent are in [`Disconnected`](crate::Event::Disconnected).
     #[error("the connection ended before everything was sent")]
     Disconnected,
 }

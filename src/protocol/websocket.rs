@@ -4,6 +4,7 @@
 //! a server sends is checked: a limit before memory is set aside for it, the rest before it is handed on.
 
 mod encode;
+mod error;
 mod fragments;
 mod header;
 
@@ -14,8 +15,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 
 pub(crate) use self::encode::close_payload;
-use self::{fragments::Fragments, header::Header};
-use crate::error::{ProtocolError, TransportError};
+use self::{error::CodecError, fragments::Fragments, header::Header};
+use crate::error::ProtocolError;
 
 /// The bit of a frame's first byte that marks the last fragment of a message.
 const FIN: u8 = 0x80;
@@ -168,10 +169,10 @@ impl<K> fmt::Debug for WebSocketCodec<K> {
 
 impl<K> Decoder for WebSocketCodec<K> {
     type Item = Message;
-    type Error = TransportError;
+    type Error = CodecError;
 
     #[inline(always)] // Else each message would be moved twice more.
-    fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Message>, TransportError> {
+    fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Message>, CodecError> {
         // Nearly every frame is a whole, short message that has arrived in full. `decode_frames` says the same of
         // it with twice the instructions.
         if let (State::Idle, &[first @ (FINAL_TEXT | FINAL_BINARY), len @ ..=125, ref rest @ ..]) =
@@ -240,7 +241,7 @@ impl<K> WebSocketCodec<K> {
     }
 
     #[cold]
-    fn fail(&mut self, err: ProtocolError) -> TransportError {
+    fn fail(&mut self, err: ProtocolError) -> CodecError {
         self.state = State::Failed(err.clone());
         err.into()
     }

@@ -100,10 +100,12 @@ impl Network {
             #[cfg(unix)]
             Route::Unix(path) => {
                 let socket = UnixStream::connect(path).await;
-                return socket.map(|socket| -> Box<dyn Io> { Box::new(socket) }).map_err(unreachable);
+                return socket
+                    .map(|socket| -> Box<dyn Io> { Box::new(socket) })
+                    .map_err(TransportError::connect);
             }
             Route::Connector(connector) => {
-                return connector(destination.clone()).await.map_err(unreachable);
+                return connector(destination.clone()).await.map_err(TransportError::connect);
             }
         };
         match proxy {
@@ -113,19 +115,15 @@ impl Network {
     }
 }
 
-/// What a byte stream reports once it stands: TLS by its own words, all else as a lost connection.
-impl From<io::Error> for TransportError {
-    fn from(err: io::Error) -> Self {
+impl TransportError {
+    /// The error of a byte stream that was connected: an error of TLS, or else a lost connection.
+    pub(crate) fn from_io(err: io::Error) -> Self {
         #[cfg(feature = "rustls")]
         if let Some(err) = tls::from_io(&err) {
             return err;
         }
-        Self::Io { kind: err.kind(), message: err.to_string().into() }
+        Self::io(err)
     }
-}
-
-fn unreachable(err: io::Error) -> TransportError {
-    TransportError::Connect { kind: err.kind(), message: err.to_string().into() }
 }
 
 /// Paths and proxies are the user's affair, and may hold secrets.

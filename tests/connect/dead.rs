@@ -55,10 +55,12 @@ fn lost(kind: io::ErrorKind) -> impl Fn(&ConnectError) -> bool {
 async fn a_port_that_nobody_listens_on_refuses() {
     for way in WAYS {
         let err = Client::to(dead_origin(), |builder| builder).fails_over(way).await;
-        let ConnectError::Transport { url, source: TransportError::Connect { kind, .. } } = &err else {
+        let ConnectError::Transport { url, source: TransportError::Connect { kind, .. }, .. } = &err else {
             panic!("{err:?}");
         };
         assert_eq!(*kind, io::ErrorKind::ConnectionRefused);
+        let cause = err.get_ref().and_then(|cause| cause.downcast_ref::<io::Error>());
+        assert_eq!(cause.map(io::Error::kind), Some(*kind));
         assert!(url.ends_with("/engine.io/"), "{url}");
         assert!(err.is_retryable());
     }

@@ -184,11 +184,11 @@ async fn a_frame_that_breaks_the_rules_is_refused() {
 async fn a_close_frame_first_is_a_lost_connection_that_names_the_code() {
     for (payload, code) in [(b"\x03\xf0sorry".as_slice(), "1008"), (b"", "1005"), (b"\x03\xe8", "1000")] {
         let err = opened(move |ws| ws.send_frame(true, 0, 8, payload)).await;
-        let ConnectError::Transport { source: TransportError::Io { kind, message }, .. } = &err else {
+        let ConnectError::Transport { source: TransportError::Io { kind, cause, .. }, .. } = &err else {
             panic!("{err:?}")
         };
         assert_eq!(*kind, io::ErrorKind::UnexpectedEof);
-        assert!(message.contains(code), "{message}");
+        assert!(cause.to_string().contains(code), "{cause}");
         assert!(err.is_retryable());
     }
 }

@@ -234,7 +234,7 @@ async fn stopped(cell: Cell) {
     match &talk.ended().await.reason {
         DisconnectReason::PingTimeout => {}
         // A POST that was out already has the same limit.
-        DisconnectReason::TransportError(TransportError::Timeout { stage: Stage::Write })
+        DisconnectReason::TransportError(TransportError::Timeout { stage: Stage::Write, .. })
             if cell.way == Way::Polling => {}
         reason => panic!("{reason}"),
     }

@@ -60,11 +60,11 @@ async fn a_proxy_that_refuses_is_told_with_its_words() {
     let mut client =
         Client::to(URL.to_owned(), |builder| builder.proxy(format!("http://user:wrong@{}", proxy.addr())));
     let err = client.fails().await;
-    let ConnectError::Transport { source: TransportError::Proxy { status: Some(407), message }, .. } = &err
+    let ConnectError::Transport { source: TransportError::Proxy { status: Some(407), cause, .. }, .. } = &err
     else {
         panic!("{err:?}");
     };
-    assert!(message.contains("who's u"), "{message}");
+    assert!(cause.to_string().contains("who's u"), "{cause}");
     assert!(!err.is_retryable() && !err.to_string().contains("wrong"));
 }
 

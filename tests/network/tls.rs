@@ -121,10 +121,12 @@ async fn fails(
 
 /// The certificate was what failed, which no later attempt mends.
 fn assert_untrusted(err: &ConnectError, words: &str) {
-    let ConnectError::Transport { source: TransportError::Tls { message, untrusted: true }, .. } = err else {
+    let ConnectError::Transport { source: TransportError::Tls { cause, untrusted: true, .. }, .. } = err
+    else {
         panic!("{err:?}");
     };
-    assert!(message.contains(words), "{message}");
+    assert!(cause.to_string().contains(words), "{cause}");
+    assert!(err.get_ref().is_some_and(|cause| cause.is::<rustls::Error>()), "{err:?}");
     assert!(!err.is_retryable());
 }
 

@@ -191,7 +191,7 @@ async fn a_post_that_the_server_does_not_read_is_bounded_by_request_timeout() {
     let large = Data::from("x".repeat(32 << 20));
     client.send(large.clone()).await;
     let end = takes(SHORT, client.ended()).await;
-    let err = TransportError::Timeout { stage: Stage::Request };
+    let err = TransportError::timeout(Stage::Request);
     assert_eq!(end.reason, DisconnectReason::TransportError(err));
     assert!(end.unsent == [large] && end.in_doubt.is_empty());
     gone.give();

@@ -227,7 +227,7 @@ async fn a_server_that_pings_and_does_not_read_is_stuck() {
     let large = Data::from("x".repeat(32 << 20));
     client.send(large.clone()).await;
     let end = client.ended().await;
-    let err = TransportError::Timeout { stage: Stage::Write };
+    let err = TransportError::timeout(Stage::Write);
     assert_eq!(end.reason, DisconnectReason::TransportError(err));
     assert!(end.unsent == [large] && end.in_doubt.is_empty());
     gone.give();

@@ -209,7 +209,7 @@ async fn a_packet_out_of_place_is_a_parse_error() {
 #[actix::test]
 async fn a_body_larger_than_max_message_size_is_a_transport_error() {
     let (_, reason) = answered(200, &[], format!("4{}", "x".repeat(4096))).await;
-    let err = TransportError::BodyTooLarge { limit: 4096 };
+    let err = TransportError::body_too_large(4096);
     assert_eq!(reason, DisconnectReason::TransportError(err));
 }
 

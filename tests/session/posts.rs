@@ -107,7 +107,7 @@ async fn a_redirected_post_ends_the_session() {
 #[actix::test]
 async fn a_post_without_an_answer_is_bounded_by_request_timeout() {
     let end = posted(|_| {}, false).await;
-    let err = TransportError::Timeout { stage: Stage::Response };
+    let err = TransportError::timeout(Stage::Response);
     assert_eq!(*in_doubt(&end), DisconnectReason::TransportError(err));
 }
 
@@ -277,10 +277,10 @@ async fn a_message_that_polling_cannot_carry_comes_back_and_the_session_goes_on(
     client.connect().await;
     let text = Data::from("x".repeat(100));
     let err = client.addr.send(engineio::Send::new(text.clone())).await.unwrap().unwrap_err();
-    assert_eq!(err.kind, SendErrorKind::TooLarge { size: 101, limit: 100 });
+    assert_eq!(err.kind, SendErrorKind::too_large(101, 100));
     assert_eq!(err.data, text);
     let err = client.addr.send(engineio::Send::binary(vec![0; 75])).await.unwrap().unwrap_err();
-    assert_eq!(err.kind, SendErrorKind::TooLarge { size: 101, limit: 100 });
+    assert_eq!(err.kind, SendErrorKind::too_large(101, 100));
     let err = client.addr.send(engineio::Send::text("a\u{1e}b")).await.unwrap().unwrap_err();
     assert_eq!(err.kind, SendErrorKind::NotRepresentable);
     client.addr.do_send(engineio::Send::text("c\u{1e}d"));

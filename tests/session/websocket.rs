@@ -76,7 +76,7 @@ async fn a_close_frame_is_echoed_and_told_with_its_code() {
             ws.leaves();
         })
         .await;
-        assert_eq!(told, DisconnectReason::TransportClose { code, reason: reason.into() });
+        assert_eq!(told, DisconnectReason::transport_close(code, reason));
         assert_eq!(told.as_str(), "transport close");
         assert!(told.to_string().contains(&code.to_string()), "{told}");
     }
@@ -86,7 +86,7 @@ async fn a_close_frame_is_echoed_and_told_with_its_code() {
         ws.leaves();
     })
     .await;
-    assert_eq!(told, DisconnectReason::TransportClose { code: 1005, reason: "".into() });
+    assert_eq!(told, DisconnectReason::transport_close(1005, ""));
 }
 
 #[actix::test]
@@ -101,7 +101,7 @@ async fn messages_before_a_close_frame_are_delivered() {
     client.connect_over(TransportKind::WebSocket).await;
     assert_eq!(client.text().await, "a");
     assert_eq!(client.text().await, "b");
-    let reason = DisconnectReason::TransportClose { code: 1000, reason: "".into() };
+    let reason = DisconnectReason::transport_close(1000, "");
     assert_eq!(client.ended_cleanly().await, reason);
     server.finish().await;
 }
@@ -226,7 +226,7 @@ async fn a_message_larger_than_max_message_size_ends_the_session() {
             ws.wait_closed();
         })
         .await;
-        assert_eq!(reason, DisconnectReason::Protocol(ProtocolError::TooLarge { size, limit: 4096 }));
+        assert_eq!(reason, DisconnectReason::Protocol(ProtocolError::too_large(size, 4096)));
     }
 }
 

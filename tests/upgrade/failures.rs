@@ -95,7 +95,7 @@ async fn a_websocket_handshake_without_an_answer_is_bounded_by_request_timeout()
         }),
     )
     .await;
-    assert_eq!(err, TransportError::Timeout { stage: Stage::Response });
+    assert_eq!(err, TransportError::timeout(Stage::Response));
 }
 
 #[actix::test]
@@ -122,7 +122,7 @@ async fn a_probe_without_an_answer_is_bounded_by_upgrade_timeout() {
     let mut client = Client::with(&server, |builder| builder.upgrade_timeout(SHORT));
     client.connect().await;
     let err = takes(SHORT, client.upgrade_failed()).await;
-    assert_eq!(err, TransportError::Timeout { stage: Stage::Probe });
+    assert_eq!(err, TransportError::timeout(Stage::Probe));
     and_goes_on(&mut client).await;
     server.finish().await;
 }
@@ -249,7 +249,7 @@ async fn a_poll_that_does_not_come_home_is_bounded_by_upgrade_timeout() {
     client.connect().await;
     is_paused.await;
     client.send("up").await;
-    assert_eq!(client.upgrade_failed().await, TransportError::Timeout { stage: Stage::Probe });
+    assert_eq!(client.upgrade_failed().await, TransportError::timeout(Stage::Probe));
     assert_eq!(client.text().await, "down");
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
     server.finish().await;

@@ -1,70 +1,89 @@
-//! The options of how a session is opened, and what follows it.
+//! The options of how a session is opened, and of what follows when it ends.
 
-use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
+use std::{error::Error, panic::AssertUnwindSafe, sync::Arc};
 
 use futures::FutureExt as _;
 
 use super::EngineIoClientBuilder;
 use crate::{
     client::{Connect, reconnect::Reconnect},
+    error::Cause,
     protocol::handshake::TransportKind,
 };
 
 /// # Sessions
 impl EngineIoClientBuilder {
-    /// The transports: the first opens the session, the others are what it may be upgraded to and, with
-    /// [`try_all_transports`](Self::try_all_transports), what is tried when it cannot. Default: polling, then WebSocket.
+    /// The transports. The first one opens the session. The others are those that the session can be upgraded to and,
+    /// with [`try_all_transports`](Self::try_all_transports), those that are tried if the first one cannot open it.
+    ///
+    /// With an empty list every [`Connect`] that brings no list of its own fails with
+    /// [`ConnectError::NoTransports`](crate::ConnectError::NoTransports). Default: polling, then WebSocket.
     pub fn transports(mut self, transports: impl IntoIterator<Item = TransportKind>) -> Self {
         self.config.transports = transports.into_iter().collect();
         self
     }
 
-    /// Whether a session over polling moves to WebSocket when the server offers it. Default: `true`.
+    /// Whether a session over polling moves to WebSocket if the server offers it. Default: `true`.
     pub fn upgrade(mut self, upgrade: bool) -> Self {
         self.config.upgrade = upgrade;
         self
     }
 
-    /// Whether the next transport is tried when one cannot open the session, whatever the reason: a refusal, an answer
-    /// that is not Engine.IO's, a limit of time. All of it is one [`Connect`], within its `connect_timeout`, and its error
-    /// is that of the last, or the first that [is retryable](crate::ConnectError::is_retryable) if that of the last is not;
-    /// the others are logged at `debug`. A transport that failed is not upgraded to.
-    /// Default: `false`: the first transport alone decides.
+    /// Whether the next transport is tried if one cannot open the session, for whatever reason: an error status, an answer
+    /// that is not Engine.IO's, a time limit.
+    ///
+    /// All attempts belong to one [`Connect`], within its `connect_timeout`. If all fail, the error is that of the last
+    /// transport, or else the first one that [is retryable](crate::ConnectError::is_retryable) if the last one is not. The
+    /// other errors are logged at `debug`. A session is not upgraded to a transport that has failed before. Default:
+    /// `false`, which means that only the first transport is tried.
     pub fn try_all_transports(mut self, try_all: bool) -> Self {
         self.config.try_all_transports = try_all;
         self
     }
 
-    /// Once a session at a URL has been on a WebSocket, this client's next one there begins with WebSocket, if that is among
-    /// the transports, and spares the [`upgrade`](Self::upgrade). It helps most on reconnects, and has no effect without
-    /// upgrades. The URL's scheme, host, port and path count. If the WebSocket cannot be had after all, it is forgotten and
-    /// the same connect goes on as if it had never been. Default: `false`.
+    /// Whether the client remembers that a session moved to WebSocket, or was opened over it. Its next connect to the same
+    /// URL then begins with WebSocket and needs no [`upgrade`](Self::upgrade). This helps most when a client reconnects.
+    ///
+    /// WebSocket must be one of the transports, and upgrades must be on. URLs are the same if their scheme, host, port and
+    /// path are. If the WebSocket fails, the client forgets it and the same connect goes on with the listed transports.
+    /// Default: `false`.
     pub fn remember_upgrade(mut self, remember: bool) -> Self {
         self.config.remember_upgrade = remember;
         self
     }
 
-    /// Connects again by itself when a session is lost. Default: off.
+    /// The policy by which the client connects again on its own after it lost a session. Default: none.
     pub fn reconnect(mut self, policy: Reconnect) -> Self {
         self.config.reconnect = Some(policy);
         self
     }
 
-    /// Whether messages outlive their session: with [`reconnect`](Self::reconnect), those that were accepted and not
-    /// written, and those that come between two sessions, go out on the next session, first and in order. What may have
-    /// been written is never sent twice. When the client gives up they come back as
-    /// [`Event::Rejected`](crate::Event::Rejected).
+    /// Whether messages are carried over from one session to the next. Needs a [`reconnect`](Self::reconnect) policy.
     ///
-    /// Default: `false`: they come back with [`Event::Disconnected`](crate::Event::Disconnected), and between two sessions
-    /// a [`Send`](crate::Send) fails.
+    /// With `true`, the messages that were accepted and not written, and those that are sent between two sessions, are sent
+    /// first on the next session, in order. A message that may have been written is never sent twice. If the client gives
+    /// up, the messages come back as [`Event::Rejected`](crate::Event::Rejected).
+    ///
+    /// The messages are sent before a subscriber can react to [`Event::Connected`](crate::Event::Connected). A protocol
+    /// that begins each session with messages of its own, such as Socket.IO, must therefore not use this option.
+    ///
+    /// Default: `false`. The messages come back with [`Event::Disconnected`](crate::Event::Disconnected), and between two
+    /// sessions a [`Send`](crate::Send) fails.
     pub fn keep_unsent(mut self, keep: bool) -> Self {
         self.config.keep_unsent = keep;
         self
     }
 
-    /// Runs `hook` before every attempt to connect, those of the [`reconnect`](Self::reconnect) policy too: it may put
-    /// a fresh token, other headers or another URL into the [`Connect`], or fail it. It counts as part of the connect,
-    /// within `connect_timeout`; its future need not be `Send`. It is always given the `Connect` that the user sent.
+    /// Runs `hook` before every attempt to connect, also before those of the [`reconnect`](Self::reconnect) policy. It can
+    /// give the [`Connect`] a fresh token, other headers or another URL, or fail the attempt. Default: none.
+    ///
+    /// Each time it gets the `Connect` that the application sent. It is part of the connect and must finish within
+    /// `connect_timeout`. Its future does not have to be `Send`.
+    ///
+    /// Its error becomes [`ConnectError::Hook`](crate::ConnectError::Hook), which is
+    /// [retryable](crate::ConnectError::is_retryable). It can be a text or any error that is `Send` and `Sync`;
+    /// [`ConnectError::get_ref`](crate::ConnectError::get_ref) gives it back. Turn an error that is not `Send` into a text
+    /// with `.map_err(|err| err.to_string())`. A panic of the hook fails its attempt and nothing else.
     ///
     /// ```
     /// use actix_engineio::{Connect, EngineIoClient};
@@ -81,15 +100,14 @@ impl EngineIoClientBuilder {
     pub fn before_connect<F, E>(mut self, hook: F) -> Self
     where
         F: AsyncFn(Connect) -> Result<Connect, E> + std::marker::Send + Sync + 'static,
-        E: fmt::Display,
+        E: Into<Box<dyn Error + std::marker::Send + Sync>>,
     {
         let hook = Arc::new(hook);
         self.config.before_connect = Some(Arc::new(move |connect| {
             let hook = hook.clone();
-            let outcome = async move { hook(connect).await.map_err(|err| err.to_string()) };
-            // A hook that panics fails its connect, not the client.
+            let outcome = async move { hook(connect).await.map_err(Cause::new) };
             let outcome = AssertUnwindSafe(outcome).catch_unwind();
-            Box::pin(outcome.map(|outcome| outcome.unwrap_or_else(|_| Err("it panicked".to_owned()))))
+            Box::pin(outcome.map(|outcome| outcome.unwrap_or_else(|_| Err(Cause::text("it panicked")))))
         }));
         self
     }

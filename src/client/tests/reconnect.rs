@@ -143,7 +143,8 @@ async fn sessions_that_never_hold_use_the_attempts_up() {
     fail(&wire);
     event(&mut events).await;
     let Event::ReconnectFailed(err) = event(&mut events).await else { panic!("not the end") };
-    assert!(matches!(&*err, ConnectError::Exhausted(_)), "{err}");
+    let lost = DisconnectReason::from(TransportError::eof("gone"));
+    assert_eq!(*err, ConnectError::Exhausted(Box::new(lost)));
 }
 
 #[actix::test]
@@ -297,6 +298,9 @@ async fn a_hook_that_fails_or_takes_too_long_fails_the_connect() {
     let client = builder().before_connect(async |_| Err("no token")).start();
     let err = client.send(Connect::new("http://localhost")).await.unwrap().unwrap_err();
     assert_eq!(err.to_string(), "the before_connect hook failed: no token");
+    let client = builder().before_connect(async |_| Err(std::fmt::Error)).start();
+    let err = client.send(Connect::new("http://localhost")).await.unwrap().unwrap_err();
+    assert!(err.get_ref().is_some_and(|cause| cause.is::<std::fmt::Error>()), "{err:?}");
 
     let hangs = async |_| {
         std::future::pending::<()>().await;
@@ -359,14 +363,14 @@ async fn work_that_is_bound_to_a_session_ends_with_it() {
     let task = client.send(forever(sender.clone())).await.unwrap().unwrap();
     let aborted = client.send(forever(sender)).await.unwrap().unwrap();
     aborted.abort();
-    assert!(!aborted.await);
+    assert!(aborted.await.unwrap_err().is_cancelled());
     ended.next().await.unwrap();
     let done = client.send(Spawn::new(|_| async {})).await.unwrap().unwrap();
-    assert!(done.await);
+    assert_eq!(done.await, Ok(()));
     assert!(!task.is_finished());
     fail(&wire);
     ended.next().await.unwrap();
-    assert!(!task.await);
+    assert!(task.await.unwrap_err().is_cancelled());
     assert_eq!(client.send(Spawn::new(|_| async {})).await.unwrap().unwrap_err(), NotConnected);
 }
 
@@ -516,7 +520,9 @@ async fn a_connect_that_takes_the_place_of_the_delay_and_fails_is_told_to_subscr
 async fn a_closure_that_panics_leaves_the_client_alone() {
     let (_dialed, client, _wire, _events) = reconnecting(EngineIoClient::builder()).await;
     let spawn = Spawn::new(|_| -> std::future::Ready<()> { panic!("closure") });
-    assert!(!client.send(spawn).await.unwrap().unwrap().await);
+    let err = client.send(spawn).await.unwrap().unwrap().await.unwrap_err();
+    assert!(err.is_panic() && !err.is_cancelled());
+    assert_eq!(err.to_string(), "the task panicked: closure");
     assert!(client.connected());
 }
 

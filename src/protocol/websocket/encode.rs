@@ -3,14 +3,14 @@
 use actix_codec::Encoder;
 use bytes::BytesMut;
 
-use super::{FIN, Frame, MASK, MAX_CONTROL, MAX_HEADER, WebSocketCodec};
-use crate::error::{ProtocolError, TransportError};
+use super::{CodecError, FIN, Frame, MASK, MAX_CONTROL, MAX_HEADER, WebSocketCodec};
+use crate::error::ProtocolError;
 
 impl<K: FnMut() -> [u8; 4]> Encoder<Frame<'_>> for WebSocketCodec<K> {
-    type Error = TransportError;
+    type Error = CodecError;
 
     #[inline(always)] // As `take_payload`.
-    fn encode(&mut self, frame: Frame<'_>, dst: &mut BytesMut) -> Result<(), TransportError> {
+    fn encode(&mut self, frame: Frame<'_>, dst: &mut BytesMut) -> Result<(), CodecError> {
         let Frame { opcode, head, body } = frame;
         let len = head.len().saturating_add(body.len());
         if len > MAX_CONTROL && opcode.is_control() {

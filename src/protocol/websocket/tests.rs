@@ -3,6 +3,7 @@ use actix_http::ws;
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 use super::*;
+use crate::error::TransportError;
 
 const LIMIT: usize = 1 << 20;
 /// The longest length that a header may announce.
@@ -25,7 +26,7 @@ fn decode_all(wire: &[u8], max_message_size: usize) -> (Vec<Message>, Option<Tra
         match codec.decode(&mut src) {
             Ok(Some(message)) => messages.push(message),
             Ok(None) => return (messages, None),
-            Err(err) => return (messages, Some(err)),
+            Err(err) => return (messages, Some(err.into())),
         }
     }
 }
@@ -658,7 +659,7 @@ proptest! {
                         Some(rest) => src.extend_from_slice(rest),
                         None => break None,
                     },
-                    Err(err) => break Some(err),
+                    Err(err) => break Some(err.into()),
                 }
             };
             prop_assert_eq!(&(messages, err), &whole);

@@ -22,7 +22,7 @@ use bytes::{Buf as _, Bytes, BytesMut, buf::Chain};
 
 use super::{Request, Response, body::Body, codec_config::CodecConfig};
 use crate::{
-    error::{Stage, TransportError},
+    error::{Cause, Stage, TransportError},
     transport::{Io, Progress},
 };
 
@@ -99,8 +99,8 @@ impl Http1Connection {
         if !self.progress.sent() {
             self.progress.enter(Stage::Request);
         }
-        poll_fn(|cx| self.poll_send(cx)).await?;
-        self.write_error.take().map_or(Ok(response), |err| Err(err.into()))
+        poll_fn(|cx| self.poll_send(cx)).await.map_err(TransportError::from_io)?;
+        self.write_error.take().map_or(Ok(response), |err| Err(TransportError::from_io(err)))
     }
 
     /// Sends `request`, a WebSocket handshake, and hands the connection over if the server agrees.
@@ -134,7 +134,7 @@ impl Http1Connection {
         }
         let status = head.status.as_u16();
         let message = self.read_refusal(head, codec).await.refusal(None).to_string();
-        Err(TransportError::Proxy { status: Some(status), message: message.into() })
+        Err(TransportError::Proxy { status: Some(status), cause: Cause::text(message) })
     }
 
     /// Whether it may carry another exchange.
@@ -164,7 +164,7 @@ impl Http1Connection {
                     break head;
                 }
                 if self.fill(HEAD_READ_AHEAD).await? == 0 {
-                    let err = self.write_error.take().map(TransportError::from);
+                    let err = self.write_error.take().map(TransportError::from_io);
                     return Err(err.unwrap_or_else(|| TransportError::eof("closed before the answer")));
                 }
             };
@@ -218,7 +218,7 @@ impl Http1Connection {
 
     /// Reads once, up to what there is room for and at least `ahead` bytes; 0 is the end of the connection.
     async fn fill(&mut self, ahead: usize) -> Result<usize, TransportError> {
-        poll_fn(|cx| self.poll_fill(ahead, cx)).await.map_err(TransportError::from)
+        poll_fn(|cx| self.poll_fill(ahead, cx)).await.map_err(TransportError::from_io)
     }
 
     fn poll_fill(&mut self, ahead: usize, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {

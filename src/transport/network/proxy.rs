@@ -32,7 +32,7 @@ impl Network {
                 // The server has not been spoken to: whatever went wrong is the proxy's.
                 tunnel.map_err(|err| match err {
                     err @ TransportError::Proxy { .. } => err,
-                    err => TransportError::Proxy { status: None, message: err.to_string().into() },
+                    err => TransportError::proxy(None, err),
                 })
             }
             #[cfg(feature = "socks")]
@@ -50,8 +50,8 @@ impl Network {
         progress: &Progress,
     ) -> Result<TcpStream, TransportError> {
         self.dial(&proxy.host, proxy.port, progress).await.map_err(|err| match err {
-            TransportError::Resolve(message) | TransportError::Connect { message, .. } => {
-                TransportError::Proxy { status: None, message }
+            TransportError::Resolve(cause) | TransportError::Connect { cause, .. } => {
+                TransportError::Proxy { status: None, cause }
             }
             err => err,
         })

@@ -49,11 +49,10 @@ impl Network {
             match tunnel {
                 Ok(tunnel) => return Ok(Box::new(tunnel.into_inner())),
                 Err(err) if is_about_the_address(&err) => _ = failure.get_or_insert(err),
-                Err(err) => return Err(failed(&err)),
+                Err(err) => return Err(failed(err)),
             }
         }
-        Err(failure
-            .map_or_else(|| TransportError::Resolve("the host has no addresses".into()), |err| failed(&err)))
+        Err(failure.map_or_else(TransportError::no_addresses, failed))
     }
 }
 
@@ -70,12 +69,12 @@ fn is_about_the_address(err: &socks) -> bool {
     )
 }
 
-fn failed(err: &socks) -> TransportError {
+fn failed(err: socks) -> TransportError {
     // In the terms of HTTP, which say whether another try is of use.
-    let status = match err {
+    let status = match &err {
         socks::NoAcceptableAuthMethods | socks::PasswordAuthFailure(_) => Some(407),
         socks::ConnectionNotAllowedByRuleset => Some(403),
         _ => None,
     };
-    TransportError::Proxy { status, message: err.to_string().into() }
+    TransportError::proxy(status, err)
 }

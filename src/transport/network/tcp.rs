@@ -11,7 +11,7 @@ use actix_rt::time::timeout;
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
-use super::{Network, unreachable};
+use super::Network;
 use crate::{
     error::{Stage, TransportError},
     transport::Progress,
@@ -33,7 +33,7 @@ impl Network {
         let local = self.local_address;
         let reachable = |address: &SocketAddr| local.is_none_or(|local| local.is_ipv4() == address.is_ipv4());
         let addresses = alternate(addresses.into_iter().filter(reachable));
-        first(addresses, |address| attempt(address, local)).await.map_err(unreachable)
+        first(addresses, |address| attempt(address, local)).await.map_err(TransportError::connect)
     }
 
     /// The addresses of `host`, at least one.
@@ -54,11 +54,9 @@ impl Network {
             None => lookup_host((host, port)).await.map(Iterator::collect),
         };
         match addresses {
-            Ok(addresses) if Vec::is_empty(&addresses) => {
-                Err(TransportError::Resolve("the host has no addresses".into()))
-            }
+            Ok(addresses) if Vec::is_empty(&addresses) => Err(TransportError::no_addresses()),
             Ok(addresses) => Ok(addresses),
-            Err(err) => Err(TransportError::Resolve(err.to_string().into())),
+            Err(err) => Err(TransportError::resolve(err)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! TLS, by rustls.
 
 use std::{
-    fmt, io,
+    io,
     sync::{Arc, OnceLock},
 };
 
@@ -13,7 +13,10 @@ use rustls::{
 use tokio_rustls::TlsConnector;
 
 use self::unverified::Unverified;
-use crate::{error::TransportError, transport::Io};
+use crate::{
+    error::{Cause, TransportError},
+    transport::Io,
+};
 
 mod unverified;
 
@@ -126,7 +129,7 @@ impl Tls {
             None => {
                 let mut roots = built_in_roots().clone();
                 for root in &self.roots {
-                    roots.add(root.clone()).map_err(|err| failed(&err, true))?;
+                    roots.add(root.clone()).map_err(|err| TransportError::tls(err, true))?;
                 }
                 if self.verify && roots.is_empty() {
                     return Err(TransportError::Unsupported(
@@ -137,7 +140,7 @@ impl Tls {
                     ));
                 }
                 client_config(roots, self.identity.as_deref(), self.verify)
-                    .map_err(|err| failed(&err, false))?
+                    .map_err(|err| TransportError::tls(err, false))?
             }
         };
         config.alpn_protocols = vec![ALPN.to_vec()];
@@ -154,7 +157,8 @@ impl Tls {
 
 impl Handshake {
     pub(super) async fn handshake(self, io: Box<dyn Io>) -> Result<Box<dyn Io>, TransportError> {
-        let stream = TlsConnector::from(self.config).connect(self.name, io).await?;
+        let stream =
+            TlsConnector::from(self.config).connect(self.name, io).await.map_err(TransportError::from_io)?;
         Ok(Box::new(stream))
     }
 }
@@ -217,10 +221,6 @@ fn server_name(host: String) -> Result<ServerName<'static>, String> {
     ServerName::try_from(host).map_err(|err| err.to_string())
 }
 
-fn failed(err: &impl fmt::Display, untrusted: bool) -> TransportError {
-    TransportError::Tls { message: err.to_string().into(), untrusted }
-}
-
 /// `err` in the words of TLS, if TLS is where it comes from: a server that wants a certificate of ours says so only
 /// once we have begun to send.
 pub(super) fn from_io(err: &io::Error) -> Option<TransportError> {
@@ -251,7 +251,8 @@ pub(super) fn from_io(err: &io::Error) -> Option<TransportError> {
         ) => (true, "; the server does not accept the client_certificate"),
         _ => (false, ""),
     };
-    Some(failed(&format_args!("{err}{advice}"), is_about_certificates))
+    let cause = Cause::with_text(err.clone(), format!("{err}{advice}"));
+    Some(TransportError::Tls { cause, untrusted: is_about_certificates })
 }
 
 /// webpki's `CaUsedAsEndEntity`, which rustls passes on as words.

@@ -296,14 +296,17 @@ impl Socket {
                 Ok(None) => match ready!(self.poll_fill(task)) {
                     // So engineioxide ends one with an unknown sid, and engine.io 5 one with too large a message.
                     Ok(0) => {
-                        let err = self.write_error.take().map(TransportError::from);
+                        let err = self.write_error.take().map(TransportError::from_io);
                         let eof = || TransportError::eof("the server closed the connection");
                         return Poll::Ready(Err(End::Failed(err.unwrap_or_else(eof))));
                     }
                     Ok(_) => {}
-                    Err(err) => return Poll::Ready(Err(End::Failed(err.into()))),
+                    Err(err) => return Poll::Ready(Err(End::Failed(TransportError::from_io(err)))),
                 },
-                Err(err) => return Poll::Ready(Err(End::Failed(self.http_refusal().unwrap_or(err)))),
+                Err(err) => {
+                    let err = self.http_refusal().unwrap_or_else(|| err.into());
+                    return Poll::Ready(Err(End::Failed(err)));
+                }
             }
         }
     }

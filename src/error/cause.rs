@@ -1,0 +1,78 @@
+//! What an error says about its cause, and the cause itself.
+
+use std::{error::Error, fmt, sync::Arc};
+
+use super::OneLine;
+
+/// The cause of an error: its text, and the error behind the text if another library or the application raised it.
+///
+/// It is part of [`TransportError`](crate::TransportError) and [`ConnectError`](crate::ConnectError). `Display` shows the
+/// text, on one line. Two causes are equal if their texts are equal, so errors can be compared although the errors behind
+/// them cannot.
+///
+/// ```
+/// use std::io;
+///
+/// use actix_engineio::TransportError;
+///
+/// let err = TransportError::io(io::Error::from(io::ErrorKind::ConnectionReset));
+/// let TransportError::Io { cause, .. } = &err else { unreachable!() };
+/// assert_eq!(cause.to_string(), "connection reset");
+/// assert!(cause.get_ref().unwrap().is::<io::Error>());
+/// ```
+#[derive(Clone)]
+pub struct Cause(Arc<Inner>);
+
+struct Inner {
+    text: Box<str>,
+    error: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Cause {
+    /// The error `error`, with its own text.
+    pub(crate) fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let error = error.into();
+        let text = OneLine(&error.to_string()).to_string();
+        Self::with_text(error, text)
+    }
+
+    /// The error `error`, with a text that says everything that the error itself says.
+    pub(crate) fn with_text(
+        error: impl Into<Box<dyn Error + Send + Sync>>,
+        text: impl Into<Box<str>>,
+    ) -> Self {
+        Self(Arc::new(Inner { text: text.into(), error: Some(error.into()) }))
+    }
+
+    /// A text only, for what this crate itself has found.
+    pub(crate) fn text(text: impl Into<Box<str>>) -> Self {
+        Self(Arc::new(Inner { text: text.into(), error: None }))
+    }
+
+    /// The error behind the text, for [`downcast_ref`](Error#method.downcast_ref). `None` if this crate itself found what
+    /// is wrong.
+    pub fn get_ref(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.0.error.as_deref()
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0.text)
+    }
+}
+
+/// The text, in quotes.
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0.text, f)
+    }
+}
+
+impl PartialEq for Cause {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.text == other.0.text
+    }
+}
+
+impl Eq for Cause {}

@@ -1,0 +1,49 @@
+//! HTTP responses that mean failure.
+
+use std::{fmt, time::Duration};
+
+use super::OneLine;
+
+/// An HTTP response with an error status, and what the server said in its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HttpStatus {
+    /// The status code, such as 400.
+    pub status: u16,
+    /// The Engine.IO error code of the JSON body, whether the server sent it as a number or as a string
+    /// (`0` transport unknown, `1` session ID unknown, `2` bad handshake method, `3` bad request, `4` forbidden,
+    /// `5` unsupported protocol version).
+    pub code: Option<i64>,
+    /// The `message` of the JSON body, or the start of a body that is plain text: at most 200 characters, on one line.
+    pub message: Option<String>,
+    /// The server's `Retry-After`, if it is given in seconds.
+    pub retry_after: Option<Duration>,
+}
+
+impl HttpStatus {
+    /// A response with this status and without a body, for tests. The other fields can be set afterwards.
+    ///
+    /// ```
+    /// use actix_engineio::HttpStatus;
+    ///
+    /// let mut status = HttpStatus::new(400);
+    /// status.code = Some(0);
+    /// status.message = Some("Transport unknown".to_owned());
+    /// assert_eq!(status.to_string(), "status 400, code 0: Transport unknown");
+    /// ```
+    pub fn new(status: u16) -> Self {
+        Self { status, code: None, message: None, retry_after: None }
+    }
+}
+
+impl fmt::Display for HttpStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "status {}", self.status)?;
+        match (self.code, &self.message) {
+            (Some(code), Some(message)) => write!(f, ", code {code}: {}", OneLine(message)),
+            (Some(code), None) => write!(f, ", code {code}"),
+            (None, Some(message)) => write!(f, ": {}", OneLine(message)),
+            (None, None) => Ok(()),
+        }
+    }
+}

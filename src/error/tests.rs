@@ -1,0 +1,145 @@
+use std::{error::Error, fmt, io};
+
+use super::*;
+
+const URL: &str = "http://localhost:5000/engine.io/";
+
+/// An error of an application, whose text does not contain that of its source.
+#[derive(Debug)]
+struct TokenError(io::Error);
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no token\nfor tenant blue")
+    }
+}
+
+impl Error for TokenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+fn disk_is_full() -> TokenError {
+    TokenError(io::Error::other("the disk is full"))
+}
+
+/// The texts of an error and of its sources, as reports of errors print them.
+fn report(err: &dyn Error) -> String {
+    let mut texts = vec![err.to_string()];
+    let mut source = err.source();
+    while let Some(err) = source {
+        texts.push(err.to_string());
+        source = err.source();
+    }
+    texts.join(" | ")
+}
+
+fn lost() -> TransportError {
+    TransportError::io(io::Error::from(io::ErrorKind::ConnectionReset))
+}
+
+#[test]
+fn a_report_of_an_error_and_its_sources_says_everything_once() {
+    let of_hook = ConnectError::hook(disk_is_full());
+    let of_resolver = TransportError::resolve(io::Error::other(disk_is_full()));
+    let of_proxy = TransportError::proxy(None, lost());
+    let exhausted = |reason| ConnectError::Exhausted(Box::new(reason));
+    let table: [(Box<dyn Error>, &str); 12] = [
+        (lost().into(), "connection lost: connection reset"),
+        (TransportError::eof("closed").into(), "connection lost: closed"),
+        (ConnectError::transport(URL, lost()).into(), &format!("{URL}: connection lost: connection reset")),
+        (DisconnectReason::from(lost()).into(), "transport error: connection lost: connection reset"),
+        (of_proxy.into(), "the proxy failed: connection lost: connection reset"),
+        (of_resolver.into(), "cannot resolve the host: no token for tenant blue | the disk is full"),
+        (of_hook.into(), "the before_connect hook failed: no token for tenant blue | the disk is full"),
+        (
+            exhausted(lost().into()).into(),
+            "no reconnect attempt is left; the last session ended with: transport error: connection lost: \
+             connection reset",
+        ),
+        (ConnectError::hook("no token").into(), "the before_connect hook failed: no token"),
+        (TransportError::tls("expired", true).into(), "TLS failed: expired"),
+        (TransportError::from(ProtocolError::Utf8).into(), "text that is not UTF-8"),
+        (TransportError::timeout(Stage::Tls).into(), "timed out during the TLS handshake"),
+    ];
+    for (err, expected) in table {
+        assert_eq!(report(&*err), expected);
+    }
+}
+
+#[test]
+fn every_error_fits_on_one_line() {
+    let status = || HttpStatus { message: Some("a\r\nb".to_owned()), ..HttpStatus::new(503) };
+    let table: [Box<dyn Error>; 6] = [
+        ConnectError::status(URL, status()).into(),
+        ConnectError::invalid("path", "a\nb").into(),
+        ConnectError::hook("a\nb").into(),
+        DisconnectReason::Client(Some("a\nb".into())).into(),
+        DisconnectReason::transport_close(1008, "a\nb").into(),
+        TransportError::resolve("a\nb").into(),
+    ];
+    for err in table {
+        let text = err.to_string();
+        assert!(!text.contains(char::is_control), "{text:?}");
+    }
+}
+
+#[test]
+fn the_cause_can_be_downcast() {
+    let of_hook = ConnectError::hook(disk_is_full());
+    assert!(of_hook.get_ref().unwrap().is::<TokenError>());
+
+    let refused = TransportError::connect(io::Error::from_raw_os_error(111));
+    let err = ConnectError::transport(URL, refused.clone());
+    let cause = err.get_ref().unwrap().downcast_ref::<io::Error>().unwrap();
+    assert_eq!(cause.raw_os_error(), Some(111));
+
+    let reason = DisconnectReason::from(refused);
+    assert!(reason.get_ref().unwrap().is::<io::Error>());
+    let err = ConnectError::Exhausted(Box::new(reason));
+    assert!(err.get_ref().unwrap().is::<io::Error>());
+
+    let proxy = TransportError::proxy(None, lost());
+    let cause = proxy.get_ref().unwrap().downcast_ref::<TransportError>().unwrap();
+    assert!(cause.get_ref().unwrap().is::<io::Error>());
+}
+
+#[test]
+fn what_this_crate_found_has_no_cause() {
+    assert!(TransportError::eof("closed").get_ref().is_none());
+    assert!(TransportError::timeout(Stage::Open).get_ref().is_none());
+    assert!(ConnectError::Cancelled.get_ref().is_none());
+    assert!(DisconnectReason::PingTimeout.get_ref().is_none());
+}
+
+#[test]
+fn errors_are_equal_if_they_say_the_same() {
+    let closed = |text: &str| TransportError::io(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+    assert_eq!(closed("closed"), TransportError::eof("closed"));
+    assert_ne!(closed("closed"), closed("cut"));
+    let of_hook = ConnectError::hook(disk_is_full());
+    assert_eq!(of_hook.clone(), of_hook);
+    assert_eq!(of_hook, ConnectError::hook("no token for tenant blue"));
+    assert_eq!(format!("{:?}", of_hook), r#"Hook("no token for tenant blue")"#);
+}
+
+#[test]
+fn errors_are_small() {
+    // An event carries it.
+    assert!(size_of::<TransportError>() <= 32);
+    assert!(size_of::<ConnectError>() <= 64);
+    assert!(size_of::<DisconnectReason>() <= 40);
+}
+
+#[test]
+fn errors_can_be_sent_to_other_threads() {
+    fn assert_error<T: Error + Clone + Eq + Send + Sync + 'static>() {}
+    assert_error::<ConnectError>();
+    assert_error::<DisconnectReason>();
+    assert_error::<FlushError>();
+    assert_error::<ProtocolError>();
+    assert_error::<SendError>();
+    assert_error::<SendErrorKind>();
+    assert_error::<TransportError>();
+}

@@ -1,0 +1,191 @@
+//! Failures of a transport.
+
+use std::{error::Error, fmt, io};
+
+use super::{Cause, HttpStatus, ProtocolError, Stage};
+
+/// The transport failed: the network, TLS, HTTP, or a request that the server did not accept.
+///
+/// `Display` says everything that is known, on one line. [`get_ref`](Self::get_ref) gives the error of the operating
+/// system, of rustls, or of the application's own code that caused this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransportError {
+    /// The host's addresses could not be found. The cause is the error of the operating system or of the application's
+    /// own [`resolver`](crate::EngineIoClientBuilder::resolver).
+    Resolve(Cause),
+    /// The connection was refused or could not be made.
+    #[non_exhaustive]
+    Connect {
+        /// The kind of the [`io::Error`].
+        kind: io::ErrorKind,
+        /// The error of the operating system, or of the application's own
+        /// [`connector`](crate::EngineIoClientBuilder::connector).
+        cause: Cause,
+    },
+    /// TLS failed.
+    #[non_exhaustive]
+    Tls {
+        /// The error of rustls, followed by advice where there is any.
+        cause: Cause,
+        /// Whether a certificate was the reason: the server's or the client's own. Another attempt does not help.
+        untrusted: bool,
+    },
+    /// The proxy could not be reached, or it did not make the connection.
+    #[non_exhaustive]
+    Proxy {
+        /// The status with which an HTTP proxy answered, such as 407. For a SOCKS proxy, 407 if it asks for other
+        /// credentials and 403 if it does not allow the connection.
+        status: Option<u16>,
+        /// What happened: the proxy's own words, an [`io::Error`], or another `TransportError`.
+        cause: Cause,
+    },
+    /// A time limit ran out.
+    #[non_exhaustive]
+    Timeout {
+        /// What the client was waiting for.
+        stage: Stage,
+    },
+    /// The connection was lost.
+    #[non_exhaustive]
+    Io {
+        /// The kind of the [`io::Error`]; `UnexpectedEof` if the peer closed the connection in the middle of something.
+        kind: io::ErrorKind,
+        /// The error of the operating system, or what was not complete when the peer closed the connection.
+        cause: Cause,
+    },
+    /// The server answered a request with a status outside 2xx (outside 101 for a WebSocket handshake).
+    Status(Box<HttpStatus>),
+    /// The server redirected a request that is not redirected, or redirected too often.
+    Redirect(Box<str>),
+    /// The response is not HTTP, or it is not the WebSocket handshake that the client asked for.
+    Malformed(Box<str>),
+    /// The body of a response is larger than `max_message_size`.
+    #[non_exhaustive]
+    BodyTooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The peer broke the protocol.
+    Protocol(ProtocolError),
+    /// The URL needs something that this build or this configuration does not have.
+    Unsupported(Box<str>),
+    /// The transport ended and did not say why. This is a defect of this crate.
+    #[doc(hidden)]
+    Vanished,
+}
+
+impl TransportError {
+    /// The error that caused this one, for [`downcast_ref`](Error#method.downcast_ref): usually an [`io::Error`], a
+    /// [`rustls::Error`](https://docs.rs/rustls/0.23/rustls/enum.Error.html), or what a resolver or connector of the
+    /// application returned. `None` if this crate itself found what is wrong.
+    ///
+    /// As with [`io::Error`], [`source`](Error::source) is the source of that error: its text is already part of this
+    /// error's text.
+    ///
+    /// ```
+    /// use std::{error::Error as _, io};
+    ///
+    /// use actix_engineio::TransportError;
+    ///
+    /// let err = TransportError::connect(io::Error::from(io::ErrorKind::ConnectionRefused));
+    /// assert_eq!(err.to_string(), "cannot connect: connection refused");
+    /// let cause = err.get_ref().and_then(|cause| cause.downcast_ref::<io::Error>());
+    /// assert_eq!(cause.unwrap().kind(), io::ErrorKind::ConnectionRefused);
+    /// assert!(err.source().is_none());
+    /// ```
+    pub fn get_ref(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        match self {
+            Self::Resolve(cause)
+            | Self::Connect { cause, .. }
+            | Self::Tls { cause, .. }
+            | Self::Proxy { cause, .. }
+            | Self::Io { cause, .. } => cause.get_ref(),
+            _ => None,
+        }
+    }
+
+    /// The lookup of a host succeeded, but it found no address.
+    pub(crate) fn no_addresses() -> Self {
+        Self::Resolve(Cause::text("the host has no addresses"))
+    }
+
+    /// The peer closed the connection before `what` was complete.
+    pub(crate) fn eof(what: &str) -> Self {
+        Self::Io { kind: io::ErrorKind::UnexpectedEof, cause: Cause::text(what) }
+    }
+}
+
+/// # Constructors
+///
+/// For tests of code that handles these errors.
+impl TransportError {
+    /// A [`Resolve`](Self::Resolve).
+    pub fn resolve(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Resolve(Cause::new(cause))
+    }
+
+    /// A [`Connect`](Self::Connect).
+    pub fn connect(cause: io::Error) -> Self {
+        Self::Connect { kind: cause.kind(), cause: Cause::new(cause) }
+    }
+
+    /// A [`Tls`](Self::Tls).
+    pub fn tls(cause: impl Into<Box<dyn Error + Send + Sync>>, untrusted: bool) -> Self {
+        Self::Tls { cause: Cause::new(cause), untrusted }
+    }
+
+    /// A [`Proxy`](Self::Proxy).
+    pub fn proxy(status: Option<u16>, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Proxy { status, cause: Cause::new(cause) }
+    }
+
+    /// A [`Timeout`](Self::Timeout).
+    pub fn timeout(stage: Stage) -> Self {
+        Self::Timeout { stage }
+    }
+
+    /// An [`Io`](Self::Io).
+    pub fn io(cause: io::Error) -> Self {
+        Self::Io { kind: cause.kind(), cause: Cause::new(cause) }
+    }
+
+    /// A [`BodyTooLarge`](Self::BodyTooLarge).
+    pub fn body_too_large(limit: usize) -> Self {
+        Self::BodyTooLarge { limit }
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resolve(cause) => write!(f, "cannot resolve the host: {cause}"),
+            Self::Connect { cause, .. } => write!(f, "cannot connect: {cause}"),
+            Self::Tls { cause, .. } => write!(f, "TLS failed: {cause}"),
+            Self::Proxy { cause, .. } => write!(f, "the proxy failed: {cause}"),
+            Self::Timeout { stage } => write!(f, "timed out {stage}"),
+            Self::Io { cause, .. } => write!(f, "connection lost: {cause}"),
+            Self::Status(status) => write!(f, "the server refused: {status}"),
+            Self::Redirect(what) => write!(f, "redirected: {what}"),
+            Self::Malformed(what) => write!(f, "malformed response: {what}"),
+            Self::BodyTooLarge { limit } => {
+                write!(f, "a response body exceeds max_message_size, {limit} bytes")
+            }
+            Self::Protocol(err) => err.fmt(f),
+            Self::Unsupported(what) => write!(f, "unsupported: {what}"),
+            Self::Vanished => f.write_str("the transport ended without saying why"),
+        }
+    }
+}
+
+impl Error for TransportError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.get_ref()?.source()
+    }
+}
+
+impl From<ProtocolError> for TransportError {
+    fn from(err: ProtocolError) -> Self {
+        Self::Protocol(err)
+    }
+}
