@@ -360,7 +360,7 @@ impl Actor for EngineIoClient {
         }
     }
 
-    /// Also when the arbiter or the system stops, or a handler has panicked: subscribers elsewhere learn of the end.
+    // Also when the arbiter or the system stops, or a handler has panicked: subscribers elsewhere learn of the end.
     fn stopped(&mut self, ctx: &mut Self::Context) {
         self.left = true;
         if self.connection.is_idle() {

@@ -1,4 +1,4 @@
-//! What users send and receive.
+//! The data of messages.
 
 use std::fmt;
 
@@ -6,14 +6,15 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use serde::de::DeserializeOwned;
 
-/// The bytes that every queued message or event counts for besides its data. They stand for the memory that its entry in
-/// a queue takes; without them a queue of empty messages would have no limit.
+/// Bytes that every queued message or event counts in addition to its data. They account for the memory of its entry in a
+/// queue; without them a queue of empty messages would have no limit.
 pub(crate) const OVERHEAD: usize = 64;
 
-/// What a message carries: text or bytes.
+/// The data of a message: text or bytes.
 ///
-/// Cheap to clone: a clone shares the buffer. So do messages that came together: who keeps a small one for long keeps
-/// what it was read with, 64 KiB or the body of a poll, unless it is copied.
+/// A clone shares the buffer, so it is cheap. Messages that were received together share one buffer as well: up to 64 KiB
+/// over WebSocket, the whole body of a poll over polling. A small message that is stored for long keeps all of it alive;
+/// copy its data instead.
 ///
 /// ```
 /// use actix_engineio::Data;
@@ -36,22 +37,22 @@ pub enum Data {
 }
 
 impl Data {
-    /// The length in bytes; of text, that of its UTF-8.
+    /// The length in bytes; for text, of its UTF-8.
     pub fn len(&self) -> usize {
         self.as_bytes().len()
     }
 
-    /// The bytes that the message counts for in a queue with a limit: its data and [`OVERHEAD`].
+    /// The bytes that the message counts in a queue with a limit: its data and [`OVERHEAD`].
     pub(crate) fn weight(&self) -> usize {
         self.len() + OVERHEAD
     }
 
-    /// Whether the message carries nothing. Engine.IO delivers empty messages like any other.
+    /// Whether the message is empty. Engine.IO delivers empty messages like all others.
     pub fn is_empty(&self) -> bool {
         self.as_bytes().is_empty()
     }
 
-    /// The text of a text message, `None` of a binary one.
+    /// The text of a text message, or `None` for a binary message.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -59,7 +60,7 @@ impl Data {
         }
     }
 
-    /// The bytes of a binary message, `None` of a text one.
+    /// The bytes of a binary message, or `None` for a text message.
     pub fn as_binary(&self) -> Option<&Bytes> {
         match self {
             Self::Text(_) => None,
@@ -67,7 +68,7 @@ impl Data {
         }
     }
 
-    /// The bytes of the message, whichever kind it is; of text, its UTF-8.
+    /// The bytes of a message of either kind; for text, its UTF-8.
     pub fn as_bytes(&self) -> &Bytes {
         match self {
             Self::Text(text) => text.as_bytes(),
@@ -75,7 +76,7 @@ impl Data {
         }
     }
 
-    /// Reads the message as JSON, a binary message too if it is UTF-8.
+    /// Reads the message as JSON. A binary message is read if it is UTF-8.
     ///
     /// ```
     /// use actix_engineio::Data;
@@ -93,7 +94,7 @@ impl Data {
     /// ```
     ///
     /// # Errors
-    /// The message is no JSON, or not the JSON of a `T`.
+    /// The message is not JSON, or not the JSON of a `T`.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         match self {
             Self::Text(text) => serde_json::from_str(text),

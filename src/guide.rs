@@ -1,9 +1,9 @@
-//! Longer pages than the items have room for. They hold no code of the crate's.
+//! Longer pages of documentation, without code of the crate.
 //!
-//! - [`coming_from_python_engineio`]: each option, method and event of `engineio.AsyncClient`, and what to write here.
-//! - [`coming_from_engine_io_client`]: the same for JavaScript's reference client.
-//! - [`what_happens_when`]: each failure, and the error or event that tells of it.
-//! - [`testing_your_own_code`]: actors that send and receive, tested without a network.
+//! - [`coming_from_python_engineio`]: each option, method and event of `engineio.AsyncClient`, with the equivalent here.
+//! - [`coming_from_engine_io_client`]: the same for the JavaScript reference client.
+//! - [`what_happens_when`]: each failure, with the error or event that reports it.
+//! - [`testing_your_own_code`]: tests of actors that send and receive, without a network.
 
 #[doc = include_str!("guide/coming_from_engine_io_client.md")]
 pub mod coming_from_engine_io_client {}

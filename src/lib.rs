@@ -1,9 +1,10 @@
 //! An actor-based [Engine.IO] client (protocol 4) for [actix].
 //!
-//! One actor, [`EngineIoClient`], owns a connection. Its address is the handle: any actor, any thread, any async block
-//! talks to the connection by sending it messages, and is told what happens by subscribing to its [events](Event).
+//! One actor, [`EngineIoClient`], owns a connection. Its address is the handle: any actor, any thread and any async block
+//! uses the connection by sending it messages, and learns what happens by subscribing to its [events](Event).
 //!
 //! [Engine.IO]: https://socket.io/docs/v4/engine-io-protocol/
+//! [actix]: https://docs.rs/actix
 //!
 //! ```no_run
 //! use actix::prelude::*;
@@ -40,19 +41,25 @@
 //! }
 //! ```
 //!
-//! In `.await??` the first `?` is for the mailbox (the client has stopped), the second for the operation's own error. Code
-//! without an actor reads an [`EventStream`] instead. Do not import [`Send`] by name: it would shadow
-//! [`std::marker::Send`].
+//! - In `.await??` the first `?` is for the mailbox, which is closed after the client has stopped. The second is for the
+//!   error of the operation.
+//! - The program ends with [`Disconnect`], because a message that was accepted is not sent yet. When `main` returns without
+//!   a `Disconnect` or a [`Flush`], accepted messages can be lost.
+//! - Code that is not an actor reads an [`EventStream`] instead.
+//! - Do not import [`Send`] by name, because it would shadow [`std::marker::Send`].
 //!
-//! The [`guide`] has what does not fit here: [coming from python-engineio](guide::coming_from_python_engineio),
+//! The [`guide`] has longer pages: [coming from python-engineio](guide::coming_from_python_engineio),
 //! [coming from engine.io-client](guide::coming_from_engine_io_client),
-//! [what happens when something fails](guide::what_happens_when), [testing your own code](guide::testing_your_own_code).
+//! [what happens when something fails](guide::what_happens_when), and
+//! [testing your own code](guide::testing_your_own_code).
 //!
-//! Programs to start from are among the examples beside the source: `gateway`, an actix-web service between browsers and a
-//! server; `stream`, which does without an actor; `scoped`, which disconnects however the work ends; `background_task`,
-//! a heartbeat of the application's own; `reconnect`; and `console`, to talk to any server by hand.
+//! The [examples] are programs to start from: `gateway`, an actix-web service between browsers and a server; `stream`, which
+//! has no actor of its own; `scoped`, which disconnects also if the work fails; `background_task`, a heartbeat of the
+//! application; `reconnect`; and `console`, which talks to any server by hand.
 //!
-//! # How it is made
+//! [examples]: https://github.com/actix-engineio/actix-engineio/tree/main/examples
+//!
+//! # How it works
 //!
 //! ```text
 //!               Connect, Send, ..                      packets
@@ -61,26 +68,27 @@
 //!                     Event                           packets
 //! ```
 //!
-//! The client decides: it owns the session, its heartbeat, its queue and the upgrade. A transport only moves packets:
-//! over HTTP long-polling, a GET that the server answers when it has something to say and a POST for each batch, or
-//! over one WebSocket. During an upgrade there are two, until the session has moved from polling to WebSocket.
+//! The client decides: it owns the session, its heartbeat, its send queue and the upgrade. A transport only moves packets.
+//! Over HTTP long-polling it sends a GET, which the server answers when it has packets, and a POST for each batch of
+//! messages. Over WebSocket it has one connection. During an upgrade there are two transports, until the session has moved
+//! from polling to WebSocket.
 //!
-//! A client has one session at a time, and any number one after another. It lives while it has addresses, or a
-//! connection with somebody listening; see [`EngineIoClient`].
+//! A client has one session at a time, and any number of sessions one after another. [`EngineIoClient`] says how long it
+//! lives.
 //!
 //! # Messages and events
 //!
-//! | message | asks for | its reply comes |
+//! | message | what it does | when it replies |
 //! |---|---|---|
-//! | [`Connect`] | a session | with the [`Session`], or a [`ConnectError`] |
-//! | [`Send`] | one message to be sent | once it is accepted, or with a [`SendError`] |
-//! | [`Flush`] | certainty that everything accepted has left | once it has |
-//! | [`Disconnect`] | the end of the connection, gracefully or at once | once it is closed |
-//! | [`Wait`] | news of the end | once the connection has ended for good: why |
-//! | [`Subscribe`] | events, all or some kinds | at once: a [`SubscriptionId`] |
-//! | [`Unsubscribe`] | no more of them | at once: whether there was such a subscriber |
-//! | [`Spawn`] | work that ends with the session | at once: a [`TaskHandle`] |
-//! | [`GetStatus`] | the [`Status`]: state, session, queue, counters | at once |
+//! | [`Connect`] | opens a session | after it was opened, with the [`Session`]; or with a [`ConnectError`] |
+//! | [`Send`] | sends one message | after the message was accepted; or with a [`SendError`] |
+//! | [`Flush`] | waits until every accepted message was sent | after the last one was written; or with a [`FlushError`] |
+//! | [`Disconnect`] | ends the connection, gracefully or at once | after everything is closed |
+//! | [`Wait`] | waits for the end of the connection | when no further session follows, with the [`DisconnectReason`] |
+//! | [`Subscribe`] | adds a subscriber, for all or some kinds of events | at once, with a [`SubscriptionId`] |
+//! | [`Unsubscribe`] | removes a subscriber | at once; says whether there was one |
+//! | [`Spawn`] | starts work that ends with the session | at once, with a [`TaskHandle`]; or with [`NotConnected`] |
+//! | [`GetStatus`] | asks for the [`Status`]: state, session, queue, counters | at once |
 //!
 //! The [events](Event) come in this order:
 //!
@@ -88,83 +96,95 @@
 //!   Connected
 //!       ( Message | Upgraded | UpgradeFailed | Rejected )*
 //!   Disconnected
-//!       Reconnecting*  and then Connected or ReconnectFailed, of a client that connects again by itself
+//!       Reconnecting*, then Connected or ReconnectFailed, if the client has a reconnect policy
 //! ```
 //!
-//! - [`Connected`](Event::Connected) comes once a session and first, [`Disconnected`](Event::Disconnected) once and last.
-//!   A [`Connect`] that fails shows in its reply alone, unless [`on_initial_connect`](Reconnect::on_initial_connect) is
-//!   set: then [`Reconnecting`](Event::Reconnecting) precedes each further attempt, and
-//!   [`ReconnectFailed`](Event::ReconnectFailed) follows the last.
-//! - [`Message`](Event::Message)s come in the order in which the server sent them, across an upgrade too.
-//! - [`Upgraded`](Event::Upgraded) or [`UpgradeFailed`](Event::UpgradeFailed) comes if an upgrade is tried and the session
-//!   lives to see its end. After a failed one the session goes on over polling.
-//! - [`Rejected`](Event::Rejected) returns a message whose reply nobody awaits and that could not be accepted; it also
-//!   comes while there is no session.
-//! - [`Reconnecting`](Event::Reconnecting) and [`ReconnectFailed`](Event::ReconnectFailed) come while there is no session,
-//!   from a client with a [`Reconnect`] policy.
+//! - [`Connected`](Event::Connected) is sent once per session, as its first event, and
+//!   [`Disconnected`](Event::Disconnected) once, as its last. The error of a [`Connect`] is in its reply and no event, unless
+//!   [`on_initial_connect`](Reconnect::on_initial_connect) is set. Then [`Reconnecting`](Event::Reconnecting) comes before
+//!   each further attempt, and [`ReconnectFailed`](Event::ReconnectFailed) after the last.
+//! - [`Message`](Event::Message)s come in the order in which the server sent them, also across an upgrade.
+//! - [`Upgraded`](Event::Upgraded) or [`UpgradeFailed`](Event::UpgradeFailed) comes if the client tried an upgrade and the
+//!   session did not end before the upgrade did. After a failed upgrade the session goes on over polling.
+//! - [`Rejected`](Event::Rejected) returns a message that could not be accepted and whose reply nobody awaits. It can come
+//!   without a session.
+//! - [`Reconnecting`](Event::Reconnecting) and [`ReconnectFailed`](Event::ReconnectFailed) come between sessions, if the
+//!   client has a [`Reconnect`] policy.
 //!
 //! # Errors
 //!
-//! Each operation has its own: [`ConnectError`], [`SendError`], which gives the message back, and [`FlushError`]. A session
-//! ends with a [`DisconnectReason`], and [`Disconnected`] lists the messages that did not leave. All of them can be
+//! Each operation has an error of its own: [`ConnectError`], [`SendError`], which returns the message, and [`FlushError`]. A
+//! session ends with a [`DisconnectReason`], and [`Disconnected`] lists the messages that were not sent. All of them can be
 //! cloned, compared and sent to other threads.
 //!
-//! [`ConnectError::is_retryable`] says whether trying again can help. Each failure, and where it shows, is on the page
-//! [`what_happens_when`](guide::what_happens_when).
+//! `Display` says everything about an error on one line. `get_ref` of [`ConnectError`](ConnectError::get_ref),
+//! [`DisconnectReason`](DisconnectReason::get_ref) and [`TransportError`](TransportError::get_ref) gives the error that
+//! caused it, for downcasting: a [`std::io::Error`], an error of rustls, or one of the application's own.
+//!
+//! [`ConnectError::is_retryable`] says whether another attempt can help. The page
+//! [`what_happens_when`](guide::what_happens_when) lists each failure and where it shows.
 //!
 //! # Flow control
 //!
-//! - Sending: the reply of a [`Send`] waits while more than
-//!   [`send_queue`](EngineIoClientBuilder::send_queue) bytes are queued. A sender that awaits it is slowed down to the
-//!   server's pace; `do_send` is not held back.
-//! - Receiving: while a subscriber has not handled more than
-//!   [`receive_buffer`](EngineIoClientBuilder::receive_buffer) bytes of events, no more is read, and the network slows
-//!   the server down. If no event is handled for [`stall_timeout`](EngineIoClientBuilder::stall_timeout), the session
-//!   ends. What counts as handled is told at [`Event`].
+//! - Sending: the reply of a [`Send`] waits while more than [`send_queue`](EngineIoClientBuilder::send_queue) bytes are
+//!   waiting to be written. A sender that awaits its replies is slowed down to the pace of the server. `do_send` does not
+//!   wait.
+//! - Receiving: when a subscriber falls more than [`receive_buffer`](EngineIoClientBuilder::receive_buffer) bytes behind,
+//!   the client stops reading until it catches up, and the network slows the server down. If no subscriber handles an event
+//!   for [`stall_timeout`](EngineIoClientBuilder::stall_timeout) meanwhile, the session ends. [`Event`] says when an event
+//!   counts as handled.
 //!
 //! # Reconnecting
 //!
-//! With [`reconnect`](EngineIoClientBuilder::reconnect) a lost session is followed by another, after a delay that grows
-//! and is random. [`before_connect`](EngineIoClientBuilder::before_connect) runs before each attempt. By default the
-//! messages of a lost session come back with its [`Disconnected`]; with
-//! [`keep_unsent`](EngineIoClientBuilder::keep_unsent) those that cannot have left go out first on the next session.
+//! With a [`reconnect`](EngineIoClientBuilder::reconnect) policy a client opens another session after it lost one, with a
+//! random delay that grows from attempt to attempt. The hook
+//! [`before_connect`](EngineIoClientBuilder::before_connect) runs before each attempt. By default the messages of a lost
+//! session come back with its [`Disconnected`]. With [`keep_unsent`](EngineIoClientBuilder::keep_unsent) those that were
+//! certainly not sent are sent first on the next session.
 //!
 //! # Connections and TLS
 //!
-//! The [builder](EngineIoClientBuilder) has the options: limits of time and size, headers, cookies, how the server is reached
-//! (straight, through a proxy, a unix socket, a connector of the application's own), and TLS.
+//! The [builder](EngineIoClientBuilder) has the options: limits of time and size, headers, cookies, the way to the server
+//! (direct, through a proxy, a unix socket, or a connector of the application), and TLS.
 //!
-//! TLS is by [rustls](https://docs.rs/rustls), for `https` and `wss`. It uses the provider of cryptography that the
-//! application has installed for its process, and ring if there is none; it installs none itself.
+//! `https` and `wss` use [rustls]. It uses the cryptography provider that the application has installed for its process, or
+//! ring if there is none. This crate installs none.
 //!
-//! | feature | default | what it brings |
+//! | feature | default | effect |
 //! |---|---|---|
-//! | `rustls-webpki-roots` | yes | TLS that trusts the authorities Mozilla trusts |
-//! | `rustls-native-roots` | | TLS that trusts the authorities the system trusts |
-//! | `rustls` | | TLS that trusts what the builder is given, and nothing else |
+//! | `rustls-webpki-roots` | yes | TLS that trusts the certificate authorities that Mozilla trusts |
+//! | `rustls-native-roots` | | TLS that trusts the certificate authorities that the system trusts |
+//! | `rustls` | | TLS that trusts only what the builder is given |
 //! | `socks` | yes | SOCKS5 proxies |
 //!
-//! Without any of the first three, `https` and `wss` fail with an error that says so.
+//! Without any of the first three, a connect to an `https` or `wss` URL fails with an error that names the feature.
+//!
+//! [rustls]: https://docs.rs/rustls/0.23
 //!
 //! # Where it runs
 //!
-//! In an actix system, or another tokio `LocalSet`: [`start`](EngineIoClientBuilder::start) on the current arbiter,
-//! [`start_in_arbiter`](EngineIoClientBuilder::start_in_arbiter) on another. Its `Addr` and the `EventStream` may be used
-//! from any thread and any runtime.
+//! A client runs in an actix system or in another tokio `LocalSet`: [`start`](EngineIoClientBuilder::start) starts it on the
+//! current arbiter, [`start_in_arbiter`](EngineIoClientBuilder::start_in_arbiter) on another one. Its `Addr` and its
+//! `EventStream`s can be used on any thread and in any runtime.
 //!
 //! # Logging
 //!
-//! By [`log`]. `actix_engineio::client` tells of connects, upgrades, reconnects and ends, and warns of what nobody would hear
-//! otherwise; `actix_engineio::transport` tells of the packets both ways, at `debug` by type and size, at `trace` with the
-//! start of each message and with the requests. Never logged, nor part of an error: the sid, cookies, the values of headers,
-//! the URL's user information and the values of its query. Errors do show the words of a server that refuses.
+//! The crate logs with [log]. The target `actix_engineio::client` has connects, upgrades, reconnects and the ends of sessions
+//! at `debug`, and at `warn` the failures that no caller or subscriber could receive. The target
+//! `actix_engineio::transport` has the packets in both directions: at `debug` their type and size, at `trace` also the start
+//! of each message, and the requests.
+//!
+//! These are never logged, and never part of an error: the sid, cookies, the values of headers, the user name and the
+//! password of a URL, and the values of its query. Errors do contain what a server says in an error response.
+//!
+//! [log]: https://docs.rs/log/0.4
 //!
 //! # Limits
 //!
-//! - Protocol 4 only, as Socket.IO servers from version 3 and python-engineio from version 4 speak it. A server of
-//!   protocol 3 is told apart over polling: [`ConnectError::UnsupportedProtocol`].
-//! - WebSocket without extensions, so without compression. HTTP bodies may be compressed with gzip or deflate.
-//! - The protocol has no acknowledgement: a message that was written to a WebSocket is not known to have arrived.
+//! - Only protocol 4, which Socket.IO servers speak from version 3 on and python-engineio from version 4 on. Over polling a
+//!   server of protocol 3 is recognised: [`ConnectError::UnsupportedProtocol`].
+//! - WebSocket without extensions, so without compression. HTTP responses may be compressed with gzip or deflate.
+//! - The protocol has no acknowledgement: nothing confirms that a message that was written to a WebSocket has arrived.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -23,20 +23,20 @@ use crate::{
     transport::{self, TransportParams, network::Network},
 };
 
-/// What most clients go by, whatever builders they come from; an option that changes it makes a copy.
+/// The network options of most clients: builders share them, and an option that changes them makes a copy.
 static PLAIN_NETWORK: LazyLock<Arc<Network>> = LazyLock::new(Arc::default);
 
-/// `before_connect`, without its types.
+/// The `before_connect` hook, with the types of the closure erased.
 pub(super) type Hook =
     Arc<dyn Fn(Connect) -> LocalBoxFuture<'static, Result<Connect, Cause>> + std::marker::Send + Sync>;
 
-/// Everything a client is configured with. Shared by all its sessions.
+/// The options of a client, for all its sessions.
 #[derive(Clone)]
 pub(super) struct Config {
     pub(super) limits: Limits,
-    /// From the start of an attempt, its hook included, to the open packet.
+    /// Longest time from the start of an attempt, with its hook, to the open packet.
     pub(super) connect_timeout: Duration,
-    /// Bytes of events that subscribers may owe before reading is held back.
+    /// Bytes of events that a subscriber may not have handled before the client stops reading.
     pub(super) receive_buffer: usize,
     pub(super) transports: Vec<TransportKind>,
     pub(super) upgrade: bool,
@@ -46,9 +46,9 @@ pub(super) struct Config {
     pub(super) add_trailing_slash: bool,
     pub(super) timestamp_param: ByteString,
     pub(super) transport: transport::Options,
-    /// Whether cookies are kept and sent; where there is no store yet, the client makes one.
+    /// Cookies are stored and sent. The client makes a store if `transport.cookies` has none.
     pub(super) cookies: bool,
-    /// How transports are started; the tests put theirs here.
+    /// The function that starts transports. Tests replace it.
     pub(super) start_transport:
         Arc<dyn Fn(TransportParams) -> transport::TransportHandle + std::marker::Send + Sync>,
     pub(super) reconnect: Option<Reconnect>,
@@ -56,11 +56,17 @@ pub(super) struct Config {
     pub(super) handle_sigint: bool,
     pub(super) before_connect: Option<Hook>,
     pub(super) subscribers: Vec<Recipient<Event>>,
-    /// The first thing that was wrong with what the builder was given; `Connect` returns it.
+    /// The first error of an option. Every `Connect` fails with it.
     pub(super) invalid: Option<ConnectError>,
 }
 
 /// Configures and starts an [`EngineIoClient`].
+///
+/// An option that cannot be used, such as an invalid header or proxy, is not reported by its method. The builder keeps
+/// the first such error, and every [`Connect`] fails with it.
+///
+/// A clone of a builder starts further clients with the same options. Each has its own connection and, unless
+/// [`cookie_store`](Self::cookie_store) is set, its own cookies.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -83,7 +89,7 @@ pub struct EngineIoClientBuilder {
 
 impl fmt::Debug for EngineIoClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Headers may hold secrets.
+        // Headers can contain secrets.
         f.debug_struct("EngineIoClientBuilder")
             .field("limits", &self.config.limits)
             .field("transports", &self.config.transports)
@@ -135,35 +141,44 @@ impl EngineIoClientBuilder {
         }
     }
 
-    /// Whether Ctrl-C (SIGINT) makes the client leave: on the first, every client of the process that asked for this
-    /// disconnects gracefully, within its `close_timeout`; when the last has left, their actix systems are stopped, which
-    /// ends `System::run`. On the second the process exits with status 130.
+    /// Whether the client disconnects on Ctrl-C (SIGINT). Default: `false`.
     ///
-    /// Under `#[actix::main]` the program ends when its own `async fn` does: have it await [`Wait`](crate::Wait). In a web
-    /// service, leave Ctrl-C to its `HttpServer` and disconnect when that has run to its end, as the example `gateway` does.
+    /// On the first Ctrl-C, every client of the process that has this option disconnects gracefully, within its
+    /// `close_timeout`. After the last one has disconnected, their actix systems are stopped, which ends `System::run`. On
+    /// the second Ctrl-C, or on the first if no client with this option exists any more, the process exits with status 130.
+    /// SIGTERM is not handled.
     ///
-    /// Default: `false`; python-engineio takes the signal unless it is told not to. When none of the clients that asked is
-    /// left, Ctrl-C ends the process with status 130 at once.
+    /// A program under `#[actix::main]` ends when its `async fn main` returns, so `main` should await
+    /// [`Wait`](crate::Wait).
+    ///
+    /// Do not use this option in a web service: its `HttpServer` handles Ctrl-C itself. If the client runs on the arbiter
+    /// of `main`, send it a [`Disconnect`](crate::Disconnect) after `HttpServer::run` has returned, as the example `gateway`
+    /// does. A client on another arbiter does not live that long, because the `HttpServer` stops the actix system on its
+    /// signals, and all other arbiters with it, before `run` returns; messages that were accepted are then lost. In this
+    /// case call `HttpServer::disable_signals`, wait for the signal yourself, disconnect, and stop the server with
+    /// `ServerHandle::stop`.
     pub fn handle_sigint(mut self, handle: bool) -> Self {
         self.config.handle_sigint = handle;
         self
     }
 
-    /// Adds a subscriber of every event, before the first can happen.
+    /// Adds a subscriber that receives every event from the first one on. See [`Subscribe`](crate::Subscribe) for adding
+    /// one later, for some kinds of events only, and for how long it lives.
     pub fn subscribe(mut self, recipient: Recipient<Event>) -> Self {
         self.config.subscribers.push(recipient);
         self
     }
 
-    /// Starts the client on the current arbiter.
+    /// Starts the client on the current arbiter. It does nothing until it receives a [`Connect`].
     ///
     /// # Panics
-    /// Outside of an actix system (or another `tokio` `LocalSet`), as every actor.
+    /// Outside of an actix system or another tokio `LocalSet`, as every actor does. `#[tokio::main]` is not enough: use
+    /// `#[actix::main]`.
     pub fn start(self) -> Addr<EngineIoClient> {
         EngineIoClient::new(self.config).start()
     }
 
-    /// Starts the client on another arbiter.
+    /// Starts the client on another arbiter. Its address can be used from every thread.
     pub fn start_in_arbiter(self, arbiter: &ArbiterHandle) -> Addr<EngineIoClient> {
         let config = self.config;
         EngineIoClient::start_in_arbiter(arbiter, move |_| EngineIoClient::new(config))

@@ -1,4 +1,4 @@
-//! What a client tells its subscribers.
+//! The events that subscribers receive.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,12 +10,18 @@ use crate::{
     protocol::handshake::{Session, TransportKind},
 };
 
-/// What happened to a connection.
+/// Something that happened to a connection.
 ///
-/// Events are delivered in order, and the client reads on only as its subscribers handle them. A plain handler, or
-/// one whose result is [`AtomicResponse`](actix::AtomicResponse), handles one event at a time and is covered fully.
-/// With a [`ResponseFuture`](actix::ResponseFuture) a run of up to 64 events is handled concurrently, and the next
-/// run waits for the last event of the one before.
+/// Events are delivered in order. Subscribers exert back-pressure: when one of them falls more than
+/// [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes behind, the client stops reading from the server
+/// until it catches up.
+///
+/// Back-pressure is exact for handlers that handle one event at a time: those without a future, and those that return an
+/// [`AtomicResponse`]. A handler that returns a [`ResponseFuture`] handles up to 64 events at once, and gets the next batch
+/// when the last event of the batch is done.
+///
+/// [`AtomicResponse`]: https://docs.rs/actix/0.13/actix/handler/struct.AtomicResponse.html
+/// [`ResponseFuture`]: https://docs.rs/actix/0.13/actix/type.ResponseFuture.html
 ///
 /// ```
 /// use actix::prelude::*;
@@ -28,7 +34,7 @@ use crate::{
 /// }
 ///
 /// impl Handler<Event> for Archive {
-///     // The next event waits until this one is stored, and so, in the end, does the server.
+///     // The next event waits until this one is stored. If that takes long, the server waits, too.
 ///     type Result = AtomicResponse<Self, ()>;
 ///
 ///     fn handle(&mut self, event: Event, _: &mut Self::Context) -> Self::Result {
@@ -46,26 +52,26 @@ use crate::{
 /// }
 /// ```
 ///
-/// In a handler prefer [`do_send`](actix::Addr::do_send) to awaiting a [`Send`](crate::Send): to await it ties
-/// reading to writing.
+/// A handler should not await a [`Send`](crate::Send). While the send queue is full, that would stop reading as well, and
+/// if the server waits in the same way neither goes on. Use `do_send`.
 ///
-/// Cheap to clone: clones share their data.
+/// Events are cheap to clone, because clones share their data.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 #[non_exhaustive]
 pub enum Event {
-    /// A session stands. Once a session, before any of its messages; also the first event of a subscriber that comes
-    /// later.
+    /// A session was opened. Sent once per session, before its messages. A subscriber that is added during the session
+    /// receives it first.
     Connected(Arc<Session>),
     /// The server sent a message.
     Message(Data),
-    /// The session moved to a better transport.
+    /// The session moved to another transport, WebSocket.
     Upgraded(TransportKind),
-    /// The session could not move to a better transport and goes on over polling.
+    /// The session could not move to WebSocket, for this reason. It goes on over polling.
     UpgradeFailed(TransportError),
-    /// A [`Send`](crate::Send) whose reply nobody awaits failed: here is its data.
+    /// A message could not be accepted, and nobody awaits the reply of its [`Send`](crate::Send). It carries the message.
     Rejected(Arc<SendError>),
-    /// The session is over and its sockets are closed. Exactly once a session, its last event.
+    /// The session has ended, and its sockets are closed. Sent once per session, as its last event.
     Disconnected(Arc<Disconnected>),
     /// The client will connect again after `delay`, by its [`Reconnect`](crate::Reconnect) policy.
     Reconnecting {
@@ -74,8 +80,8 @@ pub enum Event {
         /// How long the client waits before it.
         delay: Duration,
     },
-    /// The client does not connect again by itself: the policy gave up, or a [`Disconnect`](crate::Disconnect) came in
-    /// between ([`ConnectError::Cancelled`]). Once and for good.
+    /// The client has given up reconnecting, for this reason, or a [`Disconnect`](crate::Disconnect) stopped it
+    /// ([`ConnectError::Cancelled`]). No further attempt follows.
     ReconnectFailed(Arc<ConnectError>),
 }
 
@@ -103,7 +109,7 @@ impl Event {
     }
 }
 
-/// The kinds of [`Event`].
+/// The kinds of [`Event`], for [`Subscribe::only`](crate::Subscribe::only).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EventKind {
@@ -129,26 +135,39 @@ pub enum EventKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Disconnected {
-    /// Why.
+    /// The reason why the session ended.
     pub reason: DisconnectReason,
-    /// Messages that had been accepted and of which no complete frame or POST left, in order. The server has none of
-    /// them.
+    /// The accepted messages that were not sent, in order. No complete frame or POST with them was written, so the server
+    /// has none of them.
     pub unsent: Vec<Data>,
-    /// Messages of a POST that got no 2xx, in order: the server may have them or not. What was written to a WebSocket
-    /// is not known to have arrived either, but is not listed: the protocol has no acknowledgement.
+    /// The messages of a POST that was not answered with 2xx, in order. The server may have them or not. Messages that were
+    /// written to a WebSocket are not listed, although nothing confirms that they arrived: the protocol has no
+    /// acknowledgement.
     pub in_doubt: Vec<Data>,
 }
 
 impl Disconnected {
-    /// The end of a session that left nothing behind.
+    /// The end of a session in which every message was sent, for tests. The other fields can be set afterwards.
     ///
     /// ```
     /// use actix_engineio::{DisconnectReason, Disconnected};
     ///
-    /// let end = Disconnected::new(DisconnectReason::Server);
+    /// let mut end = Disconnected::new(DisconnectReason::Server);
     /// assert!(end.unsent.is_empty());
+    /// end.unsent.push("not sent".into());
     /// ```
     pub fn new(reason: DisconnectReason) -> Self {
         Self { reason, unsent: Vec::new(), in_doubt: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_no_larger_than_the_data_of_a_message() {
+        assert_eq!(size_of::<Event>(), size_of::<Data>());
+        assert_eq!(size_of::<Event>(), 40);
     }
 }

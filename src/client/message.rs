@@ -1,4 +1,4 @@
-//! The messages a client takes.
+//! The messages that a client accepts.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -23,8 +23,12 @@ use crate::{
     transport,
 };
 
-/// Opens a session. Replies when it stands, or with the error; an error leaves the client disconnected with every
-/// socket closed.
+/// Opens a session. Replies with the [`Session`] after it was opened, or with a [`ConnectError`]. After an error the client
+/// is disconnected and every socket is closed.
+///
+/// An upgrade to WebSocket begins after the reply. While the client is connected, connecting or disconnecting, it replies
+/// [`ConnectError::AlreadyConnected`]. During the delay of a [`Reconnect`](crate::Reconnect) policy a `Connect` replaces
+/// what the policy would have done.
 ///
 /// ```no_run
 /// # use actix_engineio::{Connect, EngineIoClient, TransportKind};
@@ -41,7 +45,7 @@ use crate::{
 /// # }
 /// ```
 ///
-/// Its `Debug` shows neither the URL's secrets nor the headers' values.
+/// `Debug` shows neither the secrets of the URL nor the values of the headers.
 #[derive(Clone, Message)]
 #[rtype(result = "Result<Arc<Session>, ConnectError>")]
 pub struct Connect {
@@ -49,47 +53,53 @@ pub struct Connect {
     pub(super) path: Option<String>,
     pub(super) transports: Option<Vec<TransportKind>>,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    /// The first thing that was wrong with what was given above.
+    /// The first error of a method of this type. The client replies with it.
     pub(super) invalid: Option<ConnectError>,
 }
 
 impl Connect {
-    /// `url`: `http`, `https`, `ws` or `wss`, a host, a port if it is not the scheme's default, and a query that goes
-    /// with every request. The URL's own path is not used: see [`path`](Self::path).
+    /// A connect to this URL. It has the scheme `http`, `https`, `ws` or `wss`, a host, a port if it is not the default of
+    /// the scheme, and a query that is sent with every request. The path of the URL is not used: see [`path`](Self::path).
+    /// A user name and a password become a basic `authorization` header.
     pub fn new(url: impl Into<String>) -> Self {
         Self { url: url.into(), path: None, transports: None, headers: Vec::new(), invalid: None }
     }
 
-    /// Another URL than the one it was made with: for [`before_connect`](crate::EngineIoClientBuilder::before_connect), where
-    /// a token is part of the query.
+    /// Replaces the URL. A [`before_connect`](crate::EngineIoClientBuilder::before_connect) hook needs it if a fresh token is
+    /// part of the query.
     #[must_use]
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = url.into();
         self
     }
 
-    /// The path the server listens on, for this connect. Default: the builder's, `engine.io`.
+    /// The path that the server listens on, for this connect. It is read as the builder's
+    /// [`path`](crate::EngineIoClientBuilder::path), which is also its default.
     #[must_use]
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());
         self
     }
 
-    /// The transports for this connect: the first opens the session, the others are what it may be upgraded to.
-    /// Default: the builder's, polling and then WebSocket.
+    /// The transports for this connect. The first one opens the session, and the session may be upgraded to the others.
+    /// Default: the builder's [`transports`](crate::EngineIoClientBuilder::transports), polling and then WebSocket.
     #[must_use]
     pub fn transports(mut self, transports: impl IntoIterator<Item = TransportKind>) -> Self {
         self.transports = Some(transports.into_iter().collect());
         self
     }
 
-    /// Adds a header to every request of this session. It takes the place of all the builder's headers of that name, those of
-    /// `websocket_header` too. A name may be added several times, save those that HTTP allows once, of which the last one
-    /// counts: `authorization`, `content-type`, `from`, `host`, `origin`, `proxy-authorization`, `referer`, `user-agent`.
+    /// Adds a header to every request of this session. It replaces all headers of this name that the builder was given, also
+    /// those of [`websocket_header`](crate::EngineIoClientBuilder::websocket_header).
     ///
-    /// A name or a value that HTTP does not allow, and the headers that are this crate's own business (`connection`,
-    /// `content-length`, `transfer-encoding`, `upgrade`, `sec-websocket-*` but the protocol), make `Connect` fail
-    /// with [`ConnectError::Invalid`]. So does an `accept-encoding` of more than gzip, deflate and identity.
+    /// A header can be added several times, with different values. HTTP allows some headers only once; of these the last
+    /// one counts: `authorization`, `content-type`, `from`, `host`, `origin`, `proxy-authorization`, `referer`,
+    /// `user-agent`.
+    ///
+    /// An invalid header is not reported here: the first error is stored, and the client replies to this `Connect` with
+    /// [`ConnectError::Invalid`]. Invalid are a name or a value that HTTP does not allow, the headers that this crate sets
+    /// itself (`connection`, `content-length`, `transfer-encoding`, `upgrade` and `sec-websocket-*`, but not
+    /// `sec-websocket-protocol`), and an `accept-encoding` with anything but gzip, deflate and identity.
     #[must_use]
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         match headers::parse(name.as_ref(), value.as_ref()) {
@@ -113,17 +123,21 @@ impl fmt::Debug for Connect {
     }
 }
 
-/// Queues one message for the server. Replies once it is accepted.
+/// Sends one message to the server. Replies when the message was accepted, which means that it is in the send queue.
 ///
-/// While more than `send_queue` bytes wait to be written the reply waits, and the message with it: dropping the reply
-/// withdraws the message. Once accepted, a message is sent, or comes back in [`Event::Disconnected`]. While a
-/// [`Connect`] is under way the reply waits for its outcome.
+/// While more than [`send_queue`](crate::EngineIoClientBuilder::send_queue) bytes are waiting to be written, the reply
+/// waits, and the message waits with it: dropping the reply withdraws the message. During a [`Connect`] the reply waits for
+/// the outcome.
 ///
-/// Messages go out in the order in which they reach the client's mailbox; `send` puts a message there when it is
-/// first polled, `do_send` at once. `do_send` is not held back: what it queues beyond `send_queue` shows in
-/// [`Status`], and its failures arrive as [`Event::Rejected`].
+/// An accepted message is sent, or it comes back in [`Event::Disconnected`]. This needs a client that runs: when `main`
+/// returns or the client's arbiter stops, accepted messages can be lost. End a program with a graceful [`Disconnect`], or
+/// with [`Flush`]. Over WebSocket the protocol has no acknowledgement: a message that was sent has not necessarily arrived.
 ///
-/// To import `Send` by name would shadow [`std::marker::Send`]; write `engineio::Send`.
+/// Messages are sent in the order in which they reach the client's mailbox. `Addr::send` puts a message there when its
+/// future is first polled, `Addr::do_send` immediately. A `do_send` never waits: messages beyond `send_queue` are queued
+/// all the same ([`Status`] shows how many), and a message that could not be accepted comes back as [`Event::Rejected`].
+///
+/// Do not import `Send` by name, because it would shadow [`std::marker::Send`]. Write `engineio::Send`.
 ///
 /// ```no_run
 /// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {
@@ -136,8 +150,7 @@ impl fmt::Debug for Connect {
 /// # }
 /// ```
 ///
-/// Other formats than JSON go through text or binary: whatever a serialiser writes is sent as it is, and
-/// [`Data::as_text`] and [`Data::as_bytes`] give it to the one that reads.
+/// Formats other than JSON are sent as text or as bytes, and read with [`Data::as_text`] or [`Data::as_bytes`]:
 ///
 /// ```
 /// use actix_engineio::{self as engineio, Data};
@@ -153,7 +166,7 @@ impl fmt::Debug for Connect {
 ///     engineio::Send::binary(bytes)
 /// }
 ///
-/// /// What an `Event::Message` brought.
+/// /// The data of an `Event::Message`.
 /// fn decode(data: &Data) -> Option<Reading> {
 ///     let (sensor, value) = data.as_binary()?.split_at_checked(2)?;
 ///     Some(Reading {
@@ -170,7 +183,7 @@ impl fmt::Debug for Connect {
 pub struct Send(pub(super) Data);
 
 impl Send {
-    /// A message of text or of bytes.
+    /// A text message or a binary message, depending on `data`.
     pub fn new(data: impl Into<Data>) -> Self {
         Self(data.into())
     }
@@ -185,7 +198,7 @@ impl Send {
         Self(Data::Binary(bytes.into()))
     }
 
-    /// A text message that holds `value` as JSON, without spaces; [`Data::json`] reads it.
+    /// A text message with `value` as JSON, without spaces. [`Data::json`] reads it.
     ///
     /// # Errors
     /// `value` cannot be written as JSON.
@@ -193,15 +206,17 @@ impl Send {
         serde_json::to_string(value).map(Self::text)
     }
 
-    /// What is to be sent, for the tests of actors that send it.
+    /// The content of the message. Tests of actors that send messages need it.
     pub fn data(&self) -> &Data {
         &self.0
     }
 }
 
-/// Replies once everything accepted before it has left: written to the WebSocket's socket, or its POST answered 2xx.
+/// Replies when every message that was accepted before it was sent: over WebSocket it was written to the socket, over
+/// polling its POST was answered with 2xx.
 ///
-/// A message that has left a WebSocket need not have arrived: the protocol has no acknowledgement.
+/// A message that was written to a WebSocket has not necessarily arrived: the protocol has no acknowledgement. If the
+/// session ends first, the reply is [`FlushError::Disconnected`]; without a session it is [`FlushError::NotConnected`].
 ///
 /// ```no_run
 /// use actix_engineio::{self as engineio, Flush};
@@ -218,12 +233,13 @@ impl Send {
 #[rtype(result = "Result<(), FlushError>")]
 pub struct Flush;
 
-/// Ends the connection, and a connect in progress. Replies when everything is closed; at once when nothing is open.
+/// Ends the session, or a connect or a reconnect in progress. Replies when everything is closed, or at once if nothing is
+/// open.
 ///
-/// Graceful: everything accepted is written, the server is told, the transport is closed, all within
-/// `close_timeout`. [`Disconnect::abort`] closes at once.
+/// [`Disconnect::new`] is graceful: the client writes every accepted message, tells the server, and closes the transport,
+/// all within [`close_timeout`](crate::EngineIoClientBuilder::close_timeout). [`Disconnect::abort`] closes at once.
 ///
-/// Messages that could not be written in time are listed in [`Event::Disconnected`]. The client lives on, and takes another
+/// [`Event::Disconnected`] lists the messages that could not be written in time. The client lives on and accepts another
 /// [`Connect`].
 ///
 /// ```no_run
@@ -242,17 +258,18 @@ pub struct Disconnect {
 }
 
 impl Disconnect {
-    /// A graceful end.
+    /// A graceful disconnect.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// An end at once: what is queued stays unsent, and a WebSocket's close frame goes only if it fits.
+    /// An immediate disconnect. Queued messages are not sent, and a WebSocket gets a close frame only if it can be written
+    /// without waiting.
     pub fn abort() -> Self {
         Self { abort: true, reason: None }
     }
 
-    /// A reason of the application's own, for [`DisconnectReason::Client`]. It is not sent to the server.
+    /// The reason to show in [`DisconnectReason::Client`]. It is not sent to the server.
     #[must_use]
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into().into());
@@ -260,9 +277,11 @@ impl Disconnect {
     }
 }
 
-/// Replies when the connection has ended for good, with the reason of the last session: a client that reconnects by
-/// itself has ended when its policy gave up. Not connected: the last session's reason at once, `None` if there never
-/// was one or the last [`Connect`] failed.
+/// Waits for the end of the connection. Replies with the reason why the last session ended. A client with a
+/// [`Reconnect`](crate::Reconnect) policy replies when no further attempt follows.
+///
+/// If no session is open and none will be, it replies at once: with the reason of the last session, or with `None` if there
+/// was no session or the last [`Connect`] failed.
 ///
 /// ```no_run
 /// use actix_engineio::{Connect, DisconnectReason, Wait};
@@ -281,11 +300,17 @@ impl Disconnect {
 #[rtype(result = "Option<DisconnectReason>")]
 pub struct Wait;
 
-/// Adds a subscriber. One that comes while a session stands gets its [`Event::Connected`] first.
+/// Adds a subscriber. Replies with a [`SubscriptionId`], which [`Unsubscribe`] takes. If a session is open, its
+/// [`Event::Connected`] is the first event of the new subscriber.
 ///
-/// The client keeps the recipient, and so the subscriber, until it unsubscribes or the client stops. A subscriber
-/// should keep no more than a [`WeakAddr`](actix::WeakAddr) of the client, or both live until it unsubscribes or the
-/// client disconnects.
+/// The client keeps the subscriber alive until it is unsubscribed or the client stops. A subscriber that holds the
+/// client's `Addr` keeps the client alive in turn, so neither ever stops, not even after a [`Disconnect`]. Let a subscriber
+/// hold a [`WeakAddr`] of the client instead, or unsubscribe it.
+///
+/// A subscriber that is slow slows the server down, and one that never handles its events ends the session: see
+/// [`Event`](crate::Event).
+///
+/// [`WeakAddr`]: https://docs.rs/actix/0.13/actix/struct.WeakAddr.html
 ///
 /// ```no_run
 /// use actix::prelude::*;
@@ -320,12 +345,12 @@ pub struct Subscribe {
 }
 
 impl Subscribe {
-    /// Every event to `recipient`.
+    /// Sends every event to `recipient`.
     pub fn new(recipient: Recipient<Event>) -> Self {
         Self { recipient, only: None }
     }
 
-    /// Only events of these kinds.
+    /// Sends only events of these kinds. With an empty list the subscriber gets no events.
     #[must_use]
     pub fn only(mut self, kinds: impl IntoIterator<Item = EventKind>) -> Self {
         self.only = Some(kinds.into_iter().collect());
@@ -339,16 +364,17 @@ impl fmt::Debug for Subscribe {
     }
 }
 
-/// Names one subscription of one client.
+/// Identifies one subscriber of one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SubscriptionId(pub(super) u64);
 
-/// Removes a subscriber; what it has not been given yet it does not get. Replies whether there was one.
+/// Removes a subscriber. It receives no further events, except those that are already in its mailbox. Replies whether there
+/// was such a subscriber.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "bool")]
 pub struct Unsubscribe(pub SubscriptionId);
 
-/// Asks for the [`Status`].
+/// Replies with the [`Status`] of the client.
 ///
 /// ```no_run
 /// use actix_engineio::{GetStatus, State};
@@ -365,25 +391,25 @@ pub struct Unsubscribe(pub SubscriptionId);
 #[rtype(result = "Status")]
 pub struct GetStatus;
 
-/// Where a client stands.
+/// The state of a client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum State {
-    /// No connection.
+    /// There is no session, and no attempt to open one.
     #[default]
     Disconnected,
-    /// A `Connect` is under way.
+    /// A `Connect` is in progress.
     Connecting,
-    /// A session was lost, and the client will connect again or is connecting by itself.
+    /// A session was lost, and the client is waiting for the next attempt of its policy, or is connecting.
     Reconnecting,
-    /// A session stands.
+    /// A session is open.
     Connected,
     /// A session is being closed.
     Disconnecting,
 }
 
 impl State {
-    /// The name in small letters: `disconnected`, `connecting`, `reconnecting`, `connected` or `disconnecting`.
+    /// The name in lower case: `disconnected`, `connecting`, `reconnecting`, `connected` or `disconnecting`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Disconnected => "disconnected",
@@ -395,32 +421,41 @@ impl State {
     }
 }
 
-/// As [`as_str`](Self::as_str).
+/// The same as [`as_str`](Self::as_str).
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
 }
 
-/// A client's state and figures at one moment. The default is a client that never did anything, for tests that change
-/// what they care about.
+/// The state of a client and its figures, at one moment.
+///
+/// The default describes a new client. Tests start from it and set what they need:
+///
+/// ```
+/// use actix_engineio::{State, Status};
+///
+/// let mut status = Status::default();
+/// status.state = State::Connected;
+/// status.queued_messages = 3;
+/// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Status {
-    /// Where the client stands.
+    /// The state of the client.
     pub state: State,
-    /// The session, while one stands.
+    /// The session, if one is open.
     pub session: Option<Arc<Session>>,
-    /// The transport that messages are written to, while a session stands.
+    /// The transport that messages are written to, if a session is open.
     pub transport: Option<TransportKind>,
-    /// Messages accepted, or waiting for room, and not yet written.
+    /// Messages that are accepted or wait for room in the queue, and are not written yet.
     pub queued_messages: usize,
-    /// Bytes of data in those messages.
+    /// Bytes of data in these messages.
     pub queued_bytes: usize,
-    /// What went each way, over the life of the client.
+    /// Packets and bytes in both directions since the client started.
     pub counters: Counters,
-    /// Sessions that the client opened by itself, after one was lost.
+    /// Sessions that the reconnect policy opened.
     pub reconnects: u64,
-    /// The time the last answer took: to the handshake or, over polling, to a POST.
+    /// How long the server took for its last answer: to the handshake or, over polling, to a POST.
     pub round_trip: Option<Duration>,
 }

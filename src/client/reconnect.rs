@@ -9,13 +9,21 @@ use crate::{
     protocol::handshake::MAX_INTERVAL,
 };
 
-/// When a client that has lost its connection connects again: exponential backoff with full jitter.
+/// The policy by which a client connects again after it lost its session: exponential backoff with full jitter.
 ///
-/// Before attempt `n`, counted from 1, the client waits for a time drawn uniformly from zero to
-/// `initial_delay * 2^(n-1)`, at most `max_delay`; a server's `Retry-After` makes it at least that. So clients that lost
-/// their server together do not come back together.
+/// Before attempt `n`, counted from 1, the client waits for a random time between zero and `initial_delay * 2^(n-1)`, but
+/// not more than `max_delay`. The random part prevents that all clients of a server that was restarted come back in the same
+/// moment. If the server sent `Retry-After`, the client waits at least that long.
 ///
-/// A session that held for [`max_delay`](Self::max_delay) starts the count anew.
+/// An attempt that fails is followed by the next one if its error
+/// [is retryable](crate::ConnectError::is_retryable). With a
+/// [`before_connect`](crate::EngineIoClientBuilder::before_connect) hook, which can fetch a new token, the statuses 401 and
+/// 403 are retried as well. Any other error ends the policy with
+/// [`Event::ReconnectFailed`](crate::Event::ReconnectFailed).
+///
+/// The count starts again after a session that lasted at least `max_delay`, and at least one second.
+///
+/// The upper bound of every delay is at least 10 milliseconds, and delays count up to 24 hours.
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,8 +49,8 @@ pub struct Reconnect {
 }
 
 impl Reconnect {
-    /// The defaults: from 500 milliseconds up to 30 seconds, any number of attempts, not on the first `Connect`, also
-    /// when the server has closed.
+    /// The defaults: delays from 500 milliseconds to 30 seconds, any number of attempts, no retries of the user's own
+    /// `Connect`, and reconnects also after the server closed the session.
     pub fn exponential() -> Self {
         Self {
             initial_delay: Duration::from_millis(500),
@@ -54,39 +62,42 @@ impl Reconnect {
         }
     }
 
-    /// The longest the first delay may be. Default: 500 milliseconds.
+    /// Upper bound of the first delay. With zero the delays do not grow, and none is longer than 10 milliseconds. Default:
+    /// 500 milliseconds.
     pub fn initial_delay(mut self, delay: Duration) -> Self {
         self.initial_delay = delay;
         self
     }
 
-    /// The longest any delay may be, but for a server's `Retry-After`. Default: 30 seconds.
+    /// Upper bound of every delay, except that a server's `Retry-After` can be longer. Also the time after which a session
+    /// counts as stable. Default: 30 seconds.
     pub fn max_delay(mut self, delay: Duration) -> Self {
         self.max_delay = delay;
         self
     }
 
-    /// After so many attempts in a row that did not lead to a session that held, the client gives up. Default: never.
+    /// Number of attempts in a row, none of which leads to a stable session, after which the client gives up. With zero it
+    /// gives up as soon as it loses a session. Default: no limit.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = Some(attempts);
         self
     }
 
-    /// Whether a [`Connect`](crate::Connect) that fails is tried again, too; its reply comes with the session, or when
-    /// the policy has given up. Default: `false`.
+    /// Whether a [`Connect`](crate::Connect) of the user that fails is retried as well. Its reply then comes when a session
+    /// was opened, or when the policy gives up. Default: `false`.
     pub fn on_initial_connect(mut self, retry: bool) -> Self {
         self.on_initial_connect = retry;
         self
     }
 
-    /// Whether a session that the server itself has closed, by a close packet or a close frame of 1000, 1001 or without
-    /// a code, is followed by another. Default: `true`.
+    /// Whether the client reconnects after the server closed the session on purpose: with a close packet, or with a close
+    /// frame that has the code 1000 or 1001, or none. Default: `true`.
     pub fn on_server_close(mut self, reconnect: bool) -> Self {
         self.on_server_close = reconnect;
         self
     }
 
-    /// Makes the delays the same in every run, for tests. Default: seeded by the operating system.
+    /// Makes the random delays the same in every run, for tests. Default: seeded by the operating system.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self

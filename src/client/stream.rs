@@ -1,4 +1,4 @@
-//! Events for code without an actor.
+//! Events for code that is not an actor.
 
 use std::{
     collections::VecDeque,
@@ -16,18 +16,22 @@ use futures::Stream;
 
 use super::{EngineIoClient, event::Event};
 
-/// Events that a stream holds, and the bytes of data at which it is full with fewer.
+/// Number of events with which a stream is full, and bytes of data with which it is full earlier.
 const CAPACITY: usize = 64;
 const CAPACITY_BYTES: usize = 64 << 10;
 
-/// Of these, how many the reader takes at a time: one lock for many events, and the client fills up meanwhile.
+/// Number of events that the reader takes under one lock. The client can refill the rest meanwhile.
 const HAND: usize = CAPACITY / 2;
 
-/// The events of a client as a [`Stream`], for code without an actor of its own.
+/// The events of a client as a stream, for code that is not an actor.
 ///
-/// It is full with 64 events or 64 KiB of data; while it is, the client reads no further than `receive_buffer`. It goes
-/// on across sessions and ends when the client stops. It holds no address of the client: keep one, or the client ends
-/// with its connection. Usable from any runtime and any thread.
+/// The stream buffers up to 64 events or 64 KiB of data. When it is full, further events wait in the client, and when more
+/// than [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes are waiting there, the client stops reading
+/// from the server. A stream that is not polled therefore stops the whole connection: drop it when it is no longer needed.
+///
+/// The stream goes on from one session to the next. It ends when the client stops, after the last events. It does not keep
+/// the client alive: keep an address of the client, or the client stops when its connection ends. It can be used on any
+/// thread and in any async runtime.
 ///
 /// ```no_run
 /// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {
@@ -47,12 +51,12 @@ const HAND: usize = CAPACITY / 2;
 #[must_use = "a stream that is dropped unsubscribes"]
 pub struct EventStream {
     channel: Arc<Channel>,
-    /// Taken out of the channel, and not read yet.
+    /// Events that were taken from the channel and not read yet.
     hand: VecDeque<Event>,
 }
 
 impl EventStream {
-    /// Subscribes to every event of `client`. While a session stands its `Connected` comes first.
+    /// Subscribes to every event of `client`. If a session is open, its `Connected` comes first.
     ///
     /// # Errors
     /// The client has stopped.
@@ -63,7 +67,7 @@ impl EventStream {
         Ok(stream)
     }
 
-    /// Takes the next handful.
+    /// Takes the next events from the channel.
     fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.channel.lock();
         let taken = state.waiting.len().min(HAND);
@@ -92,7 +96,7 @@ impl Stream for EventStream {
         if self.hand.is_empty() && self.poll_take(cx).is_pending() {
             return Poll::Pending;
         }
-        // This is its only writer.
+        // No other code writes this counter.
         let read = self.channel.read.load(Ordering::Relaxed);
         self.channel.read.store(read.wrapping_add(1), Ordering::Relaxed);
         Poll::Ready(self.hand.pop_front())
@@ -112,25 +116,25 @@ impl Drop for EventStream {
     }
 }
 
-/// What a stream and its client share.
+/// The part that a stream and its client share.
 #[derive(Debug, Default)]
 struct Channel {
     state: Mutex<ChannelState>,
-    /// Events that the reader has read. It tells of them only when it comes for more.
+    /// Number of events that the reader has read. They leave the counts of `state` only when the reader takes more.
     read: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct ChannelState {
     waiting: VecDeque<Event>,
-    /// Bytes of data in them, and in the hand.
+    /// Bytes of data in `waiting` and in the reader's hand.
     bytes: usize,
-    /// Events that the reader took out last, and their data. They count until it comes for more.
+    /// Events that the reader took last, and bytes of data in them. They count until the reader takes more.
     in_hand: usize,
     bytes_in_hand: usize,
-    /// Woken when there is something to read.
+    /// The task to wake when there is something to read.
     reader: Option<Waker>,
-    /// Woken when there is room.
+    /// The task to wake when there is room.
     writer: Option<Waker>,
     /// The stream was dropped.
     closed: bool,
@@ -151,33 +155,33 @@ impl ChannelState {
 
 impl Channel {
     fn lock(&self) -> MutexGuard<'_, ChannelState> {
-        // Nothing panics while it is locked.
+        // No code panics while it holds the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The client's end of an [`EventStream`]. The stream ends when this is dropped.
+/// The client's end of an [`EventStream`]. Dropping it ends the stream.
 #[derive(Debug)]
 pub(super) struct EventSender {
     channel: Arc<Channel>,
-    /// How many the reader had read when that was asked for last.
+    /// Value of `Channel::read` at the last call of [`has_read`](Self::has_read).
     read: u64,
 }
 
 impl EventSender {
-    /// The stream was dropped.
+    /// Whether the stream was dropped.
     pub(super) fn is_closed(&self) -> bool {
         self.channel.lock().closed
     }
 
-    /// Whether the reader has read any event since this was asked for last.
+    /// Whether the reader has read any event since the last call.
     pub(super) fn has_read(&mut self) -> bool {
         let read = self.channel.read.load(Ordering::Relaxed);
         mem::replace(&mut self.read, read) != read
     }
 
-    /// Fills the stream up with what `next` gives. Returns whether it gave any. If the stream is full afterwards, its
-    /// reader wakes the task once there is room.
+    /// Fills the stream with the events that `next` returns. Returns whether there were any. If the stream is full
+    /// afterwards, its reader wakes the task of `cx` when there is room.
     pub(super) fn fill(&self, mut next: impl FnMut() -> Option<Event>, cx: &Context<'_>) -> bool {
         let mut state = self.channel.lock();
         let before = state.waiting.len();
@@ -197,7 +201,7 @@ impl EventSender {
         filled
     }
 
-    /// Adds an event, however full the stream is: the client is going, and its end wakes the reader.
+    /// Adds an event even if the stream is full. For a client that stops: dropping this sender wakes the reader.
     pub(super) fn push(&self, event: Event) {
         self.channel.lock().push(event);
     }
@@ -215,7 +219,7 @@ impl Drop for EventSender {
     }
 }
 
-/// [`Subscribe`](super::Subscribe), with a channel.
+/// Subscribes a stream, as [`Subscribe`](super::Subscribe) does an actor.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct SubscribeStream(pub(super) EventSender);

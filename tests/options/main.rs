@@ -9,5 +9,6 @@ mod support;
 mod cookies;
 mod headers;
 mod json;
+mod limits;
 mod transports;
 mod urls;

@@ -1,17 +1,22 @@
-//! The options of how long things take, and how much is held.
+//! The options that limit time and memory.
 
 use std::time::Duration;
 
 use super::EngineIoClientBuilder;
 
-/// As good as no limit. More would overflow the clock.
+/// The longest limit, which is as good as none. A longer one would overflow the clock.
 const NO_LIMIT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// # Limits
+///
+/// A time limit of more than 100 years, such as [`Duration::MAX`], counts as 100 years. A time limit of zero expires as
+/// soon as the wait begins, within a few milliseconds; no option reads zero as "no limit".
 impl EngineIoClientBuilder {
-    /// How long one request may take: the handshake over polling, the WebSocket handshake, the wait for the open
-    /// packet behind it, the answer to a POST once it is out (while bytes of it still leave, the limit starts anew
-    /// with each). Default: 5 seconds.
+    /// How long one request may take. Default: 5 seconds.
+    ///
+    /// It limits each of these: the handshake over polling, the WebSocket handshake, the wait for the open packet over
+    /// WebSocket, and the response to a POST. While a POST is being sent, the limit starts again whenever bytes of it are
+    /// written. A poll is limited by the session's heartbeat instead.
     pub fn request_timeout(mut self, limit: Duration) -> Self {
         let limit = limit.min(NO_LIMIT);
         self.config.limits.request_timeout = limit;
@@ -19,57 +24,78 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// How long a whole [`Connect`](crate::Connect) may take; then
-    /// [`ConnectError::Timeout`](crate::ConnectError::Timeout) says what was being waited for. Default: 20 seconds.
+    /// How long a whole [`Connect`](crate::Connect) may take, with its `before_connect` hook and every transport that is
+    /// tried. After that it fails with [`ConnectError::Timeout`](crate::ConnectError::Timeout), which says what the client
+    /// was waiting for. Default: 20 seconds.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.config.connect_timeout = limit.min(NO_LIMIT);
         self
     }
 
-    /// How long an upgrade may take, from the start of the probe to the end; after that the session goes on over
-    /// polling. Default: 10 seconds.
+    /// How long an upgrade may take, from the moment it begins. After that the session goes on over polling. Default: 10
+    /// seconds.
+    ///
+    /// With zero every upgrade begins and fails, and some servers end the session after an upgrade that failed. Turn
+    /// upgrades off with [`upgrade(false)`](Self::upgrade) instead.
     pub fn upgrade_timeout(mut self, limit: Duration) -> Self {
         self.config.limits.upgrade_timeout = limit.min(NO_LIMIT);
         self
     }
 
-    /// How long a graceful [`Disconnect`](crate::Disconnect) may take. Default: 5 seconds.
+    /// How long a graceful [`Disconnect`](crate::Disconnect) may take. After that every socket is closed, and the messages
+    /// that were not written come back in [`Event::Disconnected`](crate::Event::Disconnected). Default: 5 seconds.
     pub fn close_timeout(mut self, limit: Duration) -> Self {
         self.config.limits.close_timeout = limit.min(NO_LIMIT);
         self
     }
 
-    /// How long reading may be held back without any subscriber taking an event before the session ends with
-    /// [`DisconnectReason::Stalled`](crate::DisconnectReason::Stalled). Of an actor, that shows when a run of events is
-    /// through: at most 64, and no more than take a second at the pace of the run before. Default: 60 seconds.
+    /// How long the client waits for slow subscribers. If more than [`receive_buffer`](Self::receive_buffer) bytes of
+    /// events are waiting and no subscriber handles an event for this long, the session ends with
+    /// [`DisconnectReason::Stalled`](crate::DisconnectReason::Stalled). Default: 60 seconds.
+    ///
+    /// An actor receives events in batches: up to 64 events, and no more than it is expected to handle in one second. The
+    /// client notices that it made progress when it has finished a batch.
+    ///
+    /// While the client does not read, it does not answer pings either. A server with the usual intervals (25 s and 20 s)
+    /// therefore ends the session before the default of 60 seconds.
     pub fn stall_timeout(mut self, limit: Duration) -> Self {
         self.config.limits.stall_timeout = limit.min(NO_LIMIT);
         self
     }
 
-    /// The largest message, and over polling the largest response body, that is accepted, in bytes. A larger one
-    /// ends the session. Default: 64 MiB.
+    /// Largest message, in bytes, that the client accepts from the server; over polling, also the largest response body. A
+    /// larger one ends the session. Default: 64 MiB.
+    ///
+    /// The open packet counts, too. It has about a hundred bytes, so with zero every connect fails.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.config.transport.max_message_size = bytes;
         self
     }
 
-    /// Bytes that may wait to be written before the replies of [`Send`](crate::Send) are held back; each message
-    /// counts 64 bytes beside its data. Default: 1 MiB.
+    /// How many bytes may wait to be written before the replies of [`Send`](crate::Send) wait. Each message counts its
+    /// data and 64 bytes. Default: 1 MiB.
+    ///
+    /// A message is accepted while at most this many bytes are waiting, so the last one may exceed the limit by its own
+    /// size. With zero a message is accepted only after all earlier ones were written.
     pub fn send_queue(mut self, bytes: usize) -> Self {
         self.config.limits.send_queue = bytes;
         self
     }
 
-    /// Bytes of events that subscribers may not have handled before reading is held back; each event counts 64 bytes
-    /// beside its data. A single message may exceed it. Default: 1 MiB.
+    /// How many bytes of unhandled events a subscriber may have before the client stops reading from the server. Each
+    /// event counts its data and 64 bytes. Default: 1 MiB.
+    ///
+    /// What was read at once may exceed the limit. With zero the client reads again only after every subscriber has handled
+    /// every event.
     pub fn receive_buffer(mut self, bytes: usize) -> Self {
         self.config.receive_buffer = bytes;
         self
     }
 
-    /// Packets in one POST, at most. Default: 16 until the server has shown by its answer that it takes any number,
-    /// since one known server (python-engineio) answers 200 to a larger POST and drops it.
+    /// Largest number of packets in one POST; zero counts as one.
+    ///
+    /// Default: 16 until the server has shown by its answer that it accepts any number. One known server, python-engineio,
+    /// answers 200 to a larger POST and drops it.
     pub fn max_packets_per_post(mut self, packets: usize) -> Self {
         self.config.limits.max_packets_per_post = Some(packets.max(1));
         self

@@ -1,4 +1,4 @@
-//! The options of what requests say.
+//! The options for the contents of requests.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,25 +10,30 @@ use crate::{client::headers, protocol::endpoint, transport};
 
 /// # Requests
 impl EngineIoClientBuilder {
-    /// The path the server listens on. Default: `engine.io`.
+    /// The path that the server listens on. Slashes around it are ignored: `engine.io`, `/engine.io` and `/engine.io/` are
+    /// the same. Characters that a path cannot contain, `?` and `#` too, are percent-encoded. An empty path is the root of
+    /// the server. Default: `engine.io`.
+    ///
+    /// See [`add_trailing_slash`](Self::add_trailing_slash) for the slash at its end.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.config.path = path.into();
         self
     }
 
-    /// Whether the path ends with a slash. Default: `true`.
+    /// Whether the path of a request ends with a slash. Default: `true`.
     pub fn add_trailing_slash(mut self, add: bool) -> Self {
         self.config.add_trailing_slash = add;
         self
     }
 
-    /// Whether requests carry a parameter that is different each time, against caches. Default: `true`.
+    /// Whether each request carries a query parameter with a new value, so that no cache answers it. Default: `true`.
     pub fn timestamp_requests(mut self, stamp: bool) -> Self {
         self.config.transport.timestamp_requests = stamp;
         self
     }
 
-    /// The name of that parameter, of ASCII letters, digits and `-._~`; the query of the URL may not set it. Default: `t`.
+    /// The name of the parameter of [`timestamp_requests`](Self::timestamp_requests). It consists of ASCII letters, digits
+    /// and `-._~`, and the query of the URL cannot set a parameter of this name. Default: `t`.
     pub fn timestamp_param(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
         match endpoint::check_stamp_param(&name) {
@@ -38,15 +43,20 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// Adds a header to every request of both transports; see [`Connect::header`](crate::Connect::header) for what is
-    /// refused, and which may be added several times. Default: none, but for `accept`, `accept-encoding`, `user-agent`
-    /// (`actix-engineio/` and the version) and, with a POST, `content-type`, whose place such a header takes.
+    /// Adds a header to every request of both transports. [`Connect::header`](crate::Connect::header) says which headers
+    /// cannot be set, and which can be added several times.
     ///
-    /// This is also how to say what a browser would: `header("origin", "https://example.org")` for servers that admit
-    /// certain sites only.
+    /// An invalid header is not reported here: the builder keeps the first error, and every
+    /// [`Connect`](crate::Connect) fails with it.
     ///
-    /// `authorization`, `cookie`, `proxy-authorization` and `host` are not sent on when the server redirects to another
-    /// origin.
+    /// By default the client sends `accept`, `accept-encoding`, `user-agent` (`actix-engineio/` and the version) and, with
+    /// a POST, `content-type`. A header of the same name replaces them.
+    ///
+    /// With this option a client can say what a browser would say: `header("origin", "https://example.org")` is for servers
+    /// that admit certain sites only.
+    ///
+    /// If the server redirects to another origin, `authorization`, `cookie`, `proxy-authorization` and `host` are not sent
+    /// there.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         match headers::parse(name.as_ref(), value.as_ref()) {
             Ok(header) => transport::headers::add(&mut self.config.transport.headers, header),
@@ -55,8 +65,10 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// Adds a header to WebSocket handshakes alone, beside those of [`header`](Self::header); of a header that HTTP allows
-    /// once, this one is sent. Default: none.
+    /// Adds a header to WebSocket handshakes only, in addition to those of [`header`](Self::header). If HTTP allows the
+    /// header only once, this one is sent. Default: none.
+    ///
+    /// An invalid header makes every [`Connect`](crate::Connect) fail, as with `header`.
     pub fn websocket_header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         match headers::parse(name.as_ref(), value.as_ref()) {
             Ok(header) => transport::headers::add(&mut self.config.transport.websocket_headers, header),
@@ -65,9 +77,12 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// The subprotocols that WebSocket handshakes offer (`sec-websocket-protocol`), the preferred first. The server may
-    /// choose one, shown in [`Session::websocket_protocol`](crate::Session::websocket_protocol), or none; a choice that was
-    /// not offered fails the handshake. Each is a token as of HTTP, different from the others. Default: none.
+    /// The subprotocols that WebSocket handshakes offer (`sec-websocket-protocol`), the preferred one first. Default: none.
+    ///
+    /// The server chooses one of them or none: see
+    /// [`Session::websocket_protocol`](crate::Session::websocket_protocol). The handshake fails if the server chooses one
+    /// that was not offered. Each subprotocol is an HTTP token, and none may be given twice; otherwise every
+    /// [`Connect`](crate::Connect) fails.
     pub fn websocket_protocols<P: AsRef<str>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
         let headers = &mut self.config.transport.websocket_headers;
         headers.retain(|(name, _)| *name != header::SEC_WEBSOCKET_PROTOCOL);
@@ -80,21 +95,24 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// Whether the cookies that servers set are kept, and sent with every request that they are meant for: the polls, the
-    /// WebSocket handshake, the attempts to reconnect. Load balancers rely on it. Default: `true`, in a store that this
-    /// client has for itself; with `false` that of [`cookie_store`](Self::cookie_store) is not used either.
+    /// Whether the client stores the cookies that servers set, and sends them with every request that they are meant for:
+    /// with polls, WebSocket handshakes and reconnect attempts. Many load balancers need this. Default: `true`.
     ///
-    /// Every response may set some, a refusal too. Domain, path, `Secure` and expiry count as in RFC 6265. A
-    /// [`header`](Self::header) `cookie` of the user's own goes on the same line; a name that it sets is not taken from the
-    /// store. Of one host at most 180 cookies are kept, of 4096 bytes each.
+    /// The cookies are in a store of this client, or in that of [`cookie_store`](Self::cookie_store). With `false` neither
+    /// is used.
+    ///
+    /// Every response can set cookies, one with an error status too. Domain, path, `Secure` and expiry work as in RFC 6265.
+    /// If the application sets a `cookie` [`header`](Self::header) of its own, both go on one line, and names that the
+    /// header sets are not taken from the store. At most 180 cookies of 4096 bytes each are stored per host.
     pub fn cookies(mut self, keep: bool) -> Self {
         self.config.cookies = keep;
         self
     }
 
-    /// Uses this store for cookies: to start with cookies from elsewhere, to look at what was set, or to share it between
-    /// clients. Default: one of the client's own. The clients lock it for moments only; holding the lock for
-    /// long blocks them.
+    /// Uses this store for cookies. With it an application can set cookies before it connects, look at those that a server
+    /// has set, or share them between clients. Default: each client has its own store.
+    ///
+    /// The clients lock the store only for moments. A lock that the application holds for long blocks them.
     ///
     /// ```
     /// use std::sync::{Arc, Mutex};
