@@ -308,7 +308,7 @@ pub struct Wait;
 /// hold a [`WeakAddr`] of the client instead, or unsubscribe it.
 ///
 /// A subscriber that is slow slows the server down, and one that never handles its events ends the session: see
-/// [`Event`](crate::Event).
+/// [`Event`].
 ///
 /// [`WeakAddr`]: https://docs.rs/actix/0.13/actix/struct.WeakAddr.html
 ///
