@@ -6,15 +6,15 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use serde::de::DeserializeOwned;
 
-/// Bytes that every queued message or event counts in addition to its data. They account for the memory of its entry in a
-/// queue; without them a queue of empty messages would have no limit.
+/// Bytes that every queued message or event counts in addition to its data. They account for the memory of its entry in
+/// a queue; without them a queue of empty messages would have no limit.
 pub(crate) const OVERHEAD: usize = 64;
 
 /// The data of a message: text or bytes.
 ///
-/// A clone shares the buffer, so it is cheap. Messages that were received together share one buffer as well: up to 64 KiB
-/// over WebSocket, the whole body of a poll over polling. A small message that is stored for long keeps all of it alive;
-/// copy its data instead.
+/// A clone shares the buffer, so it is cheap. Messages that were received together share one buffer as well: up to 64
+/// KiB over WebSocket, the whole body of a poll over polling. A small message that is stored for long keeps all of it
+/// alive; copy its data instead.
 ///
 /// ```
 /// use actix_engineio::Data;

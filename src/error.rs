@@ -28,7 +28,7 @@ pub use self::{
 };
 
 /// Text of somebody else, shown on one line: control characters become spaces.
-struct OneLine<'a>(&'a str);
+pub(crate) struct OneLine<'a>(pub(crate) &'a str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

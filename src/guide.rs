@@ -1,6 +1,7 @@
 //! Longer pages of documentation, without code of the crate.
 //!
-//! - [`coming_from_python_engineio`]: each option, method and event of `engineio.AsyncClient`, with the equivalent here.
+//! - [`coming_from_python_engineio`]: each option, method and event of `engineio.AsyncClient`, with the equivalent
+//!   here.
 //! - [`coming_from_engine_io_client`]: the same for the JavaScript reference client.
 //! - [`what_happens_when`]: each failure, with the error or event that reports it.
 //! - [`testing_your_own_code`]: tests of actors that send and receive, without a network.

@@ -1,7 +1,7 @@
 //! An actor-based [Engine.IO] client (protocol 4) for [actix].
 //!
-//! One actor, [`EngineIoClient`], owns a connection. Its address is the handle: any actor, any thread and any async block
-//! uses the connection by sending it messages, and learns what happens by subscribing to its [events](Event).
+//! One actor, [`EngineIoClient`], owns a connection. Its address is the handle: any actor, any thread and any async
+//! block uses the connection by sending it messages, and learns what happens by subscribing to its [events](Event).
 //!
 //! [Engine.IO]: https://socket.io/docs/v4/engine-io-protocol/
 //! [actix]: https://docs.rs/actix
@@ -41,10 +41,10 @@
 //! }
 //! ```
 //!
-//! - In `.await??` the first `?` is for the mailbox, which is closed after the client has stopped. The second is for the
-//!   error of the operation.
-//! - The program ends with [`Disconnect`], because a message that was accepted is not sent yet. When `main` returns without
-//!   a `Disconnect` or a [`Flush`], accepted messages can be lost.
+//! - In `.await??` the first `?` is for the mailbox, which is closed after the client has stopped. The second is for
+//!   the error of the operation.
+//! - The program ends with [`Disconnect`], because a message that was accepted is not sent yet. When `main` returns
+//!   without a `Disconnect` or a [`Flush`], accepted messages can be lost.
 //! - Code that is not an actor reads an [`EventStream`] instead.
 //! - Do not import [`Send`] by name, because it would shadow [`std::marker::Send`].
 //!
@@ -53,9 +53,9 @@
 //! [what happens when something fails](guide::what_happens_when), and
 //! [testing your own code](guide::testing_your_own_code).
 //!
-//! The [examples] are programs to start from: `gateway`, an actix-web service between browsers and a server; `stream`, which
-//! has no actor of its own; `scoped`, which disconnects also if the work fails; `background_task`, a heartbeat of the
-//! application; `reconnect`; and `console`, which talks to any server by hand.
+//! The [examples] are programs to start from: `gateway`, an actix-web service between browsers and a server; `stream`,
+//! which has no actor of its own; `scoped`, which disconnects also if the work fails; `background_task`, a heartbeat of
+//! the application; `reconnect`; and `console`, which talks to any server by hand.
 //!
 //! [examples]: https://github.com/actix-engineio/actix-engineio/tree/main/examples
 //!
@@ -68,13 +68,13 @@
 //!                     Event                           packets
 //! ```
 //!
-//! The client decides: it owns the session, its heartbeat, its send queue and the upgrade. A transport only moves packets.
-//! Over HTTP long-polling it sends a GET, which the server answers when it has packets, and a POST for each batch of
-//! messages. Over WebSocket it has one connection. During an upgrade there are two transports, until the session has moved
-//! from polling to WebSocket.
+//! The client decides: it owns the session, its heartbeat, its send queue and the upgrade. A transport only moves
+//! packets. Over HTTP long-polling it sends a GET, which the server answers when it has packets, and a POST for each
+//! batch of messages. Over WebSocket it has one connection. During an upgrade there are two transports, until the
+//! session has moved from polling to WebSocket.
 //!
-//! A client has one session at a time, and any number of sessions one after another. [`EngineIoClient`] says how long it
-//! lives.
+//! A client has one session at a time, and any number of sessions one after another. [`EngineIoClient`] says how long
+//! it lives.
 //!
 //! # Messages and events
 //!
@@ -100,22 +100,22 @@
 //! ```
 //!
 //! - [`Connected`](Event::Connected) is sent once per session, as its first event, and
-//!   [`Disconnected`](Event::Disconnected) once, as its last. The error of a [`Connect`] is in its reply and no event, unless
-//!   [`on_initial_connect`](Reconnect::on_initial_connect) is set. Then [`Reconnecting`](Event::Reconnecting) comes before
-//!   each further attempt, and [`ReconnectFailed`](Event::ReconnectFailed) after the last.
+//!   [`Disconnected`](Event::Disconnected) once, as its last. The error of a [`Connect`] is in its reply and no event,
+//!   unless [`on_initial_connect`](Reconnect::on_initial_connect) is set. Then [`Reconnecting`](Event::Reconnecting)
+//!   comes before each further attempt, and [`ReconnectFailed`](Event::ReconnectFailed) after the last.
 //! - [`Message`](Event::Message)s come in the order in which the server sent them, also across an upgrade.
-//! - [`Upgraded`](Event::Upgraded) or [`UpgradeFailed`](Event::UpgradeFailed) comes if the client tried an upgrade and the
-//!   session did not end before the upgrade did. After a failed upgrade the session goes on over polling.
-//! - [`Rejected`](Event::Rejected) returns a message that could not be accepted and whose reply nobody awaits. It can come
-//!   without a session.
-//! - [`Reconnecting`](Event::Reconnecting) and [`ReconnectFailed`](Event::ReconnectFailed) come between sessions, if the
-//!   client has a [`Reconnect`] policy.
+//! - [`Upgraded`](Event::Upgraded) or [`UpgradeFailed`](Event::UpgradeFailed) comes if the client tried an upgrade and
+//!   the session did not end before the upgrade did. After a failed upgrade the session goes on over polling.
+//! - [`Rejected`](Event::Rejected) returns a message that could not be accepted and whose reply nobody awaits. It can
+//!   come without a session.
+//! - [`Reconnecting`](Event::Reconnecting) and [`ReconnectFailed`](Event::ReconnectFailed) come between sessions, if
+//!   the client has a [`Reconnect`] policy.
 //!
 //! # Errors
 //!
-//! Each operation has an error of its own: [`ConnectError`], [`SendError`], which returns the message, and [`FlushError`]. A
-//! session ends with a [`DisconnectReason`], and [`Disconnected`] lists the messages that were not sent. All of them can be
-//! cloned, compared and sent to other threads.
+//! Each operation has an error of its own: [`ConnectError`], [`SendError`], which returns the message, and
+//! [`FlushError`]. A session ends with a [`DisconnectReason`], and [`Disconnected`] lists the messages that were not
+//! sent. All of them can be cloned, compared and sent to other threads.
 //!
 //! `Display` says everything about an error on one line. `get_ref` of [`ConnectError`](ConnectError::get_ref),
 //! [`DisconnectReason`](DisconnectReason::get_ref) and [`TransportError`](TransportError::get_ref) gives the error that
@@ -127,28 +127,28 @@
 //! # Flow control
 //!
 //! - Sending: the reply of a [`Send`] waits while more than [`send_queue`](EngineIoClientBuilder::send_queue) bytes are
-//!   waiting to be written. A sender that awaits its replies is slowed down to the pace of the server. `do_send` does not
-//!   wait.
-//! - Receiving: when a subscriber falls more than [`receive_buffer`](EngineIoClientBuilder::receive_buffer) bytes behind,
-//!   the client stops reading until it catches up, and the network slows the server down. If no subscriber handles an event
-//!   for [`stall_timeout`](EngineIoClientBuilder::stall_timeout) meanwhile, the session ends. [`Event`] says when an event
-//!   counts as handled.
+//!   waiting to be written. A sender that awaits its replies is slowed down to the pace of the server. `do_send` does
+//!   not wait.
+//! - Receiving: when a subscriber falls more than [`receive_buffer`](EngineIoClientBuilder::receive_buffer) bytes
+//!   behind, the client stops reading until it catches up, and the network slows the server down. If no subscriber
+//!   handles an event for [`stall_timeout`](EngineIoClientBuilder::stall_timeout) meanwhile, the session ends.
+//!   [`Event`] says when an event counts as handled.
 //!
 //! # Reconnecting
 //!
-//! With a [`reconnect`](EngineIoClientBuilder::reconnect) policy a client opens another session after it lost one, with a
-//! random delay that grows from attempt to attempt. The hook
-//! [`before_connect`](EngineIoClientBuilder::before_connect) runs before each attempt. By default the messages of a lost
-//! session come back with its [`Disconnected`]. With [`keep_unsent`](EngineIoClientBuilder::keep_unsent) those that were
-//! certainly not sent are sent first on the next session.
+//! With a [`reconnect`](EngineIoClientBuilder::reconnect) policy a client opens another session after it lost one, with
+//! a random delay that grows from attempt to attempt. The hook
+//! [`before_connect`](EngineIoClientBuilder::before_connect) runs before each attempt. By default the messages of a
+//! lost session come back with its [`Disconnected`]. With [`keep_unsent`](EngineIoClientBuilder::keep_unsent) those
+//! that were certainly not sent are sent first on the next session.
 //!
 //! # Connections and TLS
 //!
-//! The [builder](EngineIoClientBuilder) has the options: limits of time and size, headers, cookies, the way to the server
-//! (direct, through a proxy, a unix socket, or a connector of the application), and TLS.
+//! The [builder](EngineIoClientBuilder) has the options: limits of time and size, headers, cookies, the way to the
+//! server (direct, through a proxy, a unix socket, or a connector of the application), and TLS.
 //!
-//! `https` and `wss` use [rustls]. It uses the cryptography provider that the application has installed for its process, or
-//! ring if there is none. This crate installs none.
+//! `https` and `wss` use [rustls]. It uses the cryptography provider that the application has installed for its
+//! process, or ring if there is none. This crate installs none.
 //!
 //! | feature | default | effect |
 //! |---|---|---|
@@ -163,16 +163,16 @@
 //!
 //! # Where it runs
 //!
-//! A client runs in an actix system or in another tokio `LocalSet`: [`start`](EngineIoClientBuilder::start) starts it on the
-//! current arbiter, [`start_in_arbiter`](EngineIoClientBuilder::start_in_arbiter) on another one. Its `Addr` and its
-//! `EventStream`s can be used on any thread and in any runtime.
+//! A client runs in an actix system or in another tokio `LocalSet`: [`start`](EngineIoClientBuilder::start) starts it
+//! on the current arbiter, [`start_in_arbiter`](EngineIoClientBuilder::start_in_arbiter) on another one. Its `Addr` and
+//! its `EventStream`s can be used on any thread and in any runtime.
 //!
 //! # Logging
 //!
-//! The crate logs with [log]. The target `actix_engineio::client` has connects, upgrades, reconnects and the ends of sessions
-//! at `debug`, and at `warn` the failures that no caller or subscriber could receive. The target
-//! `actix_engineio::transport` has the packets in both directions: at `debug` their type and size, at `trace` also the start
-//! of each message, and the requests.
+//! The crate logs with [log]. The target `actix_engineio::client` has connects, upgrades, reconnects and the ends of
+//! sessions at `debug`, and at `warn` the failures that no caller or subscriber could receive. The target
+//! `actix_engineio::transport` has the packets in both directions: at `debug` their type and size, at `trace` also the
+//! start of each message, and the requests.
 //!
 //! These are never logged, and never part of an error: the sid, cookies, the values of headers, the user name and the
 //! password of a URL, and the values of its query. Errors do contain what a server says in an error response.
@@ -181,8 +181,8 @@
 //!
 //! # Limits
 //!
-//! - Only protocol 4, which Socket.IO servers speak from version 3 on and python-engineio from version 4 on. Over polling a
-//!   server of protocol 3 is recognised: [`ConnectError::UnsupportedProtocol`].
+//! - Only protocol 4, which Socket.IO servers speak from version 3 on and python-engineio from version 4 on. Over
+//!   polling a server of protocol 3 is recognised: [`ConnectError::UnsupportedProtocol`].
 //! - WebSocket without extensions, so without compression. HTTP responses may be compressed with gzip or deflate.
 //! - The protocol has no acknowledgement: nothing confirms that a message that was written to a WebSocket has arrived.
 

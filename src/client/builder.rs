@@ -144,26 +144,26 @@ impl EngineIoClientBuilder {
     /// Whether the client disconnects on Ctrl-C (SIGINT). Default: `false`.
     ///
     /// On the first Ctrl-C, every client of the process that has this option disconnects gracefully, within its
-    /// `close_timeout`. After the last one has disconnected, their actix systems are stopped, which ends `System::run`. On
-    /// the second Ctrl-C, or on the first if no client with this option exists any more, the process exits with status 130.
-    /// SIGTERM is not handled.
+    /// `close_timeout`. After the last one has disconnected, their actix systems are stopped, which ends `System::run`.
+    /// On the second Ctrl-C, or on the first if no client with this option exists any more, the process exits with
+    /// status 130. SIGTERM is not handled.
     ///
     /// A program under `#[actix::main]` ends when its `async fn main` returns, so `main` should await
     /// [`Wait`](crate::Wait).
     ///
-    /// Do not use this option in a web service: its `HttpServer` handles Ctrl-C itself. If the client runs on the arbiter
-    /// of `main`, send it a [`Disconnect`](crate::Disconnect) after `HttpServer::run` has returned, as the example `gateway`
-    /// does. A client on another arbiter does not live that long, because the `HttpServer` stops the actix system on its
-    /// signals, and all other arbiters with it, before `run` returns; messages that were accepted are then lost. In this
-    /// case call `HttpServer::disable_signals`, wait for the signal yourself, disconnect, and stop the server with
-    /// `ServerHandle::stop`.
+    /// Do not use this option in a web service: its `HttpServer` handles Ctrl-C itself. If the client runs on the
+    /// arbiter of `main`, send it a [`Disconnect`](crate::Disconnect) after `HttpServer::run` has returned, as the
+    /// example `gateway` does. A client on another arbiter does not live that long, because the `HttpServer` stops the
+    /// actix system on its signals, and all other arbiters with it, before `run` returns; messages that were accepted
+    /// are then lost. In this case call `HttpServer::disable_signals`, wait for the signal yourself, disconnect, and
+    /// stop the server with `ServerHandle::stop`.
     pub fn handle_sigint(mut self, handle: bool) -> Self {
         self.config.handle_sigint = handle;
         self
     }
 
-    /// Adds a subscriber that receives every event from the first one on. See [`Subscribe`](crate::Subscribe) for adding
-    /// one later, for some kinds of events only, and for how long it lives.
+    /// Adds a subscriber that receives every event from the first one on. See [`Subscribe`](crate::Subscribe) for
+    /// adding one later, for some kinds of events only, and for how long it lives.
     pub fn subscribe(mut self, recipient: Recipient<Event>) -> Self {
         self.config.subscribers.push(recipient);
         self

@@ -13,12 +13,12 @@ use crate::{
 /// Something that happened to a connection.
 ///
 /// Events are delivered in order. Subscribers exert back-pressure: when one of them falls more than
-/// [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes behind, the client stops reading from the server
-/// until it catches up.
+/// [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes behind, the client stops reading from the
+/// server until it catches up.
 ///
-/// Back-pressure is exact for handlers that handle one event at a time: those without a future, and those that return an
-/// [`AtomicResponse`]. A handler that returns a [`ResponseFuture`] handles up to 64 events at once, and gets the next batch
-/// when the last event of the batch is done.
+/// Back-pressure is exact for handlers that handle one event at a time: those without a future, and those that return
+/// an [`AtomicResponse`]. A handler that returns a [`ResponseFuture`] handles up to 64 events at once, and gets the
+/// next batch when the last event of the batch is done.
 ///
 /// [`AtomicResponse`]: https://docs.rs/actix/0.13/actix/handler/struct.AtomicResponse.html
 /// [`ResponseFuture`]: https://docs.rs/actix/0.13/actix/type.ResponseFuture.html
@@ -52,8 +52,8 @@ use crate::{
 /// }
 /// ```
 ///
-/// A handler should not await a [`Send`](crate::Send). While the send queue is full, that would stop reading as well, and
-/// if the server waits in the same way neither goes on. Use `do_send`.
+/// A handler should not await a [`Send`](crate::Send). While the send queue is full, that would stop reading as well,
+/// and if the server waits in the same way neither goes on. Use `do_send`.
 ///
 /// Events are cheap to clone, because clones share their data.
 #[derive(Debug, Clone, Message)]
@@ -69,7 +69,8 @@ pub enum Event {
     Upgraded(TransportKind),
     /// The session could not move to WebSocket, for this reason. It goes on over polling.
     UpgradeFailed(TransportError),
-    /// A message could not be accepted, and nobody awaits the reply of its [`Send`](crate::Send). It carries the message.
+    /// A message could not be accepted, and nobody awaits the reply of its [`Send`](crate::Send). It carries the
+    /// message.
     Rejected(Arc<SendError>),
     /// The session has ended, and its sockets are closed. Sent once per session, as its last event.
     Disconnected(Arc<Disconnected>),
@@ -137,11 +138,11 @@ pub enum EventKind {
 pub struct Disconnected {
     /// The reason why the session ended.
     pub reason: DisconnectReason,
-    /// The accepted messages that were not sent, in order. No complete frame or POST with them was written, so the server
-    /// has none of them.
+    /// The accepted messages that were not sent, in order. No complete frame or POST with them was written, so the
+    /// server has none of them.
     pub unsent: Vec<Data>,
-    /// The messages of a POST that was not answered with 2xx, in order. The server may have them or not. Messages that were
-    /// written to a WebSocket are not listed, although nothing confirms that they arrived: the protocol has no
+    /// The messages of a POST that was not answered with 2xx, in order. The server may have them or not. Messages that
+    /// were written to a WebSocket are not listed, although nothing confirms that they arrived: the protocol has no
     /// acknowledgement.
     pub in_doubt: Vec<Data>,
 }

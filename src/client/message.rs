@@ -23,12 +23,12 @@ use crate::{
     transport,
 };
 
-/// Opens a session. Replies with the [`Session`] after it was opened, or with a [`ConnectError`]. After an error the client
-/// is disconnected and every socket is closed.
+/// Opens a session. Replies with the [`Session`] after it was opened, or with a [`ConnectError`]. After an error the
+/// client is disconnected and every socket is closed.
 ///
-/// An upgrade to WebSocket begins after the reply. While the client is connected, connecting or disconnecting, it replies
-/// [`ConnectError::AlreadyConnected`]. During the delay of a [`Reconnect`](crate::Reconnect) policy a `Connect` replaces
-/// what the policy would have done.
+/// An upgrade to WebSocket begins after the reply. While the client is connected, connecting or disconnecting, it
+/// replies [`ConnectError::AlreadyConnected`]. During the delay of a [`Reconnect`](crate::Reconnect) policy a `Connect`
+/// replaces what the policy would have done.
 ///
 /// ```no_run
 /// # use actix_engineio::{Connect, EngineIoClient, TransportKind};
@@ -58,15 +58,15 @@ pub struct Connect {
 }
 
 impl Connect {
-    /// A connect to this URL. It has the scheme `http`, `https`, `ws` or `wss`, a host, a port if it is not the default of
-    /// the scheme, and a query that is sent with every request. The path of the URL is not used: see [`path`](Self::path).
-    /// A user name and a password become a basic `authorization` header.
+    /// A connect to this URL. It has the scheme `http`, `https`, `ws` or `wss`, a host, a port if it is not the default
+    /// of the scheme, and a query that is sent with every request. The path of the URL is not used: see
+    /// [`path`](Self::path). A user name and a password become a basic `authorization` header.
     pub fn new(url: impl Into<String>) -> Self {
         Self { url: url.into(), path: None, transports: None, headers: Vec::new(), invalid: None }
     }
 
-    /// Replaces the URL. A [`before_connect`](crate::EngineIoClientBuilder::before_connect) hook needs it if a fresh token is
-    /// part of the query.
+    /// Replaces the URL. A [`before_connect`](crate::EngineIoClientBuilder::before_connect) hook needs it if a fresh
+    /// token is part of the query.
     #[must_use]
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = url.into();
@@ -89,16 +89,16 @@ impl Connect {
         self
     }
 
-    /// Adds a header to every request of this session. It replaces all headers of this name that the builder was given, also
-    /// those of [`websocket_header`](crate::EngineIoClientBuilder::websocket_header).
+    /// Adds a header to every request of this session. It replaces all headers of this name that the builder was given,
+    /// also those of [`websocket_header`](crate::EngineIoClientBuilder::websocket_header).
     ///
-    /// A header can be added several times, with different values. HTTP allows some headers only once; of these the last
-    /// one counts: `authorization`, `content-type`, `from`, `host`, `origin`, `proxy-authorization`, `referer`,
+    /// A header can be added several times, with different values. HTTP allows some headers only once; of these the
+    /// last one counts: `authorization`, `content-type`, `from`, `host`, `origin`, `proxy-authorization`, `referer`,
     /// `user-agent`.
     ///
     /// An invalid header is not reported here: the first error is stored, and the client replies to this `Connect` with
-    /// [`ConnectError::Invalid`]. Invalid are a name or a value that HTTP does not allow, the headers that this crate sets
-    /// itself (`connection`, `content-length`, `transfer-encoding`, `upgrade` and `sec-websocket-*`, but not
+    /// [`ConnectError::Invalid`]. Invalid are a name or a value that HTTP does not allow, the headers that this crate
+    /// sets itself (`connection`, `content-length`, `transfer-encoding`, `upgrade` and `sec-websocket-*`, but not
     /// `sec-websocket-protocol`), and an `accept-encoding` with anything but gzip, deflate and identity.
     #[must_use]
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
@@ -126,16 +126,18 @@ impl fmt::Debug for Connect {
 /// Sends one message to the server. Replies when the message was accepted, which means that it is in the send queue.
 ///
 /// While more than [`send_queue`](crate::EngineIoClientBuilder::send_queue) bytes are waiting to be written, the reply
-/// waits, and the message waits with it: dropping the reply withdraws the message. During a [`Connect`] the reply waits for
-/// the outcome.
+/// waits, and the message waits with it: dropping the reply withdraws the message. During a [`Connect`] the reply waits
+/// for the outcome.
 ///
 /// An accepted message is sent, or it comes back in [`Event::Disconnected`]. This needs a client that runs: when `main`
-/// returns or the client's arbiter stops, accepted messages can be lost. End a program with a graceful [`Disconnect`], or
-/// with [`Flush`]. Over WebSocket the protocol has no acknowledgement: a message that was sent has not necessarily arrived.
+/// returns or the client's arbiter stops, accepted messages can be lost. End a program with a graceful [`Disconnect`],
+/// or with [`Flush`]. Over WebSocket the protocol has no acknowledgement: a message that was sent has not necessarily
+/// arrived.
 ///
 /// Messages are sent in the order in which they reach the client's mailbox. `Addr::send` puts a message there when its
-/// future is first polled, `Addr::do_send` immediately. A `do_send` never waits: messages beyond `send_queue` are queued
-/// all the same ([`Status`] shows how many), and a message that could not be accepted comes back as [`Event::Rejected`].
+/// future is first polled, `Addr::do_send` immediately. A `do_send` never waits: messages beyond `send_queue` are
+/// queued all the same ([`Status`] shows how many), and a message that could not be accepted comes back as
+/// [`Event::Rejected`].
 ///
 /// Do not import `Send` by name, because it would shadow [`std::marker::Send`]. Write `engineio::Send`.
 ///
@@ -233,14 +235,15 @@ impl Send {
 #[rtype(result = "Result<(), FlushError>")]
 pub struct Flush;
 
-/// Ends the session, or a connect or a reconnect in progress. Replies when everything is closed, or at once if nothing is
-/// open.
+/// Ends the session, or a connect or a reconnect in progress. Replies when everything is closed, or at once if nothing
+/// is open.
 ///
-/// [`Disconnect::new`] is graceful: the client writes every accepted message, tells the server, and closes the transport,
-/// all within [`close_timeout`](crate::EngineIoClientBuilder::close_timeout). [`Disconnect::abort`] closes at once.
+/// [`Disconnect::new`] is graceful: the client writes every accepted message and a close packet, and closes the
+/// transport, all within [`close_timeout`](crate::EngineIoClientBuilder::close_timeout). [`Disconnect::abort`] closes
+/// at once.
 ///
-/// [`Event::Disconnected`] lists the messages that could not be written in time. The client lives on and accepts another
-/// [`Connect`].
+/// [`Event::Disconnected`] lists the messages that could not be written in time. The client lives on and accepts
+/// another [`Connect`].
 ///
 /// ```no_run
 /// use actix_engineio::Disconnect;
@@ -263,8 +266,8 @@ impl Disconnect {
         Self::default()
     }
 
-    /// An immediate disconnect. Queued messages are not sent, and a WebSocket gets a close frame only if it can be written
-    /// without waiting.
+    /// An immediate disconnect. Queued messages are not sent, and a WebSocket gets a close frame only if it can be
+    /// written without waiting.
     pub fn abort() -> Self {
         Self { abort: true, reason: None }
     }
@@ -280,8 +283,8 @@ impl Disconnect {
 /// Waits for the end of the connection. Replies with the reason why the last session ended. A client with a
 /// [`Reconnect`](crate::Reconnect) policy replies when no further attempt follows.
 ///
-/// If no session is open and none will be, it replies at once: with the reason of the last session, or with `None` if there
-/// was no session or the last [`Connect`] failed.
+/// If no session is open and none will be, it replies at once: with the reason of the last session, or with `None` if
+/// there was no session or the last [`Connect`] failed.
 ///
 /// ```no_run
 /// use actix_engineio::{Connect, DisconnectReason, Wait};
@@ -304,8 +307,8 @@ pub struct Wait;
 /// [`Event::Connected`] is the first event of the new subscriber.
 ///
 /// The client keeps the subscriber alive until it is unsubscribed or the client stops. A subscriber that holds the
-/// client's `Addr` keeps the client alive in turn, so neither ever stops, not even after a [`Disconnect`]. Let a subscriber
-/// hold a [`WeakAddr`] of the client instead, or unsubscribe it.
+/// client's `Addr` keeps the client alive in turn, so neither ever stops, not even after a [`Disconnect`]. Let a
+/// subscriber hold a [`WeakAddr`] of the client instead, or unsubscribe it.
 ///
 /// A subscriber that is slow slows the server down, and one that never handles its events ends the session: see
 /// [`Event`].
@@ -368,8 +371,8 @@ impl fmt::Debug for Subscribe {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SubscriptionId(pub(super) u64);
 
-/// Removes a subscriber. It receives no further events, except those that are already in its mailbox. Replies whether there
-/// was such a subscriber.
+/// Removes a subscriber. It receives no further events, except those that are already in its mailbox. Replies whether
+/// there was such a subscriber.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "bool")]
 pub struct Unsubscribe(pub SubscriptionId);

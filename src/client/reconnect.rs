@@ -11,19 +11,18 @@ use crate::{
 
 /// The policy by which a client connects again after it lost its session: exponential backoff with full jitter.
 ///
-/// Before attempt `n`, counted from 1, the client waits for a random time between zero and `initial_delay * 2^(n-1)`, but
-/// not more than `max_delay`. The random part prevents that all clients of a server that was restarted come back in the same
-/// moment. If the server sent `Retry-After`, the client waits at least that long.
+/// Before attempt `n`, counted from 1, the client waits for a random time between zero and `initial_delay * 2^(n-1)`,
+/// but not more than `max_delay`. Because of the randomness, the clients of a server that was restarted do not all come
+/// back at the same moment. If the server sent `Retry-After`, the client waits at least that long.
 ///
-/// An attempt that fails is followed by the next one if its error
-/// [is retryable](crate::ConnectError::is_retryable). With a
-/// [`before_connect`](crate::EngineIoClientBuilder::before_connect) hook, which can fetch a new token, the statuses 401 and
-/// 403 are retried as well. Any other error ends the policy with
+/// An attempt that fails is followed by the next one if its error [is retryable](crate::ConnectError::is_retryable).
+/// With a [`before_connect`](crate::EngineIoClientBuilder::before_connect) hook, which can fetch a new token, the
+/// statuses 401 and 403 are retried as well. Any other error ends the policy with
 /// [`Event::ReconnectFailed`](crate::Event::ReconnectFailed).
 ///
 /// The count starts again after a session that lasted at least `max_delay`, and at least one second.
 ///
-/// The upper bound of every delay is at least 10 milliseconds, and delays count up to 24 hours.
+/// The upper bound of every delay is at least 10 milliseconds, and no delay is longer than 24 hours.
 ///
 /// ```
 /// use std::time::Duration;
@@ -62,36 +61,36 @@ impl Reconnect {
         }
     }
 
-    /// Upper bound of the first delay. With zero the delays do not grow, and none is longer than 10 milliseconds. Default:
-    /// 500 milliseconds.
+    /// Upper bound of the first delay. With zero the delays do not grow, and none is longer than 10 milliseconds.
+    /// Default: 500 milliseconds.
     pub fn initial_delay(mut self, delay: Duration) -> Self {
         self.initial_delay = delay;
         self
     }
 
-    /// Upper bound of every delay, except that a server's `Retry-After` can be longer. Also the time after which a session
-    /// counts as stable. Default: 30 seconds.
+    /// Upper bound of every delay, except that a server's `Retry-After` can be longer. Also the time after which a
+    /// session counts as stable. Default: 30 seconds.
     pub fn max_delay(mut self, delay: Duration) -> Self {
         self.max_delay = delay;
         self
     }
 
-    /// Number of attempts in a row, none of which leads to a stable session, after which the client gives up. With zero it
-    /// gives up as soon as it loses a session. Default: no limit.
+    /// Number of attempts in a row, none of which leads to a stable session, after which the client gives up. With zero
+    /// it gives up as soon as it loses a session. Default: no limit.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = Some(attempts);
         self
     }
 
-    /// Whether a [`Connect`](crate::Connect) of the user that fails is retried as well. Its reply then comes when a session
-    /// was opened, or when the policy gives up. Default: `false`.
+    /// Whether a [`Connect`](crate::Connect) of the user that fails is retried as well. Its reply then comes when a
+    /// session was opened, or when the policy gives up. Default: `false`.
     pub fn on_initial_connect(mut self, retry: bool) -> Self {
         self.on_initial_connect = retry;
         self
     }
 
-    /// Whether the client reconnects after the server closed the session on purpose: with a close packet, or with a close
-    /// frame that has the code 1000 or 1001, or none. Default: `true`.
+    /// Whether the client reconnects after the server closed the session on purpose: with a close packet, or with a
+    /// close frame that has the code 1000 or 1001, or none. Default: `true`.
     pub fn on_server_close(mut self, reconnect: bool) -> Self {
         self.on_server_close = reconnect;
         self

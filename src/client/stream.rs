@@ -25,13 +25,14 @@ const HAND: usize = CAPACITY / 2;
 
 /// The events of a client as a stream, for code that is not an actor.
 ///
-/// The stream buffers up to 64 events or 64 KiB of data. When it is full, further events wait in the client, and when more
-/// than [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes are waiting there, the client stops reading
-/// from the server. A stream that is not polled therefore stops the whole connection: drop it when it is no longer needed.
+/// The stream buffers up to 64 events or 64 KiB of data. When it is full, further events wait in the client, and when
+/// more than [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes are waiting there, the client stops
+/// reading from the server. A stream that is not polled therefore stops the whole connection: drop it when it is no
+/// longer needed.
 ///
-/// The stream goes on from one session to the next. It ends when the client stops, after the last events. It does not keep
-/// the client alive: keep an address of the client, or the client stops when its connection ends. It can be used on any
-/// thread and in any async runtime.
+/// The stream goes on from one session to the next. It ends when the client stops, after the last events. It does not
+/// keep the client alive: keep an address of the client, or the client stops when its connection ends. It can be used
+/// on any thread and in any async runtime.
 ///
 /// ```no_run
 /// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {
@@ -120,7 +121,7 @@ impl Drop for EventStream {
 #[derive(Debug, Default)]
 struct Channel {
     state: Mutex<ChannelState>,
-    /// Number of events that the reader has read. They leave the counts of `state` only when the reader takes more.
+    /// Number of events that the reader has read. They are taken off the counts in `state` when the reader takes more.
     read: AtomicU64,
 }
 

@@ -15,6 +15,7 @@ use futures::future::LocalBoxFuture;
 use thiserror::Error;
 
 use super::EngineIoClient;
+use crate::error::OneLine;
 
 type Work = Box<dyn FnOnce(Addr<EngineIoClient>) -> LocalBoxFuture<'static, ()> + std::marker::Send>;
 
@@ -66,14 +67,14 @@ impl fmt::Debug for Spawn {
     }
 }
 
-/// There is no session to which the work of a [`Spawn`] could belong.
+/// There is no session to which the work of a [`Spawn`] could belong. Tests make one with `NotConnected::default()`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Error)]
 #[error("not connected")]
 #[non_exhaustive]
 pub struct NotConnected;
 
-/// A handle on the work that [`Spawn`] started. Awaiting it waits until the work has ended. Dropping it does not end the
-/// work.
+/// A handle on the work that [`Spawn`] started. Awaiting it waits until the work has ended. Dropping it does not end
+/// the work.
 #[derive(Debug)]
 pub struct TaskHandle(pub(super) JoinHandle<()>);
 
@@ -133,7 +134,7 @@ impl fmt::Display for TaskError {
         match &self.0 {
             TaskFailure::Cancelled => f.write_str("the task was cancelled"),
             TaskFailure::Panicked(None) => f.write_str("the task panicked"),
-            TaskFailure::Panicked(Some(message)) => write!(f, "the task panicked: {message}"),
+            TaskFailure::Panicked(Some(message)) => write!(f, "the task panicked: {}", OneLine(message)),
         }
     }
 }

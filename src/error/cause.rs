@@ -6,9 +6,9 @@ use super::OneLine;
 
 /// The cause of an error: its text, and the error behind the text if another library or the application raised it.
 ///
-/// It is part of [`TransportError`](crate::TransportError) and [`ConnectError`](crate::ConnectError). `Display` shows the
-/// text, on one line. Two causes are equal if their texts are equal, so errors can be compared although the errors behind
-/// them cannot.
+/// It is part of [`TransportError`](crate::TransportError) and [`ConnectError`](crate::ConnectError). `Display` shows
+/// the text, on one line. Two causes are equal if their texts are equal, so errors can be compared although the errors
+/// behind them cannot.
 ///
 /// ```
 /// use std::io;
@@ -49,8 +49,8 @@ impl Cause {
         Self(Arc::new(Inner { text: text.into(), error: None }))
     }
 
-    /// The error behind the text, for [`downcast_ref`](Error#method.downcast_ref). `None` if this crate itself found what
-    /// is wrong.
+    /// The error behind the text, for [`downcast_ref`](Error#method.downcast_ref). `None` if this crate itself found
+    /// what is wrong.
     pub fn get_ref(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.0.error.as_deref()
     }

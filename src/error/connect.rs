@@ -22,7 +22,7 @@ pub enum ConnectError {
     /// The URL, or another value that was given to `Connect` or to the builder, cannot be used.
     #[non_exhaustive]
     Invalid {
-        /// Name of the invalid value: `URL`, `header`, `path`, or the name of another option in words.
+        /// Name of the invalid value in words: `URL`, `header`, `proxy`, `root certificate`, ..
         what: &'static str,
         /// What is wrong with it.
         reason: String,
@@ -86,8 +86,8 @@ impl ConnectError {
     /// Whether the same connect may succeed later.
     ///
     /// `true` for failures of the network and of the `before_connect` hook, for time limits, for the statuses 408, 429
-    /// and 5xx, and for an unknown session ID. `false` for an invalid URL, an untrusted certificate, the other 4xx (those
-    /// of a proxy, too) and a server of another kind.
+    /// and 5xx, and for an unknown session ID. `false` for an invalid URL, an untrusted certificate, the other 4xx
+    /// (those of a proxy, too) and a server of another kind.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Timeout { .. } | Self::Hook(_) => true,
@@ -204,7 +204,7 @@ impl fmt::Display for ConnectError {
             Self::Stopped => f.write_str("the client stopped"),
             Self::Hook(cause) => write!(f, "the before_connect hook failed: {cause}"),
             Self::Exhausted(reason) => {
-                write!(f, "no reconnect attempt is left; the last session ended with: {reason}")
+                write!(f, "no further reconnect attempt is allowed; the last session ended with: {reason}")
             }
             Self::Stalled => f.write_str("no subscriber has handled an event within stall_timeout"),
             Self::Timeout { url, stage } => write!(f, "{url}: timed out {stage}"),

@@ -15,8 +15,8 @@ use super::{CloseWords, OneLine, ProtocolError, TransportError};
 /// assert!(!reason.is_server_close());
 /// ```
 ///
-/// It is an [`Error`], so that a function can return it with `?`; a session that the application itself ended has a reason
-/// like any other, [`Client`](Self::Client).
+/// It is an [`Error`], so that a function can return it with `?`; a session that the application itself ended has a
+/// reason like any other, [`Client`](Self::Client).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DisconnectReason {
@@ -50,8 +50,8 @@ impl DisconnectReason {
         Self::TransportClose { code, reason: reason.into() }
     }
 
-    /// Whether the server ended the session on purpose: with a close packet, or with a close frame that has the code 1000
-    /// or 1001, or none.
+    /// Whether the server ended the session on purpose: with a close packet, or with a close frame that has the code
+    /// 1000 or 1001, or none.
     pub fn is_server_close(&self) -> bool {
         matches!(self, Self::Server | Self::TransportClose { code: 1000 | 1001 | 1005, .. })
     }

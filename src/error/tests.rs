@@ -55,7 +55,7 @@ fn a_report_of_an_error_and_its_sources_says_everything_once() {
         (of_hook.into(), "the before_connect hook failed: no token for tenant blue | the disk is full"),
         (
             exhausted(lost().into()).into(),
-            "no reconnect attempt is left; the last session ended with: transport error: connection lost: \
+            "no further reconnect attempt is allowed; the last session ended with: transport error: connection lost: \
              connection reset",
         ),
         (ConnectError::hook("no token").into(), "the before_connect hook failed: no token"),

@@ -15,8 +15,8 @@ impl EngineIoClientBuilder {
     /// How long one request may take. Default: 5 seconds.
     ///
     /// It limits each of these: the handshake over polling, the WebSocket handshake, the wait for the open packet over
-    /// WebSocket, and the response to a POST. While a POST is being sent, the limit starts again whenever bytes of it are
-    /// written. A poll is limited by the session's heartbeat instead.
+    /// WebSocket, and the response to a POST. While a POST is being sent, the limit starts again whenever bytes of it
+    /// are written. A poll is limited by the session's heartbeat instead.
     pub fn request_timeout(mut self, limit: Duration) -> Self {
         let limit = limit.min(NO_LIMIT);
         self.config.limits.request_timeout = limit;
@@ -24,16 +24,16 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// How long a whole [`Connect`](crate::Connect) may take, with its `before_connect` hook and every transport that is
-    /// tried. After that it fails with [`ConnectError::Timeout`](crate::ConnectError::Timeout), which says what the client
-    /// was waiting for. Default: 20 seconds.
+    /// How long a whole [`Connect`](crate::Connect) may take, with its `before_connect` hook and every transport that
+    /// is tried. After that it fails with [`ConnectError::Timeout`](crate::ConnectError::Timeout), which says what the
+    /// client was waiting for. Default: 20 seconds.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.config.connect_timeout = limit.min(NO_LIMIT);
         self
     }
 
-    /// How long an upgrade may take, from the moment it begins. After that the session goes on over polling. Default: 10
-    /// seconds.
+    /// How long an upgrade may take, from the moment it begins. After that the session goes on over polling. Default:
+    /// 10 seconds.
     ///
     /// With zero every upgrade begins and fails, and some servers end the session after an upgrade that failed. Turn
     /// upgrades off with [`upgrade(false)`](Self::upgrade) instead.
@@ -42,8 +42,9 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// How long a graceful [`Disconnect`](crate::Disconnect) may take. After that every socket is closed, and the messages
-    /// that were not written come back in [`Event::Disconnected`](crate::Event::Disconnected). Default: 5 seconds.
+    /// How long a graceful [`Disconnect`](crate::Disconnect) may take. After that every socket is closed, and the
+    /// messages that were not written come back in [`Event::Disconnected`](crate::Event::Disconnected). Default: 5
+    /// seconds.
     pub fn close_timeout(mut self, limit: Duration) -> Self {
         self.config.limits.close_timeout = limit.min(NO_LIMIT);
         self
@@ -53,18 +54,18 @@ impl EngineIoClientBuilder {
     /// events are waiting and no subscriber handles an event for this long, the session ends with
     /// [`DisconnectReason::Stalled`](crate::DisconnectReason::Stalled). Default: 60 seconds.
     ///
-    /// An actor receives events in batches: up to 64 events, and no more than it is expected to handle in one second. The
-    /// client notices that it made progress when it has finished a batch.
+    /// An actor receives events in batches: up to 64 events, and no more than it is expected to handle in one second.
+    /// The client notices that it made progress when it has finished a batch.
     ///
-    /// While the client does not read, it does not answer pings either. A server with the usual intervals (25 s and 20 s)
-    /// therefore ends the session before the default of 60 seconds.
+    /// While the client does not read, it does not answer pings either. A server with the usual intervals (25 s and 20
+    /// s) therefore ends the session before the default of 60 seconds.
     pub fn stall_timeout(mut self, limit: Duration) -> Self {
         self.config.limits.stall_timeout = limit.min(NO_LIMIT);
         self
     }
 
-    /// Largest message, in bytes, that the client accepts from the server; over polling, also the largest response body. A
-    /// larger one ends the session. Default: 64 MiB.
+    /// Largest message, in bytes, that the client accepts from the server; over polling, also the largest response
+    /// body. A larger one ends the session. Default: 64 MiB.
     ///
     /// The open packet counts, too. It has about a hundred bytes, so with zero every connect fails.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
@@ -85,8 +86,8 @@ impl EngineIoClientBuilder {
     /// How many bytes of unhandled events a subscriber may have before the client stops reading from the server. Each
     /// event counts its data and 64 bytes. Default: 1 MiB.
     ///
-    /// What was read at once may exceed the limit. With zero the client reads again only after every subscriber has handled
-    /// every event.
+    /// What was read at once may exceed the limit. With zero the client reads again only after every subscriber has
+    /// handled every event.
     pub fn receive_buffer(mut self, bytes: usize) -> Self {
         self.config.receive_buffer = bytes;
         self
@@ -94,8 +95,8 @@ impl EngineIoClientBuilder {
 
     /// Largest number of packets in one POST; zero counts as one.
     ///
-    /// Default: 16 until the server has shown by its answer that it accepts any number. One known server, python-engineio,
-    /// answers 200 to a larger POST and drops it.
+    /// Default: 16 until the server has shown by its answer that it accepts any number. One known server,
+    /// python-engineio, answers 200 to a larger POST and drops it.
     pub fn max_packets_per_post(mut self, packets: usize) -> Self {
         self.config.limits.max_packets_per_post = Some(packets.max(1));
         self

@@ -10,9 +10,9 @@ use crate::{client::headers, protocol::endpoint, transport};
 
 /// # Requests
 impl EngineIoClientBuilder {
-    /// The path that the server listens on. Slashes around it are ignored: `engine.io`, `/engine.io` and `/engine.io/` are
-    /// the same. Characters that a path cannot contain, `?` and `#` too, are percent-encoded. An empty path is the root of
-    /// the server. Default: `engine.io`.
+    /// The path that the server listens on. Slashes around it are ignored: `engine.io`, `/engine.io` and `/engine.io/`
+    /// are the same. Characters that a path cannot contain, `?` and `#` too, are percent-encoded. An empty path is the
+    /// root of the server. Default: `engine.io`.
     ///
     /// See [`add_trailing_slash`](Self::add_trailing_slash) for the slash at its end.
     pub fn path(mut self, path: impl Into<String>) -> Self {
@@ -32,8 +32,8 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// The name of the parameter of [`timestamp_requests`](Self::timestamp_requests). It consists of ASCII letters, digits
-    /// and `-._~`, and the query of the URL cannot set a parameter of this name. Default: `t`.
+    /// The name of the parameter of [`timestamp_requests`](Self::timestamp_requests). It consists of ASCII letters,
+    /// digits and `-._~`, and the query of the URL cannot set a parameter of this name. Default: `t`.
     pub fn timestamp_param(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
         match endpoint::check_stamp_param(&name) {
@@ -43,20 +43,20 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// Adds a header to every request of both transports. [`Connect::header`](crate::Connect::header) says which headers
-    /// cannot be set, and which can be added several times.
+    /// Adds a header to every request of both transports. [`Connect::header`](crate::Connect::header) says which
+    /// headers cannot be set, and which can be added several times.
     ///
     /// An invalid header is not reported here: the builder keeps the first error, and every
     /// [`Connect`](crate::Connect) fails with it.
     ///
-    /// By default the client sends `accept`, `accept-encoding`, `user-agent` (`actix-engineio/` and the version) and, with
-    /// a POST, `content-type`. A header of the same name replaces them.
+    /// By default the client sends `accept`, `accept-encoding`, `user-agent` (`actix-engineio/` and the version) and,
+    /// with a POST, `content-type`. A header of the same name replaces them.
     ///
-    /// With this option a client can say what a browser would say: `header("origin", "https://example.org")` is for servers
-    /// that admit certain sites only.
+    /// With this option a client can say what a browser would say: `header("origin", "https://example.org")` is for
+    /// servers that admit certain sites only.
     ///
-    /// If the server redirects to another origin, `authorization`, `cookie`, `proxy-authorization` and `host` are not sent
-    /// there.
+    /// If the server redirects to another origin, `authorization`, `cookie`, `proxy-authorization` and `host` are not
+    /// sent there.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         match headers::parse(name.as_ref(), value.as_ref()) {
             Ok(header) => transport::headers::add(&mut self.config.transport.headers, header),
@@ -77,12 +77,12 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// The subprotocols that WebSocket handshakes offer (`sec-websocket-protocol`), the preferred one first. Default: none.
+    /// The subprotocols that WebSocket handshakes offer (`sec-websocket-protocol`), the preferred one first. Default:
+    /// none.
     ///
-    /// The server chooses one of them or none: see
-    /// [`Session::websocket_protocol`](crate::Session::websocket_protocol). The handshake fails if the server chooses one
-    /// that was not offered. Each subprotocol is an HTTP token, and none may be given twice; otherwise every
-    /// [`Connect`](crate::Connect) fails.
+    /// The server chooses one of them or none: see [`Session::websocket_protocol`](crate::Session::websocket_protocol).
+    /// The handshake fails if the server chooses one that was not offered. Each subprotocol is an HTTP token, and none
+    /// may be given twice; otherwise every [`Connect`](crate::Connect) fails.
     pub fn websocket_protocols<P: AsRef<str>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
         let headers = &mut self.config.transport.websocket_headers;
         headers.retain(|(name, _)| *name != header::SEC_WEBSOCKET_PROTOCOL);
@@ -95,22 +95,22 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// Whether the client stores the cookies that servers set, and sends them with every request that they are meant for:
-    /// with polls, WebSocket handshakes and reconnect attempts. Many load balancers need this. Default: `true`.
+    /// Whether the client stores the cookies that servers set, and sends them with every request that they are meant
+    /// for: with polls, WebSocket handshakes and reconnect attempts. Many load balancers need this. Default: `true`.
     ///
-    /// The cookies are in a store of this client, or in that of [`cookie_store`](Self::cookie_store). With `false` neither
-    /// is used.
+    /// The cookies are in a store of this client, or in that of [`cookie_store`](Self::cookie_store). With `false`
+    /// neither is used.
     ///
-    /// Every response can set cookies, one with an error status too. Domain, path, `Secure` and expiry work as in RFC 6265.
-    /// If the application sets a `cookie` [`header`](Self::header) of its own, both go on one line, and names that the
-    /// header sets are not taken from the store. At most 180 cookies of 4096 bytes each are stored per host.
+    /// Every response can set cookies, one with an error status too. Domain, path, `Secure` and expiry work as in RFC
+    /// 6265. If the application sets a `cookie` [`header`](Self::header) of its own, both go on one line, and names
+    /// that the header sets are not taken from the store. At most 180 cookies of 4096 bytes each are stored per host.
     pub fn cookies(mut self, keep: bool) -> Self {
         self.config.cookies = keep;
         self
     }
 
-    /// Uses this store for cookies. With it an application can set cookies before it connects, look at those that a server
-    /// has set, or share them between clients. Default: each client has its own store.
+    /// Uses this store for cookies. With it an application can set cookies before it connects, look at those that a
+    /// server has set, or share them between clients. Default: each client has its own store.
     ///
     /// The clients lock the store only for moments. A lock that the application holds for long blocks them.
     ///

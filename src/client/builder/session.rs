@@ -29,24 +29,25 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// Whether the next transport is tried if one cannot open the session, for whatever reason: an error status, an answer
-    /// that is not Engine.IO's, a time limit.
+    /// Whether the next transport is tried if one cannot open the session, for whatever reason: an error status, an
+    /// answer that is not Engine.IO's, a time limit.
     ///
     /// All attempts belong to one [`Connect`], within its `connect_timeout`. If all fail, the error is that of the last
-    /// transport, or else the first one that [is retryable](crate::ConnectError::is_retryable) if the last one is not. The
-    /// other errors are logged at `debug`. A session is not upgraded to a transport that has failed before. Default:
-    /// `false`, which means that only the first transport is tried.
+    /// transport, or else the first one that [is retryable](crate::ConnectError::is_retryable) if the last one is not.
+    /// The other errors are logged at `debug`. A session is not upgraded to a transport that has failed before.
+    /// Default: `false`, which means that only the first transport is tried.
     pub fn try_all_transports(mut self, try_all: bool) -> Self {
         self.config.try_all_transports = try_all;
         self
     }
 
-    /// Whether the client remembers that a session moved to WebSocket, or was opened over it. Its next connect to the same
-    /// URL then begins with WebSocket and needs no [`upgrade`](Self::upgrade). This helps most when a client reconnects.
+    /// Whether the client remembers that a session moved to WebSocket, or was opened over it. Its next connect to the
+    /// same URL then begins with WebSocket and needs no [`upgrade`](Self::upgrade). This helps most when a client
+    /// reconnects.
     ///
-    /// WebSocket must be one of the transports, and upgrades must be on. URLs are the same if their scheme, host, port and
-    /// path are. If the WebSocket fails, the client forgets it and the same connect goes on with the listed transports.
-    /// Default: `false`.
+    /// WebSocket must be one of the transports, and upgrades must be on. URLs are the same if their scheme, host, port
+    /// and path are. If the WebSocket fails, the client forgets it and the same connect goes on with the listed
+    /// transports. Default: `false`.
     pub fn remember_upgrade(mut self, remember: bool) -> Self {
         self.config.remember_upgrade = remember;
         self
@@ -60,30 +61,30 @@ impl EngineIoClientBuilder {
 
     /// Whether messages are carried over from one session to the next. Needs a [`reconnect`](Self::reconnect) policy.
     ///
-    /// With `true`, the messages that were accepted and not written, and those that are sent between two sessions, are sent
-    /// first on the next session, in order. A message that may have been written is never sent twice. If the client gives
-    /// up, the messages come back as [`Event::Rejected`](crate::Event::Rejected).
+    /// With `true`, the messages that were accepted and not written, and those that are sent between two sessions, are
+    /// sent first on the next session, in order. A message that may have been written is never sent twice. If the
+    /// client gives up, the messages come back as [`Event::Rejected`](crate::Event::Rejected).
     ///
     /// The messages are sent before a subscriber can react to [`Event::Connected`](crate::Event::Connected). A protocol
     /// that begins each session with messages of its own, such as Socket.IO, must therefore not use this option.
     ///
-    /// Default: `false`. The messages come back with [`Event::Disconnected`](crate::Event::Disconnected), and between two
-    /// sessions a [`Send`](crate::Send) fails.
+    /// Default: `false`. The messages come back with [`Event::Disconnected`](crate::Event::Disconnected), and between
+    /// two sessions a [`Send`](crate::Send) fails.
     pub fn keep_unsent(mut self, keep: bool) -> Self {
         self.config.keep_unsent = keep;
         self
     }
 
-    /// Runs `hook` before every attempt to connect, also before those of the [`reconnect`](Self::reconnect) policy. It can
-    /// give the [`Connect`] a fresh token, other headers or another URL, or fail the attempt. Default: none.
+    /// Runs `hook` before every attempt to connect, also before those of the [`reconnect`](Self::reconnect) policy. It
+    /// can give the [`Connect`] a fresh token, other headers or another URL, or fail the attempt. Default: none.
     ///
     /// Each time it gets the `Connect` that the application sent. It is part of the connect and must finish within
     /// `connect_timeout`. Its future does not have to be `Send`.
     ///
     /// Its error becomes [`ConnectError::Hook`](crate::ConnectError::Hook), which is
     /// [retryable](crate::ConnectError::is_retryable). It can be a text or any error that is `Send` and `Sync`;
-    /// [`ConnectError::get_ref`](crate::ConnectError::get_ref) gives it back. Turn an error that is not `Send` into a text
-    /// with `.map_err(|err| err.to_string())`. A panic of the hook fails its attempt and nothing else.
+    /// [`ConnectError::get_ref`](crate::ConnectError::get_ref) gives it back. Turn an error that is not `Send` into a
+    /// text with `.map_err(|err| err.to_string())`. A panic of the hook fails its attempt and nothing else.
     ///
     /// ```
     /// use actix_engineio::{Connect, EngineIoClient};
