@@ -43,8 +43,8 @@
 //!
 //! - In `.await??` the first `?` is for the mailbox, which is closed after the client has stopped. The second is for
 //!   the error of the operation.
-//! - The program ends with [`Disconnect`], because a message that was accepted is not sent yet. When `main` returns
-//!   without a `Disconnect` or a [`Flush`], accepted messages can be lost.
+//! - The program ends with [`Disconnect`], because messages that were accepted may still be waiting in the send queue.
+//!   When `main` returns without a `Disconnect` or a [`Flush`], they can be lost.
 //! - Code that is not an actor reads an [`EventStream`] instead.
 //! - Do not import [`Send`] by name, because it would shadow [`std::marker::Send`].
 //!

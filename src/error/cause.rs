@@ -32,21 +32,21 @@ impl Cause {
     /// The error `error`, with its own text.
     pub(crate) fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let error = error.into();
-        let text = OneLine(&error.to_string()).to_string();
-        Self::with_text(error, text)
+        Self::with_parts(&error.to_string(), Some(error))
     }
 
-    /// The error `error`, with a text that says everything that the error itself says.
-    pub(crate) fn with_text(
-        error: impl Into<Box<dyn Error + Send + Sync>>,
-        text: impl Into<Box<str>>,
-    ) -> Self {
-        Self(Arc::new(Inner { text: text.into(), error: Some(error.into()) }))
+    /// The error `error`, with a `text` that contains everything that the error itself says.
+    pub(crate) fn with_text(error: impl Into<Box<dyn Error + Send + Sync>>, text: &str) -> Self {
+        Self::with_parts(text, Some(error.into()))
     }
 
-    /// A text only, for what this crate itself has found.
-    pub(crate) fn text(text: impl Into<Box<str>>) -> Self {
-        Self(Arc::new(Inner { text: text.into(), error: None }))
+    /// Only a text, for failures that this crate itself has found.
+    pub(crate) fn text(text: &str) -> Self {
+        Self::with_parts(text, None)
+    }
+
+    fn with_parts(text: &str, error: Option<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(Arc::new(Inner { text: OneLine(text).to_string().into(), error }))
     }
 
     /// The error behind the text, for [`downcast_ref`](Error#method.downcast_ref). `None` if this crate itself found

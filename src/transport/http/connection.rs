@@ -134,7 +134,7 @@ impl Http1Connection {
         }
         let status = head.status.as_u16();
         let message = self.read_refusal(head, codec).await.refusal(None).to_string();
-        Err(TransportError::Proxy { status: Some(status), cause: Cause::text(message) })
+        Err(TransportError::Proxy { status: Some(status), cause: Cause::text(&message) })
     }
 
     /// Whether it may carry another exchange.

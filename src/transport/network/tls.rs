@@ -251,7 +251,7 @@ pub(super) fn from_io(err: &io::Error) -> Option<TransportError> {
         ) => (true, "; the server does not accept the client_certificate"),
         _ => (false, ""),
     };
-    let cause = Cause::with_text(err.clone(), format!("{err}{advice}"));
+    let cause = Cause::with_text(err.clone(), &format!("{err}{advice}"));
     Some(TransportError::Tls { cause, untrusted: is_about_certificates })
 }
 
