@@ -29,7 +29,7 @@ impl Connection {
             Plan { untried, is_remembered, try_all: target.try_all, upgrade: target.upgrade, failure: None };
         self.any_number = false;
         self.endpoint = Some(target.endpoint);
-        self.attempt(now, target.by, kind, plan);
+        self.attempt(now, target.deadline, kind, plan);
         Ok(())
     }
 

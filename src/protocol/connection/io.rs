@@ -175,8 +175,8 @@ pub(crate) struct Limits {
 #[derive(Debug, Clone)]
 pub(crate) struct ConnectParams {
     pub(crate) endpoint: Arc<Endpoint>,
-    /// When the connect has taken too long; it may have begun before the connection is told.
-    pub(crate) by: Instant,
+    /// The end of `connect_timeout`, which may have begun before `Connection::connect` is called.
+    pub(crate) deadline: Instant,
     /// The first one opens the session; the others are what it may be upgraded to.
     pub(crate) transports: Vec<TransportKind>,
     /// Whether to upgrade at all.

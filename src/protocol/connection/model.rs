@@ -124,7 +124,7 @@ impl Model {
                 let idle = self.connection.is_idle();
                 let target = ConnectParams {
                     endpoint: endpoint(),
-                    by: self.now + Duration::from_secs(20),
+                    deadline: self.now + Duration::from_secs(20),
                     transports,
                     upgrade,
                     try_all: others,

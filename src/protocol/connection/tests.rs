@@ -71,7 +71,7 @@ fn word(output: Output) -> String {
 fn target(now: Instant, transports: &[TransportKind]) -> ConnectParams {
     ConnectParams {
         endpoint: endpoint(),
-        by: now + Duration::from_secs(20),
+        deadline: now + Duration::from_secs(20),
         transports: transports.to_vec(),
         upgrade: true,
         try_all: false,
