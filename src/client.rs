@@ -58,7 +58,7 @@ use crate::{
     data::Data,
     error::{ConnectError, DisconnectReason, FlushError, SendError},
     protocol::{
-        connection::{Connection, Output, TransportId},
+        connection::{Connection, Outcome, Output, TransportId},
         endpoint::Endpoint,
         handshake::Session,
         packet::Packet,
@@ -261,8 +261,10 @@ impl EngineIoClient {
                 log::debug!(target: "actix_engineio::client", "staying on polling: {err}");
                 self.subscribers.push(Event::UpgradeFailed(err));
             }
-            Output::ConnectFailed(err) => self.on_connect_failed(err),
-            Output::Closed { reason, unsent, in_doubt } => self.on_closed(reason, unsent, in_doubt),
+            Output::Ended(Outcome::ConnectFailed(err)) => self.on_connect_failed(err),
+            Output::Ended(Outcome::Closed { reason, unsent, in_doubt }) => {
+                self.on_closed(reason, unsent, in_doubt);
+            }
         }
     }
 

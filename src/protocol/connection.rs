@@ -26,12 +26,12 @@ use std::{
 
 pub use self::io::Counters;
 pub(crate) use self::io::{
-    BatchOutcome, CloseReason, Command, ConnectParams, Limits, Output, Report, ReportKind, TransportClosed,
-    TransportId,
+    BatchOutcome, CloseReason, Command, ConnectParams, Limits, Outcome, Output, Report, ReportKind,
+    TransportClosed, TransportId,
 };
 use self::{
     queue::SendQueue,
-    state::{Leaving, Outcome, Slot, State, Upgrade},
+    state::{Leaving, Slot, State, Upgrade},
 };
 use crate::{
     data::Data,
@@ -125,7 +125,7 @@ impl Connection {
             State::Idle => return,
             State::Ending(_) => return self.hasten(now),
             State::Connecting(_) => Outcome::ConnectFailed(ConnectError::Cancelled),
-            State::Open(open) => Outcome::Closed(
+            State::Open(open) => Outcome::closed(
                 open.leaving.take().map_or(DisconnectReason::Client(reason), |leaving| leaving.reason),
             ),
         };

@@ -5,8 +5,8 @@ use std::{mem, time::Instant};
 
 use super::{
     Connection,
-    io::{Command, ConnectParams, Output},
-    state::{Connecting, Outcome, Plan, State},
+    io::{Command, ConnectParams, Outcome, Output},
+    state::{Connecting, Plan, State},
 };
 use crate::{error::ConnectError, protocol::handshake::TransportKind};
 

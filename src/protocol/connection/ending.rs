@@ -8,10 +8,10 @@ use std::{
 
 use super::{
     Connection,
-    io::{BatchOutcome, CloseReason, Command, Output, TransportClosed, TransportId},
+    io::{BatchOutcome, CloseReason, Command, Outcome, Output, TransportClosed, TransportId},
     queue::messages,
     session::LATE,
-    state::{Ending, Outcome, Slot, State, Writing},
+    state::{Ending, Slot, State, Writing},
     upgrade::{error, reason},
 };
 use crate::error::{ConnectError, DisconnectReason};
@@ -24,7 +24,7 @@ impl Connection {
     pub(super) fn on_left(&mut self, id: TransportId) {
         let State::Open(open) = &mut self.state else { return };
         let Some(leaving) = open.leaving.take() else { return };
-        let outcome = Outcome::Closed(leaving.reason);
+        let outcome = Outcome::closed(leaving.reason);
         self.state = State::Ending(Ending { outcome, by: leaving.by, aborted: false });
         for slot in &self.slots {
             let command = if slot.id == id { Command::Close } else { Command::Abort };
@@ -75,7 +75,7 @@ impl Connection {
             State::Open(open) => open.leaving.take(),
             _ => None,
         };
-        self.end(now, Outcome::Closed(leaving.map_or(reason, |leaving| leaving.reason)));
+        self.end(now, Outcome::closed(leaving.map_or(reason, |leaving| leaving.reason)));
     }
 
     /// Closes every transport; the outcome is told when all have ended.
@@ -120,12 +120,12 @@ impl Connection {
         let State::Ending(ending) = mem::replace(&mut self.state, State::Idle) else { return };
         self.held.clear();
         self.held_since = None;
-        let mut unsent = mem::take(&mut self.unsent);
-        unsent.extend(self.queue.drain());
-        let in_doubt = mem::take(&mut self.in_doubt);
-        self.outputs.push_back(match ending.outcome {
-            Outcome::ConnectFailed(err) => Output::ConnectFailed(err),
-            Outcome::Closed(reason) => Output::Closed { reason, unsent, in_doubt },
-        });
+        let mut returned = mem::take(&mut self.unsent);
+        returned.extend(self.queue.drain());
+        let mut outcome = ending.outcome;
+        if let Outcome::Closed { unsent, in_doubt, .. } = &mut outcome {
+            (*unsent, *in_doubt) = (returned, mem::take(&mut self.in_doubt));
+        }
+        self.outputs.push_back(Output::Ended(outcome));
     }
 }

@@ -144,14 +144,28 @@ pub(crate) enum Output {
     },
     Upgraded(TransportKind),
     UpgradeFailed(TransportError),
-    /// The connect failed and everything is closed.
+    /// The connect has failed, or the session has ended, and everything is closed.
+    Ended(Outcome),
+}
+
+/// How a connect or a session ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
     ConnectFailed(ConnectError),
-    /// The session is over and everything is closed.
     Closed {
         reason: DisconnectReason,
+        /// Messages of which no byte was sent.
         unsent: Vec<Data>,
+        /// Messages that may have been sent.
         in_doubt: Vec<Data>,
     },
+}
+
+impl Outcome {
+    /// The end of a session. The messages are added when every transport has closed.
+    pub(super) fn closed(reason: DisconnectReason) -> Self {
+        Self::Closed { reason, unsent: Vec::new(), in_doubt: Vec::new() }
+    }
 }
 
 /// How long a connection waits, and how much it holds.

@@ -223,11 +223,11 @@ impl Model {
                     self.held.push(from);
                 }
                 Output::Upgraded(_) | Output::UpgradeFailed(_) => assert!(self.open),
-                Output::ConnectFailed(_) => {
+                Output::Ended(Outcome::ConnectFailed(_)) => {
                     assert!(self.connecting && !self.open && self.fakes.is_empty());
                     self.connecting = false;
                 }
-                Output::Closed { unsent, in_doubt, .. } => {
+                Output::Ended(Outcome::Closed { unsent, in_doubt, .. }) => {
                     assert!(self.open && self.fakes.is_empty(), "one Closed, when every transport has ended");
                     self.open = false;
                     let numbers = |datas: Vec<Data>| {

@@ -10,8 +10,8 @@ use bytestring::ByteString;
 
 use super::{
     Connection,
-    io::{Command, Output, TransportId},
-    state::{Ending, Open, Outcome, State, Upgrade, Writing},
+    io::{Command, Outcome, Output, TransportId},
+    state::{Ending, Open, State, Upgrade, Writing},
 };
 use crate::{
     error::{ConnectError, DisconnectReason, ProtocolError, Stage, TransportError},

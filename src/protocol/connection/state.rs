@@ -16,7 +16,10 @@ use std::{sync::Arc, time::Instant};
 
 use bytestring::ByteString;
 
-use super::{io::TransportId, queue::InFlight};
+use super::{
+    io::{Outcome, TransportId},
+    queue::InFlight,
+};
 use crate::{
     error::{ConnectError, DisconnectReason},
     protocol::{
@@ -131,13 +134,6 @@ pub(super) struct Ending {
     /// When the transports are no longer waited for.
     pub(super) by: Instant,
     pub(super) aborted: bool,
-}
-
-/// What the user is told when everything is closed.
-#[derive(Debug)]
-pub(super) enum Outcome {
-    ConnectFailed(ConnectError),
-    Closed(DisconnectReason),
 }
 
 /// A transport that has not ended.

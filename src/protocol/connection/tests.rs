@@ -60,8 +60,8 @@ fn word(output: Output) -> String {
         Output::Messages { packets, .. } => format!("messages {}", wires(&packets)),
         Output::Upgraded(kind) => format!("upgraded {kind}"),
         Output::UpgradeFailed(err) => format!("upgrade failed: {err}"),
-        Output::ConnectFailed(err) => format!("connect failed: {err}"),
-        Output::Closed { reason, unsent, in_doubt } => {
+        Output::Ended(Outcome::ConnectFailed(err)) => format!("connect failed: {err}"),
+        Output::Ended(Outcome::Closed { reason, unsent, in_doubt }) => {
             format!("closed: {reason}; unsent {}; in doubt {}", datas(&unsent), datas(&in_doubt))
         }
     }
