@@ -57,10 +57,8 @@ pub(crate) struct Connection {
     unsent: Vec<Data>,
     in_doubt: Vec<Data>,
     outputs: VecDeque<Output>,
-    /// The origins of batches of messages that the subscribers have no room for yet.
-    held: Vec<TransportId>,
-    /// Since when reading is held back without one event taken.
-    held_since: Option<Instant>,
+    /// The start of back-pressure, or the last event that a subscriber took since.
+    backpressure: Option<Instant>,
     /// The server has shown that it takes any number of packets in a POST.
     any_number: bool,
     /// The URLs at which a session was on a WebSocket, if they are to be remembered.
@@ -83,8 +81,7 @@ impl Connection {
             unsent: Vec::new(),
             in_doubt: Vec::new(),
             outputs: VecDeque::with_capacity(2),
-            held: Vec::new(),
-            held_since: None,
+            backpressure: None,
             any_number: false,
             remembered: HashSet::new(),
             remembers: false,

@@ -118,8 +118,7 @@ impl Connection {
             return;
         }
         let State::Ending(ending) = mem::replace(&mut self.state, State::Idle) else { return };
-        self.held.clear();
-        self.held_since = None;
+        self.backpressure = None;
         let mut returned = mem::take(&mut self.unsent);
         returned.extend(self.queue.drain());
         let mut outcome = ending.outcome;

@@ -136,8 +136,9 @@ pub(crate) enum Output {
     },
     /// The session is open.
     Opened(Arc<Session>),
-    /// Messages for the subscribers (nothing but `Packet::Message`). [`Connection::taken`](super::Connection::taken)
-    /// must follow: until then nothing more is read.
+    /// Messages for the subscribers (only `Packet::Message`). Nothing more is read before
+    /// [`resume_reading`](super::Connection::resume_reading). The emptied buffer is given back by
+    /// [`return_buffer`](super::Connection::return_buffer), as soon as it is empty.
     Messages {
         from: TransportId,
         packets: Vec<Packet>,

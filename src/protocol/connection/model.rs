@@ -147,9 +147,8 @@ impl Model {
             Step::Abort => self.connection.abort(self.now, None),
             Step::Report { which, what } => self.report(which, what),
             Step::Take => {
-                if let Some(from) = self.held.pop() {
-                    self.connection.taken(self.now, from, Vec::new());
-                }
+                self.connection.resume_reading(self.now);
+                self.held.clear();
             }
             Step::Elapse { seconds } => {
                 // An abort takes no time.

@@ -168,8 +168,8 @@ impl Connection {
         if packets.is_empty() {
             slot.credit = Some(packets);
         } else {
-            self.held.push(id);
-            self.held_since.get_or_insert(now);
+            slot.credit = Some(Vec::new());
+            self.backpressure.get_or_insert(now);
             self.outputs.push_back(Output::Messages { from: id, packets });
         }
         match end {
@@ -180,24 +180,30 @@ impl Connection {
         }
     }
 
-    /// The subscribers have room again after the messages of `from`: reading goes on.
-    pub(crate) fn taken(&mut self, now: Instant, from: TransportId, emptied: Vec<Packet>) {
-        let Some(at) = self.held.iter().position(|id| *id == from) else { return };
-        self.held.swap_remove(at);
-        if let Some(slot) = self.slot(from) {
-            slot.credit = Some(emptied);
+    /// Takes an emptied buffer of messages back, so that the transport can fill it again.
+    pub(crate) fn return_buffer(&mut self, from: TransportId, emptied: Vec<Packet>) {
+        if let Some(credit) = self.slot(from).and_then(|slot| slot.credit.as_mut()) {
+            *credit = emptied;
         }
-        if self.held.is_empty() {
-            self.held_since = None;
-            // While we did not read we could not hear.
+    }
+
+    /// Messages were passed on, and nothing more is read until `resume_reading`.
+    pub(crate) fn has_backpressure(&self) -> bool {
+        self.backpressure.is_some()
+    }
+
+    /// The subscribers have room again for everything that was passed on: reading goes on.
+    pub(crate) fn resume_reading(&mut self, now: Instant) {
+        if self.backpressure.take().is_some() {
+            // The server could not be heard while nothing was read.
             self.heard(now);
             self.give_reads(now);
         }
     }
 
-    /// A subscriber took an event: reading is held back, but not stalled.
+    /// A subscriber took an event: there is back-pressure, but the subscribers are not stalled.
     pub(crate) fn progress(&mut self, now: Instant) {
-        if let Some(since) = &mut self.held_since {
+        if let Some(since) = &mut self.backpressure {
             *since = now;
         }
     }
@@ -207,7 +213,7 @@ impl Connection {
     fn reader(&self) -> Option<TransportId> {
         match &self.state {
             State::Open(open)
-                if self.held.is_empty()
+                if self.backpressure.is_none()
                     && !matches!(open.upgrade, Upgrade::Switching { .. })
                     && !self.is_closing_by_post() =>
             {
@@ -229,7 +235,7 @@ impl Connection {
     /// is noticed before the upgrade packet goes nowhere.
     pub(super) fn give_reads(&mut self, now: Instant) {
         if let State::Open(Open { upgrade: Upgrade::Pausing { probe, .. }, .. }) = self.state
-            && self.held.is_empty()
+            && self.backpressure.is_none()
             && let Some(emptied) = self.slot(probe).and_then(|slot| slot.credit.take())
         {
             self.order(probe, Command::Read(emptied));
@@ -256,7 +262,7 @@ impl Connection {
 
     /// When the server counts as gone; while reading is held back, when the subscribers do.
     pub(super) fn liveness_deadline(&self, open: &Open) -> Instant {
-        match self.held_since {
+        match self.backpressure {
             Some(since) => since + self.limits.stall_timeout,
             None => open.grace.unwrap_or_else(|| open.heard + silence(open)),
         }
@@ -294,12 +300,12 @@ impl Connection {
         }
         let State::Open(open) = &self.state else { return };
         if now >= liveness {
-            if self.held_since.is_some() {
+            if self.backpressure.is_some() {
                 if now.saturating_duration_since(liveness) < LATE {
                     return self.end_session(now, DisconnectReason::Stalled);
                 }
                 // The subscribers had no chance either.
-                self.held_since = Some(now);
+                self.backpressure = Some(now);
                 return self.give_reads(now);
             }
             // What the server sent meanwhile may still wait in the socket: it gets one more chance to be read.

@@ -130,8 +130,9 @@ impl Rig {
         self.connection.send(Data::from(text)).unwrap();
     }
 
-    fn taken(&mut self, from: TransportId) {
-        self.connection.taken(self.now, from, Vec::new());
+    /// The subscribers have room again.
+    fn resume(&mut self) {
+        self.connection.resume_reading(self.now);
     }
 
     /// Everything there is to do, in words.
@@ -163,7 +164,7 @@ fn a_session_over_polling_opens_reads_and_writes() {
     assert_eq!(rig.out(), ["start 0 polling"]);
     rig.packets(POLLING, vec![open_packet(""), text("hi")]);
     assert_eq!(rig.out(), ["0 session abc", "opened abc polling", "messages 4hi"]);
-    rig.taken(POLLING);
+    rig.resume();
     assert_eq!(rig.out(), ["0 read"]);
     rig.send("a");
     rig.send("b");
@@ -247,7 +248,7 @@ fn an_upgrade_pauses_polling_and_moves_the_queue() {
     assert_eq!(rig.out(), ["0 pause", "1 read"], "so that its end is noticed");
     rig.packets(POLLING, vec![text("last poll")]);
     assert_eq!(rig.out(), ["messages 4last poll"]);
-    rig.taken(POLLING);
+    rig.resume();
     rig.written(POLLING);
     assert_eq!(rig.out(), ["0 read"], "for what is left of the last poll; nothing is written in a pause");
     rig.report(POLLING, ReportKind::Paused);
@@ -268,7 +269,7 @@ fn a_probe_is_read_while_the_polls_come_home_once_there_is_room() {
     rig.packets(POLLING, vec![text("held")]);
     rig.packets(PROBE, vec![Packet::Pong("probe".into())]);
     assert_eq!(rig.out(), ["messages 4held", "0 pause"]);
-    rig.taken(POLLING);
+    rig.resume();
     assert_eq!(rig.out(), ["1 read", "0 read"]);
 }
 
@@ -365,7 +366,7 @@ fn polls_that_bring_nothing_slow_down() {
     }
     assert_eq!(waits, [50, 100, 200, 400, 800, 1000, 1000]);
     rig.packets(POLLING, vec![text("something")]);
-    rig.taken(POLLING);
+    rig.resume();
     assert_eq!(rig.out(), ["messages 4something", "0 read"]);
     rig.packets(POLLING, vec![]);
     assert_eq!(rig.elapse(), 50);
@@ -484,7 +485,7 @@ fn the_ping_deadline_starts_anew_when_reading_goes_on() {
     let mut rig = Rig::websocket();
     rig.packets(POLLING, vec![text("a")]);
     rig.now += Duration::from_secs(59);
-    rig.taken(POLLING);
+    rig.resume();
     rig.out();
     assert_eq!(rig.elapse(), 45_000);
 }
@@ -770,7 +771,7 @@ fn a_late_report_from_an_abandoned_transport_is_ignored() {
     rig.packets(POLLING, vec![open_packet("")]);
     rig.written(POLLING);
     rig.ended(POLLING, Rig::eof(), BatchOutcome::sent(0));
-    rig.taken(POLLING);
+    rig.resume();
     assert_eq!(rig.out(), [""; 0]);
     assert!(rig.connection.is_connecting());
 }
