@@ -58,7 +58,7 @@ use crate::{
     data::Data,
     error::{ConnectError, DisconnectReason, FlushError, SendError},
     protocol::{
-        connection::{Connection, Output, TransportId},
+        connection::{Connection, Outcome, Output, TransportId},
         endpoint::Endpoint,
         handshake::Session,
         packet::Packet,
@@ -84,8 +84,6 @@ pub struct EngineIoClient {
     options: Arc<transport::Options>,
     trusted: Option<Arc<Endpoint>>,
     subscribers: Subscribers,
-    /// Batches of messages whose subscribers have no room yet.
-    held: Vec<(TransportId, Vec<Packet>)>,
     /// Messages not accepted yet, in order: while connecting, and while the queue is full.
     line: VecDeque<(Data, PendingReply<Result<(), SendError>>)>,
     /// How long the line may grow before those who have given up are taken out of it.
@@ -149,7 +147,6 @@ impl EngineIoClient {
             options: Arc::new(config.transport.clone()),
             trusted: None,
             subscribers,
-            held: Vec::new(),
             line: VecDeque::new(),
             line_limit: 0,
             refused: Vec::new(),
@@ -241,11 +238,11 @@ impl EngineIoClient {
                         self.subscribers.push(Event::Message(data));
                     }
                 }
-                if self.held.is_empty() {
-                    // What was read before is no sign that what is held now will be taken.
-                    self.subscribers.have_read();
+                self.connection.return_buffer(from, packets);
+                // What readers of streams took before is progress, but no sign that they will take these messages.
+                if self.subscribers.have_read() {
+                    self.connection.progress(now());
                 }
-                self.held.push((from, packets));
             }
             Output::AttemptFailed { kind, err } => {
                 log::debug!(target: "actix_engineio::client", "{kind} does not open the session: {err}");
@@ -261,8 +258,10 @@ impl EngineIoClient {
                 log::debug!(target: "actix_engineio::client", "staying on polling: {err}");
                 self.subscribers.push(Event::UpgradeFailed(err));
             }
-            Output::ConnectFailed(err) => self.on_connect_failed(err),
-            Output::Closed { reason, unsent, in_doubt } => self.on_closed(reason, unsent, in_doubt),
+            Output::Ended(Outcome::ConnectFailed(err)) => self.on_connect_failed(err),
+            Output::Ended(Outcome::Closed { reason, unsent, in_doubt }) => {
+                self.on_closed(reason, unsent, in_doubt);
+            }
         }
     }
 
@@ -288,12 +287,10 @@ impl EngineIoClient {
                 continue;
             }
             let room = u64::try_from(self.config.receive_buffer).unwrap_or(u64::MAX);
-            if self.held.is_empty() || self.subscribers.backlog() > room {
+            if !self.connection.has_backpressure() || self.subscribers.backlog() > room {
                 break;
             }
-            for (from, emptied) in mem::take(&mut self.held) {
-                self.connection.taken(now(), from, emptied);
-            }
+            self.connection.resume_reading(now());
         }
         self.look_after_life(ctx);
         let deadlines = [self.connection.poll_timeout(), self.between.deadline()];

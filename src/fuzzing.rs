@@ -219,16 +219,19 @@ fn server_frame(message: &Message) -> Vec<u8> {
 
 /// The life of a connection: whatever happens in whatever order, the invariants hold.
 ///
-/// `data`: steps of three bytes, what happens and two numbers.
+/// `data`: steps of three bytes, the kind of the step and two numbers.
 pub fn connection(data: &[u8]) {
     let mut walk = Model::new();
     for &[kind, a, b] in data.as_chunks().0 {
         walk.take(match kind % 8 {
             0 => Step::Connect { websocket: a & 1 != 0, upgrade: a & 2 != 0, others: a & 4 != 0 },
             1 => Step::Send,
-            2 if a % 4 == 0 => Step::Abort,
+            2 if a % 8 == 0 => Step::Abort,
+            2 if a % 8 == 4 => Step::Stop,
             2 => Step::Close,
-            3 => Step::Take,
+            3 if a % 4 == 1 => Step::Progress,
+            3 => Step::Resume,
+            4 if a >= 128 => Step::Timeout,
             4 => Step::Elapse { seconds: u64::from(a) % 70 },
             _ => Step::Report { which: a, what: b },
         });

@@ -144,7 +144,7 @@ impl EngineIoClient {
         self.trusted = Some(endpoint.clone());
         let target = ConnectParams {
             endpoint,
-            by,
+            deadline: by,
             transports,
             upgrade: self.config.upgrade,
             try_all: self.config.try_all_transports,

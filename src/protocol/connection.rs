@@ -1,15 +1,27 @@
 //! The life of a session, decided without a socket, an actor or a clock.
 //!
-//! A [`Connection`] is told what happened and when (`connect`, `send`, `close`, `handle_report`, `handle_timeout`)
-//! and says what to do (`poll_output`) and when to be asked again (`poll_timeout`). It owns the state, the
-//! heartbeat, the upgrade and the queue of what is to be sent; nobody else keeps a copy of any of it.
+//! The inputs of a [`Connection`] say what happened and when (`connect`, `send`, `close`, `handle_report`,
+//! `handle_timeout`, ..). Its outputs say what to do (`poll_output`) and when to call `handle_timeout` (`poll_timeout`).
+//! It owns the state of the session, the heartbeat, the upgrade and the queue of messages to be sent. Nobody else keeps a
+//! copy of any of this.
+//!
+//! Each concern has a file. Some are parts that own their state and know nothing of the connection (`reading`, `writing`,
+//! `queue`, `liveness`, `plan`, `transports`); the others let the connection use the parts (`connecting`, `receiving`,
+//! `sending`, `upgrade`, `ending`, `timeouts`). `state` has a diagram.
 
-mod attempt;
+mod connecting;
 mod ending;
 mod io;
+mod liveness;
+mod open;
+mod plan;
 mod queue;
-mod session;
+mod reading;
+mod receiving;
+mod sending;
 mod state;
+mod timeouts;
+mod transports;
 mod upgrade;
 mod writing;
 
@@ -24,23 +36,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytestring::ByteString;
+
 pub use self::io::Counters;
 pub(crate) use self::io::{
-    BatchOutcome, CloseReason, Command, ConnectParams, Limits, Output, Report, ReportKind, TransportClosed,
-    TransportId,
+    BatchOutcome, CloseReason, Command, ConnectParams, Limits, Outcome, Output, Report, ReportKind,
+    TransportClosed, TransportId,
 };
-use self::{
-    queue::SendQueue,
-    state::{Leaving, Outcome, Slot, State, Upgrade},
-};
-use crate::{
-    data::Data,
-    error::{ConnectError, DisconnectReason, Stage, TransportError},
-    protocol::{
-        endpoint::Endpoint,
-        handshake::{Session, TransportKind},
-        packet::Packet,
-    },
+use self::{liveness::Reprieve, queue::SendQueue, reading::Received, state::State, transports::Transports};
+use crate::protocol::{
+    endpoint::Endpoint,
+    handshake::{Session, TransportKind},
 };
 
 /// See the [module](self).
@@ -48,24 +54,12 @@ use crate::{
 pub(crate) struct Connection {
     limits: Limits,
     state: State,
-    /// Every transport that has not ended.
-    slots: Vec<Slot>,
-    next_id: u64,
-    endpoint: Option<Arc<Endpoint>>,
+    transports: Transports,
     queue: SendQueue,
-    /// What transports handed back when they ended.
-    unsent: Vec<Data>,
-    in_doubt: Vec<Data>,
     outputs: VecDeque<Output>,
-    /// The origins of batches of messages that the subscribers have no room for yet.
-    held: Vec<TransportId>,
-    /// Since when reading is held back without one event taken.
-    held_since: Option<Instant>,
-    /// The server has shown that it takes any number of packets in a POST.
-    any_number: bool,
-    /// The URLs at which a session was on a WebSocket, if they are to be remembered.
+    reprieve: Reprieve,
+    /// The URLs at which a session has used a WebSocket.
     remembered: HashSet<String>,
-    remembers: bool,
     counters: Counters,
     round_trip: Option<Duration>,
 }
@@ -75,144 +69,44 @@ impl Connection {
         Self {
             limits,
             state: State::Idle,
-            // One, and a probe now and then.
-            slots: Vec::with_capacity(1),
-            next_id: 0,
-            endpoint: None,
+            transports: Transports::new(),
             queue: SendQueue::default(),
-            unsent: Vec::new(),
-            in_doubt: Vec::new(),
             outputs: VecDeque::with_capacity(2),
-            held: Vec::new(),
-            held_since: None,
-            any_number: false,
+            reprieve: Reprieve::default(),
             remembered: HashSet::new(),
-            remembers: false,
             counters: Counters::default(),
             round_trip: None,
         }
     }
 
-    /// Ends the session, or the connect, gracefully: what was accepted is written, the server is told.
-    pub(crate) fn close(&mut self, now: Instant, reason: Option<Box<str>>) {
-        let by = now + self.limits.close_timeout;
-        match &mut self.state {
-            State::Connecting(connecting) => {
-                // A session that the server may have opened already must be closed, or it would live on there until
-                // its ping timeout. A WebSocket needs no such care: its end is the session's.
-                if connecting.kind == TransportKind::Polling && connecting.requested {
-                    connecting.cancelled = true;
-                    connecting.by = connecting.by.min(by);
-                } else {
-                    self.end(now, Outcome::ConnectFailed(ConnectError::Cancelled));
-                }
-            }
-            State::Open(open) if open.leaving.is_none() => {
-                open.leaving = Some(Leaving { reason: DisconnectReason::Client(reason), by });
-                // If the polls do not come home there must be time to go on over polling after all.
-                if let Upgrade::Pausing { by, .. } = &mut open.upgrade {
-                    *by = (*by).min(now + self.limits.close_timeout / 2);
-                }
-                self.queue.push_control(Packet::Close);
-            }
-            State::Idle | State::Open(_) | State::Ending(_) => {}
-        }
-    }
-
-    /// Ends the session, or the connect, at once.
-    pub(crate) fn abort(&mut self, now: Instant, reason: Option<Box<str>>) {
-        let outcome = match &mut self.state {
-            State::Idle => return,
-            State::Ending(_) => return self.hasten(now),
-            State::Connecting(_) => Outcome::ConnectFailed(ConnectError::Cancelled),
-            State::Open(open) => Outcome::Closed(
-                open.leaving.take().map_or(DisconnectReason::Client(reason), |leaving| leaving.reason),
-            ),
-        };
-        self.end(now, outcome);
-    }
-
-    /// Ends everything without waiting for the transports: nobody will hear what they say.
-    pub(crate) fn stop(&mut self, now: Instant) {
-        if let State::Connecting(_) = self.state {
-            self.end(now, Outcome::ConnectFailed(ConnectError::Stopped));
-        }
-        self.abort(now, Some("the client stopped".into()));
-        self.abandon();
-    }
-
-    /// Takes in what a transport says. What an abandoned one says is ignored.
+    /// Handles a report of a transport. Reports of abandoned transports are ignored.
     pub(crate) fn handle_report(&mut self, now: Instant, report: Report) {
         let id = report.from;
-        if self.slot(id).is_none() {
-            return;
-        }
+        let Some(transport) = self.transports.get_mut(id) else { return };
         match report.kind {
             ReportKind::Requested => {
                 if let State::Connecting(connecting) = &mut self.state {
-                    connecting.requested |= connecting.transport == id;
+                    connecting.on_requested(id);
                 }
             }
             ReportKind::Opened { protocol } => self.on_opened(now, id, protocol),
-            ReportKind::Moved(endpoint) => self.endpoint = Some(endpoint),
-            ReportKind::Packets { packets, complete } => self.on_packets(now, id, packets, complete),
+            ReportKind::Moved(endpoint) => {
+                if let State::Connecting(connecting) = &mut self.state {
+                    connecting.on_moved(id, endpoint);
+                }
+            }
+            ReportKind::Packets { packets, complete } => {
+                self.on_packets(now, id, Received { packets, complete, useful: false });
+            }
             ReportKind::Written { any_number } => self.on_written(now, id, any_number),
-            ReportKind::Alive => self.heard(now),
-            ReportKind::Writing => {
-                if let Some(writing) = self.slot(id).and_then(|slot| slot.writing.as_mut()) {
-                    writing.progress = now;
-                }
-            }
+            ReportKind::Alive => self.on_alive(now),
+            ReportKind::Writing => transport.writing.progress(now),
             ReportKind::Paused => self.on_paused(now, id),
-            ReportKind::Closed(ended) => self.on_ended(now, id, ended),
+            ReportKind::Closed(closed) => self.on_transport_closed(now, id, closed),
         }
     }
 
-    /// Acts on what `now` has made due.
-    pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        match &mut self.state {
-            State::Idle => {}
-            State::Connecting(connecting) => {
-                let opening = connecting.open_by.is_some_and(|by| now >= by);
-                if !opening && now < connecting.by {
-                    return;
-                }
-                let stage = match (connecting.open_by, connecting.requested) {
-                    (Some(_), _) => Stage::Open,
-                    (None, true) => Stage::Response,
-                    (None, false) => Stage::Connect,
-                };
-                let err = TransportError::Timeout { stage };
-                self.fail_attempt(now, ConnectError::from_transport(&self.url(), err));
-            }
-            State::Open(_) => self.handle_session_timeout(now),
-            State::Ending(ending) if now >= ending.by => self.hasten(now),
-            State::Ending(_) => {}
-        }
-    }
-
-    /// When `handle_timeout` is due.
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        match &self.state {
-            State::Idle => None,
-            State::Connecting(connecting) => {
-                Some(connecting.open_by.map_or(connecting.by, |by| by.min(connecting.by)))
-            }
-            State::Open(open) => {
-                let deadlines = [
-                    Some(self.liveness_deadline(open)),
-                    self.write_deadline(open),
-                    open.upgrade.by(),
-                    open.leaving.as_ref().map(|leaving| leaving.by),
-                    self.next_read(),
-                ];
-                deadlines.into_iter().flatten().min()
-            }
-            State::Ending(ending) => Some(ending.by),
-        }
-    }
-
-    /// The next thing to do. Asked until there is none.
+    /// The next thing to do. To be called until there is none.
     pub(crate) fn poll_output(&mut self, now: Instant) -> Option<Output> {
         if self.outputs.is_empty() {
             self.write(now);
@@ -220,32 +114,24 @@ impl Connection {
         self.outputs.pop_front()
     }
 
-    /// The next thing that is to be done already: no batch is begun, so that what is yet to come can go with it.
+    /// The next thing to do that is decided already. No batch is begun, so that later messages can go into it.
     pub(crate) fn pending_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
-    fn start(&mut self, kind: TransportKind, sid: Option<bytestring::ByteString>) -> TransportId {
-        let id = TransportId(self.next_id);
-        self.next_id += 1;
-        self.slots.push(Slot::new(id, kind));
-        if let Some(endpoint) = self.endpoint.clone() {
-            self.outputs.push_back(Output::Start { id, kind, endpoint, sid });
-        }
+    fn start(
+        &mut self,
+        kind: TransportKind,
+        endpoint: Arc<Endpoint>,
+        sid: Option<ByteString>,
+    ) -> TransportId {
+        let id = self.transports.add(kind);
+        self.outputs.push_back(Output::Start { id, kind, endpoint, sid });
         id
     }
 
     fn order(&mut self, id: TransportId, command: Command) {
         self.outputs.push_back(Output::Order(id, command));
-    }
-
-    fn slot(&mut self, id: TransportId) -> Option<&mut Slot> {
-        self.slots.iter_mut().find(|slot| slot.id == id)
-    }
-
-    /// The URL for errors, without its secrets.
-    fn url(&self) -> String {
-        self.endpoint.as_ref().map_or_else(String::new, |endpoint| endpoint.display_url().to_owned())
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -256,19 +142,19 @@ impl Connection {
         matches!(self.state, State::Connecting(_))
     }
 
-    /// A session stands, and nobody asked for its end.
+    /// A session is open, and nobody has asked for its end.
     pub(crate) fn is_open(&self) -> bool {
-        matches!(&self.state, State::Open(open) if open.leaving.is_none())
+        matches!(&self.state, State::Open(open) if !open.is_closing())
     }
 
-    /// It is over, but for the transports that have not ended.
+    /// The session, or the connect, is over, except that some transports have not closed.
     pub(crate) fn is_ending(&self) -> bool {
         matches!(self.state, State::Ending(_))
     }
 
     pub(crate) fn session(&self) -> Option<&Arc<Session>> {
         match &self.state {
-            State::Open(open) => Some(&open.session),
+            State::Open(open) => Some(open.session()),
             _ => None,
         }
     }
@@ -276,21 +162,23 @@ impl Connection {
     /// The transport that messages are written to.
     pub(crate) fn transport(&self) -> Option<TransportKind> {
         match &self.state {
-            State::Open(open) => Some(open.kind),
+            State::Open(open) => Some(open.kind()),
             _ => None,
         }
     }
 
-    /// Messages accepted and not written yet, and the bytes of their data.
+    /// Messages that were accepted and are not written yet, and the bytes of their data.
     pub(crate) fn waiting(&self) -> (usize, usize) {
         self.queue.waiting()
     }
 
-    /// Messages accepted over the life of the connection; when `settled` has reached it they have left.
+    /// Messages accepted over the life of the connection. All of them are written or given back when `settled` has reached
+    /// this number.
     pub(crate) fn accepted(&self) -> u64 {
         self.queue.accepted()
     }
 
+    /// Messages written or given back over the life of the connection.
     pub(crate) fn settled(&self) -> u64 {
         self.queue.settled()
     }

@@ -1,131 +1,188 @@
-//! The end: transports are closed first, then the user is told.
+//! The end: the transports are closed first, then the outcome is reported.
 
 use std::{
     mem,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
     Connection,
-    io::{BatchOutcome, CloseReason, Command, Output, TransportClosed, TransportId},
-    queue::messages,
-    session::LATE,
-    state::{Ending, Outcome, Slot, State, Writing},
-    upgrade::{error, reason},
+    io::{BatchOutcome, Command, Outcome, Output, TransportClosed, TransportId},
+    open::CloseRequest,
+    state::State,
+    transports::Transport,
 };
-use crate::error::{ConnectError, DisconnectReason};
+use crate::{
+    error::{ConnectError, DisconnectReason},
+    protocol::packet::Packet,
+};
 
-/// How long an aborted transport is waited for. It answers within one turn of the event loop, unless it is broken.
-const ABORT: Duration = Duration::from_secs(1);
+/// The time that an aborted transport has to close. It needs one turn of the event loop, unless it is broken.
+pub(super) const ABORT: Duration = Duration::from_secs(1);
+
+/// The connection only waits for its transports to close.
+#[derive(Debug)]
+pub(super) struct Ending {
+    outcome: Outcome,
+    /// The end of the wait, at the current step.
+    deadline: Instant,
+    step: Step,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    /// The close packet of a session is being written that opened after the user had cancelled the connect.
+    WritingClose,
+    /// The transport closes in its own way.
+    Closing,
+    /// Every transport was aborted.
+    Aborted,
+}
+
+impl Ending {
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+}
 
 impl Connection {
-    /// The close packet has left: the transport closes in its own way.
-    pub(super) fn on_left(&mut self, id: TransportId) {
+    /// Ends the session, or the connect, gracefully: what was accepted is written, then the close packet.
+    pub(crate) fn close(&mut self, now: Instant, reason: Option<Box<str>>) {
+        let deadline = now + self.limits.close_timeout;
+        match &mut self.state {
+            State::Connecting(connecting) => {
+                if !connecting.cancel(deadline) {
+                    self.fail_connect(now, ConnectError::Cancelled);
+                }
+            }
+            State::Open(open) if !open.is_closing() => {
+                open.request_close(CloseRequest { reason: DisconnectReason::Client(reason), deadline });
+                open.upgrade.hurry(now + self.limits.close_timeout / 2);
+                self.queue.push_control(Packet::Close);
+            }
+            State::Idle | State::Open(_) | State::Ending(_) => {}
+        }
+    }
+
+    /// Ends the session, or the connect, at once.
+    pub(crate) fn abort(&mut self, now: Instant, reason: Option<Box<str>>) {
+        match &self.state {
+            State::Idle => {}
+            State::Connecting(_) => self.fail_connect(now, ConnectError::Cancelled),
+            State::Open(_) => self.end_session(now, DisconnectReason::Client(reason)),
+            State::Ending(ending) if ending.step == Step::Aborted => {}
+            State::Ending(_) => self.abort_transports(now),
+        }
+    }
+
+    /// Ends everything without waiting for the transports, whose reports nobody will receive.
+    pub(crate) fn stop(&mut self, now: Instant) {
+        match &self.state {
+            State::Connecting(_) => self.fail_connect(now, ConnectError::Stopped),
+            _ => self.abort(now, Some("the client stopped".into())),
+        }
+        self.abandon();
+    }
+
+    /// The close packet was sent: the transport closes in its own way.
+    pub(super) fn on_close_sent(&mut self, id: TransportId) {
         let State::Open(open) = &mut self.state else { return };
-        let Some(leaving) = open.leaving.take() else { return };
-        let outcome = Outcome::Closed(leaving.reason);
-        self.state = State::Ending(Ending { outcome, by: leaving.by, aborted: false });
-        for slot in &self.slots {
-            let command = if slot.id == id { Command::Close } else { Command::Abort };
-            self.outputs.push_back(Output::Order(slot.id, command));
+        let Some(close) = open.take_close_request() else { return };
+        let outcome = Outcome::closed(close.reason);
+        self.state = State::Ending(Ending { outcome, deadline: close.deadline, step: Step::Closing });
+        for other in self.transports.ids() {
+            let command = if other == id { Command::Close } else { Command::Abort };
+            self.outputs.push_back(Output::Order(other, command));
+        }
+    }
+
+    /// A session opened after the user had cancelled the connect: it is closed.
+    pub(super) fn close_unwanted(&mut self, now: Instant, id: TransportId, deadline: Instant) {
+        let outcome = Outcome::ConnectFailed(ConnectError::Cancelled);
+        self.state = State::Ending(Ending { outcome, deadline, step: Step::WritingClose });
+        self.write_control(now, id, Packet::Close);
+    }
+
+    /// A batch was written although the connection is ending.
+    pub(super) fn on_written_while_ending(&mut self, now: Instant) {
+        if let State::Ending(Ending { step: Step::WritingClose, .. }) = self.state {
+            self.abort_transports(now);
         }
     }
 
     /// A transport has closed its connections.
-    pub(super) fn on_ended(&mut self, now: Instant, id: TransportId, ended: TransportClosed) {
-        let Some(at) = self.slots.iter().position(|slot| slot.id == id) else { return };
-        let slot = self.slots.swap_remove(at);
-        self.give_back(slot, ended.outcome);
-        match &mut self.state {
-            State::Connecting(connecting) if connecting.transport == id => {
-                let err = ConnectError::from_transport(&self.url(), error(ended.reason));
-                self.fail_attempt(now, err);
+    pub(super) fn on_transport_closed(&mut self, now: Instant, id: TransportId, closed: TransportClosed) {
+        let Some(transport) = self.transports.remove(id) else { return };
+        self.take_back(transport, closed.outcome);
+        match &self.state {
+            State::Connecting(connecting) if connecting.transport() == id => {
+                self.on_attempt_closed(now, closed.reason);
             }
-            State::Open(open) if open.active == id => {
-                self.end_session(now, reason(ended.reason));
+            State::Open(open) if open.active() == id => {
+                self.end_session(now, closed.reason.into_disconnect_reason());
             }
-            State::Open(open) if open.upgrade.probe() == Some(id) => {
-                self.on_probe_ended(now, ended.reason, ended.outcome);
-            }
-            State::Ending(ending) => {
-                // Only the transport knows what `connect_timeout` has met.
-                if let Outcome::ConnectFailed(ConnectError::Timeout { stage, .. }) = &mut ending.outcome
-                    && let CloseReason::Interrupted(waiting) = ended.reason
-                {
-                    *stage = waiting;
-                }
-                self.finish();
-            }
+            State::Open(open) if open.upgrade.probe() == Some(id) => self.on_probe_closed(now, closed),
+            State::Ending(_) => self.finish(),
             _ => {}
         }
     }
 
-    /// Keeps what a transport had not written, to be told at the end.
-    fn give_back(&mut self, slot: Slot, outcome: BatchOutcome) {
-        let Some(Writing { batch, .. }) = slot.writing else { return };
-        let mut batch = Arc::unwrap_or_clone(batch).into_iter().skip(outcome.sent);
-        self.in_doubt.extend(messages(batch.by_ref().take(outcome.uncertain)));
-        self.unsent.extend(messages(batch));
+    /// Takes the batch back that a transport has not written.
+    fn take_back(&mut self, mut transport: Transport, outcome: BatchOutcome) {
+        if let Some(in_flight) = transport.writing.finish() {
+            self.queue.returned(in_flight.batch, outcome);
+        }
     }
 
-    /// Ends the session; a graceful close that was under way keeps its reason.
+    /// Ends the session. If a graceful close was requested, its reason is reported.
     pub(super) fn end_session(&mut self, now: Instant, reason: DisconnectReason) {
-        let leaving = match &mut self.state {
-            State::Open(open) => open.leaving.take(),
-            _ => None,
-        };
-        self.end(now, Outcome::Closed(leaving.map_or(reason, |leaving| leaving.reason)));
+        let State::Open(open) = &mut self.state else { return };
+        let reason = open.take_close_request().map_or(reason, |close| close.reason);
+        self.end(now, Outcome::closed(reason));
     }
 
-    /// Closes every transport; the outcome is told when all have ended.
+    /// Closes every transport. The outcome is reported when all of them have closed.
     pub(super) fn end(&mut self, now: Instant, outcome: Outcome) {
-        self.state = State::Ending(Ending { outcome, by: now + ABORT, aborted: true });
-        for slot in &self.slots {
-            self.outputs.push_back(Output::Order(slot.id, Command::Abort));
-        }
+        self.state = State::Ending(Ending { outcome, deadline: now, step: Step::Closing });
+        self.abort_transports(now);
         self.finish();
     }
 
-    /// A close takes too long: abort; an abort takes too long: do without.
-    pub(super) fn hasten(&mut self, now: Instant) {
+    fn abort_transports(&mut self, now: Instant) {
         let State::Ending(ending) = &mut self.state else { return };
-        if !ending.aborted {
-            ending.aborted = true;
-            ending.by = now + ABORT;
-            for slot in &self.slots {
-                self.outputs.push_back(Output::Order(slot.id, Command::Abort));
-            }
-        } else if now.saturating_duration_since(ending.by) >= LATE {
-            // What the transports said meanwhile is yet to be heard.
-            ending.by = now + ABORT;
-        } else if now >= ending.by {
-            self.abandon();
+        (ending.step, ending.deadline) = (Step::Aborted, now + ABORT);
+        for id in self.transports.ids() {
+            self.outputs.push_back(Output::Order(id, Command::Abort));
         }
     }
 
-    /// Does without what the transports would say.
+    /// Escalates: a slow close becomes an abort, and transports that ignore an abort are abandoned.
+    pub(super) fn handle_ending_timeout(&mut self, now: Instant) {
+        match &self.state {
+            State::Ending(Ending { step: Step::Aborted, .. }) => self.abandon(),
+            _ => self.abort_transports(now),
+        }
+    }
+
+    /// Goes on without the reports of the transports.
     pub(super) fn abandon(&mut self) {
-        for slot in mem::take(&mut self.slots) {
-            self.give_back(slot, BatchOutcome::UNCERTAIN);
+        for transport in self.transports.remove_all() {
+            self.take_back(transport, BatchOutcome::UNCERTAIN);
         }
         self.finish();
     }
 
-    /// Tells the outcome, once no transport is left.
+    /// Reports the outcome, once every transport has closed.
     fn finish(&mut self) {
-        if !self.slots.is_empty() {
+        if !self.transports.is_empty() || !self.is_ending() {
             return;
         }
         let State::Ending(ending) = mem::replace(&mut self.state, State::Idle) else { return };
-        self.held.clear();
-        self.held_since = None;
-        let mut unsent = mem::take(&mut self.unsent);
-        unsent.extend(self.queue.drain());
-        let in_doubt = mem::take(&mut self.in_doubt);
-        self.outputs.push_back(match ending.outcome {
-            Outcome::ConnectFailed(err) => Output::ConnectFailed(err),
-            Outcome::Closed(reason) => Output::Closed { reason, unsent, in_doubt },
-        });
+        let mut outcome = ending.outcome;
+        let undelivered = self.queue.end();
+        if let Outcome::Closed { unsent, in_doubt, .. } = &mut outcome {
+            (*unsent, *in_doubt) = (undelivered.unsent, undelivered.in_doubt);
+        }
+        self.outputs.push_back(Output::Ended(outcome));
     }
 }

@@ -9,7 +9,7 @@ use bytestring::ByteString;
 
 use crate::{
     data::Data,
-    error::{ConnectError, DisconnectReason, Stage, TransportError},
+    error::{CloseWords, ConnectError, DisconnectReason, Stage, TransportError},
     protocol::{
         endpoint::Endpoint,
         handshake::{Session, TransportKind},
@@ -17,32 +17,35 @@ use crate::{
     },
 };
 
-/// Names one transport of one client, for good: what a transport says after it was given up is known by it.
+/// Identifies a transport of a client. It is never used again, so a late report of an abandoned transport is recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct TransportId(pub(super) u64);
+pub(crate) struct TransportId {
+    pub(super) number: u64,
+    pub(super) kind: TransportKind,
+}
 
-/// What the client orders a transport to do.
+/// An order to a transport.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Write these packets; answered by `Written`. At most one such order is open at a time. The batch stays the
-    /// connection's: a transport gives its share of it up before it answers.
+    /// Write these packets and answer `Written`. At most one such order is open at a time. The connection shares the
+    /// batch with the transport, which drops its share before it answers.
     Write(Arc<Vec<Packet>>),
-    /// Read on, up to one more batch of packets; answered by `Packets`. Carries the emptied batch back.
-    /// A transport starts with leave for one batch.
+    /// Read up to one more batch of packets and answer `Packets`. The emptied buffer of an earlier batch comes along.
+    /// A transport starts with the permission to read one batch.
     Read(Vec<Packet>),
-    /// The session stands: requests carry this `sid` from now on.
+    /// The session is open: all further requests carry this `sid`.
     Session(ByteString),
-    /// Start no more requests and answer `Paused` when those in flight have come home.
+    /// Start no more requests, and answer `Paused` when those in flight have ended.
     Pause,
     /// Go on after `Pause`.
     Resume,
-    /// Everything is written: close in the way of the transport and answer `TransportClosed`.
+    /// Everything is written: close in the way of the transport and answer `Closed`.
     Close,
-    /// Close now, with a close frame if it fits, and answer `TransportClosed`.
+    /// Close now, with a close frame if it can be written at once, and answer `Closed`.
     Abort,
 }
 
-/// What a transport tells the client.
+/// A message from a transport to the client.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) from: TransportId,
@@ -52,29 +55,29 @@ pub(crate) struct Report {
 /// The kinds of [`Report`].
 #[derive(Debug)]
 pub(crate) enum ReportKind {
-    /// The handshake request has left: from here on the server may hold a session.
+    /// The handshake request of polling was sent: from now on the server may have a session.
     Requested,
-    /// The WebSocket stands.
+    /// The WebSocket is open.
     Opened {
         /// The subprotocol that the server chose.
         protocol: Option<ByteString>,
     },
     /// The handshake was redirected: the session is at this endpoint.
     Moved(Arc<Endpoint>),
-    /// Packets that arrived, in order. `complete`: no more of them have arrived that are still to be reported.
+    /// Packets that arrived, in order. `complete`: no further packets have arrived together with these.
     Packets { packets: Vec<Packet>, complete: bool },
-    /// The batch left, and over polling its POST was answered 2xx.
+    /// The batch was sent, and over polling its POST was answered with 2xx.
     Written {
-        /// The answer showed a server that takes any number of packets in a POST.
+        /// Whether the answer showed a server that accepts any number of packets in a POST.
         any_number: bool,
     },
-    /// Bytes arrived, but no whole packet yet. Ten times a second at most.
+    /// Bytes arrived, but no whole packet yet. Reported at most ten times a second.
     Alive,
-    /// Bytes of the batch left, but not yet all. Ten times a second at most.
+    /// Some bytes of the batch were sent, but not yet all. Reported at most ten times a second.
     Writing,
-    /// Every request has come home after `Pause`.
+    /// Every request has ended after `Pause`.
     Paused,
-    /// The last report of a transport; its connections are closed.
+    /// The last report of a transport: its connections are closed.
     Closed(TransportClosed),
 }
 
@@ -85,8 +88,8 @@ pub(crate) struct TransportClosed {
     pub(crate) outcome: BatchOutcome,
 }
 
-/// What became of the batch that a transport was writing when it ended: so many of its packets left, so many after them
-/// may have, and the others did not.
+/// What became of the batch that a transport was writing when it ended: its first `sent` packets were sent, the next
+/// `uncertain` ones may have been, and the others were not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BatchOutcome {
     pub(crate) sent: usize,
@@ -94,10 +97,10 @@ pub(crate) struct BatchOutcome {
 }
 
 impl BatchOutcome {
-    /// All of it is in doubt, as in a POST that was not answered 2xx.
+    /// The whole batch is in doubt, as in a POST that was not answered with 2xx.
     pub(crate) const UNCERTAIN: Self = Self { sent: 0, uncertain: usize::MAX };
 
-    /// So many left, the others did not.
+    /// The first `sent` packets were sent, and the others were not.
     pub(crate) const fn sent(sent: usize) -> Self {
         Self { sent, uncertain: 0 }
     }
@@ -106,9 +109,9 @@ impl BatchOutcome {
 /// Why a transport ended.
 #[derive(Debug)]
 pub(crate) enum CloseReason {
-    /// By `Close` or `Abort`.
+    /// It was ordered to, by `Close` or `Abort`.
     Ordered,
-    /// By `Abort`, while it was still waiting for this.
+    /// It was ordered to by `Abort`, while it was still waiting for this.
     Interrupted(Stage),
     /// The server closed the WebSocket with a close frame.
     CloseFrame {
@@ -118,7 +121,31 @@ pub(crate) enum CloseReason {
     Failed(TransportError),
 }
 
-/// What a `Connection` wants done, in this order.
+impl CloseReason {
+    /// The error of a connect or of an upgrade whose transport ended like this.
+    pub(super) fn into_error(self) -> TransportError {
+        match self {
+            Self::Failed(err) => err,
+            Self::CloseFrame { code, reason } => {
+                let words = CloseWords(code, &reason);
+                TransportError::eof(&format!("the server closed the WebSocket with {words}"))
+            }
+            Self::Interrupted(stage) => TransportError::Timeout { stage },
+            // The connection knows what it has ordered: nobody asks for the error then.
+            Self::Ordered => TransportError::Vanished,
+        }
+    }
+
+    /// The reason for the end of a session whose transport ended like this.
+    pub(super) fn into_disconnect_reason(self) -> DisconnectReason {
+        match self {
+            Self::CloseFrame { code, reason } => DisconnectReason::TransportClose { code, reason },
+            reason => reason.into_error().into(),
+        }
+    }
+}
+
+/// What a `Connection` wants to be done. Outputs are carried out in order.
 #[derive(Debug)]
 pub(crate) enum Output {
     /// Start a transport. With a `sid` it is the probe of an upgrade.
@@ -129,65 +156,80 @@ pub(crate) enum Output {
         sid: Option<ByteString>,
     },
     Order(TransportId, Command),
-    /// The transport did not open the session, and the next one is tried.
+    /// The transport could not open the session, and the next one is tried.
     AttemptFailed {
         kind: TransportKind,
         err: ConnectError,
     },
     /// The session is open.
     Opened(Arc<Session>),
-    /// Messages for the subscribers (nothing but `Packet::Message`). [`Connection::taken`](super::Connection::taken)
-    /// must follow: until then nothing more is read.
+    /// Messages for the subscribers (only `Packet::Message`). Nothing more is read before
+    /// [`resume_reading`](super::Connection::resume_reading). The emptied buffer is given back by
+    /// [`return_buffer`](super::Connection::return_buffer), as soon as it is empty.
     Messages {
         from: TransportId,
         packets: Vec<Packet>,
     },
     Upgraded(TransportKind),
     UpgradeFailed(TransportError),
-    /// The connect failed and everything is closed.
+    /// The connect has failed, or the session has ended, and everything is closed.
+    Ended(Outcome),
+}
+
+/// How a connect or a session ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
     ConnectFailed(ConnectError),
-    /// The session is over and everything is closed.
     Closed {
         reason: DisconnectReason,
+        /// Messages of which no byte was sent.
         unsent: Vec<Data>,
+        /// Messages that may have been sent.
         in_doubt: Vec<Data>,
     },
 }
 
-/// How long a connection waits, and how much it holds.
+impl Outcome {
+    /// The end of a session. The messages are added when every transport has closed.
+    pub(super) fn closed(reason: DisconnectReason) -> Self {
+        Self::Closed { reason, unsent: Vec::new(), in_doubt: Vec::new() }
+    }
+}
+
+/// The time limits of a connection, and the limits of its memory.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
-    /// From a standing WebSocket to the open packet.
+    /// The time from an open WebSocket to the open packet.
     pub(crate) request_timeout: Duration,
-    /// From the start of the probe to the end of the upgrade.
+    /// The time from the start of the probe to the end of the upgrade.
     pub(crate) upgrade_timeout: Duration,
-    /// From `close` to the end of everything.
+    /// The time from `close` to the end of the session.
     pub(crate) close_timeout: Duration,
-    /// How long reading may be held back without one event taken.
+    /// The time that back-pressure may last without a subscriber that takes an event.
     pub(crate) stall_timeout: Duration,
     /// Bytes that may wait to be written before `has_room` is false.
     pub(crate) send_queue: usize,
-    /// Packets in a POST, whatever the server shows; `None`: 16 until it shows that it takes any number.
+    /// Packets in a POST, whatever the server shows. `None`: 16 until the server shows that it accepts any number.
     pub(crate) max_packets_per_post: Option<usize>,
 }
 
-/// What to connect to, and how.
+/// The parameters of a connect.
 #[derive(Debug, Clone)]
 pub(crate) struct ConnectParams {
     pub(crate) endpoint: Arc<Endpoint>,
-    /// When the connect has taken too long; it may have begun before the connection is told.
-    pub(crate) by: Instant,
-    /// The first one opens the session; the others are what it may be upgraded to.
+    /// The end of `connect_timeout`, which may have begun before `Connection::connect` is called.
+    pub(crate) deadline: Instant,
+    /// The transports to use. The first one opens the session, the others are what it may be upgraded to.
     pub(crate) transports: Vec<TransportKind>,
     /// Whether to upgrade at all.
     pub(crate) upgrade: bool,
     /// Whether the next transport is tried when one cannot open the session.
     pub(crate) try_all: bool,
-    /// Whether to begin with WebSocket where a session was on one.
+    /// Whether to start with WebSocket where an earlier session used one.
     pub(crate) remember: bool,
 }
 
-/// What went each way, over the life of a client.
+/// Packets and bytes in each direction, over the life of a client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {

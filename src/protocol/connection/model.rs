@@ -1,5 +1,5 @@
-//! A walk through the life of a connection: whatever transports, subscribers, users and the clock do, in whatever order,
-//! the invariants hold. A random test and a fuzz target say what they do.
+//! A random walk through the life of a connection. Whatever transports, subscribers, users and the clock do, in whatever
+//! order, the invariants hold. A random test and a fuzz target choose the steps.
 
 #![allow(
     clippy::expect_used,
@@ -9,9 +9,20 @@
     reason = "a test"
 )]
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem};
 
 use super::*;
+use crate::{
+    data::Data,
+    error::{DisconnectReason, Stage, TransportError},
+    protocol::packet::Packet,
+};
+
+/// The sum of the intervals in [`open_packet`].
+const SILENCE: Duration = Duration::from_secs(45);
+
+/// The longest time that a late wake-up adds to a deadline.
+const REPRIEVE: Duration = Duration::from_secs(1);
 
 pub(super) fn limits() -> Limits {
     Limits {
@@ -41,34 +52,54 @@ pub(super) fn text(text: &str) -> Packet {
     Packet::Message(Data::from(text))
 }
 
-fn eof() -> CloseReason {
-    CloseReason::Failed(TransportError::eof("gone"))
-}
-
 /// One thing that may happen. Numbers choose among what is possible at that moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Step {
-    Connect { websocket: bool, upgrade: bool, others: bool },
+    Connect {
+        websocket: bool,
+        upgrade: bool,
+        others: bool,
+    },
     Send,
     Close,
     Abort,
-    Report { which: u8, what: u8 },
-    Take,
-    Elapse { seconds: u64 },
+    Stop,
+    Report {
+        which: u8,
+        what: u8,
+    },
+    /// The subscribers have room again.
+    Resume,
+    /// A subscriber takes an event.
+    Progress,
+    Elapse {
+        seconds: u64,
+    },
+    /// The next deadline passes, and is noticed at once.
+    Timeout,
 }
 
-/// A transport as the model sees it: what it was ordered and has not answered.
-#[derive(Debug, Default)]
+/// A transport as the model sees it: the orders that it was given and has not answered.
+#[derive(Debug)]
 struct Fake {
+    id: TransportId,
+    is_probe: bool,
     writing: Option<Arc<Vec<Packet>>>,
+    /// When the batch it is writing last made progress.
+    wrote: Instant,
     may_read: bool,
     pausing: bool,
-    leaving: bool,
+    closing: bool,
     aborted: bool,
-    websocket: bool,
+    /// It has reported `Opened`, and its first packets.
     opened: bool,
-    probe: bool,
     greeted: bool,
+}
+
+impl Fake {
+    fn is_websocket(&self) -> bool {
+        self.id.kind == TransportKind::WebSocket
+    }
 }
 
 /// A connection, its clock, and what must be true of them.
@@ -76,18 +107,67 @@ struct Fake {
 pub(crate) struct Model {
     connection: Connection,
     now: Instant,
-    /// In order, so that the same steps always do the same.
+    /// By number, so that the same steps always do the same.
     fakes: BTreeMap<u64, Fake>,
-    /// Sessions and connects that began and have not ended.
+    /// A connect, or a session, has begun and not ended.
     connecting: bool,
     open: bool,
-    sent: u64,
-    /// Every message, by where it ended up.
+    messages: Messages,
+    time: Time,
+}
+
+/// Messages, numbered in order.
+#[derive(Debug, Default)]
+struct Messages {
+    next: u64,
     accepted: Vec<u64>,
-    left: Vec<u64>,
-    held: Vec<TransportId>,
+    /// Accepted messages that were written, or given back.
+    settled: Vec<u64>,
     received: u64,
     delivered: u64,
+}
+
+/// What the session's time limits depend on.
+#[derive(Debug)]
+struct Time {
+    /// When the server was last heard.
+    heard: Instant,
+    /// The start of back-pressure, or the last event that was taken since.
+    backpressure: Option<Instant>,
+    /// How long the batches in flight had made no progress when the session ended; the longest of these times.
+    stuck: Duration,
+    /// An upgrade packet was to be written.
+    switched: bool,
+}
+
+impl Time {
+    fn new(now: Instant) -> Self {
+        Self { heard: now, backpressure: None, stuck: Duration::ZERO, switched: false }
+    }
+
+    /// Nobody is blamed before the time limit has passed.
+    fn check(&self, now: Instant, reason: &DisconnectReason) {
+        match reason {
+            DisconnectReason::PingTimeout => {
+                assert!(now >= self.heard + SILENCE, "the server spoke within its interval");
+                assert!(self.backpressure.is_none(), "the server could not be heard");
+            }
+            DisconnectReason::Stalled => {
+                let since = self.backpressure.expect("back-pressure");
+                assert!(now >= since + limits().stall_timeout, "a subscriber took an event in time");
+            }
+            DisconnectReason::TransportError(TransportError::Timeout { stage: Stage::Write }) => {
+                assert!(self.stuck >= SILENCE || self.switched, "the batch made progress in time");
+            }
+            _ => {}
+        }
+    }
+
+    /// The latest moment at which the session must be looked at again.
+    fn deadline(&self, now: Instant) -> Instant {
+        let silence = self.backpressure.map_or(self.heard + SILENCE, |since| since + limits().stall_timeout);
+        silence.max(now + REPRIEVE)
+    }
 }
 
 fn number(packet: &Packet) -> Option<u64> {
@@ -99,68 +179,42 @@ fn number(packet: &Packet) -> Option<u64> {
 
 impl Model {
     pub(crate) fn new() -> Self {
+        let now = Instant::now();
         Self {
             connection: Connection::new(limits()),
-            now: Instant::now(),
+            now,
             fakes: BTreeMap::new(),
             connecting: false,
             open: false,
-            sent: 0,
-            accepted: Vec::new(),
-            left: Vec::new(),
-            held: Vec::new(),
-            received: 0,
-            delivered: 0,
+            messages: Messages::default(),
+            time: Time::new(now),
         }
     }
 
     pub(crate) fn take(&mut self, step: Step) {
         match step {
-            Step::Connect { websocket, upgrade, others } => {
-                let mut transports = vec![TransportKind::Polling, TransportKind::WebSocket];
-                if websocket {
-                    transports.reverse();
-                }
-                let idle = self.connection.is_idle();
-                let target = ConnectParams {
-                    endpoint: endpoint(),
-                    by: self.now + Duration::from_secs(20),
-                    transports,
-                    upgrade,
-                    try_all: others,
-                    remember: others,
-                };
-                assert_eq!(self.connection.connect(self.now, target).is_ok(), idle);
-                if idle {
-                    self.connecting = true;
-                    self.accepted.clear();
-                    self.left.clear();
-                }
-            }
-            Step::Send => {
-                if self.connection.send(Data::from(self.sent.to_string())).is_ok() {
-                    self.accepted.push(self.sent);
-                }
-                self.sent += 1;
-            }
+            Step::Connect { websocket, upgrade, others } => self.connect(websocket, upgrade, others),
+            Step::Send => return self.send(),
             Step::Close => self.connection.close(self.now, None),
             Step::Abort => self.connection.abort(self.now, None),
+            Step::Stop => self.stop(),
             Step::Report { which, what } => self.report(which, what),
-            Step::Take => {
-                if let Some(from) = self.held.pop() {
-                    self.connection.taken(self.now, from, Vec::new());
+            Step::Resume => {
+                self.connection.resume_reading(self.now);
+                if self.has_session() && self.time.backpressure.take().is_some() {
+                    self.time.heard = self.now;
                 }
             }
-            Step::Elapse { seconds } => {
-                // An abort takes no time.
-                let aborted = self.fakes.iter().filter(|(_, fake)| fake.aborted);
-                for id in aborted.map(|(id, _)| *id).collect::<Vec<_>>() {
-                    self.end(id, CloseReason::Ordered, 0);
+            Step::Progress => {
+                self.connection.progress(self.now);
+                if let Some(since) =
+                    self.time.backpressure.as_mut().filter(|_| self.connection.session().is_some())
+                {
+                    *since = self.now;
                 }
-                self.execute();
-                self.now += Duration::from_secs(seconds);
-                self.connection.handle_timeout(self.now);
             }
+            Step::Elapse { seconds } => self.elapse(self.now + Duration::from_secs(seconds)),
+            Step::Timeout => self.elapse(self.connection.poll_timeout().unwrap_or(self.now)),
         }
         self.execute();
     }
@@ -176,154 +230,288 @@ impl Model {
         assert!(self.connection.is_idle());
     }
 
-    fn say(&mut self, id: u64, kind: ReportKind) {
-        self.connection.handle_report(self.now, Report { from: TransportId(id), kind });
+    fn has_session(&self) -> bool {
+        self.connection.session().is_some()
+    }
+
+    fn connect(&mut self, websocket: bool, upgrade: bool, others: bool) {
+        let mut transports = vec![TransportKind::Polling, TransportKind::WebSocket];
+        if websocket {
+            transports.reverse();
+        }
+        let is_idle = self.connection.is_idle();
+        let params = ConnectParams {
+            endpoint: endpoint(),
+            deadline: self.now + Duration::from_secs(20),
+            transports,
+            upgrade,
+            try_all: others,
+            remember: others,
+        };
+        assert_eq!(self.connection.connect(self.now, params).is_ok(), is_idle);
+        if is_idle {
+            self.connecting = true;
+            self.messages.accepted.clear();
+            self.messages.settled.clear();
+        }
+    }
+
+    /// A message begins no batch by itself: others may go with it.
+    fn send(&mut self) {
+        let messages = &mut self.messages;
+        if self.connection.send(Data::from(messages.next.to_string())).is_ok() {
+            messages.accepted.push(messages.next);
+        }
+        messages.next += 1;
+        assert!(self.connection.pending_output().is_none());
+    }
+
+    /// Nobody waits for the transports. What they still report is ignored.
+    fn stop(&mut self) {
+        self.connection.stop(self.now);
+        let abandoned = mem::take(&mut self.fakes);
+        self.execute();
+        assert!(self.connection.is_idle());
+        for fake in abandoned.values() {
+            for kind in [
+                ReportKind::Opened { protocol: None },
+                ReportKind::Packets { packets: vec![open_packet("")], complete: true },
+                ReportKind::Written { any_number: true },
+                closed(CloseReason::Ordered, BatchOutcome::sent(0)),
+            ] {
+                self.say(fake.id, kind);
+            }
+        }
+    }
+
+    fn elapse(&mut self, to: Instant) {
+        // An abort takes no time.
+        let aborted = self.fakes.values().filter(|fake| fake.aborted);
+        for number in aborted.map(|fake| fake.id.number).collect::<Vec<_>>() {
+            self.end(number, CloseReason::Ordered, 0);
+        }
+        self.execute();
+        self.now = to.max(self.now);
+        self.connection.handle_timeout(self.now);
+        let next = self.connection.poll_timeout();
+        assert!(next.is_none_or(|next| next > self.now), "a deadline that has passed was not acted on");
     }
 
     fn execute(&mut self) {
         while let Some(output) = self.connection.poll_output(self.now) {
-            match output {
-                Output::Start { id, kind, sid, .. } => {
-                    assert!(self.connecting || self.open);
-                    let websocket = kind == TransportKind::WebSocket;
-                    let fake = Fake { may_read: true, websocket, probe: sid.is_some(), ..Fake::default() };
-                    assert!(self.fakes.insert(id.0, fake).is_none(), "an id is used once");
-                }
-                Output::Order(id, command) => {
-                    let Some(fake) = self.fakes.get_mut(&id.0) else { continue };
-                    match command {
-                        Command::Write(batch) => {
-                            assert!(!batch.is_empty(), "an empty payload is an error");
-                            assert!(fake.writing.is_none(), "one batch in flight");
-                            fake.writing = Some(batch);
-                        }
-                        Command::Read(emptied) => {
-                            assert!(emptied.is_empty() && !fake.may_read, "one leave to read");
-                            assert!(self.held.is_empty(), "nothing is read while reading is held back");
-                            fake.may_read = true;
-                        }
-                        Command::Pause => fake.pausing = true,
-                        Command::Resume => fake.pausing = false,
-                        Command::Close => fake.leaving = true,
-                        Command::Abort => (fake.leaving, fake.aborted) = (true, true),
-                        Command::Session(_) => {}
-                    }
-                }
-                Output::AttemptFailed { .. } => assert!(self.connecting),
-                Output::Opened(_) => {
-                    assert!(self.connecting && !self.open, "one Opened");
-                    (self.connecting, self.open) = (false, true);
-                }
-                Output::Messages { from, packets } => {
-                    assert!(self.open, "no message outside of a session");
-                    for packet in &packets {
-                        assert_eq!(number(packet), Some(self.delivered), "in order, none lost or doubled");
-                        self.delivered += 1;
-                    }
-                    self.held.push(from);
-                }
-                Output::Upgraded(_) | Output::UpgradeFailed(_) => assert!(self.open),
-                Output::ConnectFailed(_) => {
-                    assert!(self.connecting && !self.open && self.fakes.is_empty());
-                    self.connecting = false;
-                }
-                Output::Closed { unsent, in_doubt, .. } => {
-                    assert!(self.open && self.fakes.is_empty(), "one Closed, when every transport has ended");
-                    self.open = false;
-                    let numbers = |datas: Vec<Data>| {
-                        datas
-                            .iter()
-                            .map(|data| data.as_text().unwrap().parse().unwrap())
-                            .collect::<Vec<u64>>()
-                    };
-                    self.left.extend(numbers(in_doubt));
-                    self.left.extend(numbers(unsent));
-                    assert_eq!(self.left, self.accepted, "every accepted message is accounted for, in order");
-                    self.delivered = self.received;
-                }
-            }
+            self.carry_out(output);
         }
+        let deadline = self.connection.poll_timeout();
         if self.connection.is_idle() {
-            assert!(!self.connecting && !self.open && self.connection.poll_timeout().is_none());
-            self.held.clear();
+            assert!(!self.connecting && !self.open && deadline.is_none());
+            assert_eq!(self.connection.accepted(), self.connection.settled());
+            self.time = Time::new(self.now);
         } else {
-            assert!(self.connection.poll_timeout().is_some(), "every wait has an end");
+            assert!(deadline.is_some(), "every wait has an end");
+        }
+        if self.has_session() {
+            assert!(deadline <= Some(self.time.deadline(self.now)), "silence is noticed in time");
+            assert_eq!(self.connection.has_backpressure(), self.time.backpressure.is_some());
         }
     }
 
-    /// A transport says something that it may say now.
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Start { id, sid, .. } => self.start(id, sid.is_some()),
+            Output::Order(id, command) => self.order(id, command),
+            Output::AttemptFailed { .. } => assert!(self.connecting),
+            Output::Opened(_) => {
+                assert!(self.connecting && !self.open, "one Opened");
+                (self.connecting, self.open) = (false, true);
+                self.time = Time::new(self.now);
+            }
+            Output::Messages { from, mut packets } => {
+                assert!(self.open, "no message outside of a session");
+                for packet in packets.drain(..) {
+                    let delivered = Some(self.messages.delivered);
+                    assert_eq!(number(&packet), delivered, "in order, none lost or doubled");
+                    self.messages.delivered += 1;
+                }
+                self.connection.return_buffer(from, packets);
+                self.time.backpressure.get_or_insert(self.now);
+            }
+            Output::Upgraded(_) => {
+                assert!(self.open);
+                self.time.heard = self.now;
+            }
+            Output::UpgradeFailed(_) => assert!(self.open),
+            Output::Ended(outcome) => self.ended(outcome),
+        }
+    }
+
+    fn start(&mut self, id: TransportId, is_probe: bool) {
+        assert!(self.connecting || self.open);
+        let fake = Fake {
+            id,
+            is_probe,
+            writing: None,
+            wrote: self.now,
+            may_read: true,
+            pausing: false,
+            closing: false,
+            aborted: false,
+            opened: false,
+            greeted: false,
+        };
+        assert!(self.fakes.insert(id.number, fake).is_none(), "an id is used once");
+    }
+
+    fn order(&mut self, id: TransportId, command: Command) {
+        let Some(fake) = self.fakes.get_mut(&id.number) else { return };
+        match command {
+            Command::Write(batch) => {
+                assert!(!batch.is_empty(), "an empty payload is an error");
+                assert!(fake.writing.is_none(), "one batch in flight");
+                self.time.switched |= batch.contains(&Packet::Upgrade);
+                (fake.writing, fake.wrote) = (Some(batch), self.now);
+            }
+            Command::Read(emptied) => {
+                assert!(emptied.is_empty() && !fake.may_read, "one permission to read");
+                assert!(self.time.backpressure.is_none(), "nothing is read under back-pressure");
+                fake.may_read = true;
+            }
+            Command::Pause => fake.pausing = true,
+            Command::Resume => fake.pausing = false,
+            Command::Close => fake.closing = true,
+            Command::Abort => {
+                (fake.closing, fake.aborted) = (true, true);
+                // The session is over if the connection does not have it any more.
+                if fake.writing.is_some() && self.connection.session().is_none() {
+                    self.time.stuck = self.time.stuck.max(self.now - fake.wrote);
+                }
+            }
+            Command::Session(_) => {}
+        }
+    }
+
+    fn ended(&mut self, outcome: Outcome) {
+        assert!(self.fakes.is_empty(), "every transport has closed");
+        match outcome {
+            Outcome::ConnectFailed(_) => {
+                assert!(self.connecting && !self.open);
+                self.connecting = false;
+            }
+            Outcome::Closed { reason, unsent, in_doubt } => {
+                assert!(self.open, "one Closed");
+                self.open = false;
+                self.time.check(self.now, &reason);
+                let numbers = in_doubt
+                    .iter()
+                    .chain(&unsent)
+                    .map(|data| data.as_text().unwrap().parse::<u64>().unwrap());
+                self.messages.settled.extend(numbers);
+                let Messages { accepted, settled, .. } = &self.messages;
+                assert_eq!(settled, accepted, "every accepted message is accounted for, in order");
+                self.messages.delivered = self.messages.received;
+            }
+        }
+    }
+
+    fn say(&mut self, from: TransportId, kind: ReportKind) {
+        if matches!(kind, ReportKind::Alive | ReportKind::Packets { .. }) && self.has_session() {
+            self.time.heard = self.now;
+        }
+        self.connection.handle_report(self.now, Report { from, kind });
+    }
+
+    /// A transport reports something that it may report now.
     fn report(&mut self, which: u8, what: u8) {
         let index = usize::from(which) % self.fakes.len().max(1);
-        let Some(&id) = self.fakes.keys().nth(index) else { return };
-        let fake = self.fakes.get_mut(&id).unwrap();
+        let Some(fake) = self.fakes.values_mut().nth(index) else { return };
+        let id = fake.id;
         match what % 16 {
-            0 if !fake.websocket => self.say(id, ReportKind::Requested),
-            0 if !fake.opened => {
+            0 if fake.is_websocket() && !fake.opened => {
                 fake.opened = true;
                 self.say(id, ReportKind::Opened { protocol: None });
+            }
+            0 if !fake.is_websocket() && what > 128 => self.say(id, ReportKind::Moved(endpoint())),
+            0 if !fake.is_websocket() => self.say(id, ReportKind::Requested),
+            1 if fake.writing.is_some() && what > 128 => {
+                fake.wrote = self.now;
+                self.say(id, ReportKind::Writing);
             }
             1 => self.say(id, ReportKind::Alive),
             2..=4 => {
                 let Some(batch) = fake.writing.take() else { return };
-                self.left.extend(batch.iter().filter_map(number));
+                self.messages.settled.extend(batch.iter().filter_map(number));
                 drop(batch);
                 self.say(id, ReportKind::Written { any_number: what > 128 });
             }
-            5..=10 if fake.may_read && !fake.leaving && (fake.opened || !fake.websocket) => {
+            5..=10 if fake.may_read && (fake.opened || !fake.is_websocket()) => {
                 fake.may_read = false;
-                let part = !fake.websocket && what.is_multiple_of(5);
-                let mut packets = Vec::new();
-                if !fake.greeted {
-                    fake.greeted = true;
-                    packets.push(match what {
-                        241.. => Packet::Noop,
-                        225..=240 => Packet::Open("{}".into()),
-                        _ if fake.probe => Packet::Pong("probe".into()),
-                        _ => open_packet(r#""websocket""#),
-                    });
-                } else {
-                    match what / 16 {
-                        0 => packets.push(Packet::Noop),
-                        1 => packets.push(Packet::Ping("".into())),
-                        2 => packets.push(Packet::Close),
-                        3 => packets.push(Packet::Upgrade),
-                        4 => packets.push(Packet::Unknown(7)),
-                        5 => packets.push(Packet::Pong("".into())),
-                        6 => packets.push(open_packet("")),
-                        _ => {}
-                    }
-                    if self.open
-                        && (!fake.probe || self.connection.transport() == Some(TransportKind::WebSocket))
-                    {
-                        for _ in 0..what % 3 {
-                            packets.insert(0, text(&self.received.to_string()));
-                            self.received += 1;
-                        }
-                        packets.sort_by_key(|packet| number(packet).unwrap_or(u64::MAX));
-                    }
-                }
-                self.say(id, ReportKind::Packets { packets, complete: !part });
+                let complete = fake.is_websocket() || !what.is_multiple_of(5);
+                let packets = self.packets(id, what);
+                self.say(id, ReportKind::Packets { packets, complete });
             }
             11 | 12 if fake.pausing && fake.writing.is_none() => {
                 fake.pausing = false;
                 self.say(id, ReportKind::Paused);
             }
-            13 | 14 if fake.leaving => self.end(id, CloseReason::Ordered, what),
-            15 => self.end(id, eof(), what),
+            13 | 14 if fake.closing && !fake.greeted => {
+                self.end(id.number, CloseReason::Interrupted(Stage::Response), what);
+            }
+            13 | 14 if fake.closing => self.end(id.number, CloseReason::Ordered, what),
+            15 if fake.opened && what > 128 => {
+                self.end(id.number, CloseReason::CloseFrame { code: 1000, reason: "".into() }, what);
+            }
+            15 => self.end(id.number, CloseReason::Failed(TransportError::eof("gone")), what),
             _ => {}
         }
     }
 
-    fn end(&mut self, id: u64, cause: CloseReason, what: u8) {
-        let Some(fake) = self.fakes.remove(&id) else { return };
-        let batch = fake.writing.unwrap_or_default();
-        let left = usize::from(what / 16) % (batch.len() + 1);
-        let outcome = if fake.websocket || left == 0 {
-            self.left.extend(batch.iter().take(left).filter_map(number));
-            BatchOutcome { sent: left, uncertain: usize::from(what % 3) }
+    /// The packets of a transport's next report.
+    fn packets(&mut self, id: TransportId, what: u8) -> Vec<Packet> {
+        let carries_session = self.open && self.connection.transport() == Some(id.kind);
+        let Some(fake) = self.fakes.get_mut(&id.number) else { return Vec::new() };
+        if !mem::replace(&mut fake.greeted, true) {
+            return vec![match what {
+                241.. => Packet::Noop,
+                225..=240 => Packet::Open("{}".into()),
+                _ if fake.is_probe => Packet::Pong("probe".into()),
+                _ => open_packet(r#""websocket""#),
+            }];
+        }
+        let mut packets = Vec::new();
+        // What a transport reports after it was aborted does not count any more.
+        if carries_session && !fake.closing {
+            for _ in 0..what % 3 {
+                packets.push(text(&self.messages.received.to_string()));
+                self.messages.received += 1;
+            }
+        }
+        packets.extend(match what / 16 {
+            0 => Some(Packet::Noop),
+            1 => Some(Packet::Ping("".into())),
+            2 => Some(Packet::Close),
+            3 => Some(Packet::Upgrade),
+            4 => Some(Packet::Unknown(7)),
+            5 => Some(Packet::Pong("".into())),
+            6 => Some(open_packet("")),
+            _ => None,
+        });
+        packets
+    }
+
+    fn end(&mut self, number: u64, reason: CloseReason, what: u8) {
+        let Some(fake) = self.fakes.remove(&number) else { return };
+        let batch = fake.writing.clone().unwrap_or_default();
+        let sent = usize::from(what / 16) % (batch.len() + 1);
+        let outcome = if fake.is_websocket() || sent == 0 {
+            self.messages.settled.extend(batch.iter().take(sent).filter_map(self::number));
+            BatchOutcome { sent, uncertain: usize::from(what % 3) }
         } else {
             BatchOutcome::UNCERTAIN
         };
-        self.say(id, ReportKind::Closed(TransportClosed { reason: cause, outcome }));
+        drop(batch);
+        self.say(fake.id, closed(reason, outcome));
     }
+}
+
+fn closed(reason: CloseReason, outcome: BatchOutcome) -> ReportKind {
+    ReportKind::Closed(TransportClosed { reason, outcome })
 }

@@ -1,59 +1,93 @@
-//! What waits to be written.
+//! Messages from the moment they are accepted until they are written or given back.
 
-use std::{collections::VecDeque, mem};
+use std::{collections::VecDeque, mem, sync::Arc};
 
 use bytestring::ByteString;
 
+use super::io::BatchOutcome;
 use crate::{
     data::{Data, OVERHEAD},
     protocol::packet::Packet,
 };
 
-/// Heartbeat answers that may wait, and bytes of their data, of which the newest one may have more. A server that pings
-/// faster than it reads gets the newest ones.
+/// The limits of the answers to pings that wait: their number, and the bytes of their data (one answer may exceed them by
+/// itself). A server that pings faster than it reads gets only the newest answers.
 const MAX_PONGS: usize = 64;
 const MAX_PONG_BYTES: usize = 64 << 10;
 
-/// Room for so many packets stays when a queue, or a batch, is empty.
-pub(super) const MAX_KEPT: usize = 2048;
-/// Room for so many stays in the queue when nothing but a heartbeat is written.
-const QUIET: usize = 16;
+/// The capacity, in packets, that an empty queue or batch retains.
+pub(super) const MAX_RETAINED: usize = 2048;
+/// The capacity that the queue retains when only a heartbeat is written.
+const MAX_RETAINED_IDLE: usize = 16;
 
-/// How much goes into one batch.
+/// The size of one batch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BatchLimit {
     pub(super) packets: usize,
     pub(super) bytes: usize,
-    /// Whether `bytes` means the packets as a polling payload encodes them, separators included.
+    /// Whether `bytes` counts the packets as a polling payload encodes them, separators included.
     pub(super) encoded: bool,
 }
 
-/// A batch that a transport is writing.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct InFlight {
-    pub(super) packets: usize,
+/// Packets that are written together, and what they count for in the queue.
+#[derive(Debug)]
+pub(super) struct Batch {
+    packets: Arc<Vec<Packet>>,
     messages: usize,
-    pub(super) bytes: usize,
+    bytes: usize,
 }
 
-/// The one place where messages wait to be written.
+impl Batch {
+    /// One packet that does not come from the queue, and is no message.
+    pub(super) fn control(packet: Packet) -> Self {
+        Self { packets: Arc::new(vec![packet]), messages: 0, bytes: 0 }
+    }
+
+    /// The packets, shared with the transport that writes them.
+    pub(super) fn packets(&self) -> Arc<Vec<Packet>> {
+        self.packets.clone()
+    }
+
+    pub(super) fn into_packets(self) -> Arc<Vec<Packet>> {
+        self.packets
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.packets.len()
+    }
+
+    /// Bytes of data in the messages of the batch.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn ends_with_close(&self) -> bool {
+        self.packets.last() == Some(&Packet::Close)
+    }
+}
+
+/// The one place where messages wait to be written. It knows of every accepted message what became of it.
 #[derive(Debug, Default)]
 pub(super) struct SendQueue {
-    /// Answers to pings; they go first.
+    /// Answers to pings, which are written before everything else.
     pongs: VecDeque<Packet>,
     packets: VecDeque<Packet>,
     /// Messages in `packets` or in flight, and the bytes of their data.
     messages: usize,
     bytes: usize,
     accepted: u64,
-    written: u64,
+    settled: u64,
+    /// Messages of batches that were not, or perhaps not, sent.
+    returned: Undelivered,
 }
 
-impl InFlight {
-    /// One packet that did not come from the queue.
-    pub(super) fn control() -> Self {
-        Self { packets: 1, messages: 0, bytes: 0 }
-    }
+/// Messages that were accepted, and are given back at the end of the session.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Undelivered {
+    /// Messages of which no byte was sent.
+    pub(super) unsent: Vec<Data>,
+    /// Messages that may have been sent.
+    pub(super) in_doubt: Vec<Data>,
 }
 
 impl SendQueue {
@@ -66,9 +100,9 @@ impl SendQueue {
         self.accepted
     }
 
-    /// Messages that left or came back, over the life of the queue.
+    /// Messages written or given back so far, over the life of the queue.
     pub(super) fn settled(&self) -> u64 {
-        self.written
+        self.settled
     }
 
     /// Messages that are not written yet, and the bytes of their data.
@@ -76,7 +110,7 @@ impl SendQueue {
         (self.messages, self.bytes)
     }
 
-    /// What everything that waits costs, in bytes.
+    /// The bytes that everything in the queue counts for, with the overhead of each message.
     pub(super) fn weight(&self) -> usize {
         self.bytes + self.messages * OVERHEAD
     }
@@ -93,7 +127,7 @@ impl SendQueue {
         self.packets.push_back(Packet::Message(data));
     }
 
-    /// Appends a packet of the protocol's own, behind every message.
+    /// Appends a packet that is no message, behind every message.
     pub(super) fn push_control(&mut self, packet: Packet) {
         self.packets.push_back(packet);
     }
@@ -101,7 +135,7 @@ impl SendQueue {
     /// Appends the answer to a ping, with the ping's `data`.
     pub(super) fn push_pong(&mut self, data: ByteString) {
         let mut pong = Packet::Pong(data);
-        // Its buffer may be shared with much that nobody waits for.
+        // Its data may be a small part of a large buffer, which would stay alive.
         pong.detach();
         self.pongs.push_back(pong);
         let bytes = |pongs: &VecDeque<Packet>| pongs.iter().map(|pong| pong.body().len()).sum::<usize>();
@@ -110,78 +144,109 @@ impl SendQueue {
         }
     }
 
-    /// Moves the next batch into `batch`: at least one packet, if there is any.
-    pub(super) fn fill(&mut self, batch: &mut Vec<Packet>, limit: BatchLimit) -> InFlight {
-        if self.packets.is_empty() && self.packets.capacity() > QUIET {
-            // A heartbeat, and nothing else: the flood is over.
+    /// Moves the next packets into `buffer`: at least one, if there is any.
+    pub(super) fn next_batch(&mut self, mut buffer: Arc<Vec<Packet>>, limit: BatchLimit) -> Batch {
+        if self.packets.is_empty() && self.packets.capacity() > MAX_RETAINED_IDLE {
+            // Only a heartbeat is written: no messages are in sight.
             self.packets = VecDeque::new();
         }
-        let mut in_flight = InFlight::default();
-        let mut used = 0_usize;
+        // The transport has dropped its share, so this reuses the buffer; otherwise `make_mut` would allocate one.
+        let batch = Arc::make_mut(&mut buffer);
+        let mut filling = Filling { limit, packets: 0, messages: 0, bytes: 0, used: 0 };
         for queue in [&mut self.pongs, &mut self.packets] {
-            let before = in_flight.packets;
-            for packet in queue.iter().take(limit.packets.saturating_sub(before)) {
-                let len = packet.body().len();
-                // Polling joins packets by one separator.
-                let size = if limit.encoded {
-                    packet.encoded_len() + usize::from(in_flight.packets > 0)
-                } else {
-                    len
-                };
-                used = used.saturating_add(size);
-                if in_flight.packets > 0 && used > limit.bytes {
-                    break;
-                }
-                in_flight.packets += 1;
-                if let Packet::Message(_) = packet {
-                    in_flight.messages += 1;
-                    in_flight.bytes += len;
-                }
-            }
-            let count = in_flight.packets - before;
-            if count > MAX_PONGS && count == queue.len() && batch.is_empty() {
-                // All of it: the buffers change places. A heartbeat's would take a flood's.
-                let emptied = mem::take(batch);
-                *batch = mem::replace(queue, emptied.into()).into();
-            } else {
-                batch.extend(queue.drain(..count));
-                if queue.is_empty() && queue.capacity() > MAX_KEPT {
-                    *queue = VecDeque::new();
-                }
-            }
+            let count = filling.add(queue);
+            move_packets(queue, count, batch);
             if !queue.is_empty() {
                 break;
             }
         }
-        in_flight
+        Batch { packets: buffer, messages: filling.messages, bytes: filling.bytes }
     }
 
-    /// A batch is done with: written, or handed back for good.
-    pub(super) fn settle(&mut self, in_flight: InFlight) {
-        self.messages = self.messages.saturating_sub(in_flight.messages);
-        self.bytes = self.bytes.saturating_sub(in_flight.bytes);
-        self.written += u64::try_from(in_flight.messages).unwrap_or(u64::MAX);
+    /// A batch was written.
+    pub(super) fn written(&mut self, batch: &Batch) {
+        self.messages = self.messages.saturating_sub(batch.messages);
+        self.bytes = self.bytes.saturating_sub(batch.bytes);
+        self.settled += u64::try_from(batch.messages).unwrap_or(u64::MAX);
     }
 
-    /// Empties the queue for the end of a session; gives what had been accepted.
-    pub(super) fn drain(&mut self) -> Vec<Data> {
+    /// The transport of a batch ended before the batch was written as a whole.
+    pub(super) fn returned(&mut self, batch: Batch, outcome: BatchOutcome) {
+        let mut packets = Arc::unwrap_or_clone(batch.packets).into_iter().skip(outcome.sent);
+        self.returned.in_doubt.extend(messages(packets.by_ref().take(outcome.uncertain)));
+        self.returned.unsent.extend(messages(packets));
+    }
+
+    /// Empties the queue at the end of a session. Gives back all accepted messages that were not surely sent.
+    pub(super) fn end(&mut self) -> Undelivered {
         self.pongs = VecDeque::new();
         self.messages = 0;
         self.bytes = 0;
-        self.written = self.accepted;
-        let unsent = messages(self.packets.drain(..));
-        self.packets = VecDeque::new();
-        unsent
+        self.settled = self.accepted;
+        let mut undelivered = mem::take(&mut self.returned);
+        undelivered.unsent.extend(messages(mem::take(&mut self.packets)));
+        undelivered
+    }
+}
+
+/// A batch while it is filled.
+struct Filling {
+    limit: BatchLimit,
+    packets: usize,
+    messages: usize,
+    bytes: usize,
+    /// The part of `limit.bytes` that is used.
+    used: usize,
+}
+
+impl Filling {
+    /// Adds the first packets of `queue`, as far as the limit allows. Returns how many.
+    fn add(&mut self, queue: &VecDeque<Packet>) -> usize {
+        let before = self.packets;
+        for packet in queue.iter().take(self.limit.packets.saturating_sub(before)) {
+            let len = packet.body().len();
+            let size = if self.limit.encoded {
+                // Polling joins packets by one separator.
+                packet.encoded_len() + usize::from(self.packets > 0)
+            } else {
+                len
+            };
+            self.used = self.used.saturating_add(size);
+            if self.packets > 0 && self.used > self.limit.bytes {
+                break;
+            }
+            self.packets += 1;
+            if let Packet::Message(_) = packet {
+                self.messages += 1;
+                self.bytes += len;
+            }
+        }
+        self.packets - before
+    }
+}
+
+/// Moves the first `count` packets of `queue` to the end of `batch`.
+fn move_packets(queue: &mut VecDeque<Packet>, count: usize, batch: &mut Vec<Packet>) {
+    if count > MAX_PONGS && count == queue.len() && batch.is_empty() {
+        // The whole queue fits: swap the buffers instead of copying. A small queue is copied, or a pong could end up in
+        // a huge buffer.
+        let emptied = mem::take(batch);
+        *batch = mem::replace(queue, emptied.into()).into();
+        return;
+    }
+    batch.extend(queue.drain(..count));
+    if queue.is_empty() && queue.capacity() > MAX_RETAINED {
+        *queue = VecDeque::new();
     }
 }
 
 /// The data of the messages among `packets`.
-pub(super) fn messages(packets: impl IntoIterator<Item = Packet>) -> Vec<Data> {
-    packets
-        .into_iter()
-        .filter_map(|packet| match packet {
-            Packet::Message(data) => Some(data),
-            _ => None,
-        })
-        .collect()
+fn messages(packets: impl IntoIterator<Item = Packet>) -> impl Iterator<Item = Data> {
+    packets.into_iter().filter_map(|packet| match packet {
+        Packet::Message(data) => Some(data),
+        _ => None,
+    })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,141 +1,207 @@
 //! From polling to WebSocket (protocol, "Upgrade"): a probe beside polling, a pause of polling, the switch.
 //!
-//! Whatever fails before the upgrade packet has left costs nothing: the probe is given up and polling goes on.
+//! A failure before the upgrade packet was sent costs nothing: the probe is given up and polling goes on.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use super::{
     Connection,
-    io::{BatchOutcome, CloseReason, Command, Output, TransportId},
-    state::{State, Upgrade},
+    ending::ABORT,
+    io::{BatchOutcome, CloseReason, Command, Output, TransportClosed, TransportId},
+    reading::Received,
+    state::State,
 };
 use crate::{
-    error::{CloseWords, DisconnectReason, ProtocolError, Stage, TransportError},
+    error::{ProtocolError, Stage, TransportError},
     protocol::{handshake::TransportKind, packet::Packet},
 };
+
+/// The upgrade of a session, if one is under way.
+#[derive(Debug, Default)]
+pub(super) struct Upgrade(Option<Attempt>);
+
+#[derive(Debug)]
+struct Attempt {
+    probe: TransportId,
+    step: Step,
+    deadline: Instant,
+}
+
+/// The steps of an upgrade, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The probe was started and has not been answered. Polling goes on beside it.
+    Probing,
+    /// The probe was answered. The requests of polling end, and nothing is written.
+    Pausing,
+    /// The upgrade packet is being written.
+    Switching,
+    /// Writing the upgrade packet took too long, and the probe was ordered to close. Its last report says whether the packet
+    /// was sent.
+    Aborting,
+}
+
+impl Upgrade {
+    fn start(&mut self, probe: TransportId, deadline: Instant) {
+        self.0 = Some(Attempt { probe, step: Step::Probing, deadline });
+    }
+
+    fn advance(&mut self, step: Step) {
+        if let Some(attempt) = &mut self.0 {
+            attempt.step = step;
+        }
+    }
+
+    /// The probe is aborted, which takes until `deadline` at the latest.
+    fn abort(&mut self, deadline: Instant) {
+        if let Some(attempt) = &mut self.0 {
+            (attempt.step, attempt.deadline) = (Step::Aborting, deadline);
+        }
+    }
+
+    pub(super) fn end(&mut self) {
+        self.0 = None;
+    }
+
+    /// A close was requested. If the requests of polling do not end, there must be time to go on over polling.
+    pub(super) fn hurry(&mut self, deadline: Instant) {
+        if let Some(attempt) = &mut self.0
+            && attempt.step == Step::Pausing
+        {
+            attempt.deadline = attempt.deadline.min(deadline);
+        }
+    }
+
+    fn step(&self) -> Option<Step> {
+        self.0.as_ref().map(|attempt| attempt.step)
+    }
+
+    pub(super) fn probe(&self) -> Option<TransportId> {
+        self.0.as_ref().map(|attempt| attempt.probe)
+    }
+
+    /// The probe, if the upgrade is at this step.
+    pub(super) fn probe_at(&self, step: Step) -> Option<TransportId> {
+        self.0.as_ref().filter(|attempt| attempt.step == step).map(|attempt| attempt.probe)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.0.as_ref().map(|attempt| attempt.deadline)
+    }
+
+    /// Neither transport may be written to: polling is pausing, and the session is not on the WebSocket yet.
+    pub(super) fn blocks_writes(&self) -> bool {
+        self.step().is_some_and(|step| step != Step::Probing)
+    }
+
+    /// Polling is not read any more. A pause still reads the rest of the last poll.
+    pub(super) fn blocks_reads(&self) -> bool {
+        matches!(self.step(), Some(Step::Switching | Step::Aborting))
+    }
+}
 
 impl Connection {
     pub(super) fn start_upgrade(&mut self, now: Instant) {
         let State::Open(open) = &self.state else { return };
-        let sid = open.session.sid.clone();
-        let probe = self.start(TransportKind::WebSocket, Some(sid));
-        self.set_upgrade(Upgrade::Probing { probe, by: now + self.limits.upgrade_timeout });
+        let (endpoint, sid) = (open.target().endpoint.clone(), open.session().sid.clone());
+        let probe = self.start(TransportKind::WebSocket, endpoint, Some(sid));
+        if let State::Open(open) = &mut self.state {
+            open.upgrade.start(probe, now + self.limits.upgrade_timeout);
+        }
     }
 
-    pub(super) fn on_probe_answer(&mut self, now: Instant, id: TransportId, mut packets: Vec<Packet>) {
-        let State::Open(open) = &self.state else { return };
-        let Upgrade::Probing { probe, by } = open.upgrade else { return };
-        let polling = open.active;
-        let (leaving, probed) =
-            (open.leaving.is_some(), self.slot(id).is_some_and(|slot| slot.writing.is_none()));
-        let answered = probed && matches!(packets.first(), Some(Packet::Pong(data)) if data == "probe");
-        if !answered {
+    /// The first packets on the probe: its pong, and perhaps more.
+    pub(super) fn on_probe_answer(&mut self, now: Instant, id: TransportId, mut received: Received) {
+        let is_probed = self.transports.get(id).is_some_and(|probe| probe.writing.is_free());
+        let State::Open(open) = &mut self.state else { return };
+        let answer = received.packets.first();
+        if !is_probed || !matches!(answer, Some(Packet::Pong(data)) if data == "probe") {
             let err = ProtocolError::OutOfPlace("the answer to the probe is not its pong");
             return self.fail_upgrade(now, err.into());
         }
-        if leaving {
-            // Polling is writing its last; the probe goes when it has.
+        if open.is_closing() {
+            // Polling writes the last batch. The probe is closed after that.
             return;
         }
-        self.set_upgrade(Upgrade::Pausing { probe, by });
+        open.upgrade.advance(Step::Pausing);
+        let polling = open.active();
         self.order(polling, Command::Pause);
-        packets.remove(0);
-        self.on_session_packets(now, id, packets, true, false);
+        received.packets.remove(0);
+        received.useful = true;
+        self.on_session_packets(now, id, received);
     }
 
-    /// The polls are home: everything that polling had to say has been said.
+    /// Every request of polling has ended, and everything that the server sent on polling has been received.
     pub(super) fn on_paused(&mut self, now: Instant, id: TransportId) {
-        let State::Open(open) = &self.state else { return };
-        let Upgrade::Pausing { probe, by } = open.upgrade else { return };
-        if open.active == id {
-            self.set_upgrade(Upgrade::Switching { probe, by });
-            self.write_now(now, probe, Packet::Upgrade);
+        let State::Open(open) = &mut self.state else { return };
+        let Some(probe) = open.upgrade.probe_at(Step::Pausing) else { return };
+        if open.active() == id {
+            open.upgrade.advance(Step::Switching);
+            self.write_control(now, probe, Packet::Upgrade);
         }
     }
 
-    /// The upgrade packet has left: the session is on the WebSocket.
+    /// The upgrade packet was sent: the session is on the WebSocket.
     pub(super) fn on_switched(&mut self, now: Instant, id: TransportId) {
         let State::Open(open) = &mut self.state else { return };
-        let polling = open.active;
-        open.active = id;
-        open.kind = TransportKind::WebSocket;
-        open.upgrade = Upgrade::Off;
-        let slot = self.slots.iter_mut().find(|slot| slot.id == id);
-        if let Some(protocol) = slot.and_then(|slot| slot.protocol.take()) {
-            Arc::make_mut(&mut open.session).websocket_protocol = Some(protocol);
-        }
-        self.remember_upgrade();
+        let protocol = self.transports.get_mut(id).and_then(|probe| probe.protocol.take());
+        let polling = open.switch(id, protocol);
+        open.liveness.heard(now);
+        open.target().add_to(&mut self.remembered);
         self.order(polling, Command::Abort);
         self.outputs.push_back(Output::Upgraded(TransportKind::WebSocket));
-        self.heard(now);
-        self.give_reads(now);
+        self.grant_reads(now);
     }
 
-    /// The probe's transport ended by itself.
-    pub(super) fn on_probe_ended(&mut self, now: Instant, cause: CloseReason, outcome: BatchOutcome) {
+    /// The probe has closed.
+    pub(super) fn on_probe_closed(&mut self, now: Instant, closed: TransportClosed) {
         let State::Open(open) = &self.state else { return };
-        let switching = matches!(open.upgrade, Upgrade::Switching { .. });
-        if switching && outcome != BatchOutcome::sent(0) {
-            // The server may have moved: polling is no more.
-            return self.end_session(now, reason(cause));
+        let reason = match open.upgrade.step() {
+            // The connection has ordered the end itself, because of this.
+            Some(Step::Aborting) => CloseReason::Failed(UPGRADE_NOT_WRITTEN),
+            _ => closed.reason,
+        };
+        if open.upgrade.blocks_reads() && closed.outcome != BatchOutcome::sent(0) {
+            // The upgrade packet may have been sent. Then the session is not on polling any more.
+            return self.end_session(now, reason.into_disconnect_reason());
         }
-        self.fail_upgrade(now, error(cause));
+        self.fail_upgrade(now, reason.into_error());
     }
 
-    /// Gives the probe up; polling goes on as if there had been none.
-    pub(super) fn fail_upgrade(&mut self, now: Instant, err: TransportError) {
-        let State::Open(open) = &self.state else { return };
-        let (polling, paused) = (open.active, open.upgrade.holds_writes());
+    /// Gives the probe up. Polling goes on as if there had been none.
+    fn fail_upgrade(&mut self, now: Instant, err: TransportError) {
+        let State::Open(open) = &mut self.state else { return };
         let Some(probe) = open.upgrade.probe() else { return };
-        if self.slot(probe).is_some() {
+        let (polling, is_paused) = (open.active(), open.upgrade.blocks_writes());
+        // engineioxide ends the session together with its upgrade. Then it refuses the next poll, which ends the session
+        // here, too.
+        open.upgrade.end();
+        if self.transports.get(probe).is_some() {
             self.order(probe, Command::Abort);
         }
-        if paused {
+        if is_paused {
             self.order(polling, Command::Resume);
         }
-        // engineioxide destroys the session with its upgrade; then the next poll is refused, and that ends it here too.
-        self.set_upgrade(Upgrade::Off);
         self.outputs.push_back(Output::UpgradeFailed(err));
-        self.give_reads(now);
+        self.grant_reads(now);
     }
 
     pub(super) fn handle_upgrade_timeout(&mut self, now: Instant) {
-        let State::Open(open) = &self.state else { return };
-        let Some(by) = open.upgrade.by().filter(|by| now >= *by) else { return };
-        match open.upgrade {
-            // Whether the upgrade packet left is known only when the transport has ended.
-            Upgrade::Switching { probe, .. } => {
+        let State::Open(open) = &mut self.state else { return };
+        if open.upgrade.deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        match (open.upgrade.step(), open.upgrade.probe()) {
+            (Some(Step::Switching), Some(probe)) => {
+                open.upgrade.abort(now + ABORT);
                 self.order(probe, Command::Abort);
-                self.set_upgrade(Upgrade::Switching { probe, by: by + self.limits.upgrade_timeout });
             }
+            // A probe that does not even close: nobody can say where the session is.
+            (Some(Step::Aborting), _) => self.end_session(now, UPGRADE_NOT_WRITTEN.into()),
             _ => self.fail_upgrade(now, TransportError::Timeout { stage: Stage::Probe }),
         }
     }
-
-    fn set_upgrade(&mut self, upgrade: Upgrade) {
-        if let State::Open(open) = &mut self.state {
-            open.upgrade = upgrade;
-        }
-    }
 }
 
-/// Why a session ends whose transport ended so.
-pub(super) fn reason(cause: CloseReason) -> DisconnectReason {
-    match cause {
-        CloseReason::CloseFrame { code, reason } => DisconnectReason::TransportClose { code, reason },
-        cause => error(cause).into(),
-    }
-}
-
-/// What failed when a transport ended so before it was of use.
-pub(super) fn error(cause: CloseReason) -> TransportError {
-    match cause {
-        CloseReason::Failed(err) => err,
-        CloseReason::CloseFrame { code, reason } => {
-            let words = CloseWords(code, &reason);
-            TransportError::eof(&format!("the server closed the WebSocket with {words}"))
-        }
-        CloseReason::Interrupted(stage) => TransportError::Timeout { stage },
-        CloseReason::Ordered => TransportError::Timeout { stage: Stage::Write },
-    }
-}
+/// The upgrade packet could not be written in time.
+pub(super) const UPGRADE_NOT_WRITTEN: TransportError = TransportError::Timeout { stage: Stage::Write };

@@ -1,4 +1,4 @@
-//! Which transport opens the session.
+//! The choice of the transport that opens the session.
 
 use crate::error::HttpStatus;
 
@@ -7,8 +7,12 @@ use super::{
     *,
 };
 
-const SECOND: TransportId = TransportId(1);
-const THIRD: TransportId = TransportId(2);
+/// The transports that the tests start, in order.
+const SECOND: TransportId = TransportId { number: 1, kind: WebSocket };
+const SECOND_POLLING: TransportId = TransportId { number: 1, kind: Polling };
+const THIRD: TransportId = TransportId { number: 2, kind: Polling };
+const FOURTH: TransportId = TransportId { number: 3, kind: WebSocket };
+
 const URL: &str = "http://localhost:5000/engine.io/";
 
 impl Rig {
@@ -20,31 +24,31 @@ impl Rig {
     }
 
     fn again(&mut self, transports: &[TransportKind], try_all: bool, remember: bool) {
-        let target = ConnectParams { try_all, remember, ..target(self.now, transports) };
-        self.connection.connect(self.now, target).unwrap();
+        let params = ConnectParams { try_all, remember, ..params(self.now, transports) };
+        self.connection.connect(self.now, params).unwrap();
     }
 
-    /// Has had a session on a WebSocket, and connects again: this time with the WebSocket.
+    /// Has had a session on a WebSocket, and connects again: this time it starts with a WebSocket.
     fn remembering(try_all: bool) -> Self {
         let mut rig = Self::with(limits());
         rig.again(&[WebSocket], try_all, true);
-        rig.report(POLLING, ReportKind::Opened { protocol: None });
-        rig.packets(POLLING, vec![open_packet("")]);
-        // A lost session does not tell that the next WebSocket would fail.
-        rig.lose(POLLING);
+        rig.report(WEBSOCKET, ReportKind::Opened { protocol: None });
+        rig.packets(WEBSOCKET, vec![open_packet("")]);
+        // The loss of a session is no reason to expect that the next WebSocket would fail.
+        rig.lose(WEBSOCKET);
         rig.again(&[Polling, WebSocket], try_all, true);
         assert_eq!(rig.out(), ["start 1 websocket"]);
         rig
     }
 
-    /// A server that says no.
-    fn refused(status: u16) -> CloseReason {
+    /// A response with an error status.
+    fn status(status: u16) -> CloseReason {
         CloseReason::Failed(TransportError::Status(Box::new(HttpStatus::new(status))))
     }
 
     /// Ends the session of a WebSocket.
     fn lose(&mut self, id: TransportId) {
-        self.ended(id, Self::eof(), BatchOutcome::sent(0));
+        self.closed(id, Self::eof(), BatchOutcome::sent(0));
         assert!(self.connection.is_idle());
         self.out();
     }
@@ -54,7 +58,7 @@ impl Rig {
 fn the_next_transport_is_tried_when_one_cannot_open_the_session() {
     let mut rig = Rig::options(true, false);
     assert_eq!(rig.out(), ["start 0 polling"]);
-    rig.ended(POLLING, Rig::eof(), BatchOutcome::sent(0));
+    rig.closed(POLLING, Rig::eof(), BatchOutcome::sent(0));
     let failed = "polling failed: http://localhost:5000/engine.io/: connection lost: gone";
     assert_eq!(rig.out(), [failed, "start 1 websocket"]);
     rig.report(SECOND, ReportKind::Opened { protocol: None });
@@ -70,20 +74,20 @@ fn the_error_is_that_of_the_last_transport() {
     let failed = "polling failed: http://localhost:5000/engine.io/: not an Engine.IO server, or the path is wrong: a \
                   packet out of place: the first packet is not an open packet";
     assert_eq!(rig.out(), ["0 abort", failed, "start 1 websocket"]);
-    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
+    rig.closed(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     rig.report(SECOND, ReportKind::Opened { protocol: None });
     assert_eq!(rig.elapse(), 5000);
     assert_eq!(rig.out(), ["1 abort"]);
-    rig.ended(SECOND, CloseReason::Ordered, BatchOutcome::sent(0));
+    rig.closed(SECOND, CloseReason::Ordered, BatchOutcome::sent(0));
     let failed = "connect failed: http://localhost:5000/engine.io/: timed out waiting for the open packet";
     assert_eq!(rig.out(), [failed]);
 }
 
 #[test]
-fn without_the_option_the_first_transport_alone_decides() {
+fn without_the_option_only_the_first_transport_is_tried() {
     let mut rig = Rig::options(false, false);
     rig.out();
-    rig.ended(POLLING, Rig::eof(), BatchOutcome::sent(0));
+    rig.closed(POLLING, Rig::eof(), BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["connect failed: http://localhost:5000/engine.io/: connection lost: gone"]);
 }
 
@@ -92,9 +96,9 @@ fn a_transport_that_failed_is_not_upgraded_to() {
     let mut rig = Rig::with(limits());
     rig.again(&[WebSocket, Polling], true, false);
     rig.out();
-    rig.ended(POLLING, Rig::eof(), BatchOutcome::sent(0));
+    rig.closed(WEBSOCKET, Rig::eof(), BatchOutcome::sent(0));
     rig.out();
-    rig.packets(SECOND, vec![open_packet(r#""websocket""#)]);
+    rig.packets(SECOND_POLLING, vec![open_packet(r#""websocket""#)]);
     assert_eq!(rig.out(), ["1 session abc", "opened abc polling", "1 read"]);
 }
 
@@ -103,7 +107,7 @@ fn all_transports_share_the_limit_of_the_connect() {
     let mut rig = Rig::options(true, false);
     rig.out();
     rig.now += Duration::from_secs(15);
-    rig.ended(POLLING, Rig::eof(), BatchOutcome::sent(0));
+    rig.closed(POLLING, Rig::eof(), BatchOutcome::sent(0));
     rig.out();
     assert_eq!(rig.elapse(), 5000);
     assert_eq!(rig.out(), ["1 abort"]);
@@ -120,20 +124,20 @@ fn a_connect_that_is_cancelled_tries_no_further_transport() {
     rig.out();
     rig.report(POLLING, ReportKind::Requested);
     rig.connection.close(rig.now, None);
-    rig.ended(POLLING, Rig::eof(), BatchOutcome::sent(0));
+    rig.closed(POLLING, Rig::eof(), BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["connect failed: cancelled by Disconnect"]);
 }
 
 #[test]
-fn what_the_failed_transport_still_says_is_not_of_the_next() {
+fn late_reports_of_a_failed_transport_do_not_count_for_the_next() {
     let mut rig = Rig::with(limits());
     rig.again(&[WebSocket, Polling], true, false);
-    rig.report(POLLING, ReportKind::Opened { protocol: None });
-    rig.packets(POLLING, vec![Packet::Noop]);
+    rig.report(WEBSOCKET, ReportKind::Opened { protocol: None });
+    rig.packets(WEBSOCKET, vec![Packet::Noop]);
     rig.out();
-    rig.report(POLLING, ReportKind::Requested);
-    rig.packets(POLLING, vec![open_packet("")]);
-    rig.report(POLLING, ReportKind::Opened { protocol: None });
+    rig.report(WEBSOCKET, ReportKind::Requested);
+    rig.packets(WEBSOCKET, vec![open_packet("")]);
+    rig.report(WEBSOCKET, ReportKind::Opened { protocol: None });
     assert_eq!(rig.out(), [""; 0]);
     // Its request has not left: the server holds no session that would have to be closed.
     rig.connection.close(rig.now, None);
@@ -151,7 +155,7 @@ fn a_session_that_was_upgraded_is_followed_by_one_that_begins_with_websocket() {
     rig.report(POLLING, ReportKind::Paused);
     rig.out();
     rig.written(SECOND);
-    rig.ended(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
+    rig.closed(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.connection.transport(), Some(WebSocket));
     rig.lose(SECOND);
 
@@ -165,8 +169,8 @@ fn a_session_that_was_upgraded_is_followed_by_one_that_begins_with_websocket() {
     ] {
         let endpoint =
             Endpoint::new("http://localhost:5000/?room=7", path, true, &"t".into()).unwrap().into();
-        let target = ConnectParams { endpoint, remember, upgrade, ..target(rig.now, transports) };
-        rig.connection.connect(rig.now, target).unwrap();
+        let params = ConnectParams { endpoint, remember, upgrade, ..params(rig.now, transports) };
+        rig.connection.connect(rig.now, params).unwrap();
         assert!(rig.out()[0].ends_with(expected), "{transports:?} {remember} {upgrade} {path}");
         rig.connection.stop(rig.now);
         rig.out();
@@ -177,13 +181,13 @@ fn a_session_that_was_upgraded_is_followed_by_one_that_begins_with_websocket() {
 fn a_websocket_that_fails_to_connect_is_forgotten() {
     for try_all in [false, true] {
         let mut rig = Rig::remembering(try_all);
-        rig.ended(SECOND, Rig::refused(503), BatchOutcome::sent(0));
+        rig.closed(SECOND, Rig::status(503), BatchOutcome::sent(0));
         assert_eq!(rig.out().pop().unwrap(), "start 2 polling");
-        rig.ended(THIRD, Rig::refused(403), BatchOutcome::sent(0));
+        rig.closed(THIRD, Rig::status(403), BatchOutcome::sent(0));
         if try_all {
             // It was listed, too.
             assert_eq!(rig.out().pop().unwrap(), "start 3 websocket");
-            rig.ended(TransportId(3), Rig::refused(403), BatchOutcome::sent(0));
+            rig.closed(FOURTH, Rig::status(403), BatchOutcome::sent(0));
         }
         // What was only remembered has no say in whether to go on.
         assert_eq!(rig.out(), [format!("connect failed: {URL}: the server refused: status 403")]);
@@ -193,9 +197,9 @@ fn a_websocket_that_fails_to_connect_is_forgotten() {
 }
 
 #[test]
-fn where_a_remembered_websocket_cannot_be_had_the_session_is_what_it_would_have_been() {
+fn if_a_remembered_websocket_fails_the_listed_transports_are_tried_as_usual() {
     let mut rig = Rig::remembering(false);
-    rig.ended(SECOND, Rig::refused(403), BatchOutcome::sent(0));
+    rig.closed(SECOND, Rig::status(403), BatchOutcome::sent(0));
     let failed = format!("websocket failed: {URL}: the server refused: status 403");
     assert_eq!(rig.out(), [failed.as_str(), "start 2 polling"]);
     rig.packets(THIRD, vec![open_packet(r#""websocket""#)]);
@@ -213,12 +217,12 @@ fn a_remembered_websocket_is_not_upgraded_whatever_the_server_offers() {
 }
 
 #[test]
-fn a_failure_that_may_pass_decides_over_one_that_will_not() {
+fn a_retryable_failure_is_reported_rather_than_one_that_is_not() {
     for (first, second, expected) in [(503, 403, 503), (403, 503, 503), (503, 502, 502), (404, 403, 403)] {
         let mut rig = Rig::options(true, false);
-        rig.ended(POLLING, Rig::refused(first), BatchOutcome::sent(0));
+        rig.closed(POLLING, Rig::status(first), BatchOutcome::sent(0));
         rig.out();
-        rig.ended(SECOND, Rig::refused(second), BatchOutcome::sent(0));
+        rig.closed(SECOND, Rig::status(second), BatchOutcome::sent(0));
         assert_eq!(rig.out(), [format!("connect failed: {URL}: the server refused: status {expected}")]);
     }
 }
@@ -240,7 +244,7 @@ fn the_subprotocol_shows_in_the_session_once_it_is_on_the_websocket() {
 
     let mut rig = Rig::with(limits());
     rig.again(&[WebSocket], false, false);
-    rig.report(POLLING, ReportKind::Opened { protocol: Some("chat".into()) });
-    rig.packets(POLLING, vec![open_packet("")]);
+    rig.report(WEBSOCKET, ReportKind::Opened { protocol: Some("chat".into()) });
+    rig.packets(WEBSOCKET, vec![open_packet("")]);
     assert_eq!(protocol(&rig).as_deref(), Some("chat"));
 }

@@ -6,12 +6,15 @@ use crate::protocol::connection::model::{Model, Step};
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        1 => any::<[bool; 3]>().prop_map(|[websocket, upgrade, others]| Step::Connect { websocket, upgrade, others }),
-        4 => Just(Step::Send),
-        1 => prop_oneof![3 => Just(Step::Close), 1 => Just(Step::Abort)],
-        12 => (any::<u8>(), any::<u8>()).prop_map(|(which, what)| Step::Report { which, what }),
-        4 => Just(Step::Take),
-        2 => (0_u64..70).prop_map(|seconds| Step::Elapse { seconds }),
+        2 => any::<[bool; 3]>().prop_map(|[websocket, upgrade, others]| Step::Connect { websocket, upgrade, others }),
+        8 => Just(Step::Send),
+        3 => Just(Step::Close),
+        1 => prop_oneof![2 => Just(Step::Abort), 1 => Just(Step::Stop)],
+        24 => (any::<u8>(), any::<u8>()).prop_map(|(which, what)| Step::Report { which, what }),
+        8 => Just(Step::Resume),
+        2 => Just(Step::Progress),
+        3 => (0_u64..70).prop_map(|seconds| Step::Elapse { seconds }),
+        3 => Just(Step::Timeout),
     ]
 }
 

@@ -1,0 +1,254 @@
+//! From `connect` to the open packet (protocol, "Handshake"), over one transport after the other if need be.
+
+use std::{mem, sync::Arc, time::Instant};
+
+use super::{
+    Connection,
+    ending::ABORT,
+    io::{CloseReason, Command, ConnectParams, Outcome, Output, TransportId},
+    open::{Open, Target},
+    plan::Plan,
+    reading::Received,
+    state::State,
+};
+use crate::{
+    error::{ConnectError, ProtocolError, Stage, TransportError},
+    protocol::{
+        endpoint::Endpoint,
+        handshake::{Session, TransportKind},
+        packet::Packet,
+    },
+};
+
+/// A transport was started and has not brought the open packet.
+#[derive(Debug)]
+pub(super) struct Connecting {
+    transport: TransportId,
+    target: Target,
+    /// When the transport was started.
+    started: Instant,
+    /// The end of `connect_timeout`.
+    deadline: Instant,
+    phase: Phase,
+    plan: Plan,
+}
+
+/// The progress of the current transport.
+#[derive(Debug, PartialEq, Eq)]
+enum Phase {
+    /// No request was sent: the server cannot have a session.
+    Started,
+    /// The handshake request of polling was sent: the server may have a session.
+    Requested,
+    /// The WebSocket is open, and must bring the open packet before the deadline.
+    WebSocketOpen { deadline: Instant },
+    /// The user does not want the session any more. It is closed as soon as it opens.
+    Cancelled,
+    /// The connect took too long, and the transport was ordered to close. Its last report says what it was waiting for.
+    Interrupted { deadline: Instant },
+}
+
+impl Connecting {
+    fn new(now: Instant, transport: TransportId, params: ConnectParams, plan: Plan) -> Self {
+        // Remembering only saves an upgrade, so it has no effect if upgrades are off.
+        let target = Target { endpoint: params.endpoint, remember: params.remember && params.upgrade };
+        Self { transport, target, started: now, deadline: params.deadline, phase: Phase::Started, plan }
+    }
+
+    /// The next transport is tried.
+    fn begin(&mut self, now: Instant, transport: TransportId) {
+        self.transport = transport;
+        self.started = now;
+        self.phase = Phase::Started;
+    }
+
+    pub(super) fn transport(&self) -> TransportId {
+        self.transport
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        match self.phase {
+            Phase::WebSocketOpen { deadline } => deadline.min(self.deadline),
+            Phase::Interrupted { deadline } => deadline,
+            Phase::Started | Phase::Requested | Phase::Cancelled => self.deadline,
+        }
+    }
+
+    /// Whether a packet from this transport can be the open packet.
+    pub(super) fn is_awaiting_packets_from(&self, id: TransportId) -> bool {
+        self.transport == id && !matches!(self.phase, Phase::Interrupted { .. })
+    }
+
+    pub(super) fn on_requested(&mut self, id: TransportId) {
+        if self.transport == id && self.phase == Phase::Started {
+            self.phase = Phase::Requested;
+        }
+    }
+
+    pub(super) fn on_opened(&mut self, deadline: Instant) {
+        if self.phase == Phase::Started {
+            self.phase = Phase::WebSocketOpen { deadline };
+        }
+    }
+
+    /// The handshake was redirected.
+    pub(super) fn on_moved(&mut self, id: TransportId, endpoint: Arc<Endpoint>) {
+        if self.transport == id {
+            self.target.endpoint = endpoint;
+        }
+    }
+
+    /// Cancels the connect. Returns whether the connection must wait for the session that the server may have opened
+    /// already: it must be closed, or it would live on there until its ping timeout. A WebSocket needs no such care, since
+    /// the session ends with it.
+    pub(super) fn cancel(&mut self, deadline: Instant) -> bool {
+        match self.phase {
+            Phase::Requested => {
+                self.phase = Phase::Cancelled;
+                self.deadline = self.deadline.min(deadline);
+                true
+            }
+            Phase::Cancelled => true,
+            Phase::Started | Phase::WebSocketOpen { .. } | Phase::Interrupted { .. } => false,
+        }
+    }
+
+    /// The error of a transport that ended like this.
+    fn close_error(&self, reason: CloseReason) -> TransportError {
+        match (&self.phase, reason) {
+            // It was waiting for nothing: it had reported that it is open, or the answer to the handshake.
+            (Phase::Interrupted { .. }, CloseReason::Ordered) => {
+                TransportError::Timeout { stage: Stage::Open }
+            }
+            (_, reason) => reason.into_error(),
+        }
+    }
+}
+
+impl Connection {
+    /// Opens a session. The outcome is `Opened` or `Ended` with `ConnectFailed`.
+    pub(crate) fn connect(&mut self, now: Instant, params: ConnectParams) -> Result<(), ConnectError> {
+        if !self.is_idle() {
+            return Err(ConnectError::AlreadyConnected);
+        }
+        let url = params.endpoint.display_url();
+        let is_remembered = params.remember && params.upgrade && self.remembered.contains(url);
+        let (plan, kind) = Plan::new(&params, is_remembered)?;
+        let transport = self.start(kind, params.endpoint.clone(), None);
+        self.state = State::Connecting(Connecting::new(now, transport, params, plan));
+        Ok(())
+    }
+
+    /// The current transport has ended.
+    pub(super) fn on_attempt_closed(&mut self, now: Instant, reason: CloseReason) {
+        let State::Connecting(connecting) = &self.state else { return };
+        let err = connecting.close_error(reason);
+        self.fail_attempt(now, err);
+    }
+
+    /// The current transport cannot open the session: the next one is tried, or the connect has failed.
+    fn fail_attempt(&mut self, now: Instant, err: TransportError) {
+        let State::Connecting(connecting) = &mut self.state else { return };
+        let (id, endpoint) = (connecting.transport, connecting.target.endpoint.clone());
+        if id.kind == TransportKind::WebSocket {
+            self.remembered.remove(endpoint.display_url());
+        }
+        if connecting.phase == Phase::Cancelled {
+            return self.fail_connect(now, ConnectError::Cancelled);
+        }
+        let err = ConnectError::from_transport(endpoint.display_url(), err);
+        let next = if now < connecting.deadline { connecting.plan.next(&err) } else { None };
+        let Some(next) = next else {
+            let err = connecting.plan.failure(err);
+            return self.fail_connect(now, err);
+        };
+        if self.transports.get(id).is_some() {
+            self.order(id, Command::Abort);
+        }
+        self.outputs.push_back(Output::AttemptFailed { kind: id.kind, err });
+        let transport = self.start(next, endpoint, None);
+        if let State::Connecting(connecting) = &mut self.state {
+            connecting.begin(now, transport);
+        }
+    }
+
+    pub(super) fn fail_connect(&mut self, now: Instant, err: ConnectError) {
+        self.end(now, Outcome::ConnectFailed(err));
+    }
+
+    pub(super) fn handle_connect_timeout(&mut self, now: Instant) {
+        let State::Connecting(connecting) = &mut self.state else { return };
+        match connecting.phase {
+            Phase::Started | Phase::Requested => {
+                // Only the transport knows what it is waiting for.
+                connecting.phase = Phase::Interrupted { deadline: now + ABORT };
+                let transport = connecting.transport;
+                self.order(transport, Command::Abort);
+            }
+            Phase::WebSocketOpen { .. } => {
+                self.fail_attempt(now, TransportError::Timeout { stage: Stage::Open });
+            }
+            Phase::Cancelled => self.fail_connect(now, ConnectError::Cancelled),
+            // A transport that does not even close has nothing to say.
+            Phase::Interrupted { .. } => {
+                let url = connecting.target.endpoint.display_url().into();
+                self.fail_connect(now, ConnectError::Timeout { url, stage: Stage::Connect });
+                self.abandon();
+            }
+        }
+    }
+
+    /// The first packets: the open packet, and whatever the server put behind it.
+    pub(super) fn on_handshake(&mut self, now: Instant, mut received: Received) {
+        let State::Connecting(connecting) = &self.state else { return };
+        let (id, is_cancelled) = (connecting.transport, connecting.phase == Phase::Cancelled);
+        let (deadline, target) = (connecting.deadline, connecting.target.clone());
+        let mut session = match decode_open(&mut received, id.kind) {
+            Ok(session) => session,
+            Err(err) => return self.fail_attempt(now, err.into()),
+        };
+        match id.kind {
+            TransportKind::Polling => self.order(id, Command::Session(session.sid.clone())),
+            TransportKind::WebSocket => {
+                let transport = self.transports.get_mut(id);
+                session.websocket_protocol = transport.and_then(|transport| transport.protocol.take());
+                target.add_to(&mut self.remembered);
+            }
+        }
+        if is_cancelled {
+            return self.close_unwanted(now, id, deadline);
+        }
+        self.open(now, session, received);
+    }
+
+    fn open(&mut self, now: Instant, session: Session, received: Received) {
+        let connecting = match mem::replace(&mut self.state, State::Idle) {
+            State::Connecting(connecting) => connecting,
+            state => {
+                self.state = state;
+                return;
+            }
+        };
+        let id = connecting.transport;
+        let is_offered = session.upgrades.contains(&TransportKind::WebSocket);
+        self.counters.sessions += 1;
+        self.round_trip = Some(now.saturating_duration_since(connecting.started));
+        let session = Arc::new(session);
+        self.outputs.push_back(Output::Opened(session.clone()));
+        self.state = State::Open(Open::new(now, session, id, connecting.target));
+        self.on_session_packets(now, id, received);
+        if is_offered && connecting.plan.upgrades_from(id.kind) {
+            self.start_upgrade(now);
+        }
+    }
+}
+
+/// Takes the open packet out of the first packets.
+fn decode_open(received: &mut Received, kind: TransportKind) -> Result<Session, ProtocolError> {
+    let first = if received.packets.is_empty() { Packet::Noop } else { received.packets.remove(0) };
+    let Packet::Open(json) = first else {
+        return Err(ProtocolError::OutOfPlace("the first packet is not an open packet"));
+    };
+    received.useful = true;
+    Session::decode(&json, kind)
+}

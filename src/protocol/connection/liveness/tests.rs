@@ -1,0 +1,62 @@
+use super::*;
+use crate::protocol::handshake::TransportKind;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[test]
+fn a_server_may_be_silent_for_the_sum_of_its_intervals() {
+    let start = Instant::now();
+    let mut session = Session::new("abc", TransportKind::WebSocket);
+    session.ping_interval = 3 * SECOND;
+    session.ping_timeout = 2 * SECOND;
+    let mut liveness = Liveness::new(start, &session);
+    assert_eq!(liveness.deadline(), start + 5 * SECOND);
+    liveness.heard(start + 4 * SECOND);
+    assert_eq!(liveness.deadline(), start + 9 * SECOND);
+    assert_eq!(liveness.write_deadline(start + SECOND), start + 6 * SECOND, "a batch has as long");
+}
+
+#[test]
+fn a_deadline_noticed_in_time_is_acted_on_at_its_moment() {
+    let deadline = Instant::now() + HOUR;
+    for (late, expected) in [(Duration::ZERO, true), (MILLISECOND, true), (SECOND - MILLISECOND, true)] {
+        let mut reprieve = Reprieve::default();
+        assert!(!reprieve.is_due(deadline, deadline - MILLISECOND));
+        assert_eq!(reprieve.is_due(deadline, deadline + late), expected);
+        assert_eq!(reprieve.extend(deadline), deadline, "there was no reprieve");
+    }
+}
+
+#[test]
+fn a_deadline_noticed_late_has_one_second_more_and_no_second_reprieve() {
+    let deadline = Instant::now();
+    for late in [SECOND, HOUR] {
+        let mut reprieve = Reprieve::default();
+        let woken = deadline + late;
+        assert!(!reprieve.is_due(deadline, woken));
+        assert_eq!(reprieve.extend(deadline), woken + SECOND);
+        assert!(!reprieve.is_due(deadline, woken + SECOND - MILLISECOND), "asking again does not end it");
+        assert_eq!(reprieve.extend(deadline), woken + SECOND, "nor does it prolong it");
+        assert!(reprieve.is_due(deadline, woken + SECOND));
+        assert!(reprieve.is_due(deadline, woken + HOUR), "however late the end of the reprieve is noticed");
+    }
+}
+
+#[test]
+fn a_reprieve_counts_for_every_deadline_before_its_end_and_for_no_later_one() {
+    let start = Instant::now();
+    let mut reprieve = Reprieve::default();
+    let woken = start + HOUR;
+    assert!(!reprieve.is_due(start, woken));
+    let end = woken + SECOND;
+    for before in [start + SECOND, woken, end] {
+        assert_eq!(reprieve.extend(before), end);
+    }
+    let after = end + MILLISECOND;
+    assert_eq!(reprieve.extend(after), after);
+    // A deadline that has moved, since the server was heard, gets a reprieve of its own after another sleep.
+    assert!(!reprieve.is_due(after, after + HOUR));
+    assert_eq!(reprieve.extend(after), after + HOUR + SECOND);
+}

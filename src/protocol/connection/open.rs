@@ -1,0 +1,118 @@
+//! An open session.
+
+use std::{collections::HashSet, sync::Arc, time::Instant};
+
+use bytestring::ByteString;
+
+use super::{io::TransportId, liveness::Liveness, reading::Flow, upgrade::Upgrade};
+use crate::{
+    error::DisconnectReason,
+    protocol::{
+        endpoint::Endpoint,
+        handshake::{Session, TransportKind},
+    },
+};
+
+/// Where a connect leads.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) endpoint: Arc<Endpoint>,
+    /// Whether to remember that a WebSocket worked there.
+    pub(super) remember: bool,
+}
+
+impl Target {
+    /// A session uses a WebSocket to the endpoint: the next connect can start with it.
+    pub(super) fn add_to(&self, remembered: &mut HashSet<String>) {
+        if self.remember {
+            remembered.insert(self.endpoint.display_url().to_owned());
+        }
+    }
+}
+
+/// The session.
+#[derive(Debug)]
+pub(super) struct Open {
+    session: Arc<Session>,
+    target: Target,
+    /// The transport that messages are written to.
+    active: TransportId,
+    /// The server has shown that it accepts any number of packets in a POST.
+    any_number: bool,
+    close_requested: Option<CloseRequest>,
+    pub(super) upgrade: Upgrade,
+    pub(super) liveness: Liveness,
+    pub(super) flow: Flow,
+}
+
+/// A graceful close: the queue is written, then the close packet.
+#[derive(Debug)]
+pub(super) struct CloseRequest {
+    pub(super) reason: DisconnectReason,
+    pub(super) deadline: Instant,
+}
+
+impl Open {
+    pub(super) fn new(now: Instant, session: Arc<Session>, active: TransportId, target: Target) -> Self {
+        Self {
+            target,
+            active,
+            any_number: false,
+            close_requested: None,
+            upgrade: Upgrade::default(),
+            liveness: Liveness::new(now, &session),
+            flow: Flow::Open,
+            session,
+        }
+    }
+
+    pub(super) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub(super) fn active(&self) -> TransportId {
+        self.active
+    }
+
+    pub(super) fn kind(&self) -> TransportKind {
+        self.active.kind
+    }
+
+    /// The session has moved to the WebSocket `id`. Returns the transport that it has left.
+    pub(super) fn switch(&mut self, id: TransportId, protocol: Option<ByteString>) -> TransportId {
+        self.upgrade.end();
+        if protocol.is_some() {
+            Arc::make_mut(&mut self.session).websocket_protocol = protocol;
+        }
+        std::mem::replace(&mut self.active, id)
+    }
+
+    pub(super) fn accepts_any_number(&self) -> bool {
+        self.any_number
+    }
+
+    /// An answer to a POST showed whether the server accepts any number of packets in one.
+    pub(super) fn post_answered(&mut self, any_number: bool) {
+        self.any_number |= any_number;
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.close_requested.is_some()
+    }
+
+    pub(super) fn close_deadline(&self) -> Option<Instant> {
+        self.close_requested.as_ref().map(|close| close.deadline)
+    }
+
+    pub(super) fn request_close(&mut self, close: CloseRequest) {
+        self.close_requested = Some(close);
+    }
+
+    pub(super) fn take_close_request(&mut self) -> Option<CloseRequest> {
+        self.close_requested.take()
+    }
+}

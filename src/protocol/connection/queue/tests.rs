@@ -1,0 +1,85 @@
+use super::*;
+
+const NO_LIMIT: BatchLimit = BatchLimit { packets: usize::MAX, bytes: usize::MAX, encoded: false };
+
+fn queue(texts: &[&str]) -> SendQueue {
+    let mut queue = SendQueue::default();
+    for text in texts {
+        queue.push(Data::from(*text));
+    }
+    queue
+}
+
+fn texts(data: &[Data]) -> Vec<&str> {
+    data.iter().map(|data| data.as_text().unwrap()).collect()
+}
+
+fn take(queue: &mut SendQueue, limit: BatchLimit) -> Batch {
+    queue.next_batch(Arc::default(), limit)
+}
+
+#[test]
+fn a_batch_has_as_many_packets_as_the_limit_allows_but_at_least_one() {
+    for (limit, expected) in [
+        (NO_LIMIT, 4),
+        (BatchLimit { packets: 3, ..NO_LIMIT }, 3),
+        (BatchLimit { bytes: 6, ..NO_LIMIT }, 3),
+        (BatchLimit { bytes: 5, ..NO_LIMIT }, 2),
+        (BatchLimit { bytes: 0, ..NO_LIMIT }, 1),
+        // As polling encodes them: 4aa|4bb|4cc|4dd
+        (BatchLimit { bytes: 11, encoded: true, ..NO_LIMIT }, 3),
+        (BatchLimit { bytes: 10, encoded: true, ..NO_LIMIT }, 2),
+    ] {
+        let mut queue = queue(&["aa", "bb", "cc", "dd"]);
+        let batch = take(&mut queue, limit);
+        assert_eq!((batch.len(), batch.bytes()), (expected, 2 * expected), "{limit:?}");
+        assert_eq!(queue.ready(), 4 - expected);
+    }
+}
+
+#[test]
+fn answers_to_pings_go_first_and_are_no_messages() {
+    let mut queue = queue(&["a"]);
+    queue.push_pong("probe".into());
+    let batch = take(&mut queue, NO_LIMIT);
+    assert_eq!(*batch.packets(), [Packet::Pong("probe".into()), Packet::Message("a".into())]);
+    assert_eq!(batch.bytes(), 1, "of messages");
+    assert_eq!(queue.waiting(), (1, 1), "it is not written yet");
+    queue.written(&batch);
+    assert_eq!((queue.waiting(), queue.accepted(), queue.settled()), ((0, 0), 1, 1));
+}
+
+#[test]
+fn what_became_of_a_batch_decides_where_its_messages_go() {
+    let a_few = |sent, uncertain| BatchOutcome { sent, uncertain };
+    for (outcome, unsent, in_doubt) in [
+        (BatchOutcome::sent(0), &["a", "b", "c", "d"][..], &[][..]),
+        (BatchOutcome::sent(2), &["c", "d"], &[]),
+        (BatchOutcome::sent(9), &["d"], &[]),
+        (BatchOutcome::UNCERTAIN, &["d"], &["a", "b", "c"]),
+        (a_few(1, 1), &["c", "d"], &["b"]),
+        (a_few(1, 9), &["d"], &["b", "c"]),
+    ] {
+        let mut queue = queue(&["a", "b", "c", "d"]);
+        let batch = take(&mut queue, BatchLimit { packets: 3, ..NO_LIMIT });
+        queue.returned(batch, outcome);
+        let end = queue.end();
+        assert_eq!((texts(&end.unsent), texts(&end.in_doubt)), (unsent.to_vec(), in_doubt.to_vec()));
+        assert_eq!((queue.waiting(), queue.accepted(), queue.settled()), ((0, 0), 4, 4));
+        assert_eq!(queue.end(), Undelivered::default(), "given back once");
+    }
+}
+
+#[test]
+fn packets_of_the_protocol_are_not_given_back() {
+    let mut queue = queue(&["a"]);
+    queue.push_pong("".into());
+    queue.push_control(Packet::Close);
+    let batch = take(&mut queue, NO_LIMIT);
+    assert!(batch.ends_with_close());
+    queue.returned(batch, BatchOutcome::sent(1));
+    queue.push_pong("".into());
+    queue.push_control(Packet::Close);
+    assert_eq!(texts(&queue.end().unsent), ["a"]);
+    assert!(queue.is_empty());
+}

@@ -1,0 +1,174 @@
+//! When the transports may read: one batch at a time, as long as the subscribers have room, and not too many polls.
+//!
+//! A transport that has reported a batch needs a new permission for the next one. It gets the permission together with an
+//! emptied buffer, its read credit, so that a steady stream of messages needs no allocation.
+
+use std::{
+    mem,
+    time::{Duration, Instant},
+};
+
+use crate::protocol::{handshake::TransportKind, packet::Packet};
+
+/// The pause after a poll that was answered at once with nothing useful. It doubles each time, up to the maximum. Some
+/// servers (engineioxide, python-engineio) answer every poll at once with a noop while a probe is open; without a pause
+/// the client would send polls in a busy loop.
+const IDLE_POLL: Duration = Duration::from_millis(50);
+const MAX_IDLE_POLL: Duration = Duration::from_secs(1);
+
+/// Packets of one report, as far as they are not handled yet.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) packets: Vec<Packet>,
+    /// Nothing further has arrived together with these packets.
+    pub(super) complete: bool,
+    /// A useful packet of the report was handled already.
+    pub(super) useful: bool,
+}
+
+/// The read credit of a transport.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// The buffer that goes to the transport with its next permission to read; `None` while the transport has one.
+    credit: Option<Vec<Packet>>,
+    /// The pauses between polls; `None` for a WebSocket.
+    pacing: Option<PollPacing>,
+}
+
+impl Reading {
+    /// A transport starts with the permission to read one batch.
+    pub(super) fn new(kind: TransportKind) -> Self {
+        let pacing = match kind {
+            TransportKind::Polling => Some(PollPacing::default()),
+            TransportKind::WebSocket => None,
+        };
+        Self { credit: None, pacing }
+    }
+
+    /// The transport has reported a batch, and used up its permission.
+    pub(super) fn received(&mut self, now: Instant, received: &Received) {
+        self.credit = Some(Vec::new());
+        if let Some(pacing) = &mut self.pacing {
+            pacing.received(now, received);
+        }
+    }
+
+    /// Takes an emptied buffer back, for the next batch.
+    pub(super) fn return_buffer(&mut self, emptied: Vec<Packet>) {
+        if let Some(credit) = &mut self.credit {
+            *credit = emptied;
+        }
+    }
+
+    /// Whether a poll may begin now. A WebSocket is read at any time.
+    pub(super) fn may_read(&self, now: Instant) -> bool {
+        self.next_read().is_none_or(|at| now >= at)
+    }
+
+    /// The end of a pause between polls.
+    pub(super) fn next_read(&self) -> Option<Instant> {
+        self.pacing.as_ref().and_then(|pacing| pacing.next_poll)
+    }
+
+    /// Gives the transport the permission to read, unless it has one, or a pause between polls has not ended.
+    pub(super) fn grant(&mut self, now: Instant) -> Option<Vec<Packet>> {
+        if !self.may_read(now) {
+            return None;
+        }
+        let credit = self.credit.take();
+        if let Some(pacing) = &mut self.pacing
+            && credit.is_some()
+        {
+            pacing.granted(now);
+        }
+        credit
+    }
+}
+
+/// The pauses between polls that bring nothing.
+#[derive(Debug)]
+struct PollPacing {
+    /// When the permission to read was last given.
+    granted: Option<Instant>,
+    /// An earlier part of the poll that is being reported contained a useful packet.
+    useful: bool,
+    /// The length of the next pause.
+    pause: Duration,
+    /// The end of the current pause.
+    next_poll: Option<Instant>,
+}
+
+impl Default for PollPacing {
+    fn default() -> Self {
+        Self { granted: None, useful: false, pause: IDLE_POLL, next_poll: None }
+    }
+}
+
+impl PollPacing {
+    fn received(&mut self, now: Instant, received: &Received) {
+        self.next_poll = None;
+        self.useful |= received.useful;
+        // The rest of an incomplete poll has already arrived: do not delay it.
+        if !received.complete {
+            return;
+        }
+        if mem::take(&mut self.useful) || !self.was_answered_at_once(now) {
+            self.pause = IDLE_POLL;
+            return;
+        }
+        self.next_poll = Some(now + self.pause);
+        self.pause = (2 * self.pause).min(MAX_IDLE_POLL);
+    }
+
+    fn was_answered_at_once(&self, now: Instant) -> bool {
+        self.granted.is_none_or(|granted| now.saturating_duration_since(granted) < MAX_IDLE_POLL)
+    }
+
+    fn granted(&mut self, now: Instant) {
+        self.granted = Some(now);
+        self.next_poll = None;
+    }
+}
+
+/// Whether the subscribers have room for more messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    Open,
+    /// The subscribers were given messages, and have not shown that they have room for more. Nothing is read meanwhile.
+    BackPressure {
+        /// When it began, or when a subscriber last took an event.
+        since: Instant,
+    },
+}
+
+impl Flow {
+    /// Messages were passed on: nothing more is read until the subscribers have room again.
+    pub(super) fn stop(&mut self, now: Instant) {
+        if *self == Self::Open {
+            *self = Self::BackPressure { since: now };
+        }
+    }
+
+    /// A subscriber took an event.
+    pub(super) fn progress(&mut self, now: Instant) {
+        if let Self::BackPressure { since } = self {
+            *since = now;
+        }
+    }
+
+    /// The subscribers have room again. Returns whether that ends back-pressure.
+    pub(super) fn resume(&mut self) -> bool {
+        mem::replace(self, Self::Open) != Self::Open
+    }
+
+    /// When the subscribers count as stalled, if they take nothing until then.
+    pub(super) fn deadline(self, stall_timeout: Duration) -> Option<Instant> {
+        match self {
+            Self::Open => None,
+            Self::BackPressure { since } => Some(since + stall_timeout),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! What arrives: packets of the handshake, of the probe and of the session, and the permission to read on.
+
+use std::{mem, time::Instant};
+
+use bytestring::ByteString;
+
+use super::{
+    Connection,
+    io::{Command, Output, TransportId},
+    reading::{Flow, Received},
+    state::State,
+    upgrade::Step,
+};
+use crate::{
+    error::{DisconnectReason, ProtocolError},
+    protocol::packet::Packet,
+};
+
+impl Connection {
+    /// The WebSocket is open. The open packet is next, or the answer to the probe.
+    pub(super) fn on_opened(&mut self, now: Instant, id: TransportId, protocol: Option<ByteString>) {
+        if let Some(transport) = self.transports.get_mut(id) {
+            transport.protocol = protocol;
+        }
+        match &mut self.state {
+            State::Connecting(connecting) if connecting.transport() == id => {
+                connecting.on_opened(now + self.limits.request_timeout);
+            }
+            State::Open(open) if open.upgrade.probe_at(Step::Probing) == Some(id) => {
+                self.write_control(now, id, Packet::Ping("probe".into()));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn on_packets(&mut self, now: Instant, id: TransportId, received: Received) {
+        self.counters.packets_received += u64::try_from(received.packets.len()).unwrap_or(u64::MAX);
+        self.on_alive(now);
+        match &self.state {
+            State::Connecting(connecting) if connecting.is_awaiting_packets_from(id) => {
+                self.on_handshake(now, received);
+            }
+            State::Open(open) if open.upgrade.probe_at(Step::Probing) == Some(id) => {
+                self.on_probe_answer(now, id, received);
+            }
+            State::Open(open) if open.active() == id || open.upgrade.probe() == Some(id) => {
+                self.on_session_packets(now, id, received);
+            }
+            _ => {}
+        }
+    }
+
+    /// The server is alive.
+    pub(super) fn on_alive(&mut self, now: Instant) {
+        if let State::Open(open) = &mut self.state {
+            open.liveness.heard(now);
+        }
+    }
+
+    /// Handles the packets of the protocol and passes the messages on.
+    pub(super) fn on_session_packets(&mut self, now: Instant, id: TransportId, mut received: Received) {
+        let end = self.handle_control_packets(&mut received);
+        let bytes: usize = received.packets.iter().map(|packet| packet.body().len()).sum();
+        self.counters.bytes_received += u64::try_from(bytes).unwrap_or(u64::MAX);
+
+        let Some(transport) = self.transports.get_mut(id) else { return };
+        transport.reading.received(now, &received);
+        if received.packets.is_empty() {
+            transport.reading.return_buffer(received.packets);
+        } else {
+            if let State::Open(open) = &mut self.state {
+                open.flow.stop(now);
+            }
+            self.outputs.push_back(Output::Messages { from: id, packets: received.packets });
+        }
+        match end {
+            // The server has confirmed our close before it answered the POST. That answer says whether the messages arrived,
+            // so wait for it.
+            Some(DisconnectReason::Server) if self.transports.is_closing_by_post() => {}
+            Some(reason) => self.end_session(now, reason),
+            None => self.grant_reads(now),
+        }
+    }
+
+    /// Handles all packets that are not messages, and takes them out. Returns the reason if one of them ends the session.
+    fn handle_control_packets(&mut self, received: &mut Received) -> Option<DisconnectReason> {
+        let is_message = |packet: &Packet| matches!(packet, Packet::Message(_));
+        let mut end = None;
+        // Most batches contain only messages: looking at them is cheaper than moving each of them.
+        if !received.packets.iter().all(is_message) {
+            let useful = &mut received.useful;
+            received.packets.retain_mut(|packet| {
+                // "Server": what follows a close packet is not part of the session.
+                if end.is_some() {
+                    return false;
+                }
+                match packet {
+                    Packet::Message(_) => return true,
+                    Packet::Ping(data) => self.queue.push_pong(mem::take(data)),
+                    Packet::Close => end = Some(DisconnectReason::Server),
+                    Packet::Open(_) => end = Some(out_of_place("a second open packet")),
+                    Packet::Upgrade => end = Some(out_of_place("an upgrade packet from the server")),
+                    Packet::Noop | Packet::Pong(_) | Packet::Unknown(_) => return false,
+                }
+                *useful = true;
+                false
+            });
+        }
+        received.useful |= !received.packets.is_empty();
+        end
+    }
+
+    /// Takes an emptied buffer of messages back, so that the transport can fill it again.
+    pub(crate) fn return_buffer(&mut self, from: TransportId, emptied: Vec<Packet>) {
+        if let Some(transport) = self.transports.get_mut(from) {
+            transport.reading.return_buffer(emptied);
+        }
+    }
+
+    /// Messages were passed on, and nothing more is read until `resume_reading`.
+    pub(crate) fn has_backpressure(&self) -> bool {
+        matches!(&self.state, State::Open(open) if open.flow != Flow::Open)
+    }
+
+    /// The subscribers have room again for everything that was passed on: reading goes on.
+    pub(crate) fn resume_reading(&mut self, now: Instant) {
+        if let State::Open(open) = &mut self.state
+            && open.flow.resume()
+        {
+            // The server could not be heard while nothing was read.
+            open.liveness.heard(now);
+            self.grant_reads(now);
+        }
+    }
+
+    /// A subscriber took an event: there is back-pressure, but the subscribers are not stalled.
+    pub(crate) fn progress(&mut self, now: Instant) {
+        if let State::Open(open) = &mut self.state {
+            open.flow.progress(now);
+        }
+    }
+
+    /// Gives the transport of the session the permission to read on, unless nothing may be read now.
+    pub(super) fn grant_reads(&mut self, now: Instant) {
+        let State::Open(open) = &self.state else { return };
+        if open.flow != Flow::Open {
+            return;
+        }
+        // While the requests of polling end, the probe is read too, so that its end is noticed before the upgrade packet is
+        // written to it.
+        if let Some(probe) = open.upgrade.probe_at(Step::Pausing) {
+            self.grant_read(now, probe);
+        }
+        if let Some(reader) = self.reader() {
+            self.grant_read(now, reader);
+        }
+    }
+
+    fn grant_read(&mut self, now: Instant, id: TransportId) {
+        let Some(transport) = self.transports.get_mut(id) else { return };
+        if let Some(emptied) = transport.reading.grant(now) {
+            self.order(id, Command::Read(emptied));
+        }
+    }
+
+    /// When a poll is due that is delayed by a pause between polls.
+    pub(super) fn next_read(&self) -> Option<Instant> {
+        self.transports.get(self.reader()?)?.reading.next_read()
+    }
+
+    /// The transport of the session, if it may be read now. Once the close packet is in a POST, only the answer to that POST
+    /// is waited for, and no poll follows.
+    fn reader(&self) -> Option<TransportId> {
+        let State::Open(open) = &self.state else { return None };
+        let may_read =
+            open.flow == Flow::Open && !open.upgrade.blocks_reads() && !self.transports.is_closing_by_post();
+        may_read.then_some(open.active())
+    }
+}
+
+fn out_of_place(what: &'static str) -> DisconnectReason {
+    DisconnectReason::Protocol(ProtocolError::OutOfPlace(what))
+}

@@ -1,0 +1,143 @@
+//! Messages that are accepted, and the batches that go to the transports.
+
+use std::time::Instant;
+
+use super::{
+    Connection,
+    io::{Command, TransportId},
+    open::Open,
+    queue::{Batch, BatchLimit},
+    state::State,
+    upgrade::{Step, UPGRADE_NOT_WRITTEN},
+};
+use crate::{
+    data::Data,
+    error::{SendError, SendErrorKind},
+    protocol::{handshake::TransportKind, packet::Packet},
+};
+
+/// The size of a batch for a WebSocket. It is limited so that buffers stay in the processor's caches, and so that answers
+/// to pings never wait for long. Each batch costs a system call, which many short messages share.
+pub(super) const BATCH: BatchLimit = BatchLimit { packets: 1024, bytes: 256 << 10, encoded: false };
+
+/// Packets in a POST to a server that has not shown that it accepts more: python-engineio answers 200 to a larger payload
+/// and drops it.
+const CAUTIOUS_POST: usize = 16;
+
+/// Bytes in a POST to a server that sends no `maxPayload`.
+const DEFAULT_MAX_PAYLOAD: usize = 1_000_000;
+
+impl Connection {
+    /// Accepts a message. It is sent, or comes back in `Closed`.
+    #[inline(always)] // Otherwise each message would be moved once more.
+    pub(crate) fn send(&mut self, data: Data) -> Result<(), SendError> {
+        let error = match &self.state {
+            State::Open(open) if open.is_closing() => Some(SendErrorKind::NotConnected),
+            State::Open(open) if open.kind() == TransportKind::Polling => check_for_polling(open, &data),
+            State::Open(_) => None,
+            _ => Some(SendErrorKind::NotConnected),
+        };
+        if let Some(kind) = error {
+            return Err(SendError { kind, data });
+        }
+        self.queue.push(data);
+        Ok(())
+    }
+
+    /// Fewer bytes than `send_queue` wait to be written.
+    pub(crate) fn has_room(&self) -> bool {
+        self.queue.weight() <= self.limits.send_queue
+    }
+
+    /// The last message has completed another batch, and the batch can be written now.
+    pub(crate) fn has_batch(&self) -> bool {
+        let is_whole = self.queue.ready().is_multiple_of(BATCH.packets) || self.queue.weight() >= BATCH.bytes;
+        is_whole && self.may_write()
+    }
+
+    /// Gives the next batch to the transport, if it is free. Everything accepted since the last batch goes together.
+    pub(super) fn write(&mut self, now: Instant) {
+        let State::Open(open) = &self.state else { return };
+        if self.queue.is_empty() || !self.may_write() {
+            return;
+        }
+        let (active, limit) = (open.active(), self.batch_limit(open));
+        let Some(transport) = self.transports.get_mut(active) else { return };
+        let batch = self.queue.next_batch(transport.writing.take_spare(), limit);
+        let packets = transport.writing.start(now, batch);
+        self.order(active, Command::Write(packets));
+    }
+
+    fn batch_limit(&self, open: &Open) -> BatchLimit {
+        if open.kind() == TransportKind::WebSocket {
+            return BATCH;
+        }
+        let packets = if open.accepts_any_number() { usize::MAX } else { CAUTIOUS_POST };
+        BatchLimit {
+            packets: self.limits.max_packets_per_post.unwrap_or(packets),
+            bytes: open.session().max_payload.unwrap_or(DEFAULT_MAX_PAYLOAD),
+            encoded: true,
+        }
+    }
+
+    /// The transport of the session can be given a batch.
+    fn may_write(&self) -> bool {
+        let State::Open(open) = &self.state else { return false };
+        let active = self.transports.get(open.active());
+        !open.upgrade.blocks_writes() && active.is_some_and(|transport| transport.writing.is_free())
+    }
+
+    /// Writes a packet that does not go through the queue: a step of the upgrade, or the close of an unwanted session.
+    pub(super) fn write_control(&mut self, now: Instant, id: TransportId, packet: Packet) {
+        if let Some(transport) = self.transports.get_mut(id) {
+            let packets = transport.writing.start(now, Batch::control(packet));
+            self.order(id, Command::Write(packets));
+        }
+    }
+
+    /// A transport has written its batch, or polling had it answered.
+    pub(super) fn on_written(&mut self, now: Instant, id: TransportId, any_number: bool) {
+        let Some(transport) = self.transports.get_mut(id) else { return };
+        let Some(in_flight) = transport.writing.finish() else { return };
+        let batch = in_flight.batch;
+        let is_closing = batch.ends_with_close();
+        self.queue.written(&batch);
+        self.counters.packets_sent += u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        self.counters.bytes_sent += u64::try_from(batch.bytes()).unwrap_or(u64::MAX);
+        if id.kind == TransportKind::Polling {
+            self.round_trip = Some(now.saturating_duration_since(in_flight.started));
+        }
+        transport.writing.recycle(batch);
+        match &mut self.state {
+            State::Open(open) if open.upgrade.probe_at(Step::Switching) == Some(id) => {
+                self.on_switched(now, id)
+            }
+            // The session has moved to a WebSocket that is closed already.
+            State::Open(open) if open.upgrade.probe_at(Step::Aborting) == Some(id) => {
+                self.end_session(now, UPGRADE_NOT_WRITTEN.into());
+            }
+            State::Open(open) if open.active() == id => {
+                open.post_answered(any_number);
+                // An answer to a ping that came while the close packet was written is not sent any more.
+                if is_closing {
+                    self.on_close_sent(id);
+                }
+            }
+            State::Ending(_) => self.on_written_while_ending(now),
+            _ => {}
+        }
+    }
+}
+
+/// Why polling cannot carry a message.
+#[inline(never)] // Inlined, it would slow down every message over WebSocket.
+fn check_for_polling(open: &Open, data: &Data) -> Option<SendErrorKind> {
+    // A clone shares the data.
+    let packet = Packet::Message(data.clone());
+    let size = packet.encoded_len();
+    match open.session().max_payload {
+        Some(limit) if size > limit => Some(SendErrorKind::TooLarge { size, limit }),
+        _ if !packet.is_pollable() => Some(SendErrorKind::NotRepresentable),
+        _ => None,
+    }
+}

@@ -1,0 +1,161 @@
+//! Writing: batches, the queue, and answers to pings.
+
+use super::*;
+
+#[test]
+fn batches_of_any_size_keep_every_packet_and_their_order() {
+    let mut rig = Rig::websocket();
+    let mut sent = 0;
+    // The queue and the batches change buffers, or share what there is.
+    for size in [1, 1023, 1024, 1025, 1, 2400, 3200, 1024, 3] {
+        for ponged in [false, true] {
+            let mut expected = Vec::new();
+            if ponged {
+                rig.packets(WEBSOCKET, vec![Packet::Ping("".into())]);
+                expected.push("3".to_owned());
+            }
+            for _ in 0..size {
+                rig.send(&sent.to_string());
+                expected.push(format!("4{sent}"));
+                sent += 1;
+            }
+            for batch in expected.chunks(BATCH.packets) {
+                let write = format!("0 write {}", batch.join("|"));
+                let out = rig.out();
+                assert_eq!(out.iter().find(|word| word.contains("write")), Some(&write));
+                rig.written(WEBSOCKET);
+            }
+        }
+    }
+    assert_eq!(rig.out(), [""; 0]);
+    assert_eq!(rig.connection.waiting(), (0, 0));
+}
+
+#[test]
+fn a_whole_batch_is_there_once_every_1024_messages_and_for_every_256_kib() {
+    let mut rig = Rig::websocket();
+    let mut at = Vec::new();
+    for count in 1..=3200 {
+        rig.send("");
+        if rig.connection.has_batch() {
+            at.push(count);
+        }
+    }
+    assert_eq!(at, [1024, 2048, 3072]);
+
+    let mut rig = Rig::websocket();
+    rig.send(&"a".repeat(BATCH.bytes));
+    assert!(rig.connection.has_batch());
+    rig.out();
+    rig.send(&"b".repeat(BATCH.bytes));
+    assert!(!rig.connection.has_batch(), "one is in flight");
+    rig.written(WEBSOCKET);
+    assert!(rig.connection.has_batch());
+}
+
+#[test]
+fn a_batch_for_polling_stays_within_max_payload_and_sixteen_packets() {
+    let mut rig = Rig::polling("");
+    rig.out();
+    for at in 0..20 {
+        rig.send(&format!("{at}"));
+    }
+    let all = (0..20).map(|at| format!("4{at}")).collect::<Vec<_>>();
+    assert_eq!(rig.out(), [format!("0 write {}", all[..16].join("|"))]);
+    rig.written(POLLING);
+    assert_eq!(rig.out(), [format!("0 write {}", all[16..].join("|"))]);
+
+    // `maxPayload` is 100: 49 + 1 + 50 fit, one byte more does not.
+    let mut rig = Rig::polling("");
+    rig.out();
+    let (a, b, c) = ("a".repeat(48), "b".repeat(49), "c".repeat(50));
+    rig.send(&a);
+    rig.send(&b);
+    rig.send(&c);
+    rig.send(&b);
+    assert_eq!(rig.out(), [format!("0 write 4{a}|4{b}")]);
+    rig.written(POLLING);
+    assert_eq!(rig.out(), [format!("0 write 4{c}")]);
+}
+
+#[test]
+fn a_server_that_shows_it_accepts_any_number_gets_any_number() {
+    let mut rig = Rig::polling("");
+    rig.send("first");
+    rig.out();
+    for _ in 0..30 {
+        rig.send("x");
+    }
+    rig.report(POLLING, ReportKind::Written { any_number: true });
+    assert_eq!(rig.out(), [format!("0 write {}", ["4x"; 30].join("|"))]);
+}
+
+#[test]
+fn a_message_that_polling_cannot_carry_goes_back_to_its_sender() {
+    let mut rig = Rig::polling("");
+    let err = rig.connection.send(Data::from("a".repeat(100))).unwrap_err();
+    assert_eq!(err.kind, SendErrorKind::TooLarge { size: 101, limit: 100 });
+    assert_eq!(err.data.len(), 100);
+    let err = rig.connection.send(Data::from(vec![0; 75])).unwrap_err();
+    assert_eq!(err.kind, SendErrorKind::TooLarge { size: 101, limit: 100 });
+    let err = rig.connection.send(Data::from("a\u{1e}b")).unwrap_err();
+    assert_eq!(err.kind, SendErrorKind::NotRepresentable);
+    rig.connection.send(Data::from("a".repeat(99))).unwrap();
+
+    let mut rig = Rig::websocket();
+    rig.connection.send(Data::from("a".repeat(1000))).unwrap();
+    rig.connection.send(Data::from("a\u{1e}b")).unwrap();
+}
+
+#[test]
+fn room_in_the_queue_counts_what_is_in_flight_and_each_message() {
+    let mut rig = Rig::with(Limits { send_queue: 1000, ..limits() });
+    let params = params(rig.now, &[TransportKind::WebSocket]);
+    rig.connection.connect(rig.now, params).unwrap();
+    rig.packets(WEBSOCKET, vec![open_packet("")]);
+    let mut accepted = 0;
+    while rig.connection.has_room() {
+        rig.send("");
+        accepted += 1;
+        rig.out();
+    }
+    assert_eq!(accepted, 1000 / 64 + 1);
+    rig.written(WEBSOCKET);
+    assert!(rig.connection.has_room());
+}
+
+#[test]
+fn a_pong_echoes_its_ping_and_goes_first() {
+    let mut rig = Rig::websocket();
+    rig.send("a");
+    assert_eq!(rig.out(), ["0 write 4a"]);
+    rig.send("b");
+    rig.packets(WEBSOCKET, vec![Packet::Ping("x".into()), Packet::Ping("".into())]);
+    rig.written(WEBSOCKET);
+    assert_eq!(rig.out(), ["0 read", "0 write 3x|3|4b"]);
+}
+
+#[test]
+fn answers_to_pings_that_wait_are_bounded_and_the_newest_ones() {
+    let mut rig = Rig::websocket();
+    rig.send("slow");
+    assert_eq!(rig.out(), ["0 write 4slow"]);
+    let pings = |data: &[String]| data.iter().map(|data| Packet::Ping(data.as_str().into())).collect();
+    let small: Vec<_> = (0..100).map(|at| at.to_string()).collect();
+    rig.packets(WEBSOCKET, pings(&small));
+    rig.out();
+    rig.written(WEBSOCKET);
+    let newest: Vec<_> = (36..100).map(|at| format!("3{at}")).collect();
+    assert_eq!(rig.out(), [format!("0 write {}", newest.join("|"))]);
+    let large: Vec<_> = ["a", "b", "c"].map(|char| char.repeat(40 << 10)).into();
+    rig.packets(WEBSOCKET, pings(&large));
+    rig.out();
+    rig.written(WEBSOCKET);
+    assert_eq!(rig.out(), [format!("0 write 3{}", large[2])]);
+    // A single one is answered whatever its size.
+    let huge = ["d".repeat(1 << 20)];
+    rig.packets(WEBSOCKET, pings(&huge));
+    rig.out();
+    rig.written(WEBSOCKET);
+    assert_eq!(rig.out(), [format!("0 write 3{}", huge[0])]);
+}

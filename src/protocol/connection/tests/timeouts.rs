@@ -1,0 +1,210 @@
+//! Silence, slow writes and stalled subscribers; and a process that was suspended.
+
+use super::*;
+
+#[test]
+fn silence_is_a_ping_timeout_at_its_moment() {
+    for (mut rig, transport) in [(Rig::websocket(), WEBSOCKET), (Rig::polling(""), POLLING)] {
+        rig.out();
+        rig.now += Duration::from_secs(44);
+        rig.report(transport, ReportKind::Alive);
+        assert_eq!(rig.elapse(), 45_000);
+        assert_eq!(rig.out(), ["0 abort"]);
+        rig.closed(transport, CloseReason::Ordered, BatchOutcome::sent(0));
+        assert_eq!(rig.out(), ["closed: ping timeout; unsent ; in doubt "]);
+    }
+}
+
+#[test]
+fn a_post_that_is_answered_is_no_sign_of_life() {
+    let mut rig = Rig::polling("");
+    rig.send("a");
+    rig.out();
+    rig.now += Duration::from_secs(20);
+    rig.written(POLLING);
+    assert_eq!(rig.elapse(), 25_000);
+    assert_eq!(rig.out(), ["0 abort"]);
+}
+
+#[test]
+fn a_write_without_progress_is_a_transport_error() {
+    let mut rig = Rig::websocket();
+    rig.send("stuck");
+    rig.out();
+    for _ in 0..5 {
+        rig.now += Duration::from_secs(40);
+        rig.report(WEBSOCKET, ReportKind::Writing);
+        rig.report(WEBSOCKET, ReportKind::Alive);
+        rig.connection.handle_timeout(rig.now);
+        assert_eq!(rig.out(), [""; 0]);
+    }
+    rig.now += Duration::from_secs(45);
+    rig.report(WEBSOCKET, ReportKind::Alive);
+    rig.connection.handle_timeout(rig.now);
+    assert_eq!(rig.out(), ["0 abort"]);
+    rig.closed(WEBSOCKET, CloseReason::Ordered, BatchOutcome::sent(0));
+    assert_eq!(rig.out(), ["closed: transport error: timed out writing; unsent stuck; in doubt "]);
+}
+
+#[test]
+fn a_server_may_be_silent_as_long_as_nothing_is_read() {
+    let mut rig = Rig::websocket();
+    rig.packets(WEBSOCKET, vec![text("a")]);
+    assert_eq!(rig.out(), ["messages 4a"]);
+    rig.now += Duration::from_secs(59);
+    rig.connection.handle_timeout(rig.now);
+    assert_eq!(rig.out(), [""; 0]);
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+impl Rig {
+    /// The process is suspended, and then looks at its deadlines before its transports have reported anything.
+    fn sleep(&mut self) {
+        self.now += HOUR;
+        self.connection.handle_timeout(self.now);
+    }
+}
+
+#[test]
+fn a_process_that_slept_through_the_deadline_gives_the_server_one_more_chance() {
+    let mut rig = Rig::websocket();
+    rig.sleep();
+    assert_eq!(rig.out(), [""; 0]);
+    // Not for a whole heartbeat: what arrived in the meantime can be read at once.
+    assert_eq!(rig.elapse(), 1000);
+    assert_eq!(rig.out(), ["0 abort"]);
+}
+
+#[test]
+fn a_server_that_is_heard_after_a_long_sleep_has_its_whole_time_again() {
+    let mut rig = Rig::websocket();
+    // However often it sleeps.
+    for _ in 0..3 {
+        rig.sleep();
+        assert_eq!(rig.out(), [""; 0]);
+        rig.report(WEBSOCKET, ReportKind::Alive);
+        assert_eq!(rig.connection.poll_timeout(), Some(rig.now + Duration::from_secs(45)));
+    }
+    assert_eq!(rig.elapse(), 45_000);
+    assert_eq!(rig.out(), ["0 abort"]);
+}
+
+#[test]
+fn a_process_that_sleeps_again_has_no_second_chance_for_the_same_deadline() {
+    let mut rig = Rig::websocket();
+    rig.sleep();
+    assert_eq!(rig.out(), [""; 0]);
+    rig.sleep();
+    assert_eq!(rig.out(), ["0 abort"]);
+}
+
+#[test]
+fn a_process_that_slept_still_has_time_to_report_what_was_written() {
+    let mut rig = Rig::websocket();
+    rig.send("a");
+    rig.out();
+    rig.sleep();
+    assert_eq!(rig.out(), [""; 0]);
+    // A server that is heard does not prolong the second for the write.
+    rig.report(WEBSOCKET, ReportKind::Alive);
+    assert_eq!(rig.elapse(), 1000);
+    assert_eq!(rig.out(), ["0 abort"]);
+    rig.closed(WEBSOCKET, CloseReason::Ordered, BatchOutcome::sent(0));
+    assert_eq!(rig.out(), ["closed: transport error: timed out writing; unsent a; in doubt "]);
+
+    let mut rig = Rig::websocket();
+    rig.send("a");
+    rig.out();
+    rig.sleep();
+    rig.report(WEBSOCKET, ReportKind::Alive);
+    rig.report(WEBSOCKET, ReportKind::Writing);
+    assert_eq!(rig.elapse(), 45_000, "a write that goes on has its whole time again");
+}
+
+#[test]
+fn a_process_that_slept_still_learns_what_became_of_a_batch() {
+    let mut rig = Rig::websocket();
+    rig.send("sent");
+    rig.out();
+    rig.connection.abort(rig.now, None);
+    assert_eq!(rig.out(), ["0 abort"]);
+    rig.sleep();
+    assert_eq!(rig.out(), [""; 0]);
+    rig.closed(WEBSOCKET, CloseReason::Ordered, BatchOutcome::sent(1));
+    assert_eq!(rig.out(), ["closed: client disconnect; unsent ; in doubt "]);
+}
+
+#[test]
+fn a_process_that_slept_gives_its_subscribers_one_more_chance() {
+    let stalling = || {
+        let mut rig = Rig::websocket();
+        rig.packets(WEBSOCKET, vec![text("a")]);
+        rig.out();
+        rig.sleep();
+        assert_eq!(rig.out(), [""; 0]);
+        rig
+    };
+    let mut rig = stalling();
+    assert_eq!(rig.elapse(), 1000);
+    rig.closed(WEBSOCKET, CloseReason::Ordered, BatchOutcome::sent(0));
+    assert_eq!(rig.out(), ["0 abort", "closed: stalled; unsent ; in doubt "]);
+
+    let mut rig = stalling();
+    rig.connection.progress(rig.now);
+    assert_eq!(rig.elapse(), 60_000);
+
+    let mut rig = stalling();
+    rig.resume();
+    assert_eq!(rig.out(), ["0 read"]);
+    assert_eq!(rig.elapse(), 45_000, "the server has its whole time, too");
+}
+
+#[test]
+fn a_process_that_slept_polls_at_once() {
+    let mut rig = Rig::polling("");
+    rig.out();
+    rig.packets(POLLING, vec![Packet::Noop]);
+    assert_eq!(rig.out(), [""; 0], "the next poll waits");
+    rig.sleep();
+    assert_eq!(rig.out(), ["0 read"], "its answer may prove that the server is alive");
+    assert_eq!(rig.elapse(), 1000);
+    assert_eq!(rig.out(), ["0 abort"]);
+}
+
+#[test]
+fn a_close_or_a_connect_that_was_slept_through_still_ends() {
+    let mut rig = Rig::websocket();
+    rig.connection.close(rig.now, None);
+    assert_eq!(rig.out(), ["0 write 1"]);
+    rig.sleep();
+    assert_eq!(rig.out(), [""; 0]);
+    assert_eq!(rig.elapse(), 1000);
+    assert_eq!(rig.out(), ["0 abort"]);
+    rig.sleep();
+    assert_eq!(rig.out(), [""; 0]);
+    assert_eq!(rig.elapse(), 1000);
+    assert_eq!(rig.out(), ["closed: client disconnect; unsent ; in doubt "]);
+
+    let mut rig = Rig::connect(&[TransportKind::Polling]);
+    rig.out();
+    rig.sleep();
+    assert_eq!(rig.out(), [""; 0]);
+    assert_eq!(rig.elapse(), 1000);
+    assert_eq!(rig.out(), ["0 abort"]);
+}
+
+#[test]
+fn an_upgrade_that_was_slept_through_still_may_succeed() {
+    let mut rig = Rig::polling(r#""websocket""#);
+    rig.report(PROBE, ReportKind::Opened { protocol: None });
+    rig.out();
+    rig.sleep();
+    assert_eq!(rig.out(), [""; 0]);
+    rig.written(PROBE);
+    rig.packets(PROBE, vec![Packet::Pong("probe".into())]);
+    rig.report(POLLING, ReportKind::Paused);
+    rig.written(PROBE);
+    let out = rig.out();
+    assert!(out.contains(&"upgraded websocket".to_owned()), "{out:?}");
+}

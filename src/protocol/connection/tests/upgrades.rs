@@ -1,0 +1,177 @@
+//! The upgrade from polling to WebSocket, and all ways in which it can fail.
+
+use super::*;
+
+#[test]
+fn an_upgrade_pauses_polling_and_moves_the_queue() {
+    let mut rig = Rig::polling(r#""websocket""#);
+    assert_eq!(rig.out(), ["0 session abc", "opened abc polling", "0 read", "start 1 websocket abc"]);
+    rig.report(PROBE, ReportKind::Opened { protocol: None });
+    rig.send("before");
+    assert_eq!(rig.out(), ["1 write 2probe", "0 write 4before"]);
+    rig.written(PROBE);
+    rig.packets(PROBE, vec![Packet::Pong("probe".into())]);
+    rig.send("held");
+    assert_eq!(rig.out(), ["0 pause", "1 read"], "so that its end is noticed");
+    rig.packets(POLLING, vec![text("last poll")]);
+    assert_eq!(rig.out(), ["messages 4last poll"]);
+    rig.resume();
+    rig.written(POLLING);
+    assert_eq!(rig.out(), ["0 read"], "for what is left of the last poll; nothing is written in a pause");
+    rig.report(POLLING, ReportKind::Paused);
+    assert_eq!(rig.out(), ["1 write 5"]);
+    rig.written(PROBE);
+    assert_eq!(rig.out(), ["0 abort", "upgraded websocket", "1 write 4held"]);
+    rig.closed(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
+    rig.packets(PROBE, vec![text("on websocket")]);
+    assert_eq!(rig.out(), ["messages 4on websocket"]);
+}
+
+#[test]
+fn a_probe_is_read_during_the_pause_of_polling_once_there_is_room() {
+    let mut rig = Rig::polling(r#""websocket""#);
+    rig.report(PROBE, ReportKind::Opened { protocol: None });
+    rig.out();
+    rig.written(PROBE);
+    rig.packets(POLLING, vec![text("held")]);
+    rig.packets(PROBE, vec![Packet::Pong("probe".into())]);
+    assert_eq!(rig.out(), ["messages 4held", "0 pause"]);
+    rig.resume();
+    assert_eq!(rig.out(), ["1 read", "0 read"]);
+}
+
+/// Every way in which an upgrade can fail before the upgrade packet has left, at the point given by `steps`.
+fn probing(steps: usize) -> Rig {
+    let mut rig = Rig::polling(r#""websocket""#);
+    if steps > 0 {
+        rig.report(PROBE, ReportKind::Opened { protocol: None });
+        rig.out();
+        rig.written(PROBE);
+    }
+    if steps > 1 {
+        rig.packets(PROBE, vec![Packet::Pong("probe".into())]);
+    }
+    if steps > 2 {
+        rig.packets(POLLING, vec![Packet::Noop]);
+        rig.report(POLLING, ReportKind::Paused);
+    }
+    rig.out();
+    rig.send("kept");
+    rig
+}
+
+#[test]
+fn an_upgrade_that_fails_goes_on_over_polling() {
+    let wrong = "upgrade failed: a packet out of place: the answer to the probe is not its pong";
+    let lost = "upgrade failed: connection lost: gone";
+
+    let mut rig = probing(0);
+    assert_eq!(rig.out(), ["0 write 4kept"], "polling goes on beside the probe");
+    rig.closed(PROBE, Rig::eof(), BatchOutcome::sent(0));
+    assert_eq!(rig.out(), [lost]);
+
+    let mut rig = probing(1);
+    rig.packets(PROBE, vec![Packet::Pong("wrong".into())]);
+    assert_eq!(rig.out(), ["1 abort", wrong, "0 write 4kept"]);
+    rig.closed(PROBE, CloseReason::Ordered, BatchOutcome::sent(0));
+    assert_eq!(rig.out(), [""; 0]);
+
+    let mut rig = probing(1);
+    rig.packets(PROBE, vec![]);
+    assert_eq!(rig.out(), ["1 abort", wrong, "0 write 4kept"]);
+
+    let mut rig = probing(2);
+    assert_eq!(rig.out(), [""; 0]);
+    rig.packets(POLLING, vec![Packet::Noop]);
+    rig.closed(PROBE, Rig::eof(), BatchOutcome::sent(0));
+    assert_eq!(rig.out(), ["0 resume", lost, "0 write 4kept"]);
+    assert_eq!(rig.elapse(), 50, "the poll that brought nothing");
+    assert_eq!(rig.out(), ["0 read"]);
+
+    let mut rig = probing(3);
+    rig.closed(PROBE, Rig::eof(), BatchOutcome::sent(0));
+    assert_eq!(rig.out(), ["0 resume", lost, "0 write 4kept"]);
+
+    for steps in 0..3 {
+        let mut rig = probing(steps);
+        rig.connection.handle_timeout(rig.now + Duration::from_secs(10));
+        let out = rig.out();
+        let failed = "upgrade failed: timed out waiting for the answer to the probe".to_owned();
+        assert!(out.contains(&"1 abort".to_owned()) && out.contains(&failed), "{out:?}");
+        assert!(out.contains(&"0 write 4kept".to_owned()), "{out:?}");
+    }
+}
+
+#[test]
+fn a_websocket_lost_after_the_upgrade_packet_ends_the_session() {
+    let mut rig = probing(3);
+    rig.closed(PROBE, Rig::eof(), BatchOutcome::sent(1));
+    assert_eq!(rig.out(), ["0 abort"]);
+    rig.closed(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
+    assert_eq!(rig.out(), ["closed: transport error: connection lost: gone; unsent kept; in doubt "]);
+}
+
+#[test]
+fn an_upgrade_packet_that_is_not_sent_in_time_fails_the_upgrade() {
+    let mut rig = probing(3);
+    rig.connection.handle_timeout(rig.now + Duration::from_secs(10));
+    assert_eq!(rig.out(), ["1 abort"]);
+    rig.closed(PROBE, CloseReason::Ordered, BatchOutcome::sent(0));
+    assert_eq!(rig.out(), ["0 resume", "upgrade failed: timed out writing", "0 write 4kept"]);
+}
+
+#[test]
+fn a_close_during_the_probe_goes_out_over_polling() {
+    let mut rig = probing(1);
+    rig.connection.close(rig.now, None);
+    assert_eq!(rig.out(), ["0 write 4kept|1"]);
+    rig.packets(PROBE, vec![Packet::Pong("probe".into())]);
+    assert_eq!(rig.out(), [""; 0]);
+    rig.written(POLLING);
+    assert_eq!(rig.out(), ["0 close", "1 abort"]);
+    rig.closed(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
+    assert_eq!(rig.out(), [""; 0], "every socket is closed first");
+    rig.closed(PROBE, CloseReason::Ordered, BatchOutcome::sent(0));
+    assert_eq!(rig.out(), ["closed: client disconnect; unsent ; in doubt "]);
+}
+
+#[test]
+fn a_close_during_the_switch_goes_out_over_the_websocket() {
+    let mut rig = probing(3);
+    rig.connection.close(rig.now, None);
+    assert_eq!(rig.out(), [""; 0]);
+    rig.written(PROBE);
+    assert_eq!(rig.out(), ["0 abort", "upgraded websocket", "1 write 4kept|1"]);
+}
+
+#[test]
+fn an_upgrade_packet_that_may_have_been_sent_ends_the_session() {
+    let aborting = || {
+        let mut rig = probing(3);
+        assert_eq!(rig.elapse(), 10_000);
+        assert_eq!(rig.out(), ["1 abort"]);
+        rig
+    };
+    let closed = "closed: transport error: timed out writing; unsent kept; in doubt ";
+
+    let mut rig = aborting();
+    rig.closed(PROBE, CloseReason::Ordered, BatchOutcome::UNCERTAIN);
+    assert_eq!(rig.out(), ["0 abort"]);
+    rig.closed(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
+    assert_eq!(rig.out(), [closed]);
+
+    // It was reported before the order to close arrived.
+    let mut rig = aborting();
+    rig.written(PROBE);
+    assert_eq!(rig.out(), ["0 abort", "1 abort"]);
+    rig.closed(PROBE, CloseReason::Ordered, BatchOutcome::sent(0));
+    rig.closed(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
+    assert_eq!(rig.out(), [closed]);
+
+    // The probe does not even close.
+    let mut rig = aborting();
+    assert_eq!(rig.elapse(), 1000);
+    assert_eq!(rig.out(), ["0 abort", "1 abort"]);
+    assert_eq!(rig.elapse(), 1000);
+    assert_eq!(rig.out(), [closed]);
+}

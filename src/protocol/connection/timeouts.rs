@@ -1,0 +1,80 @@
+//! The deadlines of a connection, and what happens when one has passed.
+
+use std::time::Instant;
+
+use super::{Connection, open::Open, state::State};
+use crate::error::{DisconnectReason, Stage, TransportError};
+
+impl Connection {
+    /// When `handle_timeout` is due.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let deadline = self.deadline().map(|deadline| self.reprieve.extend(deadline));
+        [deadline, self.next_read()].into_iter().flatten().min()
+    }
+
+    /// Acts on the deadlines that have passed. The only place that knows of late wake-ups: see
+    /// [`Reprieve`](super::liveness::Reprieve).
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.deadline().is_some_and(|deadline| self.reprieve.is_due(deadline, now)) {
+            match &self.state {
+                State::Idle => {}
+                State::Connecting(_) => self.handle_connect_timeout(now),
+                State::Open(_) => self.handle_session_timeout(now),
+                State::Ending(_) => self.handle_ending_timeout(now),
+            }
+        }
+        // The end of a pause between polls is nobody's fault and needs no reprieve. In a reprieve, the answer to this poll
+        // may be what proves that the server is alive.
+        self.grant_reads(now);
+    }
+
+    /// The earliest deadline of the current state.
+    fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Idle => None,
+            State::Connecting(connecting) => Some(connecting.deadline()),
+            State::Open(open) => {
+                let silence = self.stall_deadline(open).unwrap_or_else(|| open.liveness.deadline());
+                let others = [self.write_deadline(open), open.upgrade.deadline(), open.close_deadline()];
+                others.into_iter().flatten().chain([silence]).min()
+            }
+            State::Ending(ending) => Some(ending.deadline()),
+        }
+    }
+
+    fn handle_session_timeout(&mut self, now: Instant) {
+        let State::Open(open) = &self.state else { return };
+        match self.exceeded(open, now) {
+            Some(reason) => self.end_session(now, reason),
+            None => self.handle_upgrade_timeout(now),
+        }
+    }
+
+    /// The reason for the end of a session that has exceeded a limit.
+    fn exceeded(&self, open: &Open, now: Instant) -> Option<DisconnectReason> {
+        let has_passed = |deadline: Option<Instant>| deadline.is_some_and(|deadline| now >= deadline);
+        if has_passed(open.close_deadline()) {
+            // The reason that was given to `close` replaces this one.
+            return Some(DisconnectReason::Client(None));
+        }
+        if has_passed(self.write_deadline(open)) {
+            return Some(TransportError::Timeout { stage: Stage::Write }.into());
+        }
+        match self.stall_deadline(open) {
+            Some(deadline) => (now >= deadline).then_some(DisconnectReason::Stalled),
+            None => (now >= open.liveness.deadline()).then_some(DisconnectReason::PingTimeout),
+        }
+    }
+
+    /// When the subscribers count as stalled. Under back-pressure nothing is read, so the server cannot be heard, and its
+    /// silence does not count.
+    fn stall_deadline(&self, open: &Open) -> Option<Instant> {
+        open.flow.deadline(self.limits.stall_timeout)
+    }
+
+    /// When the batch in flight counts as stuck.
+    fn write_deadline(&self, open: &Open) -> Option<Instant> {
+        let progress = self.transports.get(open.active())?.writing.last_progress()?;
+        Some(open.liveness.write_deadline(progress))
+    }
+}
