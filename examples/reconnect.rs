@@ -37,7 +37,9 @@ fn print(event: &Event) {
         Event::Upgraded(transport) => println!("upgraded      to {transport}"),
         Event::Message(Data::Text(text)) => println!("received      {:?}", &**text),
         Event::Disconnected(end) => println!("disconnected  {}", end.reason),
-        Event::Reconnecting { attempt, delay } => println!("reconnecting  attempt {attempt} in {delay:.0?}"),
+        Event::Reconnecting(next) => {
+            println!("reconnecting  attempt {} in {:.0?}, after: {}", next.attempt, next.delay, next.cause);
+        }
         Event::ReconnectFailed(err) => println!("gave up       {err}"),
         event => println!("{event:?}"),
     }

@@ -205,8 +205,8 @@ pub use {bytes, bytestring, cookie_store};
 
 pub use client::{
     Connect, Disconnect, Disconnected, EngineIoClient, EngineIoClientBuilder, Event, EventKind, EventStream,
-    Flush, GetStatus, NotConnected, Reconnect, Reply, Send, Spawn, State, Status, Subscribe, SubscriptionId,
-    TaskError, TaskHandle, Unsubscribe, Wait,
+    Flush, GetStatus, NotConnected, Reconnect, ReconnectCause, Reconnecting, Reply, Send, Spawn, State,
+    Status, Subscribe, SubscriptionId, TaskError, TaskHandle, Unsubscribe, Wait,
 };
 pub use data::Data;
 pub use error::{

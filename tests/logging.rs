@@ -142,7 +142,7 @@ async fn a_traced_run_tells_what_happened_and_no_secret() {
     assert_eq!(client.text().await, "downward");
     client.upgraded().await;
     assert!(matches!(client.next().await, Event::Disconnected(_)));
-    assert!(matches!(client.next().await, Event::Reconnecting { .. }));
+    assert!(matches!(client.next().await, Event::Reconnecting(_)));
     assert!(matches!(client.next().await, Event::Connected(_)));
     assert_eq!(client.text().await.len(), 5000);
     assert_eq!(client.message().await.len(), 3);

@@ -262,6 +262,21 @@ fn a_room_names_no_room_above_it() {
 }
 
 #[test]
+fn the_life_around_sessions_knows_no_runtime_no_clock_no_randomness_and_no_log() {
+    const BANNED: [&str; 6] = ["actix", "tokio", "futures", "rand", "log", "std::task"];
+    let mut faults = Vec::new();
+    let sources = sources("src/client");
+    let is_pure = |file: &str| file == "src/client/outbox.rs" || file.starts_with("src/client/lifecycle");
+    for source in sources.iter().filter(|source| is_pure(&source.file)) {
+        faults.extend(source.starting_with(&BANNED));
+        faults.extend(source.report(|named| {
+            named.path.ends_with("Instant::now") || named.path.starts_with("crate::client::timer")
+        }));
+    }
+    assert_none(faults);
+}
+
+#[test]
 fn the_client_opens_no_connection() {
     const BANNED: [&str; 4] = ["tokio::net", "tokio_rustls", "tokio_socks", "std::net::TcpStream"];
     assert_none(sources("src/client").iter().flat_map(|source| source.starting_with(&BANNED)).collect());

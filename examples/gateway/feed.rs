@@ -22,7 +22,7 @@ enum State {
     Connecting,
     Connected { transport: &'static str },
     Disconnected { reason: String },
-    Reconnecting { attempt: u32, delay_ms: u128 },
+    Reconnecting { attempt: u32, delay_ms: u128, cause: String },
 }
 
 /// A message of the Engine.IO server, as the page shows it.
@@ -99,9 +99,11 @@ impl Handler<Event> for Feed {
                 println!("state         disconnected: {}", end.reason);
                 self.enter(State::Disconnected { reason: end.reason.to_string() });
             }
-            Event::Reconnecting { attempt, delay } => {
-                self.enter(State::Reconnecting { attempt, delay_ms: delay.as_millis() });
-            }
+            Event::Reconnecting(next) => self.enter(State::Reconnecting {
+                attempt: next.attempt,
+                delay_ms: next.delay.as_millis(),
+                cause: next.cause.to_string(),
+            }),
             Event::ReconnectFailed(err) => self.enter(State::Disconnected { reason: err.to_string() }),
             event => println!("event         {event:?}"),
         }

@@ -1,9 +1,10 @@
 //! The events that subscribers receive.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use actix::Message;
 
+use super::reconnect::Reconnecting;
 use crate::{
     data::Data,
     error::{ConnectError, DisconnectReason, SendError, TransportError},
@@ -74,13 +75,9 @@ pub enum Event {
     Rejected(Arc<SendError>),
     /// The session has ended, and its sockets are closed. Sent once per session, as its last event.
     Disconnected(Arc<Disconnected>),
-    /// The client will connect again after `delay`, by its [`Reconnect`](crate::Reconnect) policy.
-    Reconnecting {
-        /// The number of the attempt, from 1, since the last session that held.
-        attempt: u32,
-        /// How long the client waits before it.
-        delay: Duration,
-    },
+    /// The client will connect again, by its [`Reconnect`](crate::Reconnect) policy. The event carries the number of the
+    /// attempt, the delay before it, and its cause: the reason of the lost session, or the error of the attempt before.
+    Reconnecting(Arc<Reconnecting>),
     /// The client has given up reconnecting, for this reason, or a [`Disconnect`](crate::Disconnect) stopped it
     /// ([`ConnectError::Cancelled`]). No further attempt follows.
     ReconnectFailed(Arc<ConnectError>),
@@ -96,7 +93,7 @@ impl Event {
             Self::UpgradeFailed(_) => EventKind::UpgradeFailed,
             Self::Rejected(_) => EventKind::Rejected,
             Self::Disconnected(_) => EventKind::Disconnected,
-            Self::Reconnecting { .. } => EventKind::Reconnecting,
+            Self::Reconnecting(_) => EventKind::Reconnecting,
             Self::ReconnectFailed(_) => EventKind::ReconnectFailed,
         }
     }

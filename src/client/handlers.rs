@@ -1,20 +1,15 @@
-//! What each message does. Replies that depend on a turn are given in it.
+//! What each message does.
 
 use std::sync::Arc;
 
 use actix::{AsyncContext, Context, Handler, MessageResult};
 
 use super::{
-    Connect, Disconnect, EngineIoClient, Event, EventKind, Flush, GetStatus, NotConnected, Send, Spawn,
-    Subscribe, SubscriptionId, TaskHandle, Unsubscribe, Wait,
-    interrupt::Interrupt,
-    reply::{PendingReply, Reply, ReplyState},
-    stream::SubscribeStream,
-    subscribers::Sink,
-    timer::now,
+    Connect, Disconnect, EngineIoClient, Flush, GetStatus, NotConnected, Send, Spawn, Subscribe, TaskHandle,
+    Unsubscribe, Wait, attempts, interrupt::Interrupt, reply::Reply, stream::SubscribeStream,
+    subscribers::Sink, timer::now,
 };
 use crate::{
-    data::Data,
     error::{ConnectError, DisconnectReason, FlushError, SendError},
     protocol::{
         connection::{Report, ReportKind},
@@ -25,38 +20,30 @@ use crate::{
 impl Handler<Report> for EngineIoClient {
     type Result = ();
 
-    fn handle(&mut self, report: Report, _: &mut Self::Context) {
+    fn handle(&mut self, report: Report, ctx: &mut Self::Context) {
         if let ReportKind::Closed(_) = report.kind {
-            // What had left by now had left, although the session ends in the same wake-up.
-            self.answer_flushes();
-            self.transports.retain(|(id, _)| *id != report.from);
+            self.transports.remove(report.from);
         }
         self.connection.handle_report(now(), report);
+        self.drain_outputs(ctx);
     }
 }
 
 impl Handler<Connect> for EngineIoClient {
     type Result = Reply<Result<Arc<Session>, ConnectError>>;
 
-    fn handle(&mut self, connect: Connect, ctx: &mut Self::Context) -> Self::Result {
-        // An end that was reported in this very wake-up is told first: its replies are not this connect's.
-        self.catch_up(ctx);
-        match self.connect(connect) {
-            Ok(()) => {
-                let later = PendingReply::new();
-                let reply = Reply::later(&later);
-                self.connect = Some(later);
-                reply
-            }
-            Err(err) => {
-                // Refused during a delay, it leaves what goes on alone.
-                if self.is_idle() {
-                    self.last_reason = None;
-                }
-                log::debug!(target: "actix_engineio::client", "connect refused: {err}");
-                Reply::now(Err(err))
-            }
+    fn handle(&mut self, request: Connect, ctx: &mut Self::Context) -> Self::Result {
+        // Messages that came earlier do not wait for this session.
+        self.advance_outbox();
+        let url = attempts::check(&self.config, &request);
+        if let Err(err) = self.lifecycle.connect(now(), url) {
+            log::debug!(target: "actix_engineio::client", "connect refused: {err}");
+            return Reply::now(Err(err));
         }
+        self.attempts.set_request(request);
+        let reply = self.replies.connect();
+        self.drain_outputs(ctx);
+        reply
     }
 }
 
@@ -64,55 +51,32 @@ impl Handler<Send> for EngineIoClient {
     type Result = Reply<Result<(), SendError>>;
 
     fn handle(&mut self, Send(data): Send, ctx: &mut Self::Context) -> Self::Result {
-        let next = self.line.is_empty() && self.kept.is_empty();
-        if !next || !self.connection.is_open() || !self.connection.has_room() {
-            return self.wait_for_room(data);
+        // The calls that return early are not inlined: nearly every message goes straight through.
+        if !self.outbox.is_empty() || !self.connection.is_open() || !self.connection.has_room() {
+            return self.outbox.enqueue(data);
         }
         if let Err(err) = self.connection.send(data) {
-            return self.refuse(err);
+            return self.outbox.refuse(err);
         }
         if self.connection.has_batch() {
-            self.drive(ctx);
+            self.drain_and_write(ctx);
         }
         Reply::now(Ok(()))
-    }
-}
-
-// Apart from the handler, which nearly every message passes without them: inside they would double its cost.
-impl EngineIoClient {
-    #[inline(never)]
-    fn wait_for_room(&mut self, data: Data) -> Reply<Result<(), SendError>> {
-        let later = PendingReply::new();
-        let reply = Reply::later(&later);
-        self.enqueue(data, later);
-        reply
-    }
-
-    #[inline(never)]
-    fn refuse(&mut self, err: SendError) -> Reply<Result<(), SendError>> {
-        let later = PendingReply::new();
-        let reply = Reply::later(&later);
-        self.refused.push((err, later));
-        reply
     }
 }
 
 impl Handler<Flush> for EngineIoClient {
     type Result = Reply<Result<(), FlushError>>;
 
-    fn handle(&mut self, _: Flush, ctx: &mut Self::Context) -> Self::Result {
-        // What came by `do_send` in this very wake-up counts.
-        self.catch_up(ctx);
-        let upto = self.connection.accepted();
-        if upto <= self.connection.settled() {
-            // A session that is being closed has things to write, too.
-            let open = self.connection.is_open();
-            return Reply::now(if open { Ok(()) } else { Err(FlushError::NotConnected) });
+    fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
+        // Messages that came earlier by `do_send` count.
+        self.advance_outbox();
+        let accepted = self.connection.accepted();
+        if accepted > self.connection.settled() {
+            return self.replies.flush(accepted);
         }
-        let later = PendingReply::new();
-        let reply = Reply::later(&later);
-        self.flushes.push_back((upto, later));
-        reply
+        // A session that is closing may still have messages to write, so this comes second.
+        Reply::now(if self.connection.is_open() { Ok(()) } else { Err(FlushError::NotConnected) })
     }
 }
 
@@ -120,70 +84,37 @@ impl Handler<Disconnect> for EngineIoClient {
     type Result = Reply<()>;
 
     fn handle(&mut self, disconnect: Disconnect, ctx: &mut Self::Context) -> Self::Result {
-        // An end, or a session, that was reported in this very wake-up counts.
-        self.catch_up(ctx);
-        if self.connection.is_idle() {
-            self.cancel();
-            return Reply::now(());
-        }
-        if disconnect.abort {
-            self.left = true;
-            self.connection.abort(now(), disconnect.reason);
-        } else {
-            self.leave(disconnect.reason);
-        }
-        let later = PendingReply::new();
-        let reply = Reply::later(&later);
-        self.disconnects.push(later);
-        reply
+        self.disconnect(disconnect);
+        self.drain_outputs(ctx);
+        if self.lifecycle.is_idle() { Reply::now(()) } else { self.replies.disconnect() }
     }
 }
 
 impl Handler<Wait> for EngineIoClient {
     type Result = Reply<Option<DisconnectReason>>;
 
-    fn handle(&mut self, _: Wait, ctx: &mut Self::Context) -> Self::Result {
-        // An end that was reported in this very wake-up counts.
-        self.catch_up(ctx);
-        if self.is_idle() {
-            return Reply::now(self.last_reason.clone());
+    fn handle(&mut self, _: Wait, _: &mut Self::Context) -> Self::Result {
+        if self.lifecycle.is_idle() {
+            Reply::now(self.lifecycle.last_reason().cloned())
+        } else {
+            self.replies.wait()
         }
-        self.waits.retain(|wait| wait.state() == ReplyState::Awaited);
-        let later = PendingReply::new();
-        let reply = Reply::later(&later);
-        self.waits.push(later);
-        reply
     }
 }
 
 impl Handler<Subscribe> for EngineIoClient {
     type Result = MessageResult<Subscribe>;
 
-    fn handle(&mut self, subscribe: Subscribe, ctx: &mut Self::Context) -> Self::Result {
-        let outlet = Sink::Recipient(subscribe.recipient);
-        MessageResult(self.subscribe(outlet, subscribe.only, ctx))
+    fn handle(&mut self, subscribe: Subscribe, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.subscribers.add(Sink::Recipient(subscribe.recipient), subscribe.only))
     }
 }
 
 impl Handler<SubscribeStream> for EngineIoClient {
     type Result = ();
 
-    fn handle(&mut self, SubscribeStream(sender): SubscribeStream, ctx: &mut Self::Context) {
-        self.subscribe(Sink::Stream(sender), None, ctx);
-    }
-}
-
-impl EngineIoClient {
-    fn subscribe(
-        &mut self,
-        outlet: Sink,
-        only: Option<Vec<EventKind>>,
-        ctx: &mut Context<Self>,
-    ) -> SubscriptionId {
-        // What has happened so far is not for the newcomer, but for the session that stands.
-        self.catch_up(ctx);
-        let first = self.session.clone().map(Event::Connected);
-        self.subscribers.add(outlet, only, first)
+    fn handle(&mut self, SubscribeStream(sender): SubscribeStream, _: &mut Self::Context) {
+        self.subscribers.add(Sink::Stream(sender), None);
     }
 }
 
@@ -198,9 +129,9 @@ impl Handler<Unsubscribe> for EngineIoClient {
 impl Handler<GetStatus> for EngineIoClient {
     type Result = MessageResult<GetStatus>;
 
-    fn handle(&mut self, _: GetStatus, ctx: &mut Self::Context) -> Self::Result {
-        self.catch_up(ctx);
-        self.forget_withdrawn();
+    fn handle(&mut self, _: GetStatus, _: &mut Self::Context) -> Self::Result {
+        // Messages that are refused do not count as queued.
+        self.advance_outbox();
         MessageResult(self.status())
     }
 }
@@ -209,15 +140,13 @@ impl Handler<Spawn> for EngineIoClient {
     type Result = MessageResult<Spawn>;
 
     fn handle(&mut self, Spawn(work): Spawn, ctx: &mut Self::Context) -> Self::Result {
-        self.catch_up(ctx);
         if !self.connection.is_open() {
             return MessageResult(Err(NotConnected));
         }
         let client = ctx.address();
-        // The closure runs in the task, too: a panic of it is the task's.
+        // The closure runs inside the task, so that a panic ends the task and not the client.
         let task = actix_rt::spawn(async move { work(client).await });
-        self.tasks.retain(|task| !task.is_finished());
-        self.tasks.push(task.abort_handle());
+        self.tasks.add(task.abort_handle());
         MessageResult(Ok(TaskHandle(task)))
     }
 }
@@ -225,9 +154,9 @@ impl Handler<Spawn> for EngineIoClient {
 impl Handler<Interrupt> for EngineIoClient {
     type Result = ();
 
-    fn handle(&mut self, _: Interrupt, ctx: &mut Self::Context) {
-        self.catch_up(ctx);
-        self.interrupted = true;
-        self.leave(Some("interrupted".into()));
+    fn handle(&mut self, _: Interrupt, ctx: &mut Context<Self>) {
+        self.interruption.begin();
+        self.disconnect(Disconnect::new().reason("interrupted"));
+        self.drain_outputs(ctx);
     }
 }

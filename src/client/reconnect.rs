@@ -1,13 +1,11 @@
-//! When a lost connection is tried again.
+//! The policy by which a client connects again, and what it says about each attempt.
 
-use std::time::Duration;
+mod backoff;
 
-use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use std::{fmt, time::Duration};
 
-use crate::{
-    error::{ConnectError, DisconnectReason},
-    protocol::handshake::MAX_INTERVAL,
-};
+pub(super) use self::backoff::{Backoff, NextAttempt};
+use crate::error::{ConnectError, DisconnectReason};
 
 /// The policy by which a client connects again after it lost its session: exponential backoff with full jitter.
 ///
@@ -103,83 +101,53 @@ impl Reconnect {
     }
 }
 
-/// The longest delay is at least this, whatever the policy says.
-const MIN_CEILING: Duration = Duration::from_millis(10);
-
-/// A session that was lost sooner has not held, whatever the policy says.
-const MIN_HELD: Duration = Duration::from_secs(1);
-
-/// A policy at work.
-pub(super) struct Backoff {
-    policy: Reconnect,
-    /// A `before_connect` hook may bring what a refusal asked for.
-    renews: bool,
-    random: StdRng,
-    /// Attempts since the last session that held.
-    attempts: u32,
+/// The next attempt to connect, as [`Event::Reconnecting`](crate::Event::Reconnecting) announces it.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use actix_engineio::{DisconnectReason, ReconnectCause, Reconnecting};
+///
+/// let cause = ReconnectCause::Lost(DisconnectReason::PingTimeout);
+/// let reconnecting = Reconnecting::new(1, Duration::from_millis(200), cause);
+/// assert_eq!(reconnecting.cause.to_string(), "ping timeout");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reconnecting {
+    /// The number of the attempt, from 1. The count starts again after a session that lasted for the policy's
+    /// [`max_delay`](Reconnect::max_delay).
+    pub attempt: u32,
+    /// The time that the client waits before the attempt.
+    pub delay: Duration,
+    /// The failure that makes the attempt necessary.
+    pub cause: ReconnectCause,
 }
 
-impl Backoff {
-    pub(super) fn new(policy: Reconnect, renews: bool) -> Self {
-        let random = match policy.seed {
-            Some(seed) => StdRng::seed_from_u64(seed),
-            None => StdRng::from_rng(&mut rand::rng()),
-        };
-        Self { policy, renews, random, attempts: 0 }
-    }
-
-    /// A user's own `Connect` starts the count anew.
-    pub(super) fn reset(&mut self) {
-        self.attempts = 0;
-    }
-
-    /// The number and the delay of the attempt that follows a session which ended so after `lived`.
-    pub(super) fn after_session(
-        &mut self,
-        reason: &DisconnectReason,
-        lived: Duration,
-    ) -> Option<(u32, Duration)> {
-        if lived >= self.policy.max_delay.max(MIN_HELD) {
-            self.attempts = 0;
-        }
-        if self.wants(reason) { self.next(Duration::ZERO) } else { None }
-    }
-
-    /// Whether a session that ended so is to be followed by another, if attempts are left.
-    pub(super) fn wants(&self, reason: &DisconnectReason) -> bool {
-        match reason {
-            DisconnectReason::Client(_) => false,
-            reason => self.policy.on_server_close || !reason.is_server_close(),
-        }
-    }
-
-    /// The number and the delay of the attempt that follows one which failed so. `initial`: it was a user's own.
-    pub(super) fn after_failure(&mut self, err: &ConnectError, initial: bool) -> Option<(u32, Duration)> {
-        let (renewable, retry_after) = match err {
-            ConnectError::Status { status, .. } => (matches!(status.status, 401 | 403), status.retry_after),
-            _ => (false, None),
-        };
-        let of_use = err.is_retryable() || (renewable && self.renews);
-        if !of_use || (initial && !self.policy.on_initial_connect) {
-            return None;
-        }
-        self.next(retry_after.unwrap_or_default())
-    }
-
-    fn next(&mut self, at_least: Duration) -> Option<(u32, Duration)> {
-        if self.policy.max_attempts.is_some_and(|max| self.attempts >= max) {
-            return None;
-        }
-        let factor = 1_u32.checked_shl(self.attempts).unwrap_or(u32::MAX);
-        let ceiling = self.policy.initial_delay.saturating_mul(factor).min(self.policy.max_delay);
-        // Without any delay attempts would follow each other as fast as they fail.
-        let ceiling = ceiling.clamp(MIN_CEILING, MAX_INTERVAL);
-        self.attempts = self.attempts.saturating_add(1);
-        let delay = ceiling.mul_f64(self.random.random_range(0.0..=1.0));
-        // Whatever a server says, the clock can count so far.
-        Some((self.attempts, delay.max(at_least.min(MAX_INTERVAL))))
+impl Reconnecting {
+    /// An attempt with this number, after this delay, because of this failure. For tests of code that handles the event.
+    pub fn new(attempt: u32, delay: Duration, cause: ReconnectCause) -> Self {
+        Self { attempt, delay, cause }
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// The failure after which a client connects again.
+///
+/// Its `Display` is that of the error inside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReconnectCause {
+    /// A session was lost. The [`Disconnected`](crate::Disconnected) before has the same reason.
+    Lost(DisconnectReason),
+    /// An attempt to connect failed.
+    Failed(ConnectError),
+}
+
+impl fmt::Display for ReconnectCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lost(reason) => reason.fmt(f),
+            Self::Failed(err) => err.fmt(f),
+        }
+    }
+}

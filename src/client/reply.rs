@@ -1,4 +1,4 @@
-//! Replies that wait, without a future for each.
+//! Replies that are given after the handler has returned, without a future for each.
 
 use std::{cell::Cell, fmt, rc::Rc};
 
@@ -7,12 +7,12 @@ use actix::{
     dev::{MessageResponse, OneshotSender},
 };
 
-/// The reply of one of this crate's messages: given at once, or kept until there is one.
+/// The reply of one of this crate's messages. It is given at once, or as soon as it is known.
 pub struct Reply<T>(Inner<T>);
 
 enum Inner<T> {
     Now(T),
-    PendingReply(PendingReply<T>),
+    Pending(PendingReply<T>),
 }
 
 impl<T> Reply<T> {
@@ -20,8 +20,17 @@ impl<T> Reply<T> {
         Self(Inner::Now(value))
     }
 
-    pub(super) fn later(later: &PendingReply<T>) -> Self {
-        Self(Inner::PendingReply(PendingReply(later.0.clone())))
+    /// Takes the sender that actix has for this reply; `None` is a `do_send`.
+    fn deliver(self, sender: Option<OneshotSender<T>>) {
+        match self.0 {
+            Inner::Now(value) => {
+                if let Some(sender) = sender {
+                    // Whoever asked may have stopped waiting.
+                    let _ = sender.send(value);
+                }
+            }
+            Inner::Pending(pending) => pending.set_sender(sender),
+        }
     }
 }
 
@@ -33,52 +42,83 @@ impl<T> fmt::Debug for Reply<T> {
 
 impl<A: Actor, M: Message<Result = T>, T: 'static> MessageResponse<A, M> for Reply<T> {
     fn handle(self, _: &mut A::Context, sender: Option<OneshotSender<T>>) {
-        match self.0 {
-            Inner::Now(value) => {
-                if let Some(sender) = sender {
-                    // Nobody waits any more, and that is theirs to decide.
-                    let _ = sender.send(value);
-                }
-            }
-            Inner::PendingReply(later) => later.0.set(sender),
-        }
+        self.deliver(sender);
     }
 }
 
-/// A reply that is owed. actix hands over its sender when the handler has returned; `do_send` brings none.
-pub(super) struct PendingReply<T>(Rc<Cell<Option<OneshotSender<T>>>>);
+/// The client's end of a [`Reply`] that is given later.
+///
+/// actix hands over the sender of a reply only after the handler has returned, and `do_send` brings none. An answer that
+/// is given before that is stored.
+pub(super) struct PendingReply<T>(Rc<Cell<Slot<T>>>);
 
-impl<T> PendingReply<T> {
-    pub(super) fn new() -> Self {
-        Self(Rc::new(Cell::new(None)))
+impl<T> fmt::Debug for PendingReply<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PendingReply").field(&self.state()).finish()
     }
+}
 
-    /// Gives the reply; hands it back if nobody awaits it.
-    pub(super) fn answer(self, value: T) -> Result<(), T> {
-        match self.0.take() {
-            Some(sender) => sender.send(value),
-            None => Err(value),
-        }
-    }
-
-    pub(super) fn state(&self) -> ReplyState {
-        let sender = self.0.take();
-        let state = match &sender {
-            None => ReplyState::Unwanted,
-            Some(sender) if sender.is_closed() => ReplyState::Dropped,
-            Some(_) => ReplyState::Awaited,
-        };
-        self.0.set(sender);
-        state
-    }
+enum Slot<T> {
+    /// The handler has not returned.
+    Handling,
+    /// The handler has not returned, and this is the answer already. Boxed, because it is rare.
+    Answered(Box<T>),
+    /// The message came by `do_send`, or the reply was given.
+    Unwanted,
+    Wanted(OneshotSender<T>),
 }
 
 /// Whether somebody awaits a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReplyState {
+    /// This is not known yet: the handler of the message has not returned.
+    Unknown,
     /// The message came by `do_send`.
     Unwanted,
     Awaited,
-    /// The one who awaited it has given up.
+    /// The sender of the message has stopped waiting.
     Dropped,
 }
+
+impl<T> PendingReply<T> {
+    /// Both ends of a reply.
+    pub(super) fn new() -> (Self, Reply<T>) {
+        let slot = Rc::new(Cell::new(Slot::Handling));
+        (Self(slot.clone()), Reply(Inner::Pending(Self(slot))))
+    }
+
+    fn set_sender(self, sender: Option<OneshotSender<T>>) {
+        match (self.0.replace(Slot::Unwanted), sender) {
+            (Slot::Answered(value), Some(sender)) => _ = sender.send(*value),
+            (_, Some(sender)) => self.0.set(Slot::Wanted(sender)),
+            (_, None) => {}
+        }
+    }
+
+    /// Gives the reply, or returns it if nobody awaits it.
+    pub(super) fn answer(self, value: T) -> Result<(), T> {
+        match self.0.replace(Slot::Unwanted) {
+            Slot::Wanted(sender) => sender.send(value),
+            Slot::Handling => {
+                self.0.set(Slot::Answered(Box::new(value)));
+                Ok(())
+            }
+            Slot::Unwanted | Slot::Answered(_) => Err(value),
+        }
+    }
+
+    pub(super) fn state(&self) -> ReplyState {
+        let slot = self.0.replace(Slot::Unwanted);
+        let state = match &slot {
+            Slot::Handling | Slot::Answered(_) => ReplyState::Unknown,
+            Slot::Unwanted => ReplyState::Unwanted,
+            Slot::Wanted(sender) if sender.is_closed() => ReplyState::Dropped,
+            Slot::Wanted(_) => ReplyState::Awaited,
+        };
+        self.0.set(slot);
+        state
+    }
+}
+
+#[cfg(test)]
+pub(super) mod awaiting;

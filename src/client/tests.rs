@@ -15,11 +15,14 @@ use futures::{FutureExt as _, StreamExt as _};
 
 use super::*;
 use crate::{
-    error::{SendErrorKind, TransportError},
+    data::Data,
+    error::{ConnectError, DisconnectReason, FlushError, SendError, SendErrorKind, TransportError},
     protocol::{
-        connection::{BatchOutcome, CloseReason, Command, Report, ReportKind, TransportClosed},
-        handshake::TransportKind,
+        connection::{BatchOutcome, CloseReason, Command, Report, ReportKind, TransportClosed, TransportId},
+        handshake::{Session, TransportKind},
+        packet::Packet,
     },
+    transport::TransportHandle,
 };
 
 /// The transports a client has started, in order.
@@ -600,7 +603,7 @@ async fn connect_from_the_handler_of_disconnected_works() {
 
 #[test]
 fn an_event_is_small() {
-    assert!(size_of::<Event>() <= 48, "{}", size_of::<Event>());
+    assert_eq!(size_of::<Event>(), 40);
     assert!(size_of::<Packet>() <= 48, "{}", size_of::<Packet>());
 }
 
@@ -751,6 +754,27 @@ async fn a_send_that_is_awaited_is_sent_although_the_last_address_goes() {
     wire.report(ReportKind::Written { any_number: false });
     settle().await;
     assert_eq!(second.as_mut().now_or_never().unwrap().unwrap(), Ok(()));
+}
+
+#[actix::test]
+async fn a_connect_that_a_hook_made_useless_is_answered() {
+    let builder = EngineIoClient::builder()
+        .before_connect(async |connect: Connect| Ok::<_, String>(connect.transports([])));
+    let client = builder.start();
+    let err = client.send(Connect::new("http://localhost")).await.unwrap().unwrap_err();
+    assert_eq!(err, ConnectError::NoTransports);
+    assert_eq!(client.send(GetStatus).await.unwrap().state, State::Disconnected);
+}
+
+#[actix::test]
+async fn a_message_that_comes_before_the_connect_does_not_wait_for_its_session() {
+    let started = Started::default();
+    let client = started.client(EngineIoClient::builder().transports([TransportKind::WebSocket]));
+    let mut early = Box::pin(client.send(Send::text("early")));
+    assert!(early.as_mut().now_or_never().is_none());
+    let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
+    assert_eq!(early.await.unwrap().unwrap_err().kind, SendErrorKind::NotConnected);
+    assert!(!connect.is_finished());
 }
 
 #[actix::test]

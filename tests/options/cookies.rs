@@ -97,7 +97,7 @@ async fn cookies_outlive_the_session_and_its_transport() {
     client.connect().await;
     client.upgraded().await;
     assert!(matches!(client.next().await, Event::Disconnected(_)));
-    assert!(matches!(client.next().await, Event::Reconnecting { .. }));
+    assert!(matches!(client.next().await, Event::Reconnecting(_)));
     assert!(matches!(client.next().await, Event::Connected(_)));
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
     let connect = Connect::new(server.origin()).transports([TransportKind::WebSocket]);

@@ -156,7 +156,7 @@ async fn the_hook_may_change_all_of_an_attempt() {
     let mut client = Client::with(&server, |builder| builder.reconnect(policy).before_connect(hook));
     client.open(Connect::new(format!("{}/?room=1", server.origin()))).await;
     assert!(matches!(client.next().await, Event::Disconnected(_)));
-    assert!(matches!(client.next().await, Event::Reconnecting { .. }));
+    assert!(matches!(client.next().await, Event::Reconnecting(_)));
     let Event::Connected(session) = client.next().await else { panic!("no session") };
     assert_eq!(session.transport, TransportKind::WebSocket);
     let Event::Disconnected(end) = client.next().await else { panic!("no end") };

@@ -115,7 +115,7 @@ async fn a_client_that_remembers_its_upgrade_begins_with_websocket_until_that_fa
     assert_eq!(client.connect().await.transport, TransportKind::Polling);
     client.upgraded().await;
     assert!(matches!(client.next().await, Event::Disconnected(_)));
-    assert!(matches!(client.next().await, Event::Reconnecting { .. }));
+    assert!(matches!(client.next().await, Event::Reconnecting(_)));
     let Event::Connected(session) = client.next().await else { panic!("no session") };
     assert_eq!(session.transport, TransportKind::WebSocket);
     assert!(matches!(client.next().await, Event::Disconnected(_)));

@@ -48,9 +48,9 @@ async fn event(events: &mut mpsc::UnboundedReceiver<Event>) -> Event {
 /// The delay of the next event, which has to announce an attempt.
 async fn reconnecting_in(events: &mut mpsc::UnboundedReceiver<Event>, number: u32) -> Duration {
     match event(events).await {
-        Event::Reconnecting { attempt, delay } => {
-            assert_eq!(attempt, number);
-            delay
+        Event::Reconnecting(next) => {
+            assert_eq!(next.attempt, number);
+            next.delay
         }
         event => panic!("{event:?} instead of Reconnecting"),
     }
@@ -407,7 +407,7 @@ async fn a_disconnect_while_a_lost_session_closes_ends_reconnecting() {
 async fn an_interrupt_in_the_wake_up_of_the_end_ends_reconnecting() {
     let (started, client, wire, _events) = reconnecting(EngineIoClient::builder().reconnect(policy())).await;
     fail(&wire);
-    client.do_send(super::super::interrupt::Interrupt);
+    client.do_send(crate::client::interrupt::Interrupt);
     sleep(Duration::from_secs(60)).await;
     assert!(started.0.lock().unwrap().is_empty(), "no attempt after an interrupt");
 }
@@ -417,7 +417,7 @@ async fn an_interrupt_sends_what_came_before_it() {
     let (_dialed, client, mut wire, _events) = reconnecting(EngineIoClient::builder().send_queue(10)).await;
     client.do_send(Send::text("a"));
     client.do_send(Send::text("b"));
-    client.do_send(super::super::interrupt::Interrupt);
+    client.do_send(crate::client::interrupt::Interrupt);
     settle().await;
     let mut texts = Vec::new();
     wire.written();
@@ -428,6 +428,81 @@ async fn an_interrupt_sends_what_came_before_it() {
         }
     }
     assert_eq!(texts.len(), 3);
+}
+
+/// Loses a session by silence. Its transport was ordered to abort, and has not closed yet.
+async fn silence(wire: &mut Wire) {
+    while !matches!(wire.next().await, Command::Abort) {}
+}
+
+#[actix::test]
+async fn a_message_is_carried_over_at_once_while_the_transport_closes_on_any_session() {
+    let builder = EngineIoClient::builder().reconnect(policy()).keep_unsent(true);
+    let (started, client, mut wire, mut events) = reconnecting(builder).await;
+    for session in ["first", "second"] {
+        silence(&mut wire).await;
+        assert_eq!(client.send(GetStatus).await.unwrap().state, State::Disconnecting);
+        let accepted = timeout(Duration::from_millis(500), client.send(Send::text(session))).await;
+        accepted.expect("it does not wait for the end").unwrap().unwrap();
+        wire.end();
+        let Event::Disconnected(end) = event(&mut events).await else { panic!("no end") };
+        assert_eq!((end.reason.as_str(), end.unsent.len()), ("ping timeout", 0));
+        event(&mut events).await;
+        wire = started_after(&started).await.0;
+        open(&wire).await;
+        assert_eq!(word(&event(&mut events).await), "connected abc");
+        assert_eq!(wire.next_write().await, [Packet::Message(session.into())]);
+        wire.written();
+    }
+}
+
+#[actix::test]
+async fn what_is_sent_while_the_transport_closes_goes_out_behind_what_it_gave_back() {
+    let builder = EngineIoClient::builder().reconnect(policy()).keep_unsent(true);
+    let (started, client, mut wire, mut events) = reconnecting(builder).await;
+    client.do_send(Send::text("first"));
+    assert_eq!(wire.next_write().await.len(), 1);
+    silence(&mut wire).await;
+    client.send(Send::text("second")).await.unwrap().unwrap();
+    wire.end();
+    let Event::Disconnected(_) = event(&mut events).await else { panic!("no end") };
+    reconnecting_in(&mut events, 1).await;
+    let (mut wire, _) = started_after(&started).await;
+    open(&wire).await;
+    let expected = ["first", "second"].map(|text| Packet::Message(text.into()));
+    assert_eq!(wire.next_write().await, expected);
+}
+
+#[actix::test]
+async fn nothing_is_carried_over_once_the_end_was_requested() {
+    let builder = EngineIoClient::builder().reconnect(policy()).keep_unsent(true);
+    let (_started, client, mut wire, mut events) = reconnecting(builder).await;
+    client.do_send(Disconnect::abort());
+    silence(&mut wire).await;
+    let send = actix_rt::spawn(client.send(Send::text("awaited")));
+    client.do_send(Send::text("not awaited"));
+    settle().await;
+    assert!(!send.is_finished(), "its outcome is not known yet");
+    wire.end();
+    assert_eq!(send.await.unwrap().unwrap().unwrap_err().kind, SendErrorKind::Disconnected);
+    let Event::Disconnected(end) = event(&mut events).await else { panic!("no end") };
+    assert_eq!(end.unsent, [Data::from("not awaited")]);
+}
+
+#[actix::test]
+async fn the_cause_of_an_attempt_is_announced_with_it() {
+    let (started, _client, wire, mut events) =
+        reconnecting(EngineIoClient::builder().reconnect(policy())).await;
+    fail(&wire);
+    let Event::Disconnected(end) = event(&mut events).await else { panic!("no end") };
+    let Event::Reconnecting(next) = event(&mut events).await else { panic!("no attempt") };
+    assert_eq!(next.cause, ReconnectCause::Lost(end.reason.clone()));
+    let (wire, _) = started_after(&started).await;
+    fail(&wire);
+    let Event::Reconnecting(next) = event(&mut events).await else { panic!("no attempt") };
+    let ReconnectCause::Failed(err) = &next.cause else { panic!("{next:?}") };
+    assert!(matches!(err, ConnectError::Transport { .. }), "{err}");
+    assert_eq!(next.cause.to_string(), err.to_string());
 }
 
 #[actix::test]

@@ -16,8 +16,8 @@ fn delays_are_drawn_from_a_range_that_doubles_up_to_the_maximum() {
     for seed in 0..500 {
         let mut backoff = Backoff::new(policy().seed(seed), false);
         for (at, (highest, lowest)) in highest.iter_mut().zip(&mut lowest).enumerate() {
-            let (attempt, delay) = backoff.after_session(&lost(), Duration::ZERO).unwrap();
-            assert_eq!(usize::try_from(attempt).unwrap(), at + 1);
+            let NextAttempt { number, delay } = backoff.after_session(&lost(), Duration::ZERO).unwrap();
+            assert_eq!(usize::try_from(number).unwrap(), at + 1);
             *highest = delay.max(*highest);
             *lowest = delay.min(*lowest);
         }
@@ -33,7 +33,7 @@ fn delays_are_drawn_from_a_range_that_doubles_up_to_the_maximum() {
 fn the_same_seed_gives_the_same_delays() {
     let delays = |seed| {
         let mut backoff = Backoff::new(policy().seed(seed), false);
-        [(); 10].map(|()| backoff.after_session(&lost(), Duration::ZERO).unwrap().1)
+        [(); 10].map(|()| backoff.after_session(&lost(), Duration::ZERO).unwrap().delay)
     };
     assert_eq!(delays(7), delays(7));
     assert_ne!(delays(7), delays(8));
@@ -45,20 +45,20 @@ fn after_the_last_attempt_there_is_no_other() {
     assert!(backoff.after_session(&lost(), Duration::ZERO).is_some());
     assert!(backoff.after_session(&lost(), Duration::ZERO).is_some());
     assert!(backoff.after_session(&lost(), Duration::ZERO).is_none());
-    // A session that held starts the count anew.
-    assert_eq!(backoff.after_session(&lost(), Duration::from_secs(1)).unwrap().0, 1);
+    // A stable session starts the count again.
+    assert_eq!(backoff.after_session(&lost(), Duration::from_secs(1)).unwrap().number, 1);
 }
 
 #[test]
 fn any_number_of_attempts_overflows_nothing() {
     let mut backoff = Backoff::new(policy(), false);
     for _ in 0..200 {
-        assert!(backoff.after_session(&lost(), Duration::ZERO).unwrap().1 <= Duration::from_secs(1));
+        assert!(backoff.after_session(&lost(), Duration::ZERO).unwrap().delay <= Duration::from_secs(1));
     }
 }
 
 #[test]
-fn what_is_of_no_use_to_try_again_is_not() {
+fn no_attempt_follows_where_none_can_help() {
     let mut backoff = Backoff::new(policy().on_server_close(false), false);
     let closed = |code| DisconnectReason::TransportClose { code, reason: "".into() };
     assert!(backoff.after_session(&DisconnectReason::Client(None), Duration::ZERO).is_none());
@@ -82,11 +82,14 @@ fn a_first_connect_is_tried_again_only_if_that_is_wanted() {
 }
 
 #[test]
-fn a_server_that_names_a_time_is_not_asked_before() {
+fn no_attempt_comes_before_the_time_that_the_server_named() {
     let status =
         HttpStatus { status: 503, code: None, message: None, retry_after: Some(Duration::from_secs(7)) };
     let err = ConnectError::Status { url: "".into(), status: Box::new(status) };
-    assert_eq!(Backoff::new(policy(), false).after_failure(&err, false).unwrap().1, Duration::from_secs(7));
+    assert_eq!(
+        Backoff::new(policy(), false).after_failure(&err, false).unwrap().delay,
+        Duration::from_secs(7)
+    );
 }
 
 #[test]
@@ -94,11 +97,11 @@ fn the_longest_and_the_shortest_delays_are_bounded() {
     let longest = Reconnect::exponential().initial_delay(Duration::MAX).max_delay(Duration::MAX);
     let mut backoff = Backoff::new(longest, false);
     for _ in 0..50 {
-        assert!(backoff.after_session(&lost(), Duration::ZERO).unwrap().1 <= MAX_INTERVAL);
+        assert!(backoff.after_session(&lost(), Duration::ZERO).unwrap().delay <= MAX_INTERVAL);
     }
     let none = Reconnect::exponential().initial_delay(Duration::ZERO).max_delay(Duration::ZERO);
     let mut backoff = Backoff::new(none.seed(1).max_attempts(100), false);
-    let delays = (0..100).map(|_| backoff.after_session(&lost(), Duration::from_millis(1)).unwrap().1);
+    let delays = (0..100).map(|_| backoff.after_session(&lost(), Duration::from_millis(1)).unwrap().delay);
     assert!(delays.sum::<Duration>() > Duration::from_millis(300), "no spin");
     assert!(backoff.after_session(&lost(), Duration::from_millis(1)).is_none());
 }

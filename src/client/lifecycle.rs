@@ -1,0 +1,373 @@
+//! The life of a client around its sessions, decided without an actor, a socket or a clock.
+//!
+//! A [`Lifecycle`] gets to know what happens and when (`connect`, `disconnect`, `handle_opened`, `handle_closed`, ..). It
+//! says what to do (`poll_output`) and when it has to be called again (`poll_timeout`). The life inside a session is decided
+//! by a [`Connection`](crate::protocol::connection::Connection).
+//!
+//! ```text
+//!             connect             prepared             opened
+//!      Idle ──────────► Preparing ────────► Connecting ──────► Connected
+//!       ▲                │  ▲ ▲                 │                  │
+//!       │         failed │  │ │ connect         │ failed           │ closed
+//!       │                ▼  │ │                 ▼                  ▼
+//!       ├───────────── does the policy want another attempt? ──────┘
+//!       │  no               │ │                 │ yes
+//!       │                   │ │                 ▼
+//!       │                   │ └───────────── Backoff
+//!       │                   │                   │ the delay is over
+//!       │         caught up │                   ▼
+//!       └───────────────────┴────────── AwaitingSubscribers
+//!          stalled, or cancelled in Preparing, Backoff or AwaitingSubscribers
+//! ```
+//!
+//! Without a `before_connect` hook there is nothing to prepare, and `Connecting` follows at once.
+
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    event::Disconnected,
+    reconnect::{Backoff, NextAttempt, ReconnectCause, Reconnecting},
+};
+use crate::{
+    error::{ConnectError, DisconnectReason, Stage},
+    protocol::handshake::Session,
+};
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct Lifecycle {
+    options: Options,
+    /// The policy, if the client connects again by itself. Boxed, because it is large and seldom used.
+    backoff: Option<Box<Backoff>>,
+    phase: Phase,
+    /// The URL of the user's last `Connect`, without secrets, for errors.
+    url: Box<str>,
+    /// The number of sessions that were opened because of the policy.
+    reconnects: u64,
+    outputs: VecDeque<Output>,
+}
+
+/// The options of the client that matter here.
+#[derive(Debug, Clone)]
+pub(super) struct Options {
+    /// The limit for an attempt, from the start of its hook to its session.
+    pub(super) connect_timeout: Duration,
+    /// The limit for subscribers that handle no event of the last session.
+    pub(super) stall_timeout: Duration,
+    /// Every attempt begins with a `before_connect` hook.
+    pub(super) has_hook: bool,
+    /// Messages that were not sent in one session are sent in the next.
+    pub(super) keep_unsent: bool,
+}
+
+/// The states of a client.
+#[derive(Debug)]
+enum Phase {
+    /// There is no connection, and none will come unless the user asks for it.
+    Idle { last_reason: Option<DisconnectReason> },
+    /// The `before_connect` hook is running.
+    Preparing { initiator: Initiator, deadline: Instant },
+    /// The connection is opening a session.
+    Connecting { initiator: Initiator, close_requested: bool },
+    /// A session was opened, and its transports have not closed yet.
+    Connected { since: Instant, close_requested: bool },
+    /// The policy's delay before the next attempt is running.
+    Backoff { initiator: Initiator, deadline: Instant },
+    /// The delay is over, but some subscriber has not handled any event of the last session.
+    AwaitingSubscribers { initiator: Initiator, deadline: Instant },
+}
+
+impl Default for Phase {
+    fn default() -> Self {
+        Self::Idle { last_reason: None }
+    }
+}
+
+/// The cause of an attempt to connect, and of the attempts that follow it when it fails.
+#[derive(Debug)]
+enum Initiator {
+    /// The user's `Connect`, whose reply is still to be given. `announced`: the subscribers got a `Reconnecting`, and now
+    /// need to see an outcome.
+    User { announced: bool },
+    /// The policy, after a session that ended for this reason.
+    Policy { last_reason: DisconnectReason },
+}
+
+impl Initiator {
+    fn is_user(&self) -> bool {
+        matches!(self, Self::User { .. })
+    }
+
+    fn is_announced(&self) -> bool {
+        match self {
+            Self::User { announced } => *announced,
+            Self::Policy { .. } => true,
+        }
+    }
+
+    /// The same initiator, after `Reconnecting` was sent.
+    fn announced(self) -> Self {
+        match self {
+            Self::User { .. } => Self::User { announced: true },
+            policy @ Self::Policy { .. } => policy,
+        }
+    }
+}
+
+/// What a `Lifecycle` wants done, in this order.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Output {
+    /// Run the `before_connect` hook. `handle_prepared` or `handle_connect_failed` must follow.
+    RunHook,
+    /// Open a session until the deadline. `handle_opened` or `handle_connect_failed` must follow.
+    Connect { deadline: Instant },
+    /// A session was opened: tell the subscribers, answer the `Connect`.
+    Opened(Arc<Session>),
+    /// A session has ended: tell the subscribers. `carry_over`: messages that were not sent wait for the next session.
+    Closed { end: Disconnected, carry_over: bool },
+    /// Tell the subscribers that another attempt follows.
+    Reconnecting(Reconnecting),
+    /// Tell the subscribers that no other attempt follows.
+    ReconnectFailed(ConnectError),
+    /// The last attempt has failed: answer the `Connect` that began them, if there was one.
+    ConnectFailed(ConnectError),
+    /// The client is idle now: refuse the messages that wait, answer `Disconnect` and, with this reason, `Wait`.
+    Ended(Option<DisconnectReason>),
+}
+
+/// The end of a session or of an attempt.
+struct End {
+    /// The initiator of the attempt that may follow.
+    initiator: Initiator,
+    close_requested: bool,
+    cause: ReconnectCause,
+}
+
+impl Lifecycle {
+    pub(super) fn new(options: Options, backoff: Option<Box<Backoff>>) -> Self {
+        Self {
+            options,
+            backoff,
+            phase: Phase::default(),
+            url: Box::default(),
+            reconnects: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// The user's own `Connect`. `url` is its URL without secrets, or the error if the request cannot be used. During the
+    /// policy's delay the request takes the place of the policy's next attempt.
+    pub(super) fn connect(
+        &mut self,
+        now: Instant,
+        url: Result<Box<str>, ConnectError>,
+    ) -> Result<(), ConnectError> {
+        let announced = match &self.phase {
+            Phase::Idle { .. } => false,
+            Phase::Backoff { initiator: Initiator::Policy { .. }, .. }
+            | Phase::AwaitingSubscribers { initiator: Initiator::Policy { .. }, .. } => true,
+            _ => return Err(ConnectError::AlreadyConnected),
+        };
+        self.url = url.inspect_err(|_| {
+            // The last `Connect` of an idle client has failed, so there is no last session for `Wait`.
+            if let Phase::Idle { last_reason } = &mut self.phase {
+                *last_reason = None;
+            }
+        })?;
+        if let Some(backoff) = &mut self.backoff {
+            backoff.reset();
+        }
+        self.begin_attempt(now, Initiator::User { announced });
+        Ok(())
+    }
+
+    /// The user asks for the end. Returns whether there is a connection that has to be closed for it; otherwise the client
+    /// is idle now.
+    pub(super) fn disconnect(&mut self, now: Instant) -> bool {
+        match &mut self.phase {
+            Phase::Idle { .. } => false,
+            Phase::Connecting { close_requested, .. } | Phase::Connected { close_requested, .. } => {
+                *close_requested = true;
+                true
+            }
+            Phase::Preparing { .. } | Phase::Backoff { .. } | Phase::AwaitingSubscribers { .. } => {
+                self.handle_connect_failed(now, ConnectError::Cancelled);
+                false
+            }
+        }
+    }
+
+    /// The hook has succeeded.
+    pub(super) fn handle_prepared(&mut self) {
+        if let Phase::Preparing { deadline, .. } = self.phase
+            && let Some(initiator) = self.take_initiator()
+        {
+            self.open_session(initiator, deadline);
+        }
+    }
+
+    pub(super) fn handle_opened(&mut self, now: Instant, session: Arc<Session>) {
+        let Phase::Connecting { initiator, close_requested } = &self.phase else { return };
+        self.reconnects += u64::from(!initiator.is_user());
+        self.phase = Phase::Connected { since: now, close_requested: *close_requested };
+        self.outputs.push_back(Output::Opened(session));
+    }
+
+    /// The attempt has failed, and everything that was opened for it is closed.
+    pub(super) fn handle_connect_failed(&mut self, now: Instant, err: ConnectError) {
+        let close_requested = matches!(self.phase, Phase::Connecting { close_requested: true, .. });
+        let Some(initiator) = self.take_initiator() else { return };
+        let end = End { initiator, close_requested, cause: ReconnectCause::Failed(err) };
+        let next = self.next_attempt(&end, Duration::ZERO);
+        self.follow(now, end, next);
+    }
+
+    /// The session has ended, and everything is closed.
+    pub(super) fn handle_closed(&mut self, now: Instant, closed: Disconnected) {
+        let Phase::Connected { since, close_requested } = self.phase else { return };
+        let initiator = Initiator::Policy { last_reason: closed.reason.clone() };
+        let end = End { initiator, close_requested, cause: ReconnectCause::Lost(closed.reason.clone()) };
+        let next = self.next_attempt(&end, now.saturating_duration_since(since));
+        let carry_over = next.is_some() && self.options.keep_unsent;
+        self.outputs.push_back(Output::Closed { end: closed, carry_over });
+        self.follow(now, end, next);
+    }
+
+    /// A subscriber has handled an event.
+    pub(super) fn handle_progress(&mut self, now: Instant) {
+        if let Phase::AwaitingSubscribers { deadline, .. } = &mut self.phase {
+            *deadline = now + self.options.stall_timeout;
+        }
+    }
+
+    /// Every subscriber has handled some event of the last session.
+    pub(super) fn handle_caught_up(&mut self, now: Instant) {
+        if self.awaits_subscribers()
+            && let Some(initiator) = self.take_initiator()
+        {
+            self.begin_attempt(now, initiator);
+        }
+    }
+
+    /// Does what is due at `now`.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.poll_timeout().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        match self.phase {
+            Phase::Preparing { .. } => {
+                let err = ConnectError::Timeout { url: self.url.clone(), stage: Stage::Hook };
+                self.handle_connect_failed(now, err);
+            }
+            Phase::Backoff { .. } => {
+                let deadline = now + self.options.stall_timeout;
+                let Some(initiator) = self.take_initiator() else { return };
+                self.phase = Phase::AwaitingSubscribers { initiator, deadline };
+            }
+            Phase::AwaitingSubscribers { .. } => self.handle_connect_failed(now, ConnectError::Stalled),
+            Phase::Idle { .. } | Phase::Connecting { .. } | Phase::Connected { .. } => {}
+        }
+    }
+
+    /// The time at which `handle_timeout` is due.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Preparing { deadline, .. }
+            | Phase::Backoff { deadline, .. }
+            | Phase::AwaitingSubscribers { deadline, .. } => Some(deadline),
+            // The connection has limits of its own.
+            Phase::Idle { .. } | Phase::Connecting { .. } | Phase::Connected { .. } => None,
+        }
+    }
+
+    /// The next thing to do. Has to be called until there is none.
+    pub(super) fn poll_output(&mut self) -> Option<Output> {
+        let output = self.outputs.pop_front();
+        if output.is_none() && self.outputs.capacity() > 0 {
+            // An idle session does not need the memory.
+            self.outputs = VecDeque::new();
+        }
+        output
+    }
+
+    /// Ends a phase in which an attempt is made or planned. The caller sets the next phase.
+    fn take_initiator(&mut self) -> Option<Initiator> {
+        match mem::take(&mut self.phase) {
+            Phase::Preparing { initiator, .. }
+            | Phase::Connecting { initiator, .. }
+            | Phase::Backoff { initiator, .. }
+            | Phase::AwaitingSubscribers { initiator, .. } => Some(initiator),
+            phase @ (Phase::Idle { .. } | Phase::Connected { .. }) => {
+                self.phase = phase;
+                None
+            }
+        }
+    }
+
+    fn begin_attempt(&mut self, now: Instant, initiator: Initiator) {
+        let deadline = now + self.options.connect_timeout;
+        if self.options.has_hook {
+            self.phase = Phase::Preparing { initiator, deadline };
+            self.outputs.push_back(Output::RunHook);
+        } else {
+            self.open_session(initiator, deadline);
+        }
+    }
+
+    fn open_session(&mut self, initiator: Initiator, deadline: Instant) {
+        self.phase = Phase::Connecting { initiator, close_requested: false };
+        self.outputs.push_back(Output::Connect { deadline });
+    }
+
+    /// Decides whether another attempt follows. `lifetime` is that of the session that has ended.
+    fn next_attempt(&mut self, end: &End, lifetime: Duration) -> Option<NextAttempt> {
+        let backoff = self.backoff.as_mut().filter(|_| !end.close_requested)?;
+        match &end.cause {
+            ReconnectCause::Lost(reason) => backoff.after_session(reason, lifetime),
+            ReconnectCause::Failed(err) => backoff.after_failure(err, end.initiator.is_user()),
+        }
+    }
+
+    /// Waits for the next attempt, or ends everything if there is none.
+    fn follow(&mut self, now: Instant, end: End, next: Option<NextAttempt>) {
+        if let Some(NextAttempt { number, delay }) = next {
+            self.outputs.push_back(Output::Reconnecting(Reconnecting::new(number, delay, end.cause)));
+            self.phase = Phase::Backoff { initiator: end.initiator.announced(), deadline: now + delay };
+            return;
+        }
+        self.outputs.extend(self.reconnect_failure(&end).map(Output::ReconnectFailed));
+        if let ReconnectCause::Failed(err) = end.cause {
+            self.outputs.push_back(Output::ConnectFailed(err));
+        }
+        let last_reason = match end.initiator {
+            Initiator::User { .. } => None,
+            Initiator::Policy { last_reason } => Some(last_reason),
+        };
+        self.phase = Phase::Idle { last_reason: last_reason.clone() };
+        self.outputs.push_back(Output::Ended(last_reason));
+    }
+
+    /// The error for the subscribers when no other attempt follows, if they expect one.
+    fn reconnect_failure(&self, end: &End) -> Option<ConnectError> {
+        match &end.cause {
+            ReconnectCause::Failed(err) => end.initiator.is_announced().then(|| err.clone()),
+            ReconnectCause::Lost(reason) => {
+                let backoff = self.backoff.as_ref().filter(|backoff| backoff.wants(reason));
+                backoff.map(|_| match end.close_requested {
+                    true => ConnectError::Cancelled,
+                    false => ConnectError::Exhausted(Box::new(reason.clone())),
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+use super::*;
+use crate::client::reply::awaiting::{Awaiting, do_send};
+
+/// What became of a message that was to be sent.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Waits,
+    Sent,
+    CarriedOver,
+    Refused(SendErrorKind),
+}
+
+/// An outbox, a session that takes everything, and those who send.
+struct Rig {
+    outbox: Outbox,
+    session: Vec<Data>,
+}
+
+impl Rig {
+    fn new(limit: usize) -> Self {
+        Self { outbox: Outbox::new(limit), session: Vec::new() }
+    }
+
+    fn send(&mut self, text: &str) -> Awaiting<SendResult> {
+        Awaiting::new(self.outbox.enqueue(text.into()))
+    }
+
+    fn do_send(&mut self, text: &str) {
+        do_send(self.outbox.enqueue(text.into()));
+    }
+
+    fn advance(&mut self, gate: Gate) {
+        while self.outbox.advance(gate, |data| {
+            self.session.push(data);
+            Ok(())
+        }) {}
+    }
+
+    /// The messages that the session was given since the last call.
+    fn session(&mut self) -> Vec<String> {
+        texts(self.session.drain(..))
+    }
+
+    fn rejected(&mut self) -> Vec<String> {
+        texts(self.outbox.take_rejected().into_iter().map(|err| err.data))
+    }
+
+    /// What became of the only message.
+    fn outcome(&mut self) -> Outcome {
+        if !self.session.is_empty() {
+            Outcome::Sent
+        } else if !self.outbox.pending.is_empty() {
+            Outcome::Waits
+        } else if !self.outbox.carried_over.is_empty() {
+            Outcome::CarriedOver
+        } else {
+            Outcome::Refused(self.outbox.refused.pop().expect("it is somewhere").err.kind)
+        }
+    }
+}
+
+fn texts(messages: impl IntoIterator<Item = Data>) -> Vec<String> {
+    messages.into_iter().map(|data| data.as_text().unwrap().to_owned()).collect()
+}
+
+const OPEN: Gate = Gate::Open { has_room: true };
+const FULL: Gate = Gate::Open { has_room: false };
+
+#[test]
+fn the_gate_decides_what_happens_to_a_message() {
+    use Outcome::{CarriedOver, Refused, Sent, Waits};
+    let refused = || Refused(SendErrorKind::NotConnected);
+    for (gate, by_send, by_do_send) in [
+        (OPEN, Sent, Sent),
+        (FULL, Waits, Sent),
+        (Gate::CarryOver, CarriedOver, CarriedOver),
+        (Gate::Waiting, Waits, Waits),
+        (Gate::Closed, refused(), refused()),
+    ] {
+        let mut rig = Rig::new(0);
+        let mut reply = rig.send("message");
+        rig.advance(gate);
+        let outcome = rig.outcome();
+        assert_eq!(reply.answer().is_some(), matches!(outcome, Sent | CarriedOver), "{gate:?}");
+        assert_eq!(outcome, by_send, "{gate:?}");
+
+        let mut rig = Rig::new(0);
+        rig.do_send("message");
+        rig.advance(gate);
+        assert_eq!(rig.outcome(), by_do_send, "{gate:?}");
+    }
+}
+
+#[test]
+fn no_message_overtakes_another() {
+    for gate in [OPEN, FULL, Gate::CarryOver, Gate::Waiting, Gate::Closed] {
+        let mut rig = Rig::new(0);
+        let _large = rig.send(&"x".repeat(100));
+        rig.advance(Gate::CarryOver);
+        let _second = rig.send("second");
+        rig.do_send("third");
+        rig.advance(gate);
+        rig.advance(OPEN);
+        let mut expected = vec!["x".repeat(100)];
+        if gate != Gate::Closed {
+            expected.extend(["second".to_owned(), "third".to_owned()]);
+        }
+        assert_eq!(rig.session(), expected, "{gate:?}");
+    }
+}
+
+#[test]
+fn a_carried_over_message_counts_against_the_limit_until_it_is_sent() {
+    let weight = Data::from("first").weight();
+    for (limit, is_accepted) in [(0, false), (weight - 1, false), (weight, true)] {
+        let mut rig = Rig::new(limit);
+        let mut first = rig.send("first");
+        let mut second = rig.send("second");
+        rig.advance(Gate::CarryOver);
+        assert_eq!(first.answer(), Some(Ok(())), "one message always has room");
+        assert_eq!(second.answer().is_some(), is_accepted, "{limit}");
+        rig.advance(OPEN);
+        let mut third = rig.send("third");
+        rig.advance(Gate::CarryOver);
+        assert_eq!(third.answer(), Some(Ok(())), "the first two do not count any more");
+    }
+}
+
+#[test]
+fn the_end_of_a_session_gives_back_what_was_accepted_and_refuses_what_was_awaited() {
+    for carry_over in [false, true] {
+        let mut rig = Rig::new(1000);
+        rig.do_send("second");
+        rig.advance(Gate::CarryOver);
+        let mut awaited = rig.send("awaited");
+        drop(rig.send("withdrawn"));
+        rig.do_send("third");
+        let unsent = rig.outbox.end_session(vec!["first".into()], carry_over);
+        if carry_over {
+            assert_eq!(texts(unsent), [""; 0]);
+            assert_eq!(awaited.answer(), None);
+            rig.advance(OPEN);
+            assert_eq!(rig.session(), ["first", "second", "awaited", "third"]);
+        } else {
+            assert_eq!(texts(unsent), ["first", "second", "third"]);
+            assert_eq!(awaited.answer().unwrap().unwrap_err().kind, SendErrorKind::Disconnected);
+            assert!(rig.outbox.is_empty());
+        }
+        assert_eq!(rig.rejected(), [""; 0]);
+    }
+}
+
+#[test]
+fn messages_for_which_no_session_comes_are_refused_in_order() {
+    let mut rig = Rig::new(1000);
+    rig.do_send("first");
+    let mut accepted = rig.send("second");
+    rig.advance(Gate::CarryOver);
+    let mut awaited = rig.send("awaited");
+    rig.do_send("third");
+    rig.outbox.refuse_all();
+    assert!(rig.outbox.is_empty());
+    assert_eq!(rig.rejected(), ["first", "second", "third"], "the others are known to nobody else");
+    assert_eq!(accepted.answer(), Some(Ok(())));
+    assert_eq!(awaited.answer().unwrap().unwrap_err().data, "awaited".into());
+    assert_eq!(rig.rejected(), [""; 0]);
+}
+
+#[test]
+fn a_message_is_decided_only_after_its_handler_has_returned() {
+    let mut rig = Rig::new(0);
+    let waiting = rig.outbox.enqueue("waiting".into());
+    let refused = rig.outbox.refuse(SendError { kind: SendErrorKind::NotConnected, data: "refused".into() });
+    for gate in [OPEN, Gate::CarryOver, Gate::Closed] {
+        rig.advance(gate);
+    }
+    assert_eq!(rig.session(), [""; 0]);
+    assert_eq!(rig.rejected(), [""; 0]);
+    let (mut waiting, mut refused) = (Awaiting::new(waiting), Awaiting::new(refused));
+    rig.advance(OPEN);
+    assert_eq!(rig.rejected(), [""; 0], "the sender is told");
+    assert_eq!(waiting.answer(), Some(Ok(())));
+    assert_eq!(refused.answer().unwrap().unwrap_err().data, "refused".into());
+}
+
+#[test]
+fn a_message_that_the_session_refuses_goes_back() {
+    let mut rig = Rig::new(1000);
+    let too_large = |data| Err(SendError { kind: SendErrorKind::NotRepresentable, data });
+    rig.do_send("carried over");
+    rig.advance(Gate::CarryOver);
+    let mut awaited = rig.send("awaited");
+    rig.do_send("not awaited");
+    while rig.outbox.advance(OPEN, too_large) {}
+    assert_eq!(rig.rejected(), ["carried over", "not awaited"]);
+    assert_eq!(awaited.answer().unwrap().unwrap_err().kind, SendErrorKind::NotRepresentable);
+}
+
+#[test]
+fn withdrawn_messages_do_not_use_memory_for_long() {
+    let mut rig = Rig::new(0);
+    let _patient = rig.send("patient");
+    let mut last = rig.send("impatient");
+    for _ in 0..1000 {
+        // The one before is not the last in the queue when it is withdrawn.
+        last = rig.send("impatient");
+    }
+    assert!(rig.outbox.pending.len() <= 64);
+    drop(last);
+    assert_eq!(rig.outbox.waiting(), (1, "patient".len()));
+}
+
+#[test]
+fn a_long_queue_gives_its_memory_back() {
+    let mut rig = Rig::new(0);
+    for _ in 0..10 * MAX_RETAINED {
+        rig.do_send("message");
+    }
+    rig.advance(FULL);
+    assert_eq!(rig.session().len(), 10 * MAX_RETAINED);
+    assert!(rig.outbox.pending.capacity() <= MAX_RETAINED);
+}
+
+#[test]
+fn only_a_message_whose_reply_is_awaited_keeps_the_client_alive() {
+    let mut rig = Rig::new(0);
+    rig.do_send("not awaited");
+    drop(rig.send("withdrawn"));
+    assert!(!rig.outbox.is_awaited());
+    let _reply = rig.send("awaited");
+    assert!(rig.outbox.is_awaited());
+}

@@ -1,0 +1,155 @@
+//! What the client does because its state machines say so.
+
+use std::sync::Arc;
+
+use actix::{AsyncContext, Context};
+
+use super::{
+    EngineIoClient, Event, attempts, lifecycle::Output as LifecycleOutput, timer::now,
+    transports::NewTransport,
+};
+use crate::{
+    error::ConnectError,
+    protocol::{
+        connection::{Connection, Outcome, Output},
+        handshake::{MAX_INTERVAL, Session},
+        packet::Packet,
+    },
+};
+
+impl EngineIoClient {
+    /// Carries out what follows from the last changes. Nothing is written yet, so that what comes later in the same wake-up
+    /// can go out with it.
+    pub(super) fn drain_outputs(&mut self, ctx: &mut Context<Self>) {
+        self.drain(ctx, Connection::pending_output);
+    }
+
+    /// Carries out everything, and hands the next batch to the transport.
+    pub(super) fn drain_and_write(&mut self, ctx: &mut Context<Self>) {
+        // Subscribers see `Connected` before messages of theirs are sent.
+        self.drain_outputs(ctx);
+        self.advance_outbox();
+        let now = now();
+        self.drain(ctx, |connection| connection.poll_output(now));
+    }
+
+    fn drain(&mut self, ctx: &mut Context<Self>, next: impl Fn(&mut Connection) -> Option<Output>) {
+        loop {
+            if let Some(output) = self.lifecycle.poll_output() {
+                self.carry_out_lifecycle(output);
+            } else if let Some(output) = next(&mut self.connection) {
+                self.carry_out(output, ctx);
+            } else {
+                break;
+            }
+        }
+        self.replies.answer_flushes(self.connection.settled());
+        if self.connection.is_idle() {
+            self.transports.clear();
+        }
+    }
+
+    fn carry_out(&mut self, output: Output, ctx: &mut Context<Self>) {
+        match output {
+            Output::Start { id, kind, endpoint, sid } => {
+                log::debug!(target: "actix_engineio::client", "starting {kind} to {}", endpoint.display_url());
+                let new = NewTransport { id, kind, endpoint, sid };
+                let reports = ctx.address().recipient().downgrade();
+                self.transports.start(new, reports, &*self.config.start_transport);
+            }
+            Output::Order(id, command) => self.transports.order(id, command),
+            Output::Messages { from, mut packets } => {
+                for packet in packets.drain(..) {
+                    if let Packet::Message(data) = packet {
+                        self.subscribers.push(Event::Message(data));
+                    }
+                }
+                self.connection.return_buffer(from, packets);
+                // What readers of streams took before is progress, but no sign that they will take these messages.
+                if self.subscribers.have_read() {
+                    self.handle_progress();
+                }
+            }
+            Output::AttemptFailed { kind, err } => {
+                log::debug!(target: "actix_engineio::client", "{kind} does not open the session: {err}");
+            }
+            Output::Opened(session) => self.lifecycle.handle_opened(now(), session),
+            Output::Upgraded(kind) => {
+                log::debug!(target: "actix_engineio::client", "upgraded to {kind}");
+                self.subscribers.session_upgraded(kind, self.connection.session());
+            }
+            Output::UpgradeFailed(err) => {
+                log::debug!(target: "actix_engineio::client", "staying on polling: {err}");
+                self.subscribers.push(Event::UpgradeFailed(err));
+            }
+            Output::Ended(Outcome::ConnectFailed(err)) => self.lifecycle.handle_connect_failed(now(), err),
+            Output::Ended(Outcome::Closed { reason, unsent, in_doubt }) => {
+                let mut end = super::Disconnected::new(reason);
+                end.unsent = unsent;
+                end.in_doubt = in_doubt;
+                self.lifecycle.handle_closed(now(), end);
+            }
+        }
+    }
+
+    fn carry_out_lifecycle(&mut self, output: LifecycleOutput) {
+        match output {
+            LifecycleOutput::RunHook => self.attempts.run_hook(self.config.before_connect.as_ref()),
+            LifecycleOutput::Connect { deadline } => {
+                let request = self.attempts.next_request();
+                let resolved = request.and_then(|request| attempts::resolve(&self.config, request, deadline));
+                let connected = resolved.and_then(|(params, options)| {
+                    self.transports.prepare(options, params.endpoint.clone());
+                    self.connection.connect(now(), params)
+                });
+                if let Err(err) = connected {
+                    self.lifecycle.handle_connect_failed(now(), err);
+                }
+            }
+            LifecycleOutput::Opened(session) => self.on_opened(session),
+            LifecycleOutput::Closed { mut end, carry_over } => {
+                log::debug!(target: "actix_engineio::client", "disconnected: {}", end.reason);
+                self.tasks.abort_all();
+                self.replies.fail_flushes();
+                end.unsent = self.outbox.end_session(end.unsent, carry_over);
+                self.subscribers.session_closed(end);
+            }
+            LifecycleOutput::Reconnecting(next) => {
+                self.attempts.cancel_hook();
+                let (attempt, delay, cause) = (next.attempt, next.delay, &next.cause);
+                log::debug!(
+                    target: "actix_engineio::client",
+                    "connecting again in {delay:?}, attempt {attempt}: {cause}"
+                );
+                self.subscribers.push(Event::Reconnecting(Arc::new(next)));
+            }
+            LifecycleOutput::ReconnectFailed(err) => {
+                self.subscribers.push(Event::ReconnectFailed(Arc::new(err)));
+            }
+            LifecycleOutput::ConnectFailed(err) => self.on_connect_failed(err),
+            LifecycleOutput::Ended(last_reason) => {
+                self.outbox.refuse_all();
+                self.replies.answer_end(last_reason.as_ref());
+            }
+        }
+    }
+
+    fn on_opened(&mut self, session: Arc<Session>) {
+        log::debug!(target: "actix_engineio::client", "connected over {}", session.transport);
+        if session.ping_interval.max(session.ping_timeout) >= MAX_INTERVAL {
+            log::warn!(target: "actix_engineio::client", "the heartbeat's intervals are cut at 24 hours");
+        }
+        self.subscribers.session_opened(session.clone());
+        // The session is open even if whoever asked for it has stopped waiting.
+        let _ = self.replies.answer_connect(Ok(session));
+        self.advance_outbox();
+    }
+
+    fn on_connect_failed(&mut self, err: ConnectError) {
+        self.attempts.cancel_hook();
+        log::debug!(target: "actix_engineio::client", "connect failed: {err}");
+        if let Err(Err(err)) = self.replies.answer_connect(Err(err)) {
+            log::warn!(target: "actix_engineio::client", "gave up, and nobody awaits the reply: {err}");
+        }
+    }
+}

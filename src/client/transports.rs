@@ -1,0 +1,84 @@
+//! The transports of the current connection.
+
+use std::{fmt, sync::Arc};
+
+use actix::WeakRecipient;
+use bytestring::ByteString;
+
+use crate::{
+    protocol::{
+        connection::{Command, Report, TransportId},
+        endpoint::Endpoint,
+        handshake::TransportKind,
+    },
+    transport::{self, TransportHandle, TransportParams},
+};
+
+/// Handles of running transports, and what new ones are started with.
+pub(super) struct Transports {
+    handles: Vec<(TransportId, TransportHandle)>,
+    options: Arc<transport::Options>,
+    /// The endpoint of the request, which may get credentials. Redirects may lead to other endpoints.
+    trusted: Option<Arc<Endpoint>>,
+}
+
+/// A transport that the connection wants to be started.
+pub(super) struct NewTransport {
+    pub(super) id: TransportId,
+    pub(super) kind: TransportKind,
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) sid: Option<ByteString>,
+}
+
+impl fmt::Debug for Transports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transports").field("handles", &self.handles.len()).finish_non_exhaustive()
+    }
+}
+
+impl Transports {
+    pub(super) fn new(options: transport::Options) -> Self {
+        Self {
+            // Most of the time there is one.
+            handles: Vec::with_capacity(1),
+            options: Arc::new(options),
+            trusted: None,
+        }
+    }
+
+    /// Sets what the transports of the next attempt are started with.
+    pub(super) fn prepare(&mut self, options: transport::Options, trusted: Arc<Endpoint>) {
+        self.options = Arc::new(options);
+        self.trusted = Some(trusted);
+    }
+
+    /// Starts a transport, which sends its reports to `reports`.
+    pub(super) fn start(
+        &mut self,
+        new: NewTransport,
+        reports: WeakRecipient<Report>,
+        start: impl FnOnce(TransportParams) -> TransportHandle,
+    ) {
+        let NewTransport { id, kind, endpoint, sid } = new;
+        let trusted = self.trusted.clone().unwrap_or_else(|| endpoint.clone());
+        let options = self.options.clone();
+        let handle = start(TransportParams { id, kind, endpoint, sid, options, trusted, reports });
+        self.handles.push((id, handle));
+    }
+
+    pub(super) fn order(&self, id: TransportId, command: Command) {
+        if let Some((_, transport)) = self.handles.iter().find(|(known, _)| *known == id) {
+            transport.order(command);
+        }
+    }
+
+    /// The transport has closed.
+    pub(super) fn remove(&mut self, id: TransportId) {
+        self.handles.retain(|(known, _)| *known != id);
+    }
+
+    /// Lets go of all transports. One that has not closed is abandoned.
+    pub(super) fn clear(&mut self) {
+        self.handles.clear();
+    }
+}
