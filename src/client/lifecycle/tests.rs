@@ -1,3 +1,10 @@
+//! The life of a client, step by step, and random walks through it.
+
+mod ledger;
+mod model;
+mod transport;
+mod walk;
+
 use super::*;
 use crate::{
     client::reconnect::Reconnect,
