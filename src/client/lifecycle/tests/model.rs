@@ -95,6 +95,7 @@ pub(super) struct Model {
     outbox: Outbox,
     replies: Replies,
     connection: Connection,
+    endpoint: Arc<Endpoint>,
     transports: Vec<FakeTransport>,
     is_hook_running: bool,
     /// Batches for which the subscribers have no room.
@@ -142,6 +143,7 @@ impl Model {
             outbox: Outbox::new(limits().send_queue),
             replies: Replies::default(),
             connection: Connection::new(limits()),
+            endpoint: Endpoint::new("http://localhost", "engine.io", true, &"t".into()).unwrap().into(),
             transports: Vec::new(),
             is_hook_running: false,
             withheld: Vec::new(),
@@ -276,10 +278,13 @@ impl Model {
 
     fn elapse(&mut self, time: Duration, is_asleep: bool) {
         let until = self.now + time;
+        let mut wakes = 0;
         while !is_asleep && let Some(due) = self.poll_timeout().filter(|due| *due <= until) {
             self.now = self.now.max(due);
             self.wake(true);
             self.check();
+            wakes += 1;
+            assert!(wakes < 1000, "the timer fires, and nothing is due: {:?}", self.lifecycle);
         }
         self.now = until;
         if is_asleep {
@@ -431,7 +436,7 @@ impl Model {
     fn params(&self, deadline: Instant) -> ConnectParams {
         let kind = if self.setup.websocket { TransportKind::WebSocket } else { TransportKind::Polling };
         ConnectParams {
-            endpoint: Endpoint::new("http://localhost", "engine.io", true, &"t".into()).unwrap().into(),
+            endpoint: self.endpoint.clone(),
             by: deadline,
             transports: vec![kind],
             upgrade: false,
