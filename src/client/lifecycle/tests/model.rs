@@ -17,10 +17,10 @@ use crate::{
             awaiting::{self, Awaiting},
         },
     },
+    error::Cause,
     protocol::{
-        connection::{self, ConnectParams, Connection, Limits, Report, TransportId},
+        connection::{self, ConnectParams, Connection, Limits, Report},
         endpoint::Endpoint,
-        packet::Packet,
     },
 };
 
@@ -98,8 +98,6 @@ pub(super) struct Model {
     endpoint: Arc<Endpoint>,
     transports: Vec<FakeTransport>,
     is_hook_running: bool,
-    /// Batches for which the subscribers have no room.
-    withheld: Vec<(TransportId, Vec<Packet>)>,
     /// The subscribers have handled no event of the last session.
     are_behind: bool,
     limited: Vec<(Limited, Instant)>,
@@ -146,7 +144,6 @@ impl Model {
             endpoint: Endpoint::new("http://localhost", "engine.io", true, &"t".into()).unwrap().into(),
             transports: Vec::new(),
             is_hook_running: false,
-            withheld: Vec::new(),
             are_behind: false,
             limited: Vec::new(),
             not_before: None,
@@ -165,9 +162,9 @@ impl Model {
                 if std::mem::take(&mut self.is_hook_running) {
                     match succeeds {
                         true => self.lifecycle.handle_prepared(),
-                        false => {
-                            self.lifecycle.handle_connect_failed(self.now, ConnectError::Hook("no".into()))
-                        }
+                        false => self
+                            .lifecycle
+                            .handle_connect_failed(self.now, ConnectError::Hook(Cause::text("no"))),
                     }
                     self.wake(false);
                 }
@@ -326,13 +323,11 @@ impl Model {
     }
 
     fn resume_reading(&mut self) -> bool {
-        if self.withheld.is_empty() || self.are_behind {
-            return false;
+        let resumes = self.connection.has_backpressure() && !self.are_behind;
+        if resumes {
+            self.connection.resume_reading(self.now);
         }
-        for (from, emptied) in std::mem::take(&mut self.withheld) {
-            self.connection.taken(self.now, from, emptied);
-        }
-        true
+        resumes
     }
 
     fn advance_outbox(&mut self) {
@@ -351,12 +346,11 @@ impl Model {
         }
         if self.connection.is_idle() {
             self.transports.clear();
-            self.withheld.clear();
         }
     }
 
     fn carry_out(&mut self, output: connection::Output) {
-        use connection::Output;
+        use connection::{Outcome, Output};
         match output {
             Output::Start { id, kind, .. } => self.transports.push(FakeTransport::new(id, kind)),
             Output::Order(id, command) => {
@@ -367,12 +361,14 @@ impl Model {
             Output::Messages { from, mut packets } => {
                 assert_eq!(self.seen, Seen::Connected, "a message belongs to a session");
                 packets.clear();
-                self.withheld.push((from, packets));
+                self.connection.return_buffer(from, packets);
             }
             Output::AttemptFailed { .. } | Output::Upgraded(_) | Output::UpgradeFailed(_) => {}
             Output::Opened(session) => self.lifecycle.handle_opened(self.now, session),
-            Output::ConnectFailed(err) => self.lifecycle.handle_connect_failed(self.now, err),
-            Output::Closed { reason, unsent, in_doubt } => {
+            Output::Ended(Outcome::ConnectFailed(err)) => {
+                self.lifecycle.handle_connect_failed(self.now, err);
+            }
+            Output::Ended(Outcome::Closed { reason, unsent, in_doubt }) => {
                 let mut end = Disconnected::new(reason);
                 (end.unsent, end.in_doubt) = (unsent, in_doubt);
                 self.lifecycle.handle_closed(self.now, end);
@@ -437,7 +433,7 @@ impl Model {
         let kind = if self.setup.websocket { TransportKind::WebSocket } else { TransportKind::Polling };
         ConnectParams {
             endpoint: self.endpoint.clone(),
-            by: deadline,
+            deadline,
             transports: vec![kind],
             upgrade: false,
             try_all: false,
