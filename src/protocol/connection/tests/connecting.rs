@@ -69,7 +69,7 @@ fn a_close_while_connecting_leaves_no_session_open() {
 fn the_transport_says_what_a_connect_that_took_too_long_was_waiting_for() {
     let url = "connect failed: http://localhost:5000/engine.io/:";
     for (reason, words) in [
-        (CloseReason::Interrupted(Stage::Tls), "timed out the TLS handshake"),
+        (CloseReason::Interrupted(Stage::Tls), "timed out during the TLS handshake"),
         (CloseReason::Interrupted(Stage::Response), "timed out waiting for a response"),
         // It has just finished.
         (CloseReason::Ordered, "timed out waiting for the open packet"),
