@@ -9,7 +9,6 @@ mod attempts;
 mod builder;
 mod event;
 mod handlers;
-mod headers;
 mod interrupt;
 mod lifecycle;
 mod message;

@@ -1,6 +1,8 @@
-//! What the benchmark of the codecs calls. Nothing here is part of the interface.
+//! The functions that the benchmark of the codecs calls. Nothing here is part of the public interface.
 
-use actix_codec::{Decoder, Encoder};
+use std::hint::black_box;
+
+use actix_codec::Decoder as _;
 use bytes::{Bytes, BytesMut};
 
 use crate::{
@@ -8,12 +10,12 @@ use crate::{
     error::{ProtocolError, TransportError},
     protocol::{
         packet::Packet,
-        payload::{self, Payload},
-        websocket::{Frame, Message, Opcode, Text, WebSocketCodec},
+        websocket::{FrameEnds, Message, WebSocketCodec},
+        wire::Wire,
     },
 };
 
-/// Messages to be encoded.
+/// Messages to encode.
 #[derive(Debug)]
 pub struct Messages(Vec<Packet>);
 
@@ -24,50 +26,43 @@ impl FromIterator<Data> for Messages {
 }
 
 impl Messages {
-    /// Appends the body of a POST that holds all of them.
+    /// Appends the body of a POST that contains all of them.
     pub fn encode_payload(&self, dst: &mut BytesMut) {
-        payload::encode(&self.0, dst);
+        Wire::V4.encode_payload(&self.0, dst);
     }
 
-    /// Appends a frame of each.
+    /// Appends a frame for each of them.
     ///
     /// # Errors
     /// None: every message can be sent.
     pub fn encode_frames(&self, dst: &mut BytesMut) -> Result<(), TransportError> {
         // The generator of keys is not measured.
         let mut codec = WebSocketCodec::new(0, || [0x12, 0x34, 0x56, 0x78]);
-        self.0.iter().try_for_each(|packet| {
-            let opcode = if packet.is_binary() { Opcode::Binary } else { Opcode::Text };
-            codec
-                .encode(Frame { opcode, head: packet.head(), body: packet.body() }, dst)
-                .map_err(TransportError::from)
-        })
+        Wire::V4.encode_frames(&self.0, &mut codec, dst, &mut FrameEnds::default());
+        Ok(())
     }
 }
 
-/// Decodes the body of a poll; gives how many packets it holds.
+/// Decodes the body of a poll and returns the number of its packets.
 ///
 /// # Errors
-/// It is no payload.
+/// The body is not a payload.
 pub fn decode_payload(body: Bytes) -> Result<usize, ProtocolError> {
-    Payload::new(body)?.try_fold(0, |count, packet| packet.map(|_| count + 1))
+    Wire::V4.decode_payload(body)?.try_fold(0, |count, packet| packet.map(|_| count + 1))
 }
 
-/// Decodes the frames of a server; gives how many packets they hold.
+/// Decodes the frames of a server and returns the number of their packets.
 ///
 /// # Errors
-/// They break the protocol.
+/// The frames break the protocol.
 pub fn decode_frames(src: &mut BytesMut) -> Result<usize, TransportError> {
     let mut codec = WebSocketCodec::new(usize::MAX, || [0; 4]);
     let mut count = 0;
     while let Some(message) = codec.decode(src)? {
-        let packet = match message {
-            Message::Text(Text { head, rest }) => Packet::decode(head, rest)?,
-            Message::Binary(bytes) => Packet::Message(bytes.into()),
-            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => continue,
-        };
-        std::hint::black_box(packet);
-        count += 1;
+        if let Message::Text(_) | Message::Binary(_) = message {
+            black_box(Wire::V4.decode_message(message)?);
+            count += 1;
+        }
     }
     Ok(count)
 }

@@ -147,3 +147,6 @@ impl From<&[u8]> for Data {
         Self::Binary(Bytes::copy_from_slice(bytes))
     }
 }
+
+#[cfg(test)]
+mod tests;

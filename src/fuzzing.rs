@@ -1,6 +1,6 @@
-//! What the fuzz targets call, one function each. Nothing here is part of the interface.
+//! The functions that the fuzz targets call, one for each target. Nothing here is part of the public interface.
 //!
-//! What a server sends is taken as it comes; what the functions assert holds of everything.
+//! Their input is what a server may send: anything. Their assertions are true for every input.
 
 #![allow(
     clippy::expect_used,
@@ -10,7 +10,7 @@
     reason = "a test"
 )]
 
-use std::time::Duration;
+use std::{slice, time::Duration};
 
 use actix_codec::{Decoder, Encoder};
 use actix_http::{uri::PathAndQuery, ws};
@@ -25,17 +25,17 @@ use crate::{
         endpoint::Endpoint,
         handshake::{Session, TransportKind},
         packet::Packet,
-        payload::{self, Payload},
         websocket::{Frame, Message, Opcode, Text, WebSocketCodec},
+        wire::{self, Wire},
     },
 };
 
-/// A text frame: what it decodes to survives the way back.
+/// A text message: its packet does not change when it is encoded and decoded again.
 pub fn packet(text: &str) {
     let text = ByteString::from(text);
     let Ok(packet) = decode_text(text.clone()) else { return };
     let encoded = encode_text(&packet);
-    assert!(encoded.len() <= text.len() + 2, "only base64 without its padding grows");
+    assert!(encoded.len() <= text.len() + 2, "only base64 without its padding becomes longer");
     assert_eq!(decode_text(encoded), Ok(packet.clone()));
     if let Packet::Message(Data::Text(data)) = &packet {
         assert_eq!(data, &text[1..]);
@@ -43,28 +43,28 @@ pub fn packet(text: &str) {
 }
 
 fn decode_text(text: ByteString) -> Result<Packet, ProtocolError> {
-    let Text { head, rest } = text.into();
-    Packet::decode(head, rest)
+    Wire::V4.decode_message(Message::Text(text.into()))
 }
 
 fn encode_text(packet: &Packet) -> ByteString {
     let mut encoded = BytesMut::new();
-    packet.encode_text(&mut encoded);
-    assert_eq!(encoded.len(), packet.encoded_len());
+    Wire::V4.encode_payload(slice::from_ref(packet), &mut encoded);
+    assert_eq!(encoded.len(), Wire::V4.size_in_payload(packet, true));
     encoded.freeze().try_into().expect("the text form is text")
 }
 
-/// A body of polling: what it decodes to survives the way back.
+/// The body of a poll: its packets do not change when they are encoded and decoded again.
 pub fn payload(body: &[u8]) {
-    let _ = payload::looks_like_protocol_3(body);
-    let Ok(mut payload) = Payload::new(Bytes::copy_from_slice(body)) else { return };
+    let _ = wire::looks_like_protocol_3(body);
+    let Ok(mut payload) = Wire::V4.decode_payload(Bytes::copy_from_slice(body)) else { return };
     let packets: Vec<_> = payload.by_ref().map_while(Result::ok).collect();
     assert!(payload.is_empty() && payload.next().is_none(), "nothing comes after the first error");
-    assert!(packets.iter().all(Packet::is_pollable));
+    assert!(packets.iter().all(|packet| Wire::V4.is_representable(packet)));
 
     let mut encoded = BytesMut::new();
-    payload::encode(&packets, &mut encoded);
-    let again: Vec<_> = Payload::new(encoded.freeze()).unwrap().map(Result::unwrap).collect();
+    Wire::V4.encode_payload(&packets, &mut encoded);
+    let again = Wire::V4.decode_payload(encoded.freeze()).unwrap();
+    let again: Vec<_> = again.map(Result::unwrap).collect();
     assert_eq!(again, packets);
 }
 
@@ -100,9 +100,10 @@ pub fn endpoint(location: &str) {
     moved.host_header().parse::<actix_http::header::HeaderValue>().expect("a host");
 }
 
-/// Frames of a server: however they are cut on their way, they say the same.
+/// Frames of a server: they decode to the same messages, wherever reads cut them.
 ///
-/// `data`: the largest message in two bytes, the number of pieces, the length of each of them (they recur), the frames.
+/// `data`: the size of the largest message in two bytes, the number of pieces, the length of each piece (the lengths
+/// repeat), then the frames.
 pub fn websocket_decode(data: &[u8]) {
     let &[a, b, count, ref rest @ ..] = data else { return };
     let Some((pieces, wire)) = rest.split_at_checked(usize::from(count)) else { return };
@@ -110,7 +111,7 @@ pub fn websocket_decode(data: &[u8]) {
 
     let (messages, err) = decode(limit, [wire]);
     for message in &messages {
-        // A frame that is larger than the limit is refused.
+        // Only a frame within the limit gives a message.
         let wire = server_frame(message);
         assert_eq!(decode(limit, [&wire[..]]), (vec![message.clone()], None));
     }
@@ -125,9 +126,9 @@ pub fn websocket_decode(data: &[u8]) {
     assert_eq!(decode(limit, cut), (messages, err));
 }
 
-/// A frame to a server: another implementation reads it as it was meant.
+/// A frame to a server: another implementation reads the same opcode and payload.
 ///
-/// `data`: opcode, mask key, how much of the payload is its head, how often it is repeated, the payload.
+/// `data`: the opcode, the masking key, the length of the head, the number of repetitions of the payload, the payload.
 pub fn websocket_encode(data: &[u8]) {
     let &[opcode, k0, k1, k2, k3, head, times, ref payload @ ..] = data else { return };
     let (opcode, expected) = [
@@ -156,10 +157,10 @@ pub fn websocket_encode(data: &[u8]) {
     assert!(fin && opcode == expected && wire.is_empty());
     assert_eq!(read.unwrap_or_default(), payload);
     let header = 6 + [0, 2, 8][usize::from(payload.len() > 125) + usize::from(payload.len() > 0xffff)];
-    assert_eq!(sent.len(), header + payload.len(), "the length is in the fewest bytes");
+    assert_eq!(sent.len(), header + payload.len(), "the length takes as few bytes as possible");
 }
 
-/// Every message of the pieces, and the error that ends them.
+/// All messages in the pieces, and the error after them.
 fn decode<'a>(
     limit: usize,
     pieces: impl IntoIterator<Item = &'a [u8]>,
@@ -181,12 +182,15 @@ fn decode<'a>(
                 }
             }
         }
-        assert!(src.capacity() <= 4 * (arrived + limit + 256), "no memory but for what may come");
+        assert!(
+            src.capacity() <= 4 * (arrived + limit + 256),
+            "memory is reserved only for what the limit allows"
+        );
     }
     (messages, None)
 }
 
-/// A whole message in one frame, as a server sends it.
+/// A message in one frame, as a server sends it.
 fn server_frame(message: &Message) -> Vec<u8> {
     let (opcode, payload) = match message {
         Message::Text(Text { head, rest }) => {

@@ -4,5 +4,5 @@ pub(crate) mod connection;
 pub(crate) mod endpoint;
 pub(crate) mod handshake;
 pub(crate) mod packet;
-pub(crate) mod payload;
 pub(crate) mod websocket;
+pub(crate) mod wire;

@@ -1,12 +1,20 @@
-//! Moving bytes: child actors that do what they are told, and nothing that decides.
+//! Transports: child actors that move bytes. They carry out commands and report what happens; they decide nothing.
+//!
+//! ```text
+//!   polling   websocket          the actors, one for each way to carry packets
+//!        requests                which request goes where, with which headers and cookies
+//!       http_client              one connection to one origin
+//!     http       network         HTTP/1.1 over any byte stream; byte streams: TCP, proxies, TLS
+//! ```
 
 mod batch_builder;
 mod cookies;
-pub(crate) mod headers;
+mod headers;
 pub(crate) mod http;
 mod http_client;
 mod io;
 pub(crate) mod network;
+mod options;
 mod polling;
 mod progress;
 mod reports;
@@ -18,24 +26,21 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context as Task, Poll},
-    time::Duration,
 };
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient, WeakRecipient, fut::ActorFuture};
-use actix_http::header::{HeaderName, HeaderValue};
 use bytestring::ByteString;
 use futures::channel::oneshot;
 
 use self::{
     batch_builder::BatchBuilder,
-    network::Network,
     polling::PollingTransport,
-    progress::Progress,
+    progress::{Progress, ProgressReader},
     reports::{RateLimit, ReportSender},
     requests::Requests,
     websocket::WebSocketTransport,
 };
-pub(crate) use self::{cookies::Cookies, io::Io};
+pub(crate) use self::{cookies::Cookies, headers::Headers, io::Io, options::Options};
 use crate::protocol::{
     connection::{Command, Report, TransportId},
     endpoint::Endpoint,
@@ -50,28 +55,15 @@ impl Message for Report {
     type Result = ();
 }
 
-/// What every transport of a client is started with.
-#[derive(Clone)]
-pub(crate) struct Options {
-    pub(crate) request_timeout: Duration,
-    pub(crate) max_message_size: usize,
-    pub(crate) timestamp_requests: bool,
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(crate) websocket_headers: Vec<(HeaderName, HeaderValue)>,
-    /// `None`: cookies are neither kept nor sent.
-    pub(crate) cookies: Option<Cookies>,
-    pub(crate) network: Arc<Network>,
-}
-
-/// A transport to be started.
+/// The arguments of a new transport.
 pub(crate) struct TransportParams {
     pub(crate) id: TransportId,
     pub(crate) kind: TransportKind,
     pub(crate) endpoint: Arc<Endpoint>,
-    /// The session to join; without one, the transport opens a session.
+    /// The session to join. Without one, the transport opens a session.
     pub(crate) sid: Option<ByteString>,
     pub(crate) options: Arc<Options>,
-    /// Where the user meant credentials to go; a redirect may have led elsewhere.
+    /// The endpoint that the user named. `endpoint` may be another, after a redirect.
     pub(crate) trusted: Arc<Endpoint>,
     pub(crate) reports: WeakRecipient<Report>,
 }
@@ -80,12 +72,7 @@ pub(crate) struct TransportParams {
 pub(crate) fn start(params: TransportParams) -> TransportHandle {
     let (alive, abandoned) = oneshot::channel();
     let reports = ReportSender::new(&params, abandoned);
-    let requests = Requests {
-        endpoint: params.endpoint,
-        sid: params.sid,
-        options: params.options,
-        trusted: params.trusted,
-    };
+    let requests = Requests::new(params.endpoint, params.sid, params.options, params.trusted);
     let commands = match params.kind {
         TransportKind::Polling => PollingTransport::new(reports, requests).start().recipient(),
         TransportKind::WebSocket => WebSocketTransport::new(reports, requests).start().recipient(),
@@ -93,7 +80,7 @@ pub(crate) fn start(params: TransportParams) -> TransportHandle {
     TransportHandle::new(params.kind, commands, alive)
 }
 
-/// A running transport. It closes its connections when this is dropped.
+/// A running transport. Dropping the handle closes its connections.
 pub(crate) struct TransportHandle {
     kind: TransportKind,
     commands: Recipient<Command>,
@@ -101,24 +88,24 @@ pub(crate) struct TransportHandle {
 }
 
 impl TransportHandle {
-    /// `alive`: its receiver resolves when the handle is gone.
+    /// The receiver of `alive` resolves when the handle is dropped.
     pub(crate) fn new(kind: TransportKind, commands: Recipient<Command>, alive: oneshot::Sender<()>) -> Self {
         Self { kind, commands, _alive: alive }
     }
 
     pub(crate) fn order(&self, command: Command) {
-        wire_log::ordered(self.kind, &command);
+        wire_log::command(self.kind, &command);
         self.commands.do_send(command);
     }
 }
 
-/// A transport's actor: its mailbox takes commands, [`Transport::poll`] moves bytes.
+/// The actor of a transport. It takes commands from its mailbox and moves bytes in [`poll`](Self::poll).
 trait Transport: Actor<Context = Context<Self>> + Handler<Command> {
-    /// Polls everything that is going on. Called at the end of every wake-up.
+    /// Moves bytes as far as possible. Called at the end of every wake-up, after the mailbox.
     fn poll(&mut self, ctx: &mut Context<Self>, task: &mut Task<'_>);
 }
 
-/// Polls a transport at the end of each wake-up of its actor.
+/// Calls [`Transport::poll`] at the end of every wake-up of the actor.
 struct Driver;
 
 impl<T: Transport> ActorFuture<T> for Driver {

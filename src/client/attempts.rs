@@ -7,7 +7,6 @@ use std::{
     time::Instant,
 };
 
-use actix_http::header::HeaderName;
 use futures::future::LocalBoxFuture;
 
 use super::{
@@ -110,11 +109,7 @@ pub(super) fn resolve(
     }
     let endpoint = Arc::new(endpoint(config, &request)?);
     let mut options = config.transport.clone();
-    // A header of the request replaces all headers of that name which the builder was given.
-    let is_replaced = |name: &HeaderName| request.headers.iter().any(|(given, _)| given == name);
-    options.headers.retain(|(name, _)| !is_replaced(name));
-    options.websocket_headers.retain(|(name, _)| !is_replaced(name));
-    options.headers.extend(request.headers);
+    options.override_headers(request.headers);
     let params = ConnectParams {
         endpoint,
         deadline,

@@ -20,7 +20,7 @@ use super::{Connect, EngineIoClient, event::Event, reconnect::Reconnect};
 use crate::{
     error::{Cause, ConnectError},
     protocol::{connection::Limits, handshake::TransportKind},
-    transport::{self, TransportParams, network::Network},
+    transport::{self, Headers, TransportParams, network::Network},
 };
 
 /// The network options of most clients: builders share them, and an option that changes them makes a copy.
@@ -124,8 +124,8 @@ impl EngineIoClientBuilder {
                     request_timeout,
                     max_message_size: 64 << 20,
                     timestamp_requests: true,
-                    headers: Vec::new(),
-                    websocket_headers: Vec::new(),
+                    headers: Headers::default(),
+                    websocket_headers: Headers::default(),
                     cookies: None,
                     network: PLAIN_NETWORK.clone(),
                 },

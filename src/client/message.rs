@@ -3,16 +3,12 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use actix::{Message, Recipient};
-use actix_http::header::{HeaderName, HeaderValue};
 use bytes::Bytes;
 use bytestring::ByteString;
 use serde::Serialize;
 use url::Url;
 
-use super::{
-    event::{Event, EventKind},
-    headers,
-};
+use super::event::{Event, EventKind};
 use crate::{
     data::Data,
     error::{ConnectError, DisconnectReason, FlushError, SendError},
@@ -20,7 +16,7 @@ use crate::{
         connection::Counters,
         handshake::{Session, TransportKind},
     },
-    transport,
+    transport::Headers,
 };
 
 /// Opens a session. Replies with the [`Session`] after it was opened, or with a [`ConnectError`]. After an error the
@@ -52,7 +48,7 @@ pub struct Connect {
     pub(super) url: String,
     pub(super) path: Option<String>,
     pub(super) transports: Option<Vec<TransportKind>>,
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) headers: Headers,
     /// The first error of a method of this type. The client replies with it.
     pub(super) invalid: Option<ConnectError>,
 }
@@ -62,7 +58,7 @@ impl Connect {
     /// of the scheme, and a query that is sent with every request. The path of the URL is not used: see
     /// [`path`](Self::path). A user name and a password become a basic `authorization` header.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), path: None, transports: None, headers: Vec::new(), invalid: None }
+        Self { url: url.into(), path: None, transports: None, headers: Headers::default(), invalid: None }
     }
 
     /// Replaces the URL. A [`before_connect`](crate::EngineIoClientBuilder::before_connect) hook needs it if a fresh
@@ -102,9 +98,8 @@ impl Connect {
     /// `sec-websocket-protocol`), and an `accept-encoding` with anything but gzip, deflate and identity.
     #[must_use]
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
-        match headers::parse(name.as_ref(), value.as_ref()) {
-            Ok(header) => transport::headers::add(&mut self.headers, header),
-            Err(err) => _ = self.invalid.get_or_insert(err),
+        if let Err(err) = self.headers.parse_and_append(name.as_ref(), value.as_ref()) {
+            self.invalid.get_or_insert(err);
         }
         self
     }
@@ -117,7 +112,7 @@ impl fmt::Debug for Connect {
             .field("origin", &origin)
             .field("path", &self.path)
             .field("transports", &self.transports)
-            .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("headers", &self.headers)
             .field("invalid", &self.invalid)
             .finish()
     }

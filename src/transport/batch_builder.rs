@@ -1,22 +1,25 @@
-//! A batch of packets on its way up.
+//! A batch of received packets, before it is reported.
 
 use crate::{data::OVERHEAD, protocol::packet::Packet};
 
-/// What it holds, at most: the event loop is shared, and buffers stay warm.
+/// The limits of a batch. Between two batches, others on the arbiter have their turn, and the processor's caches still
+/// contain the data when the client handles it.
 const MAX_PACKETS: usize = 64;
 const MAX_BYTES: usize = 64 << 10;
 
-/// Packets share the buffer they came in, and keep all of it. `receive_buffer` counts their data and an overhead: where the
-/// buffer is larger than this many times that, they are copied out of it.
+/// Packets share the buffer that they were received in and keep all of it alive, but `receive_buffer` counts only their
+/// data and an overhead. If the buffer is more than this many times as large, the packets are copied out of it.
 const MAX_SHARE: usize = 64;
 
+/// Collects the packets of one report.
 pub(super) struct BatchBuilder {
     packets: Vec<Packet>,
+    /// The number of bytes of data in the packets.
     bytes: usize,
 }
 
 impl BatchBuilder {
-    /// `emptied`: a batch that came back.
+    /// An empty batch. `emptied` is the memory of an earlier one.
     pub(super) fn new(emptied: Vec<Packet>) -> Self {
         Self { packets: emptied, bytes: 0 }
     }
@@ -29,16 +32,16 @@ impl BatchBuilder {
         self.packets.len() >= MAX_PACKETS || self.bytes >= MAX_BYTES
     }
 
-    #[inline(always)] // Else each packet would be moved once more.
+    #[inline(always)] // A call would move each packet once more.
     pub(super) fn push(&mut self, packet: Packet) {
         self.bytes += packet.body().len();
         if let Packet::Unknown(kind) = packet {
-            note_unknown(kind);
+            log_unknown(kind);
         }
         self.packets.push(packet);
     }
 
-    /// The packets, which came in a buffer of this size.
+    /// The packets. `buffer` is the size of the buffer that they were received in.
     pub(super) fn into_packets(mut self, buffer: usize) -> Vec<Packet> {
         let counted = self.bytes + OVERHEAD * self.packets.len();
         if buffer > counted.saturating_mul(MAX_SHARE) {
@@ -48,8 +51,11 @@ impl BatchBuilder {
     }
 }
 
-/// It is ignored, but not in silence.
+/// The client ignores the packet, so the log is the only trace of it.
 #[cold]
-fn note_unknown(kind: u8) {
+fn log_unknown(kind: u8) {
     log::debug!(target: "actix_engineio::transport", "a packet of unknown type {kind}");
 }
+
+#[cfg(test)]
+mod tests;

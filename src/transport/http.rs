@@ -1,9 +1,11 @@
 //! HTTP/1.1 on connections of our own.
 //!
-//! A pool of connections would hide what matters here: whether a body ended or was cut, whether a request had
-//! left, what a refused handshake said. So a [`Http1Connection`] is one connection that carries one exchange after
-//! another, and [`HttpClient`](super::http_client::HttpClient) keeps one connection to one origin. Nothing here has a time limit, save the words of a refusal:
-//! [`Progress`](super::Progress) tells whoever sets the limits how far things are.
+//! A pool of connections would hide facts that a session needs: whether a body was complete or cut, whether a request was
+//! sent, what the response to a refused handshake said. So an [`Http1Connection`] is one connection that carries one
+//! exchange after another. The [`HttpClient`](super::http_client::HttpClient) above keeps one connection to one origin.
+//!
+//! Nothing here has a time limit, except the body of an error response. [`Progress`](super::Progress) shows those who set
+//! limits how far a request has come.
 
 mod body;
 mod codec_config;
@@ -12,6 +14,6 @@ mod message;
 
 pub(crate) use self::{
     codec_config::CodecConfig,
-    connection::{Http1Connection, Upgraded},
+    connection::{Http1Connection, UpgradeResponse},
     message::{Request, Response},
 };

@@ -1,4 +1,4 @@
-//! One connection to one origin, opened anew whenever that is needed.
+//! A client of one origin. It has at most one connection, and opens another one when it needs to.
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
@@ -6,29 +6,32 @@ use actix_http::Method;
 use actix_rt::time::Instant;
 
 use super::{
-    Progress,
-    http::{CodecConfig, Http1Connection, Request, Response, Upgraded},
+    Progress, ProgressReader,
+    http::{CodecConfig, Http1Connection, Request, Response, UpgradeResponse},
     network::Network,
 };
-use crate::{error::TransportError, protocol::endpoint::Destination};
+use crate::{
+    error::{Stage, TransportError},
+    protocol::endpoint::Destination,
+};
 
-/// A connection idle for longer is not used again: servers close theirs after a few seconds (Node's after five), and a
-/// request that meets the close on its way is lost.
+/// The longest time for which an idle connection stays usable. Servers close theirs after a few seconds (Node after five),
+/// and a request that crosses the close is lost.
 const MAX_IDLE: Duration = Duration::from_secs(4);
 
-/// A server that closed a connection before it saw the request is heard of within a round trip, for which TCP itself allows
-/// this long at first (RFC 6298, section 2). What ends later may have been answered.
+/// The time within which the client learns that a server closed the connection before it saw the request: a round trip, for
+/// which TCP initially allows this long (RFC 6298, section 2). If the connection ends later, the server may have answered.
 const ROUND_TRIP: Duration = Duration::from_secs(1);
 
-/// Sends requests to one origin, one at a time, and keeps the connection between them.
+/// Sends requests to one origin, one at a time, over one connection while the server keeps it open.
 ///
-/// Dropping the future of an exchange closes the connection it runs on.
+/// Dropping the future of an exchange closes its connection.
 pub(crate) struct HttpClient {
     network: Arc<Network>,
     destination: Destination,
     codec_config: Rc<CodecConfig>,
     progress: Progress,
-    /// The connection between two exchanges, and when the last one ended.
+    /// The connection between two exchanges, and the time when the last one ended.
     idle: Option<(Http1Connection, Instant)>,
 }
 
@@ -38,26 +41,32 @@ impl HttpClient {
         Self { network, destination, codec_config, progress: Progress::new(), idle: None }
     }
 
-    /// How far the exchanges have come.
-    pub(crate) fn progress(&self) -> &Progress {
-        &self.progress
+    /// The progress of the current request.
+    pub(super) fn progress(&self) -> ProgressReader {
+        self.progress.reader()
     }
 
-    /// Sends `request` and reads the answer, whose body may have `limit` bytes once inflated.
+    /// Prepares for the next request: from here on, [`progress`](Self::progress) says nothing about the last one.
+    pub(super) fn prepare(&self) {
+        self.progress.begin(Stage::Connect);
+    }
+
+    /// Sends `request` and reads the response. `limit`: the largest size of its inflated body.
     ///
-    /// After an error, [`Progress::sent`] tells whether the request had left: if not, the server cannot have acted
-    /// on it.
+    /// After an error, [`ProgressReader::sent`] says whether the request was sent completely. If not, the server cannot
+    /// have acted on it.
     pub(crate) async fn send(&mut self, request: &Request, limit: usize) -> Result<Response, TransportError> {
         if let Some(connection) = self.take_idle() {
-            let (read, asked) = (self.progress.read(), Instant::now());
+            let (progress, started) = (self.progress.reader(), Instant::now());
+            let read = progress.read();
             match self.exchange(connection, request, limit).await {
-                // The server closed the connection as the request was on its way. RFC 9110, section 9.2.2: "A client
-                // SHOULD NOT automatically retry a request with a non-idempotent method". A poll is idempotent only if
-                // it was not answered: what went into a lost answer does not come again.
+                // The server closed the connection before it saw the request, so the request is sent again. RFC 9110,
+                // section 9.2.2: "A client SHOULD NOT automatically retry a request with a non-idempotent method". A
+                // poll is idempotent only if it was not answered: the server does not repeat a lost answer.
                 Err(TransportError::Io { .. })
                     if request.method == Method::GET
-                        && self.progress.read() == read
-                        && asked.elapsed() < ROUND_TRIP => {}
+                        && progress.read() == read
+                        && started.elapsed() < ROUND_TRIP => {}
                 outcome => return outcome,
             }
         }
@@ -66,7 +75,11 @@ impl HttpClient {
     }
 
     /// Sends `request`, a WebSocket handshake, on a connection of its own.
-    pub(crate) async fn upgrade(&self, request: &Request, limit: usize) -> Result<Upgraded, TransportError> {
+    pub(crate) async fn upgrade(
+        &self,
+        request: &Request,
+        limit: usize,
+    ) -> Result<UpgradeResponse, TransportError> {
         self.connect().await?.upgrade(request, limit).await
     }
 
@@ -75,7 +88,7 @@ impl HttpClient {
         Ok(Http1Connection::new(io, &self.codec_config, self.progress.clone()))
     }
 
-    /// Takes the connection for as long as the exchange lasts, so that it goes if the exchange does.
+    /// Takes the idle connection, if it is usable. An exchange owns its connection, so that both are dropped together.
     fn take_idle(&mut self) -> Option<Http1Connection> {
         let (mut connection, since) = self.idle.take()?;
         (since.elapsed() < MAX_IDLE && !connection.is_closed()).then_some(connection)

@@ -1,4 +1,4 @@
-//! The byte stream below everything.
+//! The byte stream that everything else is built on.
 
 use actix_codec::{AsyncRead, AsyncWrite};
 

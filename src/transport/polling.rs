@@ -2,14 +2,10 @@
 
 mod exchange;
 
-use std::{
-    sync::Arc,
-    task::{Context as Task, Poll},
-};
+use std::task::{Context as Task, Poll};
 
 use actix::{Actor, ActorContext, Context, Handler};
-use actix_http::{Method, header};
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use self::exchange::{ExchangeSlot, Limit};
 use super::{BatchBuilder, RateLimit, ReportSender, Requests, Transport, http::Response, spawn_driver};
@@ -17,164 +13,152 @@ use crate::{
     error::{ProtocolError, TransportError},
     protocol::{
         connection::{BatchOutcome, CloseReason, Command, ReportKind, TransportClosed},
-        handshake::TransportKind,
         packet::Packet,
-        payload::{self, Payload},
+        wire::{self, Payload, Wire},
     },
 };
 
-/// Redirects of one handshake that are followed.
+/// The largest number of redirects of one handshake.
 const MAX_REDIRECTS: usize = 5;
 
-/// The actor.
+/// The actor of the polling transport.
 pub(super) struct PollingTransport {
     reports: ReportSender,
     requests: Requests,
+    wire: Wire,
+    phase: Phase,
     get: ExchangeSlot,
     post: ExchangeSlot,
-    /// What is left of the last poll's body.
+    /// The part of the last poll's body that is not reported yet.
     body: Option<Payload>,
-    /// Leave to report one more batch, which goes into this one.
-    credit: Option<Vec<Packet>>,
-    /// The batch that is being posted.
-    batch: Option<Arc<Vec<Packet>>>,
-    /// What ends the transport, once the last poll's body has been told.
-    failed: Option<TransportError>,
-    handshake: Handshake,
-    pause: Pause,
-    heard: RateLimit,
-    wrote: RateLimit,
+    /// The permission to report one more batch, with the memory for it.
+    read_credit: Option<Vec<Packet>>,
+    /// Whether a batch is being posted.
+    is_writing: bool,
+    read_reports: RateLimit,
+    write_reports: RateLimit,
 }
 
-/// Whether new requests are held back.
-#[derive(PartialEq)]
-enum Pause {
-    No,
-    /// Those in flight are awaited.
-    Ordered,
-    Reported,
-}
-
-/// How far the handshake is.
-enum Handshake {
-    /// Its request was not sent yet.
-    Asking {
-        redirects: usize,
-    },
-    /// Its request was sent, and that was reported.
-    Asked {
-        redirects: usize,
-    },
-    Done,
+/// The phases of the transport. Only `Handshaking` and `Running` start further polls.
+enum Phase {
+    /// The session is being opened. `reported`: the handshake request was sent, and the client knows it.
+    Handshaking { redirects: usize, reported: bool },
+    /// The session is polled.
+    Running,
+    /// A pause was ordered. The requests that were started before it go on.
+    Pausing,
+    /// A pause was ordered, and no request is left.
+    Paused,
+    /// The POST with the close packet was started. Only its response counts: the server has no more use for the poll, and
+    /// engineioxide refuses it.
+    Closing,
+    /// A POST failed. The rest of the last poll's body is reported before the transport closes with this error.
+    Failing(TransportError),
 }
 
 impl PollingTransport {
     pub(super) fn new(reports: ReportSender, requests: Requests) -> Self {
         Self {
             reports,
+            wire: Wire::V4,
+            phase: Phase::Handshaking { redirects: 0, reported: false },
             get: ExchangeSlot::new(requests.http_client()),
             post: ExchangeSlot::new(requests.http_client()),
             requests,
             body: None,
-            credit: Some(Vec::new()),
-            batch: None,
-            failed: None,
-            handshake: Handshake::Asking { redirects: 0 },
-            pause: Pause::No,
-            heard: RateLimit::default(),
-            wrote: RateLimit::default(),
+            read_credit: Some(Vec::new()),
+            is_writing: false,
+            read_reports: RateLimit::default(),
+            write_reports: RateLimit::default(),
         }
     }
 
-    /// Starts the next poll.
-    fn poll_server(&mut self) -> Result<(), TransportError> {
-        let request = self.requests.make(Method::GET, TransportKind::Polling, [], Bytes::new())?;
-        let limit = match self.handshake {
-            // The session's heartbeat sets the limit: a poll lasts until there is something to say.
-            Handshake::Done => Limit::None,
-            _ => Limit::Whole(self.requests.options.request_timeout),
-        };
-        self.get.start(request, self.requests.options.max_message_size, limit);
+    /// Does everything that can be done now.
+    fn advance(&mut self, task: &mut Task<'_>) -> Result<(), TransportError> {
+        self.poll_get(task)?;
+        self.poll_post(task)?;
+        self.report_progress();
         Ok(())
     }
 
-    fn write(&mut self, batch: Arc<Vec<Packet>>) -> Result<(), TransportError> {
-        let mut body = BytesMut::new();
-        payload::encode(&batch, &mut body);
-        self.batch = Some(batch);
-        let request = self.requests.make(Method::POST, TransportKind::Polling, [], body.freeze())?;
-        let limit = Limit::Answer(self.requests.options.request_timeout);
-        self.post.start(request, self.requests.options.max_message_size, limit);
+    /// Receives packets: moves the poll on, reports what it brings, starts the next one.
+    fn poll_get(&mut self, task: &mut Task<'_>) -> Result<(), TransportError> {
+        loop {
+            while let Poll::Ready(outcome) = self.get.poll(task) {
+                let outcome = outcome.and_then(|response| self.on_get(response));
+                if !matches!(self.phase, Phase::Closing) {
+                    outcome?;
+                }
+            }
+            self.deliver()?;
+            if !self.may_poll() {
+                return Ok(());
+            }
+            self.start_get()?;
+        }
+    }
+
+    fn may_poll(&self) -> bool {
+        matches!(self.phase, Phase::Handshaking { .. } | Phase::Running)
+            && self.body.is_none()
+            && self.read_credit.is_some()
+            && !self.get.is_busy()
+    }
+
+    fn start_get(&mut self) -> Result<(), TransportError> {
+        let request = self.requests.poll()?;
+        let options = self.requests.options();
+        let limit = match self.phase {
+            Phase::Handshaking { .. } => Limit::Whole(options.request_timeout),
+            // A poll lasts until the server has a packet. The session's heartbeat limits it.
+            _ => Limit::None,
+        };
+        self.get.start(request, options.max_message_size, limit);
         Ok(())
     }
 
     fn on_get(&mut self, response: Response) -> Result<(), TransportError> {
-        self.requests.heard(&response.headers);
+        self.requests.store_cookies(&response.headers);
         if response.is_redirect() {
             return self.follow(&response);
         }
         if !response.status.is_success() {
-            return Err(self.requests.refused(&response));
+            return Err(self.requests.http_error(&response));
         }
-        if !matches!(self.handshake, Handshake::Done) {
-            self.handshake = Handshake::Done;
-            if payload::looks_like_protocol_3(&response.body) {
+        if let Phase::Handshaking { .. } = self.phase {
+            self.phase = Phase::Running;
+            if wire::looks_like_protocol_3(&response.body) {
                 return Err(ProtocolError::Version3.into());
             }
             if response.body.trim_ascii_start().starts_with(b"<") {
                 return Err(TransportError::Malformed("a page of HTML".into()));
             }
         }
-        self.body = Some(Payload::new(response.body)?);
+        self.body = Some(self.wire.decode_payload(response.body)?);
         Ok(())
     }
 
-    /// Only the handshake is redirected: later requests belong to a session, and that is where it is.
+    /// Follows a redirect. Only a handshake can be redirected: later requests belong to a session, which stays at the server
+    /// that opened it.
     fn follow(&mut self, response: &Response) -> Result<(), TransportError> {
-        let redirects = match self.handshake {
-            Handshake::Asking { redirects } | Handshake::Asked { redirects } => redirects,
-            Handshake::Done => return Err(TransportError::Redirect("a poll is not redirected".into())),
+        let Phase::Handshaking { redirects, .. } = self.phase else {
+            return Err(TransportError::Redirect("a poll is not redirected".into()));
         };
         if redirects == MAX_REDIRECTS {
             return Err(TransportError::Redirect(format!("more than {MAX_REDIRECTS} times").into()));
         }
-        let location = response.headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
-        let Some(location) = location else {
-            return Err(TransportError::Redirect("without a Location".into()));
-        };
-        let endpoint = self
-            .requests
-            .endpoint
-            .redirected(location)
-            .map_err(|reason| TransportError::Redirect(reason.into()))?;
-        let endpoint = Arc::new(endpoint);
-        self.requests.endpoint = endpoint.clone();
+        let endpoint = self.requests.redirect(&response.headers)?;
+        self.phase = Phase::Handshaking { redirects: redirects + 1, reported: false };
         self.get = ExchangeSlot::new(self.requests.http_client());
         self.post = ExchangeSlot::new(self.requests.http_client());
         self.reports.send(ReportKind::Moved(endpoint));
-        self.handshake = Handshake::Asking { redirects: redirects + 1 };
-        self.poll_server()
+        self.start_get()
     }
 
-    fn on_post(&mut self, response: &Response) -> Result<(), TransportError> {
-        self.requests.heard(&response.headers);
-        if response.is_redirect() {
-            return Err(TransportError::Redirect("a POST is not redirected".into()));
-        }
-        if !response.status.is_success() {
-            return Err(self.requests.refused(response));
-        }
-        self.batch = None;
-        // python-engineio, which drops what is beyond its sixteenth packet, says `OK`.
-        let any_number = &*response.body == b"ok";
-        self.reports.send(ReportKind::Written { any_number });
-        Ok(())
-    }
-
-    /// Reports the next batch of the last poll's body, if there is leave to.
+    /// Reports the next batch of the last poll's body, if the client has given credit for it.
     fn deliver(&mut self) -> Result<(), TransportError> {
         let Some(body) = &mut self.body else { return Ok(()) };
-        let Some(emptied) = self.credit.take() else { return Ok(()) };
+        let Some(emptied) = self.read_credit.take() else { return Ok(()) };
         let mut batch = BatchBuilder::new(emptied);
         let mut outcome = Ok(());
         while !batch.is_full() {
@@ -191,7 +175,7 @@ impl PollingTransport {
         if body.is_empty() {
             self.body = None;
         }
-        // A poll that brought nothing is told too; one that brought nothing but an error is not.
+        // An empty poll is reported too. A poll that contains nothing but an error is not.
         if outcome.is_ok() || !batch.is_empty() {
             let packets = batch.into_packets(size);
             self.reports.send(ReportKind::Packets { packets, complete: self.body.is_none() });
@@ -199,66 +183,72 @@ impl PollingTransport {
         outcome
     }
 
-    /// Does everything that can be done now.
-    fn advance(&mut self, task: &mut Task<'_>) -> Result<(), TransportError> {
-        loop {
-            if let Poll::Ready(outcome) = self.get.poll(task) {
-                let outcome = outcome.and_then(|response| self.on_get(response));
-                // The close packet is in a POST whose answer alone counts: the server has no more use for the poll, and
-                // engineioxide refuses it.
-                if outcome.is_err() && self.is_closing() {
-                    self.pause = Pause::Reported;
-                } else {
-                    outcome?;
-                }
-                continue;
-            }
-            self.deliver()?;
-            let may_poll = self.body.is_none()
-                && self.credit.is_some()
-                && self.pause == Pause::No
-                && self.failed.is_none();
-            if !may_poll || self.get.is_busy() {
-                break;
-            }
-            self.poll_server()?;
-        }
-        if let Poll::Ready(outcome) = self.post.poll(task) {
-            self.failed = outcome.and_then(|response| self.on_post(&response)).err();
-        }
-        if self.body.is_none()
-            && let Some(err) = self.failed.take()
+    /// Sends packets: moves the POST on. Returns its error once nothing is left to report before it.
+    fn poll_post(&mut self, task: &mut Task<'_>) -> Result<(), TransportError> {
+        if let Poll::Ready(outcome) = self.post.poll(task)
+            && let Err(err) = outcome.and_then(|response| self.on_post(&response))
         {
-            return Err(err);
+            self.phase = Phase::Failing(err);
         }
-        let home = self.body.is_none() && !self.get.is_busy() && !self.post.is_busy();
-        if self.pause == Pause::Ordered && home {
-            self.pause = Pause::Reported;
-            self.reports.send(ReportKind::Paused);
+        match &self.phase {
+            Phase::Failing(err) if self.body.is_none() => Err(err.clone()),
+            _ => Ok(()),
         }
-        if let Handshake::Asking { redirects } = self.handshake
-            && self.get.progress.sent()
-        {
-            self.handshake = Handshake::Asked { redirects };
-            self.reports.send(ReportKind::Requested);
-        }
-        if self.heard.is_due(self.get.progress.read()) {
-            self.reports.send(ReportKind::Alive);
-        }
-        if self.wrote.is_due(self.post.progress.written()) && self.post.is_busy() {
-            self.reports.send(ReportKind::Writing);
+    }
+
+    fn start_post(&mut self, packets: &[Packet]) -> Result<(), TransportError> {
+        let mut body = BytesMut::new();
+        self.wire.encode_payload(packets, &mut body);
+        let request = self.requests.post(body.freeze())?;
+        let options = self.requests.options();
+        self.post.start(request, options.max_message_size, Limit::Response(options.request_timeout));
+        self.is_writing = true;
+        if packets.last() == Some(&Packet::Close) {
+            self.phase = Phase::Closing;
         }
         Ok(())
     }
 
-    fn is_closing(&self) -> bool {
-        self.batch.as_ref().and_then(|batch| batch.last()) == Some(&Packet::Close)
+    fn on_post(&mut self, response: &Response) -> Result<(), TransportError> {
+        self.requests.store_cookies(&response.headers);
+        if response.is_redirect() {
+            return Err(TransportError::Redirect("a POST is not redirected".into()));
+        }
+        if !response.status.is_success() {
+            return Err(self.requests.http_error(response));
+        }
+        self.is_writing = false;
+        // python-engineio drops everything behind the sixteenth packet. It answers `OK`, the others `ok`.
+        let any_number = &*response.body == b"ok";
+        self.reports.send(ReportKind::Written { any_number });
+        Ok(())
     }
 
-    fn end(&mut self, reason: CloseReason, ctx: &mut Context<Self>) {
-        // Half a request is no request.
-        let in_doubt = self.batch.take().is_some() && self.post.progress.sent();
-        let outcome = if in_doubt { BatchOutcome::UNCERTAIN } else { BatchOutcome::sent(0) };
+    /// Reports the end of a pause, and how far the requests have come.
+    fn report_progress(&mut self) {
+        match &mut self.phase {
+            Phase::Pausing if self.body.is_none() && !self.get.is_busy() && !self.post.is_busy() => {
+                self.phase = Phase::Paused;
+                self.reports.send(ReportKind::Paused);
+            }
+            Phase::Handshaking { reported, .. } if !*reported && self.get.progress().sent() => {
+                *reported = true;
+                self.reports.send(ReportKind::Requested);
+            }
+            _ => {}
+        }
+        if self.read_reports.is_due(self.get.progress().read()) {
+            self.reports.send(ReportKind::Alive);
+        }
+        if self.write_reports.is_due(self.post.progress().written()) && self.post.is_busy() {
+            self.reports.send(ReportKind::Writing);
+        }
+    }
+
+    fn close(&mut self, reason: CloseReason, ctx: &mut Context<Self>) {
+        // A server cannot act on half a request.
+        let is_uncertain = self.is_writing && self.post.progress().sent();
+        let outcome = if is_uncertain { BatchOutcome::UNCERTAIN } else { BatchOutcome::sent(0) };
         self.get.close();
         self.post.close();
         self.reports.close(TransportClosed { reason, outcome });
@@ -278,24 +268,22 @@ impl Handler<Command> for PollingTransport {
     type Result = ();
 
     fn handle(&mut self, command: Command, ctx: &mut Self::Context) {
-        match command {
-            Command::Write(batch) => {
-                if let Err(err) = self.write(batch) {
-                    self.end(CloseReason::Failed(err), ctx);
+        match (command, &self.phase) {
+            (Command::Write(batch), _) => {
+                if let Err(err) = self.start_post(&batch) {
+                    self.close(CloseReason::Failed(err), ctx);
                 }
             }
-            Command::Read(emptied) => self.credit = Some(emptied),
-            Command::Session(sid) => self.requests.sid = Some(sid),
-            Command::Pause => self.pause = Pause::Ordered,
-            Command::Resume => self.pause = Pause::No,
-            // "Closing over polling": the close packet went with the last POST, the poll in flight is of no interest.
-            Command::Close | Command::Abort => {
-                let reason = match self.handshake {
-                    Handshake::Done => CloseReason::Ordered,
-                    _ => CloseReason::Interrupted(self.get.progress.stage()),
-                };
-                self.end(reason, ctx);
+            (Command::Read(emptied), _) => self.read_credit = Some(emptied),
+            (Command::Session(sid), _) => self.requests.set_sid(sid),
+            (Command::Pause, Phase::Running) => self.phase = Phase::Pausing,
+            (Command::Resume, Phase::Pausing | Phase::Paused) => self.phase = Phase::Running,
+            (Command::Pause | Command::Resume, _) => {}
+            (Command::Close | Command::Abort, Phase::Handshaking { .. }) => {
+                self.close(CloseReason::Interrupted(self.get.progress().stage()), ctx);
             }
+            // The last POST contained the close packet, so nothing is left to send, and nobody needs the poll.
+            (Command::Close | Command::Abort, _) => self.close(CloseReason::Ordered, ctx),
         }
     }
 }
@@ -309,7 +297,7 @@ impl Transport for PollingTransport {
             return;
         }
         if let Err(err) = self.advance(task) {
-            self.end(CloseReason::Failed(err), ctx);
+            self.close(CloseReason::Failed(err), ctx);
         }
     }
 }

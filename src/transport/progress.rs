@@ -1,14 +1,18 @@
-//! How far a request has come: written by those who move its bytes, read by those who set its time limit.
+//! How far a request has come. Those who move bytes write it, those who set time limits read it.
 
 use std::{cell::Cell, rc::Rc};
 
 use crate::error::Stage;
 
-/// How far the lanes that share it have come.
+/// The progress of the requests of one HTTP client, for those who move the bytes: the connection and the network.
 #[derive(Clone)]
-pub(crate) struct Progress(Rc<Counters>);
+pub(crate) struct Progress(Rc<Cells>);
 
-struct Counters {
+/// The same progress, for those who only look at it.
+#[derive(Clone)]
+pub(super) struct ProgressReader(Rc<Cells>);
+
+struct Cells {
     stage: Cell<Stage>,
     read: Cell<u64>,
     written: Cell<u64>,
@@ -16,8 +20,8 @@ struct Counters {
 }
 
 impl Progress {
-    pub(crate) fn new() -> Self {
-        Self(Rc::new(Counters {
+    pub(super) fn new() -> Self {
+        Self(Rc::new(Cells {
             stage: Cell::new(Stage::Connect),
             read: Cell::new(0),
             written: Cell::new(0),
@@ -25,40 +29,26 @@ impl Progress {
         }))
     }
 
-    /// What is being waited for, from [`Stage::Resolve`] to [`Stage::Body`].
-    pub(crate) fn stage(&self) -> Stage {
-        self.0.stage.get()
+    pub(super) fn reader(&self) -> ProgressReader {
+        ProgressReader(self.0.clone())
     }
 
-    /// Bytes read since the beginning.
-    pub(crate) fn read(&self) -> u64 {
-        self.0.read.get()
-    }
-
-    /// Bytes written since the beginning.
-    pub(crate) fn written(&self) -> u64 {
-        self.0.written.get()
-    }
-
-    /// Whether the current request has left completely. Until it has, the server cannot have acted on it.
-    pub(crate) fn sent(&self) -> bool {
-        self.0.sent.get()
-    }
-
-    pub(super) fn enter(&self, stage: Stage) {
-        self.0.stage.set(stage);
-    }
-
-    /// Enters a stage in which nothing has been sent.
-    pub(crate) fn begin(&self, stage: Stage) {
+    /// Enters a stage in which no byte of the current request has been sent.
+    pub(super) fn begin(&self, stage: Stage) {
         self.0.sent.set(false);
         self.enter(stage);
     }
 
+    /// Enters a later stage of the current request.
+    pub(super) fn enter(&self, stage: Stage) {
+        self.0.stage.set(stage);
+    }
+
+    /// The current request was sent completely.
     pub(super) fn end_request(&self) {
         self.0.sent.set(true);
-        // The answer may have come before the request was out.
-        if self.stage() == Stage::Request {
+        // The answer may have arrived before the request was sent.
+        if self.0.stage.get() == Stage::Request {
             self.enter(Stage::Response);
         }
     }
@@ -72,6 +62,31 @@ impl Progress {
     }
 }
 
+impl ProgressReader {
+    /// The stage of the current request, from [`Stage::Resolve`] to [`Stage::Body`].
+    pub(super) fn stage(&self) -> Stage {
+        self.0.stage.get()
+    }
+
+    /// The number of bytes read, over all requests.
+    pub(super) fn read(&self) -> u64 {
+        self.0.read.get()
+    }
+
+    /// The number of bytes written, over all requests.
+    pub(super) fn written(&self) -> u64 {
+        self.0.written.get()
+    }
+
+    /// Whether the current request was sent completely. Before that, the server cannot have acted on it.
+    pub(super) fn sent(&self) -> bool {
+        self.0.sent.get()
+    }
+}
+
 fn add(count: &Cell<u64>, bytes: usize) {
     count.set(count.get().saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX)));
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,15 +15,17 @@ use crate::{
     },
 };
 
-/// Signs of life and of progress are reported at most this often. The shortest heartbeat of any server is longer.
+/// The shortest time between two reports of the same kind that bytes were moved. It is shorter than the heartbeat of any
+/// server.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
 
-/// Sends the reports of one transport to its client. The last report is always `Closed`, whatever happens to the transport.
+/// Sends the reports of one transport to its client. The last report is always `Closed`, even if the transport panics.
 pub(super) struct ReportSender {
     id: TransportId,
     kind: TransportKind,
-    /// Weak: a transport does not keep its client alive.
+    /// The client. The reference is weak: a transport does not keep its client alive.
     client: WeakRecipient<Report>,
+    /// Resolves when the client drops the transport's handle.
     abandoned: oneshot::Receiver<()>,
     is_closed: bool,
 }
@@ -35,12 +37,13 @@ impl ReportSender {
     }
 
     pub(super) fn send(&self, kind: ReportKind) {
-        wire_log::told(self.kind, &kind);
+        wire_log::report(self.kind, &kind);
         if let Some(client) = self.client.upgrade() {
             client.do_send(Report { from: self.id, kind });
         }
     }
 
+    /// Sends the last report, once.
     pub(super) fn close(&mut self, closed: TransportClosed) {
         if !self.is_closed {
             self.is_closed = true;
@@ -48,11 +51,12 @@ impl ReportSender {
         }
     }
 
+    /// Whether the last report was sent.
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed
     }
 
-    /// Nobody holds the transport's handle any more.
+    /// Whether the client has dropped the transport's handle. If not, `task` is woken when it does.
     pub(super) fn poll_abandoned(&mut self, task: &mut Task<'_>) -> bool {
         Pin::new(&mut self.abandoned).poll(task).is_ready()
     }
@@ -65,7 +69,7 @@ impl Drop for ReportSender {
     }
 }
 
-/// Limits how often a counter that grows is reported.
+/// Limits how often the growth of a counter is reported.
 #[derive(Default)]
 pub(super) struct RateLimit {
     seen: u64,
@@ -73,7 +77,7 @@ pub(super) struct RateLimit {
 }
 
 impl RateLimit {
-    /// `count` has grown, and the last report is a while ago.
+    /// Whether to report now: the counter has grown, and the last report was long enough ago.
     pub(super) fn is_due(&mut self, count: u64) -> bool {
         if count == self.seen {
             return false;
@@ -87,3 +91,6 @@ impl RateLimit {
         due
     }
 }
+
+#[cfg(test)]
+mod tests;

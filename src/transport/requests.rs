@@ -1,89 +1,136 @@
-//! The requests of one session.
+//! The requests of one session: where they go, and with which headers.
 
 use std::sync::Arc;
 
 use actix_http::{
     Method,
-    header::{self, HeaderMap, HeaderName, HeaderValue},
+    header::{self, HeaderMap, HeaderValue},
     uri::PathAndQuery,
 };
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::{Options, headers, http, http_client::HttpClient, wire_log};
+use super::{Headers, Options, http, http_client::HttpClient, wire_log};
 use crate::{
     error::TransportError,
     protocol::{endpoint::Endpoint, handshake::TransportKind},
 };
 
-/// What the requests of a session have in common.
+/// Makes the requests of one session.
 pub(super) struct Requests {
-    pub(super) endpoint: Arc<Endpoint>,
-    pub(super) sid: Option<ByteString>,
-    pub(super) options: Arc<Options>,
-    pub(super) trusted: Arc<Endpoint>,
+    endpoint: Arc<Endpoint>,
+    sid: Option<ByteString>,
+    options: Arc<Options>,
+    /// The endpoint that the user named. Credentials go to its origin only, and a redirect may lead to another.
+    trusted: Arc<Endpoint>,
 }
 
 impl Requests {
-    /// Whoever is to send them.
+    /// `sid`: the session to join, `None` for a new one.
+    pub(super) fn new(
+        endpoint: Arc<Endpoint>,
+        sid: Option<ByteString>,
+        options: Arc<Options>,
+        trusted: Arc<Endpoint>,
+    ) -> Self {
+        Self { endpoint, sid, options, trusted }
+    }
+
+    pub(super) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// A client that sends requests to the endpoint.
     pub(super) fn http_client(&self) -> HttpClient {
         HttpClient::new(self.options.network.clone(), self.endpoint.destination())
     }
 
-    pub(super) fn make(
+    /// Sets the session that later requests belong to.
+    pub(super) fn set_sid(&mut self, sid: ByteString) {
+        self.sid = Some(sid);
+    }
+
+    /// Follows the redirect in the head of a response: later requests go to the new endpoint.
+    pub(super) fn redirect(&mut self, headers: &HeaderMap) -> Result<Arc<Endpoint>, TransportError> {
+        let location = headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
+        let Some(location) = location else {
+            return Err(TransportError::Redirect("without a Location".into()));
+        };
+        let endpoint = self.endpoint.redirected(location);
+        self.endpoint = Arc::new(endpoint.map_err(|reason| TransportError::Redirect(reason.into()))?);
+        Ok(self.endpoint.clone())
+    }
+
+    /// The GET that opens a session over polling, or polls it.
+    pub(super) fn poll(&self) -> Result<http::Request, TransportError> {
+        self.make(Method::GET, TransportKind::Polling, Bytes::new(), &Headers::default())
+    }
+
+    /// The POST that sends `body`.
+    pub(super) fn post(&self, body: Bytes) -> Result<http::Request, TransportError> {
+        self.make(Method::POST, TransportKind::Polling, body, &Headers::default())
+    }
+
+    /// The GET that asks for a WebSocket with these headers.
+    pub(super) fn websocket_handshake(&self, headers: &Headers) -> Result<http::Request, TransportError> {
+        self.make(Method::GET, TransportKind::WebSocket, Bytes::new(), headers)
+    }
+
+    fn make(
         &self,
         method: Method,
         kind: TransportKind,
-        framing: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
         body: Bytes,
+        own: &Headers,
     ) -> Result<http::Request, TransportError> {
         let stamp = self.options.timestamp_requests.then(stamp);
         let target = self.endpoint.request_target(kind, self.sid.as_deref(), stamp.as_deref());
         wire_log::request(&method, &self.endpoint, &target);
-        let unusable = |what: &str| TransportError::Unsupported(format!("the URL's {what}").into());
-        let mut all = Vec::new();
-        // Credentials go where the user meant them to go, and nowhere else.
-        let at_home = self.endpoint.same_origin(&self.trusted);
-        let bound = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION, header::HOST];
-        let may_go = |name: &HeaderName| at_home || !bound.contains(name);
-        all.extend(self.options.headers.iter().filter(|(name, _)| may_go(name)).cloned());
-        if kind == TransportKind::WebSocket {
-            let special = self.options.websocket_headers.iter().filter(|(name, _)| may_go(name));
-            special.for_each(|header| headers::add(&mut all, header.clone()));
-        }
-        if let Some(basic) = self.endpoint.authorization()
-            && !all.iter().any(|(name, _)| *name == header::AUTHORIZATION)
-        {
-            let basic = HeaderValue::from_str(basic).map_err(|_| unusable("user information"))?;
-            all.push((header::AUTHORIZATION, basic));
-        }
-        if let Some(cookies) = &self.options.cookies {
-            cookies.add(self.endpoint.url(), &mut all);
-        }
-        all.extend(framing);
         Ok(http::Request {
             method,
             target: PathAndQuery::try_from(target).map_err(|_| unusable("path or query"))?,
             host: HeaderValue::from_str(self.endpoint.host_header()).map_err(|_| unusable("host"))?,
-            headers: all,
+            headers: self.headers(kind)?.with(own),
             body,
         })
     }
 
-    /// An answer that refuses a request. Some servers repeat the sid, which is a secret, in their words.
-    pub(super) fn refused(&self, response: &http::Response) -> TransportError {
-        TransportError::Status(Box::new(response.refusal(self.sid.as_deref())))
+    /// The headers of the user, the credentials in the URL, and the cookies.
+    fn headers(&self, kind: TransportKind) -> Result<Headers, TransportError> {
+        let mut headers = self.options.headers_for(kind);
+        if !self.endpoint.same_origin(&self.trusted) {
+            headers = headers.without_credentials();
+        }
+        if let Some(basic) = self.endpoint.authorization()
+            && !headers.contains(&header::AUTHORIZATION)
+        {
+            let basic = HeaderValue::from_str(basic).map_err(|_| unusable("user information"))?;
+            headers.append(header::AUTHORIZATION, basic);
+        }
+        if let Some(cookies) = &self.options.cookies {
+            cookies.add_to(&mut headers, self.endpoint.url());
+        }
+        Ok(headers)
     }
 
-    /// Takes in what the head of an answer says of the requests to come.
-    pub(super) fn heard(&self, headers: &HeaderMap) {
+    /// The error for a response whose status refuses a request. Some servers repeat the sid, which is a secret.
+    pub(super) fn http_error(&self, response: &http::Response) -> TransportError {
+        TransportError::Status(Box::new(response.http_status(self.sid.as_deref())))
+    }
+
+    /// Stores the cookies that the head of a response sets.
+    pub(super) fn store_cookies(&self, headers: &HeaderMap) {
         if let Some(cookies) = &self.options.cookies {
-            cookies.keep(self.endpoint.url(), headers);
+            cookies.store(self.endpoint.url(), headers);
         }
     }
 }
 
-/// A value that no request before had: it keeps caches from answering.
+fn unusable(what: &str) -> TransportError {
+    TransportError::Unsupported(format!("the URL's {what}").into())
+}
+
+/// A value that no earlier request had, so that no cache answers.
 fn stamp() -> String {
     const DIGITS: [char; 32] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j',
@@ -92,3 +139,6 @@ fn stamp() -> String {
     let random: [u8; 8] = rand::random();
     random.iter().filter_map(|byte| DIGITS.get(usize::from(byte & 31))).collect()
 }
+
+#[cfg(test)]
+mod tests;

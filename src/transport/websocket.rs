@@ -1,160 +1,161 @@
-//! The WebSocket: a handshake, then a pump that moves packets both ways.
+//! The WebSocket transport: a handshake, then packets in both directions.
 
 #[cfg(test)]
 mod autobahn;
 mod handshake;
+mod read_buffer;
 mod socket;
+mod write_buffer;
 
 use std::{
     mem,
-    sync::Arc,
-    task::{Context as Task, Poll, Waker, ready},
+    task::{Context as Task, Poll, Waker},
 };
 
 use actix::{Actor, ActorContext, Context, Handler};
-use actix_codec::Decoder as _;
 use futures::future::LocalBoxFuture;
 
 use self::{
     handshake::OpenedWebSocket,
-    socket::{Batch, End, Socket},
+    socket::{Socket, close_code},
 };
-use super::{Progress, RateLimit, ReportSender, Requests, Transport, spawn_driver};
+use super::{ProgressReader, RateLimit, ReportSender, Requests, Transport, spawn_driver};
 use crate::{
     error::TransportError,
     protocol::{
         connection::{BatchOutcome, CloseReason, Command, ReportKind, TransportClosed},
         packet::Packet,
-        websocket::{CloseFrame, Message},
     },
 };
 
-/// RFC 6455, section 7.4.1: a close frame without a code is told as this one.
-const NO_STATUS: u16 = 1005;
+/// The largest number of writes and reads in one wake-up. Then others on the arbiter have their turn: a connection of the
+/// user's own may never be pending.
+const MAX_ROUNDS: usize = 4;
 
-/// Writes and reads before others on the arbiter have their turn: a connection of the user's own may never be pending.
-const ROUNDS: usize = 4;
-
-/// The actor.
+/// The actor of the WebSocket transport.
 pub(super) struct WebSocketTransport {
     reports: ReportSender,
     phase: Phase,
-    /// Leave to read one more batch, which goes into this one.
-    credit: Option<Vec<Packet>>,
-    batch: Option<Batch>,
-    heard: RateLimit,
-    wrote: RateLimit,
+    /// The permission to report one more batch, with the memory for it.
+    read_credit: Option<Vec<Packet>>,
+    /// Whether a batch is being written.
+    is_writing: bool,
+    read_reports: RateLimit,
+    write_reports: RateLimit,
 }
 
 enum Phase {
-    Connecting(LocalBoxFuture<'static, Result<OpenedWebSocket, TransportError>>, Progress),
+    /// The handshake goes on.
+    Connecting {
+        handshake: LocalBoxFuture<'static, Result<OpenedWebSocket, TransportError>>,
+        progress: ProgressReader,
+    },
+    /// Packets go both ways.
     Open(Box<Socket>),
-    /// Our close frame is on its way; the server's, or the end, is awaited.
+    /// Our close frame is queued. The server's close frame, or the end of the connection, is awaited.
     Closing(Box<Socket>),
-    TransportClosed,
+    /// The connection is closed.
+    Closed,
 }
 
 impl WebSocketTransport {
     pub(super) fn new(reports: ReportSender, requests: Requests) -> Self {
         let http_client = requests.http_client();
-        let progress = http_client.progress().clone();
+        let progress = http_client.progress();
+        let handshake = Box::pin(handshake::connect(http_client, requests));
         Self {
             reports,
-            phase: Phase::Connecting(Box::pin(handshake::connect(http_client, requests)), progress),
-            credit: Some(Vec::with_capacity(1)),
-            batch: None,
-            heard: RateLimit::default(),
-            wrote: RateLimit::default(),
+            phase: Phase::Connecting { handshake, progress },
+            read_credit: Some(Vec::with_capacity(1)),
+            is_writing: false,
+            read_reports: RateLimit::default(),
+            write_reports: RateLimit::default(),
         }
     }
 
-    fn write(&mut self, packets: Arc<Vec<Packet>>) {
-        let Phase::Open(socket) = &mut self.phase else { return };
-        self.batch = Some(socket.queue_batch(packets));
+    fn write(&mut self, packets: &[Packet]) {
+        if let Phase::Open(socket) = &mut self.phase {
+            socket.queue_batch(packets);
+            self.is_writing = true;
+        }
     }
 
-    fn close(&mut self) {
-        match mem::replace(&mut self.phase, Phase::TransportClosed) {
+    /// Begins the closing handshake (RFC 6455, section 7.1.2).
+    fn start_close(&mut self) {
+        self.phase = match mem::replace(&mut self.phase, Phase::Closed) {
             Phase::Open(mut socket) => {
                 socket.queue_close(1000);
-                self.phase = Phase::Closing(socket);
+                Phase::Closing(socket)
             }
-            phase => self.phase = phase,
-        }
+            phase => phase,
+        };
     }
 
-    /// Gives the server a close frame if it fits, closes, and says so.
-    fn end(&mut self, reason: CloseReason, code: Option<u16>, ctx: &mut Context<Self>, task: &mut Task<'_>) {
-        let phase = mem::replace(&mut self.phase, Phase::TransportClosed);
+    /// Closes the connection and reports it. Sends a close frame before, if there is a code for one, no earlier one was
+    /// sent, and it can be written at once.
+    fn close(&mut self, reason: CloseReason, ctx: &mut Context<Self>, task: &mut Task<'_>) {
+        let phase = mem::replace(&mut self.phase, Phase::Closed);
+        let code = close_code(&reason).filter(|_| matches!(phase, Phase::Open(_)));
         let mut outcome = BatchOutcome::sent(0);
         if let Phase::Open(mut socket) | Phase::Closing(mut socket) = phase {
-            socket.leave(code, task);
-            if let Some(batch) = self.batch.take() {
-                outcome = batch.outcome(socket.flushed, socket.written);
+            if let Some(code) = code {
+                socket.queue_close(code);
+            }
+            let _ = socket.poll_flush(task);
+            if self.is_writing {
+                outcome = socket.outcome();
             }
         }
         self.reports.close(TransportClosed { reason, outcome });
         ctx.stop();
     }
 
-    /// Moves bytes until neither way can go on, or others are to have their turn. Ready when the socket has ended.
-    fn poll_socket(&mut self, task: &mut Task<'_>) -> Poll<End> {
+    /// Waits for the end of the handshake. Ready once there is nothing to wait for.
+    fn poll_handshake(&mut self, task: &mut Task<'_>) -> Poll<Result<(), TransportError>> {
+        let Phase::Connecting { handshake, .. } = &mut self.phase else { return Poll::Ready(Ok(())) };
+        handshake.as_mut().poll(task).map_ok(|(socket, protocol)| {
+            self.phase = Phase::Open(Box::new(socket));
+            self.reports.send(ReportKind::Opened { protocol });
+        })
+    }
+
+    /// Writes and reads until both have to wait, or others have to have their turn. Ready when the WebSocket has ended.
+    fn poll_open(&mut self, task: &mut Task<'_>) -> Poll<CloseReason> {
         let Phase::Open(socket) = &mut self.phase else { return Poll::Pending };
-        let mut more = true;
-        for _ in 0..ROUNDS {
-            let flushed = match socket.poll_flush(task) {
-                Poll::Ready(()) => {
-                    if self.batch.take().is_some() {
-                        self.reports.send(ReportKind::Written { any_number: false });
-                    }
-                    true
-                }
-                Poll::Pending => {
-                    if self.wrote.is_due(socket.written) && self.batch.is_some() {
-                        self.reports.send(ReportKind::Writing);
-                    }
-                    false
-                }
-            };
-            match socket.poll_receive(&mut self.credit, &self.reports, task) {
+        let mut may_go_on = true;
+        for _ in 0..MAX_ROUNDS {
+            let is_flushed = socket.poll_flush(task).is_ready();
+            if is_flushed && mem::take(&mut self.is_writing) {
+                self.reports.send(ReportKind::Written { any_number: false });
+            } else if !is_flushed && self.write_reports.is_due(socket.written()) && self.is_writing {
+                self.reports.send(ReportKind::Writing);
+            }
+            match socket.poll_receive(&mut self.read_credit, &self.reports, task) {
                 Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(end)) => return Poll::Ready(end),
-                // A ping was answered.
-                Poll::Pending if flushed && socket.has_output() => {}
+                Poll::Ready(Err(reason)) => return Poll::Ready(reason),
+                // The answer to a ping was queued.
+                Poll::Pending if is_flushed && socket.has_output() => {}
                 Poll::Pending => {
-                    more = false;
+                    may_go_on = false;
                     break;
                 }
             }
         }
-        if self.heard.is_due(socket.read) {
+        if self.read_reports.is_due(socket.read()) {
             self.reports.send(ReportKind::Alive);
         }
-        if more {
+        if may_go_on {
             task.waker().wake_by_ref();
         }
         Poll::Pending
     }
 
-    /// Waits for the server's close frame, or the end of the connection. What else it says is too late.
+    /// Waits for the end of the closing handshake.
     fn poll_closing(&mut self, task: &mut Task<'_>) -> Poll<()> {
-        let Phase::Closing(socket) = &mut self.phase else { return Poll::Pending };
-        let _ = socket.poll_flush(task);
-        for _ in 0..ROUNDS {
-            loop {
-                match socket.codec.decode(&mut socket.read_buf) {
-                    Ok(Some(Message::Close(_))) | Err(_) => return Poll::Ready(()),
-                    Ok(Some(_)) => {}
-                    Ok(None) => break,
-                }
-            }
-            match ready!(socket.poll_fill(task)) {
-                Ok(0) | Err(_) => return Poll::Ready(()),
-                Ok(_) => {}
-            }
+        match &mut self.phase {
+            Phase::Closing(socket) => socket.poll_closed(task),
+            _ => Poll::Pending,
         }
-        task.waker().wake_by_ref();
-        Poll::Pending
     }
 }
 
@@ -171,19 +172,17 @@ impl Handler<Command> for WebSocketTransport {
 
     fn handle(&mut self, command: Command, ctx: &mut Self::Context) {
         match command {
-            Command::Write(packets) => self.write(packets),
-            Command::Read(emptied) => self.credit = Some(emptied),
-            Command::Close => self.close(),
+            Command::Write(packets) => self.write(&packets),
+            Command::Read(emptied) => self.read_credit = Some(emptied),
+            Command::Close => self.start_close(),
             Command::Abort => {
-                let mut task = Task::from_waker(Waker::noop());
-                let (reason, code) = match &self.phase {
-                    Phase::Connecting(_, progress) => (CloseReason::Interrupted(progress.stage()), None),
-                    Phase::Open(_) => (CloseReason::Ordered, Some(1000)),
-                    Phase::Closing(_) | Phase::TransportClosed => (CloseReason::Ordered, None),
+                let reason = match &self.phase {
+                    Phase::Connecting { progress, .. } => CloseReason::Interrupted(progress.stage()),
+                    Phase::Open(_) | Phase::Closing(_) | Phase::Closed => CloseReason::Ordered,
                 };
-                self.end(reason, code, ctx, &mut task);
+                self.close(reason, ctx, &mut Task::from_waker(Waker::noop()));
             }
-            // The sid is in the URL from the start, and nothing is ever paused.
+            // The sid is in the URL of the handshake, and a WebSocket is never paused.
             Command::Session(_) | Command::Pause | Command::Resume => {}
         }
     }
@@ -194,26 +193,15 @@ impl Transport for WebSocketTransport {
         if self.reports.poll_abandoned(task) {
             return ctx.stop();
         }
-        if let Phase::Connecting(connecting, _) = &mut self.phase {
-            match connecting.as_mut().poll(task) {
-                Poll::Ready(Ok((socket, protocol))) => {
-                    self.phase = Phase::Open(Box::new(socket));
-                    self.reports.send(ReportKind::Opened { protocol });
-                }
-                Poll::Ready(Err(err)) => return self.end(CloseReason::Failed(err), None, ctx, task),
-                Poll::Pending => return,
-            }
+        match self.poll_handshake(task) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(err)) => return self.close(CloseReason::Failed(err), ctx, task),
+            Poll::Pending => return,
         }
         if self.poll_closing(task).is_ready() {
-            return self.end(CloseReason::Ordered, None, ctx, task);
+            self.close(CloseReason::Ordered, ctx, task);
+        } else if let Poll::Ready(reason) = self.poll_open(task) {
+            self.close(reason, ctx, task);
         }
-        let Poll::Ready(end) = self.poll_socket(task) else { return };
-        let code = end.close_code();
-        let reason = match end {
-            End::Failed(err) => CloseReason::Failed(err),
-            End::CloseFrame(None) => CloseReason::CloseFrame { code: NO_STATUS, reason: "".into() },
-            End::CloseFrame(Some(CloseFrame { code, reason })) => CloseReason::CloseFrame { code, reason },
-        };
-        self.end(reason, code, ctx, task);
     }
 }

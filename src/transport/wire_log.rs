@@ -1,5 +1,6 @@
-//! What goes over the wire, in the log: packets by type and size at `debug`, requests and the start of messages at
-//! `trace`. The sid, headers and the values of the query are secrets, and never in it.
+//! The log of the wire: packets by type and size at `debug`, requests and the start of messages at `trace`.
+//!
+//! The sid, the values of headers and the values of the query are secrets and are never logged.
 
 use std::fmt;
 
@@ -19,24 +20,24 @@ use crate::{
 
 const TARGET: &str = "actix_engineio::transport";
 
-/// Characters or bytes of a message that are shown.
+/// The largest number of characters, or bytes, of a message that the log shows.
 const EXCERPT: usize = 200;
 
-/// What a transport was ordered.
-pub(super) fn ordered(transport: TransportKind, command: &Command) {
+/// Logs a command to a transport.
+pub(super) fn command(transport: TransportKind, command: &Command) {
     if let Command::Write(batch) = command {
         packets(transport, "sends", batch);
     }
 }
 
-/// What a transport tells. Once a batch, so that a log that is off costs nothing.
-pub(super) fn told(transport: TransportKind, report: &ReportKind) {
+/// Logs a report of a transport. One check per batch finds out that the log is off.
+pub(super) fn report(transport: TransportKind, report: &ReportKind) {
     if !log_enabled!(target: TARGET, Level::Debug) {
         return;
     }
     match report {
         ReportKind::Packets { packets: batch, .. } => packets(transport, "received", batch),
-        ReportKind::Opened { .. } => log::debug!(target: TARGET, "{transport} stands"),
+        ReportKind::Opened { .. } => log::debug!(target: TARGET, "{transport} is open"),
         ReportKind::Moved(endpoint) => {
             log::debug!(target: TARGET, "{transport} is redirected to {}", endpoint.display_url());
         }
@@ -53,19 +54,19 @@ pub(super) fn told(transport: TransportKind, report: &ReportKind) {
     }
 }
 
-fn packets(transport: TransportKind, way: &str, batch: &[Packet]) {
+fn packets(transport: TransportKind, verb: &str, batch: &[Packet]) {
     if !log_enabled!(target: TARGET, Level::Debug) {
         return;
     }
     for packet in batch {
-        log::debug!(target: TARGET, "{transport} {way} {}", Kind(packet));
+        log::debug!(target: TARGET, "{transport} {verb} {}", Kind(packet));
         if let Packet::Message(data) = packet {
-            log::trace!(target: TARGET, "{transport} {way} {}", Excerpt(data));
+            log::trace!(target: TARGET, "{transport} {verb} {}", Excerpt(data));
         }
     }
 }
 
-/// A packet without what it carries.
+/// The type of a packet, and the size of a message.
 struct Kind<'a>(&'a Packet);
 
 impl fmt::Display for Kind<'_> {
@@ -97,7 +98,7 @@ impl fmt::Display for Excerpt<'_> {
     }
 }
 
-/// A request that is about to be sent.
+/// Logs a request that is about to be sent.
 pub(super) fn request(method: &Method, endpoint: &Endpoint, target: &str) {
     if log_enabled!(target: TARGET, Level::Trace) {
         let (_, query) = target.split_once('?').unwrap_or_default();
@@ -105,7 +106,7 @@ pub(super) fn request(method: &Method, endpoint: &Endpoint, target: &str) {
     }
 }
 
-/// A query whose values are not shown, but for those that tell nothing of the user.
+/// A query without its values, except those that say nothing about the user.
 fn masked(query: &str) -> String {
     let pairs = query.split('&').map(|pair| match pair.split_once('=') {
         Some(("EIO" | "transport", _)) => pair.to_owned(),

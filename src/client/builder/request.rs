@@ -2,11 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use actix_http::header;
 use cookie_store::CookieStore;
 
 use super::EngineIoClientBuilder;
-use crate::{client::headers, protocol::endpoint, transport};
+use crate::protocol::endpoint;
 
 /// # Requests
 impl EngineIoClientBuilder {
@@ -58,9 +57,9 @@ impl EngineIoClientBuilder {
     /// If the server redirects to another origin, `authorization`, `cookie`, `proxy-authorization` and `host` are not
     /// sent there.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
-        match headers::parse(name.as_ref(), value.as_ref()) {
-            Ok(header) => transport::headers::add(&mut self.config.transport.headers, header),
-            Err(err) => _ = self.config.invalid.get_or_insert(err),
+        let headers = &mut self.config.transport.headers;
+        if let Err(err) = headers.parse_and_append(name.as_ref(), value.as_ref()) {
+            self.config.invalid.get_or_insert(err);
         }
         self
     }
@@ -70,9 +69,9 @@ impl EngineIoClientBuilder {
     ///
     /// An invalid header makes every [`Connect`](crate::Connect) fail, as with `header`.
     pub fn websocket_header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
-        match headers::parse(name.as_ref(), value.as_ref()) {
-            Ok(header) => transport::headers::add(&mut self.config.transport.websocket_headers, header),
-            Err(err) => _ = self.config.invalid.get_or_insert(err),
+        let headers = &mut self.config.transport.websocket_headers;
+        if let Err(err) = headers.parse_and_append(name.as_ref(), value.as_ref()) {
+            self.config.invalid.get_or_insert(err);
         }
         self
     }
@@ -84,13 +83,10 @@ impl EngineIoClientBuilder {
     /// The handshake fails if the server chooses one that was not offered. Each subprotocol is an HTTP token, and none
     /// may be given twice; otherwise every [`Connect`](crate::Connect) fails.
     pub fn websocket_protocols<P: AsRef<str>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
-        let headers = &mut self.config.transport.websocket_headers;
-        headers.retain(|(name, _)| *name != header::SEC_WEBSOCKET_PROTOCOL);
         let protocols: Vec<_> = protocols.into_iter().collect();
         let protocols: Vec<_> = protocols.iter().map(AsRef::as_ref).collect();
-        match headers::websocket_protocols(&protocols) {
-            Ok(header) => headers.extend(header),
-            Err(err) => _ = self.config.invalid.get_or_insert(err),
+        if let Err(err) = self.config.transport.websocket_headers.offer_protocols(&protocols) {
+            self.config.invalid.get_or_insert(err);
         }
         self
     }

@@ -7,7 +7,7 @@ use bytestring::ByteString;
 use super::io::BatchOutcome;
 use crate::{
     data::{Data, OVERHEAD},
-    protocol::packet::Packet,
+    protocol::{packet::Packet, wire::Wire},
 };
 
 /// The limits of the answers to pings that wait: their number, and the bytes of their data (one answer may exceed them by
@@ -205,12 +205,8 @@ impl Filling {
         let before = self.packets;
         for packet in queue.iter().take(self.limit.packets.saturating_sub(before)) {
             let len = packet.body().len();
-            let size = if self.limit.encoded {
-                // Polling joins packets by one separator.
-                packet.encoded_len() + usize::from(self.packets > 0)
-            } else {
-                len
-            };
+            let size =
+                if self.limit.encoded { Wire::V4.size_in_payload(packet, self.packets == 0) } else { len };
             self.used = self.used.saturating_add(size);
             if self.packets > 0 && self.used > self.limit.bytes {
                 break;

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     data::Data,
     error::{SendError, SendErrorKind},
-    protocol::{handshake::TransportKind, packet::Packet},
+    protocol::{handshake::TransportKind, packet::Packet, wire::Wire},
 };
 
 /// The size of a batch for a WebSocket. It is limited so that buffers stay in the processor's caches, and so that answers
@@ -132,12 +132,5 @@ impl Connection {
 /// Why polling cannot carry a message.
 #[inline(never)] // Inlined, it would slow down every message over WebSocket.
 fn check_for_polling(open: &Open, data: &Data) -> Option<SendErrorKind> {
-    // A clone shares the data.
-    let packet = Packet::Message(data.clone());
-    let size = packet.encoded_len();
-    match open.session().max_payload {
-        Some(limit) if size > limit => Some(SendErrorKind::TooLarge { size, limit }),
-        _ if !packet.is_pollable() => Some(SendErrorKind::NotRepresentable),
-        _ => None,
-    }
+    Wire::V4.check_polling(data, open.session().max_payload).err()
 }

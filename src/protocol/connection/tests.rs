@@ -22,7 +22,7 @@ use super::{
 use crate::{
     data::Data,
     error::{ConnectError, SendErrorKind, Stage, TransportError},
-    protocol::packet::Packet,
+    protocol::{packet::Packet, wire::Wire},
 };
 
 /// A connection, its clock, and short words for its inputs and outputs.
@@ -41,7 +41,7 @@ const WEBSOCKET: TransportId = TransportId { number: 0, kind: TransportKind::Web
 /// A packet as polling would write it.
 fn wire(packet: &Packet) -> String {
     let mut buffer = BytesMut::new();
-    packet.encode_text(&mut buffer);
+    Wire::V4.encode_payload(std::slice::from_ref(packet), &mut buffer);
     String::from_utf8(buffer.to_vec()).unwrap()
 }
 

@@ -7,21 +7,28 @@ use bytes::BytesMut;
 use super::{Message, Opcode, Text};
 use crate::error::ProtocolError;
 
-/// The fragments of a message that is not whole yet, put together.
+/// The fragments of a message that have arrived, joined.
 pub(super) struct Fragments {
     is_text: bool,
-    pub(super) payload: BytesMut,
-    /// How many bytes of a text are known to be UTF-8.
+    payload: BytesMut,
+    /// The number of leading bytes that are known to be UTF-8.
     checked: usize,
 }
 
 impl Fragments {
+    /// An empty message of the kind that its first frame names.
     pub(super) fn new(opcode: Option<Opcode>) -> Self {
         Self { is_text: opcode == Some(Opcode::Text), payload: BytesMut::new(), checked: 0 }
     }
 
+    /// The number of bytes that have arrived.
     pub(super) fn len(&self) -> usize {
         self.payload.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.payload.capacity()
     }
 
     pub(super) fn push(&mut self, fragment: &[u8]) -> Result<(), ProtocolError> {
@@ -38,6 +45,7 @@ impl Fragments {
         Ok(())
     }
 
+    /// The whole message.
     pub(super) fn finish(self) -> Result<Message, ProtocolError> {
         let payload = self.payload.freeze();
         Ok(if self.is_text { Message::Text(Text::new(payload)?) } else { Message::Binary(payload) })

@@ -1,23 +1,72 @@
-//! The header of a frame (RFC 6455, section 5.2), and whether the frame may come.
+//! The header of a frame (RFC 6455, section 5.2), and the check whether the frame is allowed at this point.
 
-use super::{FIN, MASK, MAX_CONTROL, OPCODE, Opcode, RSV};
+use super::{FIN, MASK, MAX_CONTROL, OPCODE, RSV};
 use crate::error::ProtocolError;
 
-/// The header of a frame, found well-formed by itself.
+/// The kind of a frame that does not continue another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opcode {
+    /// A text message, or its first fragment.
+    Text,
+    /// A binary message, or its first fragment.
+    Binary,
+    /// The end of the connection.
+    Close,
+    /// A request for a pong.
+    Ping,
+    /// The answer to a ping.
+    Pong,
+}
+
+impl Opcode {
+    /// The opcode's number (RFC 6455, section 11.8).
+    pub(super) fn number(self) -> u8 {
+        match self {
+            Self::Text => 0x1,
+            Self::Binary => 0x2,
+            Self::Close => 0x8,
+            Self::Ping => 0x9,
+            Self::Pong => 0xa,
+        }
+    }
+
+    /// Reads the opcode in the first byte of a frame. `None`: the frame continues a fragmented message.
+    #[inline]
+    fn parse(first: u8) -> Result<Option<Self>, ProtocolError> {
+        match first & OPCODE {
+            0x0 => Ok(None),
+            0x1 => Ok(Some(Self::Text)),
+            0x2 => Ok(Some(Self::Binary)),
+            0x8 => Ok(Some(Self::Close)),
+            0x9 => Ok(Some(Self::Ping)),
+            0xa => Ok(Some(Self::Pong)),
+            // RFC 6455, 5.2: "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket
+            // Connection_."
+            _ => Err(ProtocolError::Frame("an unknown opcode")),
+        }
+    }
+
+    pub(super) fn is_control(self) -> bool {
+        matches!(self, Self::Close | Self::Ping | Self::Pong)
+    }
+}
+
+/// The header of a frame. It is well-formed; [`admit`](Self::admit) checks whether it is allowed.
 pub(super) struct Header {
+    /// Whether the frame is the last one of its message.
     pub(super) fin: bool,
-    /// `None`: the frame continues a fragmented message.
+    /// The kind of the frame, `None` if it continues a fragmented message.
     pub(super) opcode: Option<Opcode>,
     /// The length of the header itself.
     pub(super) len: usize,
-    pub(super) payload_len: u64,
+    payload_len: u64,
 }
 
 impl Header {
-    /// Reads the header at the start of `src`. `None`: it has not arrived in full.
+    /// Reads the header at the start of `src`. `None`: the header has not arrived completely.
     #[inline]
     pub(super) fn parse(src: &[u8]) -> Result<Option<Self>, ProtocolError> {
-        let [first, second, rest @ ..] = src else {
+        let &[first, second, ref rest @ ..] = src else {
             return Ok(None);
         };
         // RFC 6455, 5.2: RSV1 to RSV3 "MUST be 0 unless an extension is negotiated that defines meanings for
@@ -30,47 +79,17 @@ impl Header {
             return Err(ProtocolError::Frame("a masked frame from the server"));
         }
         let fin = first & FIN != 0;
-        let opcode = match first & OPCODE {
-            0x0 => None,
-            0x1 => Some(Opcode::Text),
-            0x2 => Some(Opcode::Binary),
-            0x8 => Some(Opcode::Close),
-            0x9 => Some(Opcode::Ping),
-            0xa => Some(Opcode::Pong),
-            // RFC 6455, 5.2: "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket
-            // Connection_."
-            _ => return Err(ProtocolError::Frame("an unknown opcode")),
-        };
-        // RFC 6455, 5.5: "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be
-        // fragmented."
+        let opcode = Opcode::parse(first)?;
         if opcode.is_some_and(Opcode::is_control) {
-            if !fin {
-                return Err(ProtocolError::Frame("a fragmented control frame"));
-            }
-            if usize::from(*second) > MAX_CONTROL {
-                return Err(ProtocolError::Frame("a control frame of more than 125 bytes"));
-            }
+            check_control(fin, second)?;
         }
-
-        let (len, payload_len) = match (*second, rest) {
-            (len @ ..=125, _) => (2, u64::from(len)),
-            (126, &[a, b, ..]) => (4, u64::from(u16::from_be_bytes([a, b]))),
-            (127, &[a, b, c, d, e, f, g, h, ..]) => (10, u64::from_be_bytes([a, b, c, d, e, f, g, h])),
-            _ => return Ok(None),
-        };
-        // RFC 6455, 5.2: "the minimal number of bytes MUST be used to encode the length", and of 64 bits "the most
-        // significant bit MUST be 0".
-        match (len, payload_len) {
-            (4, ..=125) | (10, ..=0xffff) => {
-                Err(ProtocolError::Frame("a length in more bytes than it needs"))
-            }
-            (10, 0x8000_0000_0000_0000..) => Err(ProtocolError::Frame("a length of more than 63 bits")),
-            _ => Ok(Some(Self { fin, opcode, len, payload_len })),
-        }
+        let lengths = parse_lengths(second, rest)?;
+        Ok(lengths.map(|(len, payload_len)| Self { fin, opcode, len, payload_len }))
     }
 
-    /// Whether the frame may come now and is small enough, before any of its payload is waited for. `arrived` is the
-    /// length of the message under way, if there is one. Returns the payload's length.
+    /// Checks that the frame is allowed at this point and small enough, before its payload is waited for. `arrived` is the
+    /// length of the fragmented message that the frame interrupts or continues, if there is one. Returns the length of the
+    /// payload.
     #[inline]
     pub(super) fn admit(
         &self,
@@ -94,5 +113,36 @@ impl Header {
                 Err(ProtocolError::TooLarge { size: self.payload_len.saturating_add(arrived), limit })
             }
         }
+    }
+}
+
+/// RFC 6455, 5.5: "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be fragmented."
+#[inline]
+fn check_control(fin: bool, short_len: u8) -> Result<(), ProtocolError> {
+    if !fin {
+        return Err(ProtocolError::Frame("a fragmented control frame"));
+    }
+    if usize::from(short_len) > MAX_CONTROL {
+        return Err(ProtocolError::Frame("a control frame of more than 125 bytes"));
+    }
+    Ok(())
+}
+
+/// The lengths of the header and of the payload. `short_len` is the header's second byte, `rest` what follows it. `None`:
+/// the header has not arrived completely.
+#[inline]
+fn parse_lengths(short_len: u8, rest: &[u8]) -> Result<Option<(usize, u64)>, ProtocolError> {
+    let (len, payload_len) = match (short_len, rest) {
+        (len @ ..=125, _) => (2, u64::from(len)),
+        (126, &[a, b, ..]) => (4, u64::from(u16::from_be_bytes([a, b]))),
+        (127, &[a, b, c, d, e, f, g, h, ..]) => (10, u64::from_be_bytes([a, b, c, d, e, f, g, h])),
+        _ => return Ok(None),
+    };
+    // RFC 6455, 5.2: "the minimal number of bytes MUST be used to encode the length", and of 64 bits "the most
+    // significant bit MUST be 0".
+    match (len, payload_len) {
+        (4, ..=125) | (10, ..=0xffff) => Err(ProtocolError::Frame("a length in more bytes than it needs")),
+        (10, 0x8000_0000_0000_0000..) => Err(ProtocolError::Frame("a length of more than 63 bits")),
+        _ => Ok(Some((len, payload_len))),
     }
 }

@@ -1,5 +1,6 @@
 use actix_codec::Encoder as _;
 use actix_http::ws;
+use bytestring::ByteString;
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 use super::*;
@@ -411,7 +412,7 @@ fn empty_fragments_take_no_memory() {
     }
     assert_eq!(codec.decode(&mut src), Ok(None));
     assert!(src.is_empty());
-    assert!(matches!(&codec.state, State::Fragmented(message) if message.payload.capacity() == 0));
+    assert!(matches!(&codec.state, State::Fragmented(message) if message.capacity() == 0));
     assert_eq!(codec.decode(&mut BytesMut::from(&b"\x80\x00"[..])), Ok(Some(text_message(""))));
 }
 

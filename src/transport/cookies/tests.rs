@@ -9,11 +9,13 @@ fn set<'a>(cookies: impl IntoIterator<Item = &'a str>) -> HeaderMap {
     headers
 }
 
-/// The lines that a request to `url` gets which has `own` already.
+/// The cookie lines of a request to `url`. `own`: those that the user has given.
 fn lines(cookies: &Cookies, url: &str, own: &[&str]) -> Vec<String> {
-    let own = own.iter().map(|own| (header::COOKIE, HeaderValue::from_str(own).unwrap()));
-    let mut headers: Vec<_> = own.collect();
-    cookies.add(&url.parse().unwrap(), &mut headers);
+    let mut headers = Headers::default();
+    for line in own {
+        headers.append(header::COOKIE, HeaderValue::from_str(line).unwrap());
+    }
+    cookies.add_to(&mut headers, &url.parse().unwrap());
     headers.iter().map(|(_, value)| value.to_str().unwrap().to_owned()).collect()
 }
 
@@ -21,9 +23,9 @@ fn sent(cookies: &Cookies, url: &str) -> String {
     lines(cookies, url, &[]).concat()
 }
 
-fn kept_from(url: &str, set_cookies: &[&str]) -> Cookies {
+fn stored_from(url: &str, set_cookies: &[&str]) -> Cookies {
     let cookies = Cookies::default();
-    cookies.keep(&url.parse().unwrap(), &set(set_cookies.iter().copied()));
+    cookies.store(&url.parse().unwrap(), &set(set_cookies.iter().copied()));
     cookies
 }
 
@@ -52,39 +54,39 @@ fn a_cookie_goes_where_it_is_meant_to_go() {
         ("a=1; max-age=60; expires=Wed, 21 Oct 2015 07:28:00 GMT", from, true),
     ];
     for (cookie, to, expected) in cases {
-        let sent = sent(&kept_from(from, &[cookie]), to);
+        let sent = sent(&stored_from(from, &[cookie]), to);
         assert_eq!(sent, if expected { "a=1" } else { "" }, "{cookie} to {to}");
     }
 }
 
 #[test]
-fn hosts_without_a_name_have_cookies_too() {
+fn an_address_has_cookies_too() {
     for url in ["http://127.0.0.1:5000/engine.io/", "http://192.0.2.7/x/", "http://[::1]:5000/engine.io/"] {
-        assert_eq!(sent(&kept_from(url, &["a=1"]), url), "a=1", "{url}");
+        assert_eq!(sent(&stored_from(url, &["a=1"]), url), "a=1", "{url}");
     }
-    assert_eq!(sent(&kept_from("http://192.0.2.7/", &["a=1; Domain=0.2.7"]), "http://192.0.2.7/"), "");
+    assert_eq!(sent(&stored_from("http://192.0.2.7/", &["a=1; Domain=0.2.7"]), "http://192.0.2.7/"), "");
 }
 
 #[test]
 fn values_are_sent_as_they_came() {
     let url = "http://example.org/engine.io/";
-    let cookies = kept_from(url, &["a=x=y&z==", "b=\"quoted\"", "c=%20+", "d="]);
+    let cookies = stored_from(url, &["a=x=y&z==", "b=\"quoted\"", "c=%20+", "d="]);
     assert_eq!(sent(&cookies, url), "a=x=y&z==; b=\"quoted\"; c=%20+; d=");
 }
 
 #[test]
 fn a_later_cookie_replaces_or_deletes_an_earlier_one() {
     let url = "http://example.org/engine.io/";
-    let cookies = kept_from(url, &["a=1", "b=1", "a=2; Path=/", "a=3"]);
+    let cookies = stored_from(url, &["a=1", "b=1", "a=2; Path=/", "a=3"]);
     assert_eq!(sent(&cookies, url), "a=3; b=1; a=2");
-    cookies.keep(&url.parse().unwrap(), &set(["a=; Max-Age=0", "b=2"]));
+    cookies.store(&url.parse().unwrap(), &set(["a=; Max-Age=0", "b=2"]));
     assert_eq!(sent(&cookies, url), "b=2; a=2");
 }
 
 #[test]
 fn the_users_own_cookies_come_first_on_one_line() {
     let url = "http://example.org/engine.io/";
-    let cookies = kept_from(url, &["a=jar", "b=jar"]);
+    let cookies = stored_from(url, &["a=jar", "b=jar"]);
     assert_eq!(lines(&cookies, url, &["u=1"]), ["u=1; a=jar; b=jar"]);
     assert_eq!(lines(&cookies, url, &["u=1; a=own;", " b = own"]), ["u=1; a=own; b = own"]);
     assert_eq!(lines(&cookies, url, &["A=own"]), ["A=own; a=jar; b=jar"]);
@@ -93,7 +95,7 @@ fn the_users_own_cookies_come_first_on_one_line() {
 }
 
 #[test]
-fn what_is_no_cookie_is_not_kept() {
+fn a_malformed_cookie_is_not_stored() {
     let url = "http://example.org/engine.io/";
     let huge = format!("a={}", "x".repeat(MAX_COOKIE));
     let hostile = [
@@ -112,7 +114,7 @@ fn what_is_no_cookie_is_not_kept() {
     ];
     for cookie in hostile {
         assert_eq!(
-            sent(&kept_from(url, &[cookie]), url),
+            sent(&stored_from(url, &[cookie]), url),
             if cookie.ends_with('.') { "a=1" } else { "" },
             "{cookie:.40}"
         );
@@ -120,12 +122,12 @@ fn what_is_no_cookie_is_not_kept() {
     for odd in
         ["a=1; Max-Age=99999999999999999999", "a=1; Expires=Fri, 31 Dec 99999 23:59:59 GMT", "a=1; Path=x"]
     {
-        assert_eq!(sent(&kept_from(url, &[odd]), url), "a=1", "{odd}");
+        assert_eq!(sent(&stored_from(url, &[odd]), url), "a=1", "{odd}");
     }
     let cookies = Cookies::default();
     let mut headers = HeaderMap::new();
     headers.append(header::SET_COOKIE, HeaderValue::from_bytes(b"a=\xff").unwrap());
-    cookies.keep(&url.parse().unwrap(), &headers);
+    cookies.store(&url.parse().unwrap(), &headers);
     assert_eq!(sent(&cookies, url), "");
 }
 
@@ -134,17 +136,17 @@ fn one_host_cannot_fill_the_store() {
     let (url, other) = ("http://example.org/", "http://example.com/");
     let cookies = Cookies::default();
     let many: Vec<_> = (0..2 * MAX_COOKIES).map(|n| format!("c{n}=1; Path=/{n}")).collect();
-    cookies.keep(&url.parse().unwrap(), &set(many.iter().map(String::as_str)));
-    cookies.keep(&other.parse().unwrap(), &set(["a=1"]));
-    assert_eq!(cookies.store().iter_any().count(), MAX_COOKIES + 1);
+    cookies.store(&url.parse().unwrap(), &set(many.iter().map(String::as_str)));
+    cookies.store(&other.parse().unwrap(), &set(["a=1"]));
+    assert_eq!(cookies.lock().iter_any().count(), MAX_COOKIES + 1);
     assert_eq!(sent(&cookies, other), "a=1");
-    // Those that it knows still change.
-    cookies.keep(&url.parse().unwrap(), &set(["c0=2; Path=/0"]));
+    // A cookie that is in the store can still change.
+    cookies.store(&url.parse().unwrap(), &set(["c0=2; Path=/0"]));
     assert_eq!(sent(&cookies, "http://example.org/0"), "c0=2");
-    // What has expired makes room.
-    cookies.keep(&url.parse().unwrap(), &set(["c0=; Path=/0; Max-Age=0", "new=1; Path=/0"]));
+    // Expired cookies make room.
+    cookies.store(&url.parse().unwrap(), &set(["c0=; Path=/0; Max-Age=0", "new=1; Path=/0"]));
     assert_eq!(sent(&cookies, "http://example.org/0"), "new=1");
-    assert_eq!(cookies.store().iter_any().count(), MAX_COOKIES + 1);
+    assert_eq!(cookies.lock().iter_any().count(), MAX_COOKIES + 1);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The body of a response: where it ends, and what it is once inflated.
+//! The body of a response: its end, and its content encoding.
 
 use std::io::{self, Read};
 
@@ -14,31 +14,32 @@ use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
 
 use crate::error::TransportError;
 
-/// Room made for reading a body whose length is known. A length is only a claim: memory follows what has arrived.
+/// The largest number of bytes that are reserved for the next read because a header announces them. A length is only a
+/// claim, so memory follows the bytes that have arrived.
 const MAX_READ_AHEAD: usize = 1 << 20;
-/// Room made for reading any other body, and the step in which a body is inflated.
+/// The number of bytes that are reserved for the next read of any other body, and the step in which a body is inflated.
 const READ_AHEAD: usize = 64 << 10;
 
-/// A body on its way.
+/// A body that is being received.
 pub(super) struct Body {
     framing: Framing,
     coding: Coding,
-    /// How long it may be once inflated.
+    /// The largest size of the inflated body.
     limit: usize,
 }
 
 /// RFC 9112, section 6.3: the length of a body.
 enum Framing {
-    /// Until so many bytes have come. They are collected in the read buffer and split off it, not copied.
+    /// The body has this many bytes. They are collected in the read buffer and split off it without a copy.
     Length(usize),
-    /// Chunk by chunk, collected in a buffer of its own.
+    /// The body comes in chunks, which are collected in a buffer of their own.
     Chunked(h1::ClientPayloadCodec, BytesMut),
-    /// Until the connection ends. Collected in the read buffer as well.
+    /// The body ends with the connection. It is collected in the read buffer.
     UntilEof,
 }
 
 impl Body {
-    /// `codec` has just decoded `head`.
+    /// The body that follows `head`. `codec` has just decoded the head.
     pub(super) fn new(
         head: &ResponseHead,
         codec: h1::ClientCodec,
@@ -66,7 +67,7 @@ impl Body {
         Ok(Self { framing, coding, limit })
     }
 
-    /// Takes the body out of `src` once it is there.
+    /// Takes the body out of `src`, `None` if it has not arrived completely.
     pub(super) fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Bytes>, TransportError> {
         let max_length = self.coding.max_length(self.limit);
         let too_large = TransportError::BodyTooLarge { limit: self.limit };
@@ -89,7 +90,7 @@ impl Body {
         self.coding.decode(body.freeze(), self.limit).map(Some)
     }
 
-    /// Takes what `src` holds at the end of the connection, if that may be the end of the body.
+    /// Takes the body out of `src` at the end of the connection. An error if the body should have ended otherwise.
     pub(super) fn decode_eof(&self, src: &mut BytesMut) -> Result<Bytes, TransportError> {
         match self.framing {
             Framing::Length(_) => Err(TransportError::eof("closed before the content-length was reached")),
@@ -98,7 +99,7 @@ impl Body {
         }
     }
 
-    /// How much room to make for the next read, when `buffered` bytes have come.
+    /// The number of bytes to reserve for the next read. `buffered`: the number of bytes that have arrived.
     pub(super) fn read_ahead(&self, buffered: usize) -> usize {
         match self.framing {
             Framing::Length(length) => length.saturating_sub(buffered).min(MAX_READ_AHEAD),
@@ -106,14 +107,14 @@ impl Body {
         }
     }
 
-    /// Whether its end is the end of the connection.
+    /// Whether the body ends with the connection.
     pub(super) fn is_until_eof(&self) -> bool {
         matches!(self.framing, Framing::UntilEof)
     }
 }
 
 fn is_chunked(headers: &HeaderMap) -> bool {
-    // What else there may be is `identity`: the codec has refused the rest.
+    // The only other value here is `identity`: the codec refuses the rest.
     let coding = headers.get(header::TRANSFER_ENCODING).map_or(b"".as_slice(), HeaderValue::as_bytes);
     coding.trim_ascii().eq_ignore_ascii_case(b"chunked")
 }
@@ -144,7 +145,7 @@ impl Coding {
         }
     }
 
-    /// How long a body of up to `limit` bytes may be in this coding: deflate adds a few bytes to every block of what
+    /// The largest size that a body of `limit` bytes can have in this coding. Deflate adds a few bytes to every block that
     /// it cannot compress.
     fn max_length(self, limit: usize) -> usize {
         match self {
@@ -153,7 +154,7 @@ impl Coding {
         }
     }
 
-    /// The body as it was before it was coded.
+    /// The decoded body.
     fn decode(self, body: Bytes, limit: usize) -> Result<Bytes, TransportError> {
         match self {
             Self::Gzip if !body.is_empty() => inflate(GzDecoder::new(&*body), limit),
@@ -164,8 +165,8 @@ impl Coding {
     }
 }
 
-/// RFC 9110, section 8.4.1.2: `deflate` means zlib's format, but "some non-conformant implementations" send the bare
-/// one, which never begins like this.
+/// Whether a body is in zlib's format. RFC 9110, section 8.4.1.2: `deflate` means this format, but "some non-conformant
+/// implementations" send the bare one, which never begins like this.
 fn has_zlib_header(body: &[u8]) -> bool {
     matches!(*body, [first, second, ..] if first & 0x8f == 8 && u16::from_be_bytes([first, second]) % 31 == 0)
 }
@@ -189,7 +190,7 @@ fn inflate(mut source: impl Read, limit: usize) -> Result<Bytes, TransportError>
             return Err(TransportError::BodyTooLarge { limit });
         }
         if length > body.capacity() {
-            // Doubles as `Vec` does, but not past the limit.
+            // The capacity doubles, as that of a `Vec` does, but not beyond the limit.
             let capacity = length.saturating_mul(2).min(limit);
             body.reserve_exact(capacity.saturating_sub(body.len()));
         }

@@ -11,12 +11,12 @@ thread_local! {
     static SHARED: RefCell<Weak<CodecConfig>> = const { RefCell::new(Weak::new()) };
 }
 
-/// It runs a timer of its own, so there is one an arbiter for as long as somebody uses it.
+/// The configuration of the codec. actix-http's configuration runs a timer, so all clients of an arbiter share one.
 #[derive(Default)]
 pub(crate) struct CodecConfig(ServiceConfig);
 
 impl CodecConfig {
-    /// The one of this arbiter.
+    /// The configuration of this arbiter. It exists as long as somebody uses it.
     pub(crate) fn shared() -> Rc<Self> {
         SHARED.with_borrow_mut(|shared| {
             shared.upgrade().unwrap_or_else(|| {

@@ -26,43 +26,44 @@ use crate::{
     transport::{Io, Progress},
 };
 
-/// Room for reading a head, and a small body with it.
+/// The size of a read of a head, which may include a small body.
 const HEAD_READ_AHEAD: usize = 2 << 10;
-/// 1xx heads skipped before one answer.
+/// The largest number of 1xx heads before one response.
 const MAX_INTERIM_HEADS: usize = 8;
-/// Bytes of the words of a refusal, and how long they may take: some never end what they say.
-const MAX_REFUSAL: usize = 64 << 10;
-const REFUSAL_PATIENCE: Duration = Duration::from_millis(500);
+/// Limits for the body of an error response: some servers never finish it.
+const MAX_ERROR_BODY: usize = 64 << 10;
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// One HTTP/1.1 connection.
 ///
-/// An exchange that failed, or whose future was dropped, leaves it unusable ([`is_reusable`](Self::is_reusable)):
-/// drop it, which closes the connection.
+/// After an exchange that failed, or whose future was dropped, the connection is not
+/// [reusable](Self::is_reusable). Dropping it closes it.
 pub(crate) struct Http1Connection {
     io: Box<dyn Io>,
     codec_config: Rc<CodecConfig>,
     progress: Progress,
     read_buf: BytesMut,
-    /// What has yet to leave of the request; `None` once it is out, or cannot leave any more.
+    /// The rest of the request that is being written; `None` once it is sent, or cannot be sent any more.
     outgoing: Option<Chain<Bytes, Bytes>>,
-    /// Why it cannot. Told unless the server refuses the request: it may do that without having read it.
+    /// The error that stopped writing. A server may refuse a request that it has not read completely; then its response
+    /// counts, and not this error.
     write_error: Option<io::Error>,
     is_reusable: bool,
 }
 
-/// The outcome of a WebSocket handshake.
-pub(crate) enum Upgraded {
-    /// 101. What `read_buf` holds came after the head: it is frames.
+/// The response to a WebSocket handshake.
+pub(crate) enum UpgradeResponse {
+    /// Status 101: the connection carries frames now. `read_buf` has the bytes that arrived behind the head.
     Switched { headers: HeaderMap, io: Box<dyn Io>, read_buf: BytesMut },
-    /// Any other answer.
-    Refused(Response),
+    /// Any other status.
+    Other(Response),
 }
 
-impl Upgraded {
+impl UpgradeResponse {
     pub(crate) fn headers(&self) -> &HeaderMap {
         match self {
             Self::Switched { headers, .. } => headers,
-            Self::Refused(response) => &response.headers,
+            Self::Other(response) => &response.headers,
         }
     }
 }
@@ -80,7 +81,7 @@ impl Http1Connection {
         }
     }
 
-    /// Sends `request` and reads the answer, whose body may have `limit` bytes once inflated.
+    /// Sends `request` and reads the response. `limit`: the largest size of its inflated body.
     pub(crate) async fn exchange(
         &mut self,
         request: &Request,
@@ -92,35 +93,39 @@ impl Http1Connection {
             return Err(TransportError::Malformed("101 to a request that asked for no upgrade".into()));
         }
         if !head.status.is_success() {
-            return Ok(self.read_refusal(head, codec).await);
+            return Ok(self.read_error_response(head, codec).await);
         }
         let response = self.read_body(head, codec, limit).await?;
-        // A server may agree before it has read all. It gets all.
-        if !self.progress.sent() {
+        // A server may respond before it has read the whole request. The rest is sent all the same.
+        if self.outgoing.is_some() {
             self.progress.enter(Stage::Request);
         }
         poll_fn(|cx| self.poll_send(cx)).await.map_err(TransportError::from_io)?;
         self.write_error.take().map_or(Ok(response), |err| Err(TransportError::from_io(err)))
     }
 
-    /// Sends `request`, a WebSocket handshake, and hands the connection over if the server agrees.
+    /// Sends `request`, a WebSocket handshake. If the server switches, the connection is returned.
     pub(crate) async fn upgrade(
         mut self,
         request: &Request,
         limit: usize,
-    ) -> Result<Upgraded, TransportError> {
+    ) -> Result<UpgradeResponse, TransportError> {
         self.begin(request);
         let (head, codec) = self.read_head().await?;
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            return Ok(Upgraded::Switched { headers: head.headers, io: self.io, read_buf: self.read_buf });
+            return Ok(UpgradeResponse::Switched {
+                headers: head.headers,
+                io: self.io,
+                read_buf: self.read_buf,
+            });
         }
         if head.status.is_success() {
-            return self.read_body(head, codec, limit).await.map(Upgraded::Refused);
+            return self.read_body(head, codec, limit).await.map(UpgradeResponse::Other);
         }
-        Ok(Upgraded::Refused(self.read_refusal(head, codec).await))
+        Ok(UpgradeResponse::Other(self.read_error_response(head, codec).await))
     }
 
-    /// Asks a proxy for a tunnel with `head`, a CONNECT request, and hands the connection over if it agrees.
+    /// Asks a proxy for a tunnel with `head`, a CONNECT request. If the proxy opens one, the connection is returned.
     pub(crate) async fn tunnel(mut self, head: Bytes) -> Result<Box<dyn Io>, TransportError> {
         self.outgoing = Some(head.chain(Bytes::new()));
         let (head, codec) = self.read_head().await?;
@@ -133,16 +138,21 @@ impl Http1Connection {
             return Err(TransportError::Malformed("the proxy spoke before the server was asked".into()));
         }
         let status = head.status.as_u16();
-        let message = self.read_refusal(head, codec).await.refusal(None).to_string();
+        let message = self.read_error_response(head, codec).await.http_status(None).to_string();
         Err(TransportError::Proxy { status: Some(status), cause: Cause::text(&message) })
     }
 
-    /// Whether it may carry another exchange.
+    /// Whether the request was sent completely.
+    fn is_sent(&self) -> bool {
+        self.outgoing.is_none() && self.write_error.is_none()
+    }
+
+    /// Whether the connection can carry another exchange.
     pub(crate) fn is_reusable(&self) -> bool {
         self.is_reusable
     }
 
-    /// Whether the server has closed it since, or has said something unasked. Does not wait.
+    /// Whether the server has closed the connection, or has sent bytes that nobody asked for. Does not wait.
     pub(crate) fn is_closed(&mut self) -> bool {
         let mut byte = [0];
         let mut cx = Context::from_waker(Waker::noop());
@@ -155,7 +165,7 @@ impl Http1Connection {
         self.outgoing = Some(request.head().chain(request.body.clone()));
     }
 
-    /// The head of the answer, and the codec that knows how the body is chunked.
+    /// Reads the head of the response. The codec that is returned has read how the body is framed.
     async fn read_head(&mut self) -> Result<(ResponseHead, h1::ClientCodec), TransportError> {
         for _ in 0..=MAX_INTERIM_HEADS {
             let mut codec = self.codec_config.codec();
@@ -177,10 +187,12 @@ impl Http1Connection {
         Err(TransportError::Malformed("no end of 1xx answers".into()))
     }
 
-    /// An answer that refuses. Its words may be cut, too long, or without an end; that it refuses is known.
-    async fn read_refusal(&mut self, head: ResponseHead, codec: h1::ClientCodec) -> Response {
+    /// Reads an error response. Its body may be cut, too long or endless: the status counts, whatever becomes of the body.
+    async fn read_error_response(&mut self, head: ResponseHead, codec: h1::ClientCodec) -> Response {
         let (status, headers) = (head.status, head.headers.clone());
-        if let Ok(Ok(response)) = timeout(REFUSAL_PATIENCE, self.read_body(head, codec, MAX_REFUSAL)).await {
+        if let Ok(Ok(response)) =
+            timeout(ERROR_BODY_TIMEOUT, self.read_body(head, codec, MAX_ERROR_BODY)).await
+        {
             return response;
         }
         let is_encoded = |name| headers.contains_key(name);
@@ -208,15 +220,16 @@ impl Http1Connection {
             }
         };
 
-        // Half a request, or bytes that nobody asked for, would be taken for the start of the next one.
-        let is_clean = self.progress.sent() && self.read_buf.is_empty();
+        // After half a request the server would misread the next one, and bytes that nobody asked for would be misread as
+        // the next response.
+        let is_clean = self.is_sent() && self.read_buf.is_empty();
         self.is_reusable = is_clean && head.keep_alive() && !body.is_until_eof();
-        // The response keeps the old buffer, however large; waiting for the next needs none.
+        // The response owns the old buffer, which may be large. Waiting for the next response needs none.
         self.read_buf = BytesMut::new();
         Ok(Response { status: head.status, headers: head.headers, body: bytes })
     }
 
-    /// Reads once, up to what there is room for and at least `ahead` bytes; 0 is the end of the connection.
+    /// Reads once, into a buffer with room for at least `ahead` bytes. Returns 0 at the end of the connection.
     async fn fill(&mut self, ahead: usize) -> Result<usize, TransportError> {
         poll_fn(|cx| self.poll_fill(ahead, cx)).await.map_err(TransportError::from_io)
     }
@@ -228,7 +241,7 @@ impl Http1Connection {
         }
         let io = Pin::new(&mut self.io);
         let read = if self.read_buf.is_empty() && ahead <= HEAD_READ_AHEAD {
-            // By way of the stack: an answer may be long in coming, and nothing is held for it meanwhile.
+            // A buffer on the stack: a response may take long, and a waiting connection owns no heap buffer.
             let mut stack_buf = [const { MaybeUninit::uninit() }; HEAD_READ_AHEAD];
             let mut stack_buf = ReadBuf::uninit(&mut stack_buf);
             ready!(io.poll_read(cx, &mut stack_buf))?;

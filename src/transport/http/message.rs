@@ -1,77 +1,73 @@
-//! What a connection carries: a request one way, a response the other.
+//! Requests and responses.
 
 use std::time::Duration;
 
 use actix_http::{
     Method, StatusCode,
-    header::{self, HeaderMap, HeaderName, HeaderValue},
+    header::{self, HeaderMap, HeaderValue},
     uri::PathAndQuery,
 };
 use bytes::{BufMut as _, Bytes, BytesMut};
 use serde::Deserialize;
 
-use crate::error::HttpStatus;
+use crate::{error::HttpStatus, transport::Headers};
 
-/// Characters of a server's own words that go into an error.
+/// The largest number of characters of a server's text that an error shows.
 const EXCERPT: usize = 200;
 
-/// Some firewalls refuse requests that name none.
+/// The default `user-agent`. Some firewalls refuse requests without one.
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
-/// A request. Its types admit nothing that could break out of its line of the head.
+/// A request. Its types exclude every character that could end a line of the head.
 #[derive(Clone)]
 pub(crate) struct Request {
-    /// GET, or POST, which alone carries a body.
+    /// GET, or POST. Only a POST has a body.
     pub(crate) method: Method,
     pub(crate) target: PathAndQuery,
     pub(crate) host: HeaderValue,
-    /// In the order they are sent. They replace the ones that are sent anyway (`host`, `accept`,
-    /// `accept-encoding`, `user-agent`, `content-type`), save those that tell where the body ends.
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The headers, without those that frame the body. They replace defaults of the same name: `host`, `accept`,
+    /// `accept-encoding`, `user-agent`, `content-type`.
+    pub(crate) headers: Headers,
     pub(crate) body: Bytes,
 }
 
 impl Request {
-    /// The head as it is sent. actix-http's encoder would add a `date` and shuffle the headers.
+    /// The head. actix-http's encoder would add a `date` and change the order of the headers.
     pub(super) fn head(&self) -> Bytes {
-        let is_post = self.method == Method::POST;
         let mut head = BytesMut::with_capacity(512);
         for part in [self.method.as_str(), " ", self.target.as_str(), " HTTP/1.1\r\n"] {
             head.put_slice(part.as_bytes());
         }
-        let mut line = |name: HeaderName, value: &[u8]| {
-            for part in [name.as_str().as_bytes(), b": ", value, b"\r\n"] {
+        for (name, value) in self.all_headers().iter() {
+            for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
                 head.put_slice(part);
-            }
-        };
-
-        let unless_given = [
-            (header::HOST, Some(self.host.as_bytes())),
-            (header::ACCEPT, Some(b"*/*".as_slice())),
-            (header::ACCEPT_ENCODING, Some(b"gzip, deflate")),
-            (header::USER_AGENT, Some(USER_AGENT.as_bytes())),
-            (header::CONTENT_TYPE, is_post.then_some(b"text/plain;charset=UTF-8")),
-        ];
-        for (name, value) in unless_given {
-            let is_given = self.headers.iter().any(|(given, _)| *given == name);
-            if let Some(value) = value.filter(|_| !is_given) {
-                line(name, value);
-            }
-        }
-        if is_post {
-            line(header::CONTENT_LENGTH, self.body.len().to_string().as_bytes());
-        }
-        for (name, value) in &self.headers {
-            if *name != header::CONTENT_LENGTH && *name != header::TRANSFER_ENCODING {
-                line(name.clone(), value.as_bytes());
             }
         }
         head.put_slice(b"\r\n");
         head.freeze()
     }
+
+    /// The headers with their defaults, and with the length of the body.
+    fn all_headers(&self) -> Headers {
+        let fixed = HeaderValue::from_static;
+        let mut defaults = vec![
+            (header::HOST, self.host.clone()),
+            (header::ACCEPT, fixed("*/*")),
+            (header::ACCEPT_ENCODING, fixed("gzip, deflate")),
+            (header::USER_AGENT, fixed(USER_AGENT)),
+        ];
+        if self.method == Method::POST {
+            defaults.push((header::CONTENT_TYPE, fixed("text/plain;charset=UTF-8")));
+            defaults.push((header::CONTENT_LENGTH, self.body.len().into()));
+        }
+        let mut headers = self.headers.clone();
+        headers.remove(&header::CONTENT_LENGTH);
+        headers.remove(&header::TRANSFER_ENCODING);
+        headers.with_defaults(defaults)
+    }
 }
 
-/// A response, complete, its body inflated.
+/// A complete response with its inflated body.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
@@ -79,15 +75,15 @@ pub(crate) struct Response {
     pub(crate) body: Bytes,
 }
 
-/// The body of a refusal: Engine.IO's, or a JSON string.
+/// The JSON body of an error response: Engine.IO's object, or a string.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Refusal {
+enum ErrorBody {
     EngineIo { code: Option<Code>, message: Option<String> },
-    Words(String),
+    Text(String),
 }
 
-/// engine.io sends it as a number, engineioxide as a string.
+/// The code of an Engine.IO error. engine.io sends a number, engineioxide a string.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Code {
@@ -96,25 +92,24 @@ enum Code {
 }
 
 impl Response {
-    /// This response as the refusal of a request, with as much of the server's own words as can be shown, and without
-    /// the `secret`, if there is one.
-    pub(crate) fn refusal(&self, secret: Option<&str>) -> HttpStatus {
-        let excerpt = |words: &str| match secret.filter(|secret| words.contains(secret)) {
-            Some(secret) => excerpt(&words.replace(secret, "..")),
-            None => excerpt(words),
+    /// The status of an error response, with the start of the text in its body. `secret` is removed from the text.
+    pub(crate) fn http_status(&self, secret: Option<&str>) -> HttpStatus {
+        let excerpt = |text: &str| match secret.filter(|secret| text.contains(secret)) {
+            Some(secret) => excerpt(&text.replace(secret, "..")),
+            None => excerpt(text),
         };
         let (code, message) = match serde_json::from_slice(&self.body) {
-            Ok(Refusal::EngineIo { code, message }) => {
+            Ok(ErrorBody::EngineIo { code, message }) => {
                 (code.and_then(Code::number), message.as_deref().and_then(&excerpt))
             }
-            Ok(Refusal::Words(words)) => (None, excerpt(&words)),
+            Ok(ErrorBody::Text(text)) => (None, excerpt(&text)),
             Err(_) if self.is_html() => (None, None),
             Err(_) => (None, str::from_utf8(&self.body).ok().and_then(excerpt)),
         };
         HttpStatus { status: self.status.as_u16(), code, message, retry_after: self.retry_after() }
     }
 
-    /// Whether it says where to go instead (RFC 9110, section 15.4). 300, 304 and 305 do not.
+    /// Whether it redirects the request (RFC 9110, section 15.4). The statuses 300, 304 and 305 do not.
     pub(crate) fn is_redirect(&self) -> bool {
         matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308)
     }
@@ -140,8 +135,8 @@ impl Code {
     }
 }
 
-/// The start of `words`, on one line; `None` when there are none.
-fn excerpt(words: &str) -> Option<String> {
-    let line = words.trim().chars().take(EXCERPT).map(|char| if char.is_control() { ' ' } else { char });
+/// The start of a text, on one line; `None` if the text is empty.
+fn excerpt(text: &str) -> Option<String> {
+    let line = text.trim().chars().take(EXCERPT).map(|char| if char.is_control() { ' ' } else { char });
     Some(line.collect()).filter(|line: &String| !line.is_empty())
 }

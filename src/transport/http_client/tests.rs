@@ -7,12 +7,9 @@ use flate2::{Compression, write::DeflateEncoder, write::GzEncoder, write::ZlibEn
 
 use self::server::{Peer, Server};
 use super::*;
-use crate::{
-    error::{Stage, TransportError},
-    protocol::endpoint::Endpoint,
-};
+use crate::{protocol::endpoint::Endpoint, transport::Headers};
 
-// The tests of the whole client use the rest of it.
+// The tests of the whole client use more of it.
 #[allow(dead_code)]
 #[path = "../../../tests/support/server.rs"]
 mod server;
@@ -26,7 +23,7 @@ fn get() -> Request {
         method: Method::GET,
         target: "/engine.io/?EIO=4".parse().unwrap(),
         host: header::HeaderValue::from_static("localhost"),
-        headers: Vec::new(),
+        headers: Headers::default(),
         body: Bytes::new(),
     }
 }
@@ -40,7 +37,7 @@ fn http_client(origin: impl AsRef<str>) -> HttpClient {
     HttpClient::new(Arc::default(), endpoint.destination())
 }
 
-/// What comes of a GET that is answered by these bytes and a FIN.
+/// The outcome of a GET that the server answers with these bytes and a FIN.
 async fn answered(answer: impl AsRef<[u8]> + Send + 'static) -> Result<Response, TransportError> {
     let server = Server::start(move |server| {
         let mut peer = server.accept();
@@ -68,8 +65,8 @@ fn is_eof(outcome: &Result<Response, TransportError>) -> bool {
     matches!(outcome, Err(TransportError::Io { kind: io::ErrorKind::UnexpectedEof, .. }))
 }
 
-fn malformed(words: &str) -> TransportError {
-    TransportError::Malformed(words.into())
+fn malformed(what: &str) -> TransportError {
+    TransportError::Malformed(what.into())
 }
 
 #[actix::test]
@@ -91,14 +88,14 @@ async fn a_request_has_its_headers_in_order_and_no_others() {
     });
     let mut http_client = http_client(server.origin());
     let headers = [("accept", "text/plain"), ("cookie", "a=1"), ("transfer-encoding", "chunked")];
-    let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-    http_client.send(&Request { headers: headers.into(), ..get() }, LIMIT).await.unwrap();
+    let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).into();
+    http_client.send(&Request { headers, ..get() }, LIMIT).await.unwrap();
     http_client.send(&post("4hi"), LIMIT).await.unwrap();
     server.finish().await;
 }
 
 #[actix::test]
-async fn a_lane_carries_one_exchange_after_another() {
+async fn a_connection_carries_one_exchange_after_another() {
     let server = Server::start(|server| {
         let mut peer = server.accept();
         for body in ["first", "", "third"] {
@@ -124,7 +121,7 @@ async fn a_lane_carries_one_exchange_after_another() {
 }
 
 #[actix::test]
-async fn a_lane_is_closed_after_an_answer_that_forbids_another() {
+async fn a_connection_is_closed_after_an_answer_that_forbids_another() {
     for answer in [
         "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
         "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok",
@@ -352,7 +349,7 @@ async fn an_answer_that_comes_before_the_request_is_out_is_read() {
 }
 
 #[actix::test]
-async fn a_lane_closed_while_idle_is_opened_anew() {
+async fn a_connection_closed_while_idle_is_opened_again() {
     let endings: [fn(Peer); 3] = [Peer::close, Peer::reset, |mut peer| {
         peer.write("HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n");
         assert_eq!(peer.wait_closed(), b"");
@@ -393,7 +390,7 @@ async fn a_post_that_finds_no_connection_has_not_been_sent() {
 }
 
 #[actix::test]
-async fn a_lane_idle_for_four_seconds_is_opened_anew() {
+async fn a_connection_idle_for_four_seconds_is_opened_again() {
     let server = Server::start(|server| {
         let mut peer = server.accept();
         peer.read_request();
@@ -410,7 +407,7 @@ async fn a_lane_idle_for_four_seconds_is_opened_anew() {
     server.finish().await;
 }
 
-/// Answers one request, and closes as it gets the second, having said `last_words`.
+/// Answers one request, and closes the connection when it gets the second, after it has written `last_words`.
 fn closing_in_the_race(last_words: &'static str) -> Server {
     Server::start(move |server| {
         let mut peer = server.accept();
@@ -429,7 +426,7 @@ fn closing_in_the_race(last_words: &'static str) -> Server {
 }
 
 #[actix::test]
-async fn a_get_that_a_reused_lane_loses_is_asked_again_once() {
+async fn a_get_that_a_reused_connection_loses_is_sent_again_once() {
     let server = closing_in_the_race("");
     let mut http_client = http_client(server.origin());
     http_client.send(&get(), LIMIT).await.unwrap();
@@ -439,7 +436,7 @@ async fn a_get_that_a_reused_lane_loses_is_asked_again_once() {
 }
 
 #[actix::test]
-async fn a_get_that_is_lost_long_after_it_was_asked_is_not_asked_again() {
+async fn a_get_that_is_lost_long_after_it_was_sent_is_not_sent_again() {
     let server = Server::start(|server| {
         let mut peer = server.accept();
         peer.read_request();
@@ -456,7 +453,7 @@ async fn a_get_that_is_lost_long_after_it_was_asked_is_not_asked_again() {
 }
 
 #[actix::test]
-async fn a_get_whose_answer_has_begun_is_not_asked_again() {
+async fn a_get_whose_answer_has_begun_is_not_sent_again() {
     let server = closing_in_the_race("H");
     let mut http_client = http_client(server.origin());
     http_client.send(&get(), LIMIT).await.unwrap();
@@ -465,7 +462,7 @@ async fn a_get_whose_answer_has_begun_is_not_asked_again() {
 }
 
 #[actix::test]
-async fn a_post_that_a_reused_lane_loses_is_not_sent_again() {
+async fn a_post_that_a_reused_connection_loses_is_not_sent_again() {
     let server = Server::start(|server| {
         let mut peer = server.accept();
         peer.read_request();
@@ -497,7 +494,7 @@ async fn dropping_an_exchange_closes_its_connection() {
 }
 
 #[actix::test]
-async fn the_stage_tells_what_is_being_waited_for() {
+async fn the_stage_says_what_the_client_waits_for() {
     for (request, answer, stage) in [
         (post(vec![0; 64 << 20]), "", Stage::Request),
         (get(), "", Stage::Response),
@@ -539,10 +536,10 @@ async fn a_handshake_hands_the_connection_over_with_the_frames_that_came_with_th
         ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
         ("sec-websocket-version", "13"),
     ];
-    let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-    let request = Request { headers: headers.into(), ..get() };
+    let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).into();
+    let request = Request { headers, ..get() };
     let upgraded = http_client(server.origin()).upgrade(&request, LIMIT).await.unwrap();
-    let Upgraded::Switched { headers, mut io, mut read_buf } = upgraded else { panic!("refused") };
+    let UpgradeResponse::Switched { headers, mut io, mut read_buf } = upgraded else { panic!("refused") };
     assert_eq!(headers.get("sec-websocket-accept").unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 
     let mask = [b"\x81\x86\0\0\0\0".as_slice(), b"2probe"].concat();
@@ -554,49 +551,49 @@ async fn a_handshake_hands_the_connection_over_with_the_frames_that_came_with_th
 }
 
 #[actix::test]
-async fn a_refused_handshake_gives_the_servers_answer() {
+async fn a_refused_handshake_returns_the_servers_answer() {
     let server = Server::start(|server| {
         let mut peer = server.accept();
         peer.read_head();
         peer.respond(400, &[("connection", "close")], r#"{"code":0,"message":"Transport unknown"}"#);
     });
-    let Upgraded::Refused(response) = http_client(server.origin()).upgrade(&get(), LIMIT).await.unwrap()
+    let UpgradeResponse::Other(response) = http_client(server.origin()).upgrade(&get(), LIMIT).await.unwrap()
     else {
         panic!("not refused");
     };
-    assert_eq!(response.refusal(None).to_string(), "status 400, code 0: Transport unknown");
+    assert_eq!(response.http_status(None).to_string(), "status 400, code 0: Transport unknown");
     server.finish().await;
 }
 
 #[test]
-fn a_refusal_has_the_servers_words_but_no_html() {
-    let refusal = |content_type, body: &str| {
+fn an_http_status_has_the_servers_text_but_no_html() {
+    let status = |content_type, body: &str| {
         let mut headers = header::HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
         headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("7"));
         let body = Bytes::copy_from_slice(body.as_bytes());
-        let refusal = Response { status: StatusCode::BAD_REQUEST, headers, body }.refusal(None);
-        assert_eq!((refusal.status, refusal.retry_after), (400, Some(Duration::from_secs(7))));
-        (refusal.code, refusal.message)
+        let status = Response { status: StatusCode::BAD_REQUEST, headers, body }.http_status(None);
+        assert_eq!((status.status, status.retry_after), (400, Some(Duration::from_secs(7))));
+        (status.code, status.message)
     };
-    let words = |code, message: &str| (code, Some(message.to_owned()));
+    let text = |code, message: &str| (code, Some(message.to_owned()));
     assert_eq!(
-        refusal("application/json", r#"{"code":1,"message":"Session ID unknown"}"#),
-        words(Some(1), "Session ID unknown")
+        status("application/json", r#"{"code":1,"message":"Session ID unknown"}"#),
+        text(Some(1), "Session ID unknown")
     );
     assert_eq!(
-        refusal("application/json", r#"{"code":"3","message":"Bad request"}"#),
-        words(Some(3), "Bad request")
+        status("application/json", r#"{"code":"3","message":"Bad request"}"#),
+        text(Some(3), "Bad request")
     );
-    assert_eq!(refusal("application/json", r#"{"message":"Forbidden"}"#), words(None, "Forbidden"));
-    assert_eq!(refusal("application/json", r#"{"code":5}"#), (Some(5), None));
-    assert_eq!(refusal("application/json", r#"[true]"#), words(None, "[true]"));
-    assert_eq!(refusal("text/plain", r#""Invalid session""#), words(None, "Invalid session"));
-    assert_eq!(refusal("text/plain", " no\r\nway \n"), words(None, "no  way"));
-    assert_eq!(refusal("text/plain", &"é".repeat(300)), words(None, &"é".repeat(200)));
-    assert_eq!(refusal("text/plain", ""), (None, None));
-    assert_eq!(refusal("text/html; charset=utf-8", "Bad Gateway"), (None, None));
-    assert_eq!(refusal("text/plain", "\n<!doctype html>"), (None, None));
+    assert_eq!(status("application/json", r#"{"message":"Forbidden"}"#), text(None, "Forbidden"));
+    assert_eq!(status("application/json", r#"{"code":5}"#), (Some(5), None));
+    assert_eq!(status("application/json", r#"[true]"#), text(None, "[true]"));
+    assert_eq!(status("text/plain", r#""Invalid session""#), text(None, "Invalid session"));
+    assert_eq!(status("text/plain", " no\r\nway \n"), text(None, "no  way"));
+    assert_eq!(status("text/plain", &"é".repeat(300)), text(None, &"é".repeat(200)));
+    assert_eq!(status("text/plain", ""), (None, None));
+    assert_eq!(status("text/html; charset=utf-8", "Bad Gateway"), (None, None));
+    assert_eq!(status("text/plain", "\n<!doctype html>"), (None, None));
 }
 
 #[actix::test]
@@ -609,7 +606,7 @@ async fn errors_of_connecting_keep_their_kind() {
 }
 
 #[actix::test]
-async fn agents_of_an_arbiter_share_one_codec_configuration_for_as_long_as_there_are_any() {
+async fn clients_of_an_arbiter_share_one_codec_configuration_for_as_long_as_there_are_any() {
     let first = http_client("http://localhost");
     let second = http_client("http://example.org");
     let config = Rc::downgrade(&CodecConfig::shared());

@@ -1,4 +1,4 @@
-//! A request at a time, and how long it may take.
+//! One HTTP exchange at a time, with its time limit.
 
 use std::{
     future::Future,
@@ -11,18 +11,19 @@ use actix_rt::time::{Instant, Sleep, sleep};
 use futures::future::LocalBoxFuture;
 
 use crate::{
-    error::{Stage, TransportError},
+    error::TransportError,
     transport::{
-        Progress,
+        ProgressReader,
         http::{Request, Response},
         http_client::HttpClient,
     },
 };
 
-/// One exchange at a time, with its time limit, on a connection that is kept between exchanges.
+/// An HTTP client, and the exchange that it is busy with.
 pub(super) struct ExchangeSlot {
+    /// The client between two exchanges. `None` while an exchange owns it, and once the slot is closed.
     http_client: Option<HttpClient>,
-    pub(super) progress: Progress,
+    progress: ProgressReader,
     exchange: Option<Exchange>,
 }
 
@@ -30,37 +31,44 @@ struct Exchange {
     future: LocalBoxFuture<'static, (HttpClient, Result<Response, TransportError>)>,
     limit: Limit,
     timer: Option<Pin<Box<Sleep>>>,
-    /// Bytes written when the timer was last set.
+    /// The number of bytes that were written when the timer was last set.
     written: u64,
 }
 
-/// What the time limit of an exchange bounds.
+/// The time limit of an exchange.
 #[derive(Clone, Copy)]
 pub(super) enum Limit {
-    /// The whole of it.
+    /// A limit for the whole exchange.
     Whole(Duration),
-    /// The wait for the answer once the request is out; before, the time without a byte leaving.
-    Answer(Duration),
+    /// A limit for the response once the request is sent; before that, for the time in which no byte is written.
+    Response(Duration),
+    /// No limit.
     None,
 }
 
 impl ExchangeSlot {
     pub(super) fn new(http_client: HttpClient) -> Self {
-        Self { progress: http_client.progress().clone(), http_client: Some(http_client), exchange: None }
+        Self { progress: http_client.progress(), http_client: Some(http_client), exchange: None }
     }
 
     pub(super) fn is_busy(&self) -> bool {
         self.exchange.is_some()
     }
 
+    /// The progress of the current request, or of the last one.
+    pub(super) fn progress(&self) -> &ProgressReader {
+        &self.progress
+    }
+
+    /// Starts an exchange, unless the slot is busy or closed. `max_body`: the largest size of the response's body.
     pub(super) fn start(&mut self, request: Request, max_body: usize, limit: Limit) {
         let Some(mut http_client) = self.http_client.take() else { return };
         let timer = match limit {
-            Limit::Whole(limit) | Limit::Answer(limit) => Some(Box::pin(sleep(limit))),
+            Limit::Whole(limit) | Limit::Response(limit) => Some(Box::pin(sleep(limit))),
             Limit::None => None,
         };
-        // What is said of the last request does not hold for this one, even before it is polled.
-        self.progress.begin(Stage::Connect);
+        // Now, and not when the future is first polled: somebody may look at the progress before.
+        http_client.prepare();
         let future = Box::pin(async move {
             let outcome = http_client.send(&request, max_body).await;
             (http_client, outcome)
@@ -68,6 +76,7 @@ impl ExchangeSlot {
         self.exchange = Some(Exchange { future, limit, timer, written: self.progress.written() });
     }
 
+    /// Moves the exchange on. Ready once, when it has ended.
     pub(super) fn poll(&mut self, task: &mut Task<'_>) -> Poll<Result<Response, TransportError>> {
         let Some(exchange) = &mut self.exchange else { return Poll::Pending };
         if let Poll::Ready((http_client, outcome)) = exchange.future.as_mut().poll(task) {
@@ -75,23 +84,30 @@ impl ExchangeSlot {
             self.exchange = None;
             return Poll::Ready(outcome);
         }
-        let Some(timer) = &mut exchange.timer else { return Poll::Pending };
-        let written = self.progress.written();
-        if let Limit::Answer(limit) = exchange.limit
-            && written != exchange.written
-        {
-            exchange.written = written;
-            timer.as_mut().reset(Instant::now() + limit);
+        if exchange.is_timed_out(self.progress.written(), task) {
+            self.exchange = None;
+            return Poll::Ready(Err(TransportError::Timeout { stage: self.progress.stage() }));
         }
-        if timer.as_mut().poll(task).is_pending() {
-            return Poll::Pending;
-        }
-        self.exchange = None;
-        Poll::Ready(Err(TransportError::Timeout { stage: self.progress.stage() }))
+        Poll::Pending
     }
 
+    /// Closes the connection, and with it the exchange.
     pub(super) fn close(&mut self) {
         self.exchange = None;
         self.http_client = None;
+    }
+}
+
+impl Exchange {
+    /// Whether the time limit has passed. `written`: the number of bytes that were written until now.
+    fn is_timed_out(&mut self, written: u64, task: &mut Task<'_>) -> bool {
+        let Some(timer) = &mut self.timer else { return false };
+        if let Limit::Response(limit) = self.limit
+            && written != self.written
+        {
+            self.written = written;
+            timer.as_mut().reset(Instant::now() + limit);
+        }
+        timer.as_mut().poll(task).is_ready()
     }
 }

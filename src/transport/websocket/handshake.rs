@@ -1,13 +1,11 @@
-//! The opening handshake (RFC 6455, section 4).
+//! The opening handshake of a WebSocket (RFC 6455, section 4).
 
 use actix_http::{
-    Method,
     header::{self, HeaderMap, HeaderValue},
     ws,
 };
 use actix_rt::time::timeout;
 use base64_simd::STANDARD;
-use bytes::Bytes;
 use bytestring::ByteString;
 use rand::{
     Rng as _, SeedableRng as _,
@@ -17,8 +15,8 @@ use rand::{
 use super::socket::{MaskKeys, Socket};
 use crate::{
     error::TransportError,
-    protocol::{handshake::TransportKind, websocket::WebSocketCodec},
-    transport::{Requests, http::Upgraded, http_client::HttpClient},
+    protocol::websocket::WebSocketCodec,
+    transport::{Headers, Requests, http::UpgradeResponse, http_client::HttpClient},
 };
 
 /// A WebSocket, and the subprotocol that the server chose for it.
@@ -29,7 +27,7 @@ pub(super) async fn connect(
     http_client: HttpClient,
     requests: Requests,
 ) -> Result<OpenedWebSocket, TransportError> {
-    let limit = requests.options.request_timeout;
+    let limit = requests.options().request_timeout;
     let handshake = handshake(&http_client, &requests);
     match timeout(limit, handshake).await {
         Ok(socket) => socket,
@@ -44,40 +42,37 @@ async fn handshake(http_client: &HttpClient, requests: &Requests) -> Result<Open
     let mut nonce = [0; 16];
     random.fill_bytes(&mut nonce);
     let key = STANDARD.encode_to_string(nonce);
-    let headers = [
+    let headers = Headers::from([
         (header::UPGRADE, HeaderValue::from_static("websocket")),
         (header::CONNECTION, HeaderValue::from_static("Upgrade")),
         (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
         (header::SEC_WEBSOCKET_KEY, HeaderValue::try_from(&key).map_err(|_| malformed("the key"))?),
-    ];
-    let request = requests.make(Method::GET, TransportKind::WebSocket, headers, Bytes::new())?;
-    let max_message_size = requests.options.max_message_size;
-    let answer = http_client.upgrade(&request, max_message_size).await?;
-    requests.heard(answer.headers());
-    match answer {
-        Upgraded::Switched { headers, io, read_buf } => {
-            let asked = request.headers.iter().filter(|(name, _)| *name == header::SEC_WEBSOCKET_PROTOCOL);
-            let protocol = check(&headers, &key, asked.map(|(_, value)| value))?;
+    ]);
+    let request = requests.websocket_handshake(&headers)?;
+    let max_message_size = requests.options().max_message_size;
+    let response = http_client.upgrade(&request, max_message_size).await?;
+    requests.store_cookies(response.headers());
+    match response {
+        UpgradeResponse::Switched { headers, io, read_buf } => {
+            check_accept(&headers, &key)?;
+            let offered = request.headers.get_all(&header::SEC_WEBSOCKET_PROTOCOL);
+            let protocol = chosen_protocol(&headers, offered)?;
             let mask_keys: MaskKeys = Box::new(move || random.next_u32().to_ne_bytes());
             let socket = Socket::new(io, WebSocketCodec::new(max_message_size, mask_keys), read_buf);
             Ok((socket, protocol))
         }
-        Upgraded::Refused(response) if response.status.is_success() => {
+        UpgradeResponse::Other(response) if response.status.is_success() => {
             Err(malformed("the server did not switch to WebSocket"))
         }
-        Upgraded::Refused(response) if response.is_redirect() => {
+        UpgradeResponse::Other(response) if response.is_redirect() => {
             Err(TransportError::Redirect("a WebSocket handshake is not redirected".into()))
         }
-        Upgraded::Refused(response) => Err(requests.refused(&response)),
+        UpgradeResponse::Other(response) => Err(requests.http_error(&response)),
     }
 }
 
-/// What the server's half of the handshake has to say; gives the subprotocol.
-fn check<'a>(
-    headers: &HeaderMap,
-    key: &str,
-    mut asked: impl Iterator<Item = &'a HeaderValue>,
-) -> Result<Option<ByteString>, TransportError> {
+/// Checks that the response opens the WebSocket that was asked for (RFC 6455, section 4.1).
+fn check_accept(headers: &HeaderMap, key: &str) -> Result<(), TransportError> {
     let has_token = |name, token: &str| {
         headers
             .get_all(name)
@@ -94,15 +89,23 @@ fn check<'a>(
     if headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) {
         return Err(malformed("a WebSocket extension that was not asked for"));
     }
-    // RFC 6455, section 11.3.4: it "MUST NOT appear more than once in an HTTP response".
+    Ok(())
+}
+
+/// The subprotocol that the server chose. It must be one of those that were `offered`.
+fn chosen_protocol<'a>(
+    headers: &HeaderMap,
+    mut offered: impl Iterator<Item = &'a HeaderValue>,
+) -> Result<Option<ByteString>, TransportError> {
     let mut chosen = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL);
     let (chosen, another) = (chosen.next(), chosen.next());
     let Some(chosen) = chosen else { return Ok(None) };
-    let is_asked = |chosen: &&str| {
-        asked.any(|asked| asked.to_str().is_ok_and(|asked| asked.split(',').any(|one| one.trim() == *chosen)))
+    let is_offered = |chosen: &&str| {
+        offered.any(|line| line.to_str().is_ok_and(|line| line.split(',').any(|one| one.trim() == *chosen)))
     };
-    match chosen.to_str().ok().filter(is_asked) {
+    match chosen.to_str().ok().filter(is_offered) {
         Some(chosen) if another.is_none() => Ok(Some(chosen.into())),
+        // RFC 6455, section 11.3.4: it "MUST NOT appear more than once in an HTTP response".
         Some(_) => Err(malformed("more than one WebSocket subprotocol")),
         None => Err(malformed("a WebSocket subprotocol that was not asked for")),
     }

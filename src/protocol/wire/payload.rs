@@ -1,0 +1,80 @@
+//! Many packets in one HTTP body (protocol 4, "Payload encoding").
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use bytestring::ByteString;
+
+use super::text;
+use crate::{data::Data, error::ProtocolError, protocol::packet::Packet};
+
+/// The character between two packets of a payload: "The packets are separated by the record separator character." There
+/// is no way to escape it.
+const SEPARATOR: u8 = 0x1e;
+
+/// The packets of one HTTP body. Each is decoded when it is asked for, so the packets need no memory besides the body,
+/// however many there are. Their text shares the body's buffer.
+///
+/// The iterator ends after the first packet that cannot be decoded.
+#[derive(Debug)]
+pub(crate) struct Payload {
+    body: ByteString,
+    /// The position of the next packet, `None` after the last one.
+    next: Option<usize>,
+}
+
+impl Payload {
+    pub(super) fn new(body: Bytes) -> Result<Self, ProtocolError> {
+        let body = ByteString::try_from(body).map_err(|_| ProtocolError::Utf8)?;
+        let next = (!body.is_empty()).then_some(0);
+        Ok(Self { body, next })
+    }
+
+    /// The size of the whole body, in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Whether every packet has been taken.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.next.is_none()
+    }
+}
+
+impl Iterator for Payload {
+    type Item = Result<Packet, ProtocolError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = self.next.take()?;
+        let rest = self.body.get(start..)?;
+        let len = memchr::memchr(SEPARATOR, rest.as_bytes());
+        let mut chars = rest.get(..len.unwrap_or(rest.len()))?.chars();
+        let packet = text::decode(chars.next(), self.body.slice_ref(chars.as_str()));
+        if packet.is_ok() {
+            self.next = len.map(|len| start + len + 1);
+        }
+        Some(packet)
+    }
+}
+
+/// Appends the packets. Each must be [representable](is_representable).
+pub(super) fn encode(packets: &[Packet], dst: &mut BytesMut) {
+    dst.reserve(packets.iter().map(|packet| size(packet, false)).sum());
+    for (index, packet) in packets.iter().enumerate() {
+        if index > 0 {
+            dst.put_u8(SEPARATOR);
+        }
+        text::encode(packet, dst);
+    }
+}
+
+/// The number of bytes that a packet adds to a payload.
+pub(super) fn size(packet: &Packet, is_first: bool) -> usize {
+    text::encoded_len(packet) + usize::from(!is_first)
+}
+
+/// Whether a payload can carry a packet: its text must not contain the separator. Base64 never does.
+pub(super) fn is_representable(packet: &Packet) -> bool {
+    matches!(packet, Packet::Message(Data::Binary(_))) || memchr::memchr(SEPARATOR, packet.body()).is_none()
+}
+
+#[cfg(test)]
+mod tests;

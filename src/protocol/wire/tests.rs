@@ -1,0 +1,189 @@
+use actix_codec::Decoder as _;
+use actix_http::ws;
+use bytestring::ByteString;
+use proptest::prelude::*;
+
+use super::*;
+use crate::protocol::packet::tests::any_packet;
+
+const MASK_KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+fn codec() -> WebSocketCodec<impl FnMut() -> [u8; 4]> {
+    WebSocketCodec::new(usize::MAX, || MASK_KEY)
+}
+
+fn text(text: &str) -> Data {
+    Data::from(text)
+}
+
+/// The text form of a packet, in a WebSocket message.
+fn text_message(text: &str) -> Message {
+    Message::Text(ByteString::from(text).into())
+}
+
+/// What a server reads in a frame: whether it is binary, and its payload.
+fn read_frame(frame: ws::Frame) -> (bool, Bytes) {
+    match frame {
+        ws::Frame::Text(payload) => (false, payload),
+        ws::Frame::Binary(payload) => (true, payload),
+        frame => panic!("{frame:?}"),
+    }
+}
+
+#[test]
+fn a_binary_message_is_a_binary_frame_without_a_type() {
+    let packet = Packet::Message(Data::from(vec![0, 1, 2]));
+    let frame = Wire::V4.frame(&packet);
+    assert_eq!((frame.opcode, frame.head, frame.body), (Opcode::Binary, &b""[..], &[0, 1, 2][..]));
+}
+
+#[test]
+fn every_other_packet_is_a_text_frame_with_its_type() {
+    for (packet, head, body) in [
+        (Packet::Message(text("abc")), "4", "abc"),
+        (Packet::Message(text("")), "4", ""),
+        (Packet::Ping("probe".into()), "2", "probe"),
+        (Packet::Pong("".into()), "3", ""),
+        (Packet::Upgrade, "5", ""),
+        (Packet::Close, "1", ""),
+    ] {
+        let frame = Wire::V4.frame(&packet);
+        let expected = (Opcode::Text, head.as_bytes(), body.as_bytes());
+        assert_eq!((frame.opcode, frame.head, frame.body), expected, "{packet:?}");
+    }
+}
+
+#[test]
+fn a_message_of_the_server_is_one_packet() {
+    for (message, packet) in [
+        (text_message("2probe"), Packet::Ping("probe".into())),
+        (text_message("4hi"), Packet::Message(text("hi"))),
+        (text_message("bAQID"), Packet::Message(Data::from(vec![1, 2, 3]))),
+        (Message::Binary(Bytes::from_static(b"4hi")), Packet::Message(Data::from(b"4hi".to_vec()))),
+    ] {
+        assert_eq!(Wire::V4.decode_message(message), Ok(packet));
+    }
+}
+
+#[test]
+fn a_control_frame_or_a_text_without_a_type_is_no_packet() {
+    for message in [
+        text_message(""),
+        text_message("x"),
+        Message::Ping(Bytes::new()),
+        Message::Pong(Bytes::new()),
+        Message::Close(None),
+    ] {
+        assert!(Wire::V4.decode_message(message.clone()).is_err(), "{message:?}");
+    }
+}
+
+#[test]
+fn the_ends_of_frames_are_those_of_the_stream() {
+    let packets = [Packet::Message(text("ab")), Packet::Noop, Packet::Message(Data::from(vec![0; 200]))];
+    let mut dst = BytesMut::from("queued before");
+    let mut ends = FrameEnds::default();
+    ends.begin(1_000, packets.len());
+    Wire::V4.encode_frames(&packets, &mut codec(), &mut dst, &mut ends);
+    // A header of 6 bytes, or 8 for the long frame.
+    let first = 1_000 + 13 + 6 + 3;
+    let second = first + 6 + 1;
+    let third = second + 8 + 200;
+    assert_eq!(dst.len(), usize::try_from(third - 1_000).unwrap());
+    for (end, count) in [(first, 1), (second, 2), (third, 3)] {
+        assert_eq!(ends.count_until(end - 1), count - 1);
+        assert_eq!(ends.count_until(end), count);
+    }
+}
+
+#[test]
+fn one_reservation_is_enough_for_a_batch() {
+    for len in [0, 1, 125, 126, 70_000] {
+        let packets = vec![Packet::Message(Data::from(vec![0; len])); 50];
+        let (mut dst, mut ends) = (BytesMut::new(), FrameEnds::default());
+        Wire::V4.encode_frames(&packets, &mut codec(), &mut dst, &mut ends);
+        let needed = dst.len();
+        assert!(dst.capacity() <= needed + 50 * 14, "{len}: {} for {needed}", dst.capacity());
+    }
+}
+
+#[test]
+fn polling_refuses_a_message_that_is_too_large_or_contains_the_separator() {
+    let too_large = |size, limit| Err(SendErrorKind::TooLarge { size, limit });
+    let binary = |len| Data::from(vec![0; len]);
+    for (data, limit, expected) in [
+        (text("abc"), None, Ok(())),
+        (text("abc"), Some(4), Ok(())),
+        (text("abc"), Some(3), too_large(4, 3)),
+        (text("€"), Some(3), too_large(4, 3)),
+        (binary(3), Some(5), Ok(())),
+        (binary(4), Some(5), too_large(9, 5)),
+        (binary(0), Some(1), Ok(())),
+        (text("a\u{1e}b"), Some(4), Err(SendErrorKind::NotRepresentable)),
+        (text("a\u{1e}b"), Some(3), too_large(4, 3)),
+    ] {
+        assert_eq!(Wire::V4.check_polling(&data, limit), expected, "{data:?} within {limit:?}");
+    }
+}
+
+#[test]
+fn the_handshake_of_protocol_3_is_recognised() {
+    for (body, expected) in [
+        (r#"97:0{"sid":"a"}"#, true),
+        ("1:0{", true),
+        (":0{", false),
+        ("97:0", false),
+        ("97:4{", false),
+        (r#"0{"sid":"a"}"#, false),
+        ("97", false),
+        ("", false),
+        ("<html>1:0{", false),
+    ] {
+        assert_eq!(looks_like_protocol_3(body.as_bytes()), expected, "{body}");
+    }
+}
+
+proptest! {
+    /// The oracle is the frame parser of another crate.
+    #[test]
+    fn a_recorded_end_is_where_a_server_has_read_the_packet(
+        packets in prop::collection::vec(any_packet(), 0..20),
+        large in 0..70_000_usize,
+        before in 0..50_usize,
+    ) {
+        let mut packets = packets;
+        packets.push(Packet::Message(Data::from(vec![b'x'; large])));
+        let mut dst = BytesMut::from(&vec![0; before][..]);
+        let mut ends = FrameEnds::default();
+        ends.begin(5, packets.len());
+        Wire::V4.encode_frames(&packets, &mut codec(), &mut dst, &mut ends);
+
+        let mut server = ws::Codec::new().max_size(usize::MAX);
+        let total = 5 + dst.len();
+        let mut wire = dst.split_off(before);
+        for (index, packet) in packets.into_iter().enumerate() {
+            let (is_binary, payload) = read_frame(server.decode(&mut wire).unwrap().unwrap());
+            let end = u64::try_from(total - wire.len()).unwrap();
+            prop_assert_eq!(ends.count_until(end - 1), index);
+            prop_assert_eq!(ends.count_until(end), index + 1);
+
+            let message = match is_binary {
+                true => Message::Binary(payload),
+                false => Message::Text(ByteString::try_from(payload).unwrap().into()),
+            };
+            prop_assert_eq!(Wire::V4.decode_message(message), Ok(packet));
+        }
+        prop_assert!(wire.is_empty());
+    }
+
+    #[test]
+    fn a_payload_has_the_sizes_of_its_packets(packets in prop::collection::vec(any_packet(), 0..20)) {
+        let wire = Wire::V4;
+        let packets: Vec<_> = packets.into_iter().filter(|packet| wire.is_representable(packet)).collect();
+        let mut body = BytesMut::new();
+        wire.encode_payload(&packets, &mut body);
+        let sizes = packets.iter().enumerate().map(|(at, packet)| wire.size_in_payload(packet, at == 0));
+        prop_assert_eq!(body.len(), sizes.sum::<usize>());
+        prop_assert_eq!(wire.decode_payload(body.freeze()).unwrap().collect::<Result<Vec<_>, _>>(), Ok(packets));
+    }
+}

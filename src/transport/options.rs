@@ -1,0 +1,38 @@
+//! The options of transports.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Cookies, Headers, network::Network};
+use crate::protocol::handshake::TransportKind;
+
+/// The options that all transports of a client share.
+#[derive(Clone)]
+pub(crate) struct Options {
+    pub(crate) request_timeout: Duration,
+    pub(crate) max_message_size: usize,
+    pub(crate) timestamp_requests: bool,
+    /// The headers of every request.
+    pub(crate) headers: Headers,
+    /// Further headers of WebSocket handshakes.
+    pub(crate) websocket_headers: Headers,
+    /// The cookies of the client, `None` if it neither stores nor sends any.
+    pub(crate) cookies: Option<Cookies>,
+    pub(crate) network: Arc<Network>,
+}
+
+impl Options {
+    /// Adds the headers of one connect. They replace all headers of their names.
+    pub(crate) fn override_headers(&mut self, headers: Headers) {
+        self.websocket_headers.remove_names_of(&headers);
+        self.headers.override_with(headers);
+    }
+
+    /// The user's headers for requests of this transport.
+    pub(super) fn headers_for(&self, kind: TransportKind) -> Headers {
+        let headers = self.headers.clone();
+        match kind {
+            TransportKind::Polling => headers,
+            TransportKind::WebSocket => headers.with(&self.websocket_headers),
+        }
+    }
+}
