@@ -221,7 +221,7 @@ fn server_frame(message: &Message) -> Vec<u8> {
     wire
 }
 
-/// The life of a connection: whatever happens in whatever order, the invariants hold.
+/// The life of a connection: the invariants are true for every order of events.
 ///
 /// `data`: steps of three bytes, the kind of the step and two numbers.
 pub fn connection(data: &[u8]) {

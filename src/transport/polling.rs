@@ -33,7 +33,7 @@ pub(super) struct PollingTransport {
     body: Option<Payload>,
     /// The permission to report one more batch, with the memory for it.
     read_credit: Option<Vec<Packet>>,
-    /// Whether a batch is being posted.
+    /// Set while a batch is being posted.
     is_writing: bool,
     read_reports: RateLimit,
     write_reports: RateLimit,
@@ -47,7 +47,7 @@ enum Phase {
     Running,
     /// A pause was ordered. The requests that were started before it go on.
     Pausing,
-    /// A pause was ordered, and no request is left.
+    /// A pause was ordered, and all requests have ended.
     Paused,
     /// The POST with the close packet was started. Only its response counts: the server has no more use for the poll, and
     /// engineioxide refuses it.
@@ -183,7 +183,7 @@ impl PollingTransport {
         outcome
     }
 
-    /// Sends packets: moves the POST on. Returns its error once nothing is left to report before it.
+    /// Sends packets: moves the POST on. Returns its error once everything that arrived before it is reported.
     fn poll_post(&mut self, task: &mut Task<'_>) -> Result<(), TransportError> {
         if let Poll::Ready(outcome) = self.post.poll(task)
             && let Err(err) = outcome.and_then(|response| self.on_post(&response))
@@ -282,7 +282,7 @@ impl Handler<Command> for PollingTransport {
             (Command::Close | Command::Abort, Phase::Handshaking { .. }) => {
                 self.close(CloseReason::Interrupted(self.get.progress().stage()), ctx);
             }
-            // The last POST contained the close packet, so nothing is left to send, and nobody needs the poll.
+            // The last POST contained the close packet, so there is nothing more to send, and nobody needs the poll.
             (Command::Close | Command::Abort, _) => self.close(CloseReason::Ordered, ctx),
         }
     }

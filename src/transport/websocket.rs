@@ -38,7 +38,7 @@ pub(super) struct WebSocketTransport {
     phase: Phase,
     /// The permission to report one more batch, with the memory for it.
     read_credit: Option<Vec<Packet>>,
-    /// Whether a batch is being written.
+    /// Set while a batch is being written.
     is_writing: bool,
     read_reports: RateLimit,
     write_reports: RateLimit,

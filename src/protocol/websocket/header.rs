@@ -53,7 +53,7 @@ impl Opcode {
 
 /// The header of a frame. It is well-formed; [`admit`](Self::admit) checks whether it is allowed.
 pub(super) struct Header {
-    /// Whether the frame is the last one of its message.
+    /// Set on the last frame of a message.
     pub(super) fin: bool,
     /// The kind of the frame, `None` if it continues a fragmented message.
     pub(super) opcode: Option<Opcode>,

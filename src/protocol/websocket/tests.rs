@@ -18,7 +18,7 @@ fn codec(max_message_size: usize) -> WebSocketCodec<impl FnMut() -> [u8; 4]> {
     })
 }
 
-/// Every message of `wire`, and the error that ends it.
+/// All messages of `wire`, and the error after them.
 fn decode_all(wire: &[u8], max_message_size: usize) -> (Vec<Message>, Option<TransportError>) {
     let mut codec = codec(max_message_size);
     let mut src = BytesMut::from(wire);
@@ -32,8 +32,8 @@ fn decode_all(wire: &[u8], max_message_size: usize) -> (Vec<Message>, Option<Tra
     }
 }
 
-/// The error of a wire that gives no message.
-fn refusal(wire: &[u8]) -> ProtocolError {
+/// The error of bytes that give no message.
+fn error(wire: &[u8]) -> ProtocolError {
     match decode_all(wire, LIMIT) {
         (messages, Some(TransportError::Protocol(err))) if messages.is_empty() => err,
         other => panic!("{wire:x?} gives {other:?}"),
@@ -170,7 +170,7 @@ fn every_length_is_read_from_its_shortest_form() {
 #[test]
 fn a_masked_frame_from_the_server_is_refused() {
     for wire in [&b"\x81\x80"[..], b"\x82\x81\0\0\0\0a", b"\x82\xfe", b"\x82\xff", b"\x89\x80"] {
-        assert_eq!(refusal(wire), ProtocolError::Frame("a masked frame from the server"));
+        assert_eq!(error(wire), ProtocolError::Frame("a masked frame from the server"));
     }
 }
 
@@ -179,7 +179,7 @@ fn a_frame_with_reserved_bits_is_refused() {
     for rsv in [0x10, 0x20, 0x40, 0x70] {
         for opcode in [0x0, 0x1, 0x2, 0x8, 0x9, 0xa] {
             let err = ProtocolError::Frame("reserved bits without an extension");
-            assert_eq!(refusal(&[FIN | rsv | opcode, 0]), err);
+            assert_eq!(error(&[FIN | rsv | opcode, 0]), err);
         }
     }
 }
@@ -188,7 +188,7 @@ fn a_frame_with_reserved_bits_is_refused() {
 fn an_unknown_opcode_is_refused() {
     for opcode in (0x3..=0x7).chain(0xb..=0xf) {
         for fin in [0, FIN] {
-            assert_eq!(refusal(&[fin | opcode, 0]), ProtocolError::Frame("an unknown opcode"));
+            assert_eq!(error(&[fin | opcode, 0]), ProtocolError::Frame("an unknown opcode"));
         }
     }
 }
@@ -196,10 +196,10 @@ fn an_unknown_opcode_is_refused() {
 #[test]
 fn a_control_frame_is_neither_fragmented_nor_long() {
     for opcode in [0x8, 0x9, 0xa] {
-        assert_eq!(refusal(&[opcode, 0]), ProtocolError::Frame("a fragmented control frame"));
+        assert_eq!(error(&[opcode, 0]), ProtocolError::Frame("a fragmented control frame"));
         for len in [126, 127] {
             let err = ProtocolError::Frame("a control frame of more than 125 bytes");
-            assert_eq!(refusal(&[FIN | opcode, len]), err);
+            assert_eq!(error(&[FIN | opcode, len]), err);
         }
     }
     let longest = server_frame(true, 9, &[7; 125]);
@@ -210,10 +210,10 @@ fn a_control_frame_is_neither_fragmented_nor_long() {
 fn a_length_in_more_bytes_than_it_needs_is_refused() {
     let err = ProtocolError::Frame("a length in more bytes than it needs");
     for len in [0, 125] {
-        assert_eq!(refusal(&[0x82, 126, 0, len]), err);
+        assert_eq!(error(&[0x82, 126, 0, len]), err);
     }
     for len in [0, 126, 0xffff] {
-        assert_eq!(refusal(&announcement(len)), err);
+        assert_eq!(error(&announcement(len)), err);
     }
 }
 
@@ -221,15 +221,15 @@ fn a_length_in_more_bytes_than_it_needs_is_refused() {
 fn fragments_of_two_messages_do_not_mix() {
     let err = ProtocolError::Frame("a message inside a fragmented message");
     for second in [&b"\x81\x00"[..], b"\x82\x00", b"\x01\x00", b"\x02\x00"] {
-        assert_eq!(refusal(&[b"\x01\x01a", second].concat()), err);
+        assert_eq!(error(&[b"\x01\x01a", second].concat()), err);
     }
 }
 
 #[test]
 fn a_continuation_needs_a_start() {
     let err = ProtocolError::Frame("a continuation of no message");
-    assert_eq!(refusal(b"\x80\x00"), err);
-    assert_eq!(refusal(b"\x00\x00"), err);
+    assert_eq!(error(b"\x80\x00"), err);
+    assert_eq!(error(b"\x00\x00"), err);
     let (messages, last) = decode_all(b"\x01\x01a\x80\x01b\x80\x01c", LIMIT);
     assert_eq!((messages, last), (vec![text_message("ab")], Some(err.into())));
 }
@@ -257,10 +257,10 @@ fn only_registered_close_codes_are_accepted() {
 }
 
 #[test]
-fn a_close_frame_holds_a_whole_code_and_text() {
-    assert_eq!(refusal(b"\x88\x01\x03"), ProtocolError::Frame("a close frame with half a code"));
-    assert_eq!(refusal(b"\x88\x03\x03\xe8\xff"), ProtocolError::Utf8);
-    assert_eq!(refusal(b"\x88\x03\x03\xe8\xc3"), ProtocolError::Utf8);
+fn a_close_frame_contains_a_whole_code_and_text() {
+    assert_eq!(error(b"\x88\x01\x03"), ProtocolError::Frame("a close frame with half a code"));
+    assert_eq!(error(b"\x88\x03\x03\xe8\xff"), ProtocolError::Utf8);
+    assert_eq!(error(b"\x88\x03\x03\xe8\xc3"), ProtocolError::Utf8);
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn a_close_reason_is_cut_between_characters() {
         ("bye", "bye"),
         (&"x".repeat(123), &"x".repeat(123)[..]),
         (&"x".repeat(124), &"x".repeat(123)),
-        // 123 bytes are 61 characters and a half.
+        // After the code, 123 bytes have room for 61 of these characters, and a half.
         (&"é".repeat(62), &"é".repeat(61)),
         (&"x🦀".repeat(30), &("x🦀".repeat(24) + "x")),
     ];
@@ -284,9 +284,9 @@ fn a_close_reason_is_cut_between_characters() {
 #[test]
 fn text_is_utf8() {
     for text in [&b"\xff"[..], b"a\xc3", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"] {
-        assert_eq!(refusal(&server_frame(true, 1, text)), ProtocolError::Utf8);
+        assert_eq!(error(&server_frame(true, 1, text)), ProtocolError::Utf8);
         let long = [&[b'x'; 200], text].concat();
-        assert_eq!(refusal(&server_frame(true, 1, &long)), ProtocolError::Utf8);
+        assert_eq!(error(&server_frame(true, 1, &long)), ProtocolError::Utf8);
         assert_eq!(decode_all(&server_frame(true, 2, text), LIMIT).1, None);
     }
 }
@@ -305,7 +305,7 @@ fn a_character_may_be_cut_by_a_fragment_boundary() {
         }
     }
     let unfinished = [server_frame(false, 1, b"a\xf0\x9f"), server_frame(true, 0, b"\xa6")].concat();
-    assert_eq!(refusal(&unfinished), ProtocolError::Utf8);
+    assert_eq!(error(&unfinished), ProtocolError::Utf8);
 }
 
 #[test]
@@ -379,7 +379,7 @@ fn a_length_of_more_than_63_bits_is_refused() {
 }
 
 #[test]
-fn memory_follows_what_has_arrived_not_what_is_announced() {
+fn memory_follows_the_bytes_that_have_arrived_not_those_announced() {
     for len in [1 << 40, 1 << 62, LONGEST] {
         let mut codec = codec(usize::MAX);
         let mut src = BytesMut::from(&announcement(len)[..]);
@@ -392,7 +392,7 @@ fn memory_follows_what_has_arrived_not_what_is_announced() {
 }
 
 #[test]
-fn room_is_made_for_what_is_missing_of_a_frame() {
+fn memory_is_reserved_for_the_missing_part_of_a_frame() {
     let payload = vec![b'x'; 300_000];
     let wire = server_frame(true, 2, &payload);
     let mut src = BytesMut::from(&wire[..20]);
@@ -427,7 +427,7 @@ fn an_unfragmented_payload_is_not_copied() {
     }
 }
 
-/// A message with the lengths of its fragments, which may be followed by control frames.
+/// A message, the positions at which it is cut into fragments, and whether a ping follows each fragment.
 #[derive(Debug, Clone)]
 struct Sent {
     message: Message,
@@ -483,7 +483,7 @@ fn any_sent() -> impl Strategy<Value = Vec<Sent>> {
     vec(sent.prop_map(|(message, cuts, pings)| Sent { message, cuts, pings }), 0..8)
 }
 
-/// What the other end's codec decodes, put together.
+/// The messages that the codec of actix-http decodes, with their fragments joined.
 fn oracle_messages(wire: &[u8], mut oracle: ws::Codec) -> Vec<Message> {
     let mut src = BytesMut::from(wire);
     let mut messages = Vec::new();
@@ -522,7 +522,7 @@ fn oracle_messages(wire: &[u8], mut oracle: ws::Codec) -> Vec<Message> {
     messages
 }
 
-/// Bytes that begin like frames more often than chance would have it.
+/// Bytes that look like frames more often than random ones.
 fn almost_frames() -> impl Strategy<Value = Vec<u8>> {
     let first = prop_oneof![
         9 => proptest::sample::select(&[0x81, 0x82, 0x01, 0x02, 0x00, 0x80, 0x88, 0x89, 0x8a][..]),
@@ -584,7 +584,7 @@ proptest! {
                 Message::Close(None) => (Opcode::Close, Bytes::new()),
                 Message::Close(Some(close)) => (Opcode::Close, close_payload(close.code, &close.reason).into()),
             };
-            // The Engine.IO prefix is one byte, but a head of any length is masked alike.
+            // The prefix of Engine.IO is one byte, but a head may have any length.
             let (head, body) = payload.split_at(head.index(payload.len() + 1));
             codec.encode(Frame { opcode, head, body }, &mut wire)?;
         }
@@ -621,10 +621,10 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_read_that_another_client_reads_otherwise(wire in almost_frames()) {
+    fn another_client_reads_the_same_messages(wire in almost_frames()) {
         let (messages, err) = decode_all(&wire, LIMIT);
         let mut others = oracle_messages(&wire, ws::Codec::new().client_mode().max_size(LIMIT));
-        // The other client knows fewer errors, so it may read on where this one stops.
+        // The other client detects fewer errors, so it may read further than this one.
         if err.is_some() {
             others.truncate(messages.len());
         }
@@ -646,7 +646,7 @@ proptest! {
     }
 
     #[test]
-    fn every_cut_of_the_wire_gives_the_same(wire in almost_frames()) {
+    fn every_cut_of_the_bytes_gives_the_same_messages(wire in almost_frames()) {
         let whole = decode_all(&wire, LIMIT);
         for cut in 0..=wire.len() {
             let mut codec = codec(LIMIT);

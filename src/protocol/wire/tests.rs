@@ -21,7 +21,7 @@ fn text_message(text: &str) -> Message {
     Message::Text(ByteString::from(text).into())
 }
 
-/// What a server reads in a frame: whether it is binary, and its payload.
+/// The payload of a frame as a server reads it, and whether it is binary.
 fn read_frame(frame: ws::Frame) -> (bool, Bytes) {
     match frame {
         ws::Frame::Text(payload) => (false, payload),

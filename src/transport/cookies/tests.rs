@@ -1,6 +1,6 @@
 use super::*;
 
-/// The headers of a response that sets these.
+/// The headers of a response that sets these cookies.
 fn set<'a>(cookies: impl IntoIterator<Item = &'a str>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for cookie in cookies {

@@ -109,7 +109,7 @@ impl Response {
         HttpStatus { status: self.status.as_u16(), code, message, retry_after: self.retry_after() }
     }
 
-    /// Whether it redirects the request (RFC 9110, section 15.4). The statuses 300, 304 and 305 do not.
+    /// Whether the response redirects the request (RFC 9110, section 15.4). The statuses 300, 304 and 305 do not.
     pub(crate) fn is_redirect(&self) -> bool {
         matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308)
     }

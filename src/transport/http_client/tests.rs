@@ -9,13 +9,13 @@ use self::server::{Peer, Server};
 use super::*;
 use crate::{protocol::endpoint::Endpoint, transport::Headers};
 
-// The tests of the whole client use more of it.
+// The integration tests use more of this file.
 #[allow(dead_code)]
 #[path = "../../../tests/support/server.rs"]
 mod server;
 
 const LIMIT: usize = 1 << 20;
-/// Long enough for a byte or a FIN to cross the loopback.
+/// Longer than a byte or a FIN needs to cross the loopback interface.
 const A_MOMENT: Duration = Duration::from_millis(50);
 
 fn get() -> Request {
@@ -54,7 +54,7 @@ async fn body_of(answer: impl AsRef<[u8]> + Send + 'static) -> Bytes {
     answered(answer).await.unwrap().body
 }
 
-/// A response to a GET, on the wire.
+/// The bytes of a response to a GET.
 fn response(headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let head = format!("HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n", body.len());
@@ -217,7 +217,7 @@ async fn chunks_may_come_in_every_form_and_byte_by_byte() {
 }
 
 #[actix::test]
-async fn chunks_that_are_none_are_malformed() {
+async fn invalid_chunks_are_malformed() {
     for body in ["x\r\n", "-1\r\n", "2\r\nabc\r\n", "fffffffffffffffff\r\n"] {
         let outcome = answered(format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{body}")).await;
         assert!(matches!(outcome, Err(TransportError::Malformed(_))), "{body:?}: {outcome:?}");
@@ -442,7 +442,7 @@ async fn a_get_that_is_lost_long_after_it_was_sent_is_not_sent_again() {
         peer.read_request();
         peer.respond(200, &[], "first");
         peer.read_request();
-        // The answer may be on its way for as long.
+        // In this time an answer may have been sent and lost.
         std::thread::sleep(Duration::from_millis(1100));
         peer.close();
     });
@@ -505,7 +505,7 @@ async fn the_stage_says_what_the_client_waits_for() {
             let mut peer = server.accept();
             peer.read_head();
             peer.write(answer);
-            // It does not read on either.
+            // The server does not read the rest either.
             std::thread::sleep(6 * A_MOMENT);
         });
         let mut http_client = http_client(server.origin());
@@ -520,7 +520,7 @@ async fn the_stage_says_what_the_client_waits_for() {
 }
 
 #[actix::test]
-async fn a_handshake_hands_the_connection_over_with_the_frames_that_came_with_the_answer() {
+async fn a_handshake_returns_the_connection_with_the_frames_that_came_behind_the_response() {
     let server = Server::start(|server| {
         let mut peer = server.accept();
         let request = peer.accept_websocket();
@@ -606,7 +606,7 @@ async fn errors_of_connecting_keep_their_kind() {
 }
 
 #[actix::test]
-async fn clients_of_an_arbiter_share_one_codec_configuration_for_as_long_as_there_are_any() {
+async fn clients_of_an_arbiter_share_one_codec_configuration() {
     let first = http_client("http://localhost");
     let second = http_client("http://example.org");
     let config = Rc::downgrade(&CodecConfig::shared());

@@ -53,7 +53,7 @@ fn a_binary_message_is_always_base64_in_a_payload() {
 }
 
 #[test]
-fn the_packets_before_a_bad_one_are_kept_and_those_after_it_are_not() {
+fn packets_before_an_invalid_one_are_decoded_and_those_after_it_are_not() {
     for bad in ["", "bad!", "x", "\u{e9}"] {
         let mut payload = payload(format!("4a\x1e{bad}\x1e4b"));
         assert_eq!(payload.next(), Some(Ok(text("a"))));
@@ -65,14 +65,14 @@ fn the_packets_before_a_bad_one_are_kept_and_those_after_it_are_not() {
 }
 
 #[test]
-fn a_separator_at_either_end_leaves_an_empty_packet() {
+fn a_separator_at_either_end_makes_an_empty_packet() {
     for wire in ["\x1e", "\x1e4a", "4a\x1e"] {
         assert!(payload(wire).any(|packet| packet.is_err()), "{wire:?}");
     }
 }
 
 #[test]
-fn an_empty_body_holds_no_packets() {
+fn an_empty_body_contains_no_packets() {
     assert!(payload("").is_empty());
     assert_eq!(payload("").next(), None);
 }

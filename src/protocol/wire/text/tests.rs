@@ -39,7 +39,7 @@ fn the_text_form_of_each_packet_goes_both_ways() {
         ("3probe", Packet::Pong("probe".into())),
         ("4", text("")),
         ("4text", text("text")),
-        // Text is never guessed to be anything else.
+        // Text that looks like something else stays text.
         ("4123", text("123")),
         ("4-1.5", text("-1.5")),
         (r#"4{"a":1}"#, text(r#"{"a":1}"#)),
@@ -68,7 +68,7 @@ fn data_after_a_packet_that_has_none_is_ignored() {
 }
 
 #[test]
-fn a_type_that_the_protocol_does_not_define_is_kept_apart() {
+fn a_type_that_the_protocol_does_not_define_is_unknown() {
     for (wire, digit) in [("7", 7), ("8x", 8), ("9", 9)] {
         let packet = decode(wire).unwrap();
         assert_eq!(packet, Packet::Unknown(digit));
