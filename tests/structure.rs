@@ -396,18 +396,6 @@ fn files_are_named_for_what_is_in_them_and_modules_in_one_style() {
 }
 
 #[test]
-fn the_lifecycle_of_a_client_knows_no_runtime_and_no_clock() {
-    let mut faults = Vec::new();
-    for source in sources("src/client") {
-        if source.file.starts_with("src/client/lifecycle") {
-            faults.extend(source.starting_with(&["actix", "tokio"]));
-            faults.extend(source.report(|named| named.path.ends_with("Instant::now")));
-        }
-    }
-    assert_none(faults);
-}
-
-#[test]
 fn prose_uses_plain_words() {
     let mut faults = Vec::new();
     for Prose { file, lines } in prose() {
