@@ -41,21 +41,18 @@ const PLAIN: [&str; 1] = [
 ];
 
 /// Functions and structs that are over a limit: to be emptied, never to grow.
-const TOO_LARGE: [&str; 10] = [
-    "Connection",
-    "EngineIoClient",
-    "Socket",
-    "advance",
-    "carry_out",
-    "fill",
-    "on_handshake",
-    "on_session_packets",
-    "parse",
-    "poll_between",
-];
+const TOO_LARGE: [&str; 3] = ["Socket", "advance", "parse"];
 
 /// Files and folders whose prose is not plain yet: to be emptied, never to grow.
-const NOT_PLAIN: [&str; 5] = ["README.md", "SECURITY.md", "examples/", "src/", "tests/network/"];
+const NOT_PLAIN: [&str; 7] = [
+    "examples/",
+    "src/client/builder/network.rs",
+    "src/client/message.rs",
+    "src/client/tests",
+    "src/protocol/",
+    "src/transport",
+    "tests/network/",
+];
 
 /// Expressions that somebody who is not at home in English has to read twice, and those that have several meanings here.
 const AVOIDED: [&str; 26] = [
