@@ -1,13 +1,13 @@
-//! Five hundred sessions through a network that fails: everything arrives once and in order, or its fate is told.
+//! Five hundred sessions through a network that fails: everything arrives once and in order, or is accounted for.
 //!
-//! `CHAOS_SESSIONS` and `CHAOS_SEED` choose how many sessions and which ones; a failure names its seed.
+//! `CHAOS_SESSIONS` sets how many, and `CHAOS_SEED` which ones; a failure names its seed.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 #[path = "support/chaos.rs"]
 mod chaos;
 #[path = "../examples/embedded/mod.rs"]
-// It is the echo of others.
+// Other tests use the rest.
 #[allow(dead_code)]
 mod embedded;
 
@@ -31,12 +31,12 @@ use futures::{StreamExt as _, stream};
 /// Messages each way in a session.
 const MESSAGES: usize = 120;
 
-/// What the server was told in the sessions of one client.
-type Told = Arc<Mutex<Vec<usize>>>;
+/// The numbers that the server received in the sessions of one client.
+type Received = Arc<Mutex<Vec<usize>>>;
 
-/// Counts up to each client, and keeps what it is told.
+/// Sends numbers to each client, and records what it receives.
 #[derive(Debug)]
-struct Counter(Told);
+struct Counter(Received);
 
 impl EngineIoHandler for Counter {
     type Data = ();
@@ -44,7 +44,7 @@ impl EngineIoHandler for Counter {
     fn on_connect(self: Arc<Self>, socket: Arc<Socket<()>>) {
         tokio::spawn(async move {
             for at in 0..MESSAGES {
-                // A session that is gone takes no more.
+                // The session may have ended.
                 if socket.emit(filled(at)).is_err() {
                     break;
                 }
@@ -62,7 +62,7 @@ impl EngineIoHandler for Counter {
     fn on_binary(self: &Arc<Self>, _: Bytes, _: Arc<Socket<()>>) {}
 }
 
-/// Message `at`: its number, and something to fill the wire.
+/// Message `at`: its number, and bytes that make it longer.
 fn filled(at: usize) -> String {
     format!("{at}:{}", "x".repeat(at * 7 % 400))
 }
@@ -102,13 +102,13 @@ impl Count {
 }
 
 async fn session(seed: u64) -> Count {
-    let told = Told::default();
+    let at_server = Received::default();
     let config = EngineIoConfig::builder()
         .max_buffer_size(100_000)
         .ping_interval(Duration::from_millis(300))
         .ping_timeout(Duration::from_millis(300))
         .build();
-    let server = EmbeddedServer::start(Counter(told.clone()), config).unwrap();
+    let server = EmbeddedServer::start(Counter(at_server.clone()), config).unwrap();
     let addr = server.url().strip_prefix("http://").unwrap().parse().unwrap();
     let proxy = chaos::proxy(addr, seed).await.unwrap();
     let transports = match seed % 3 {
@@ -148,16 +148,17 @@ async fn session(seed: u64) -> Count {
     let mut received = 0;
     let mut websocket = seed % 3 == 1;
     let mut end: Option<Arc<Disconnected>> = None;
-    let mut left = false;
+    let mut is_closing = false;
     while end.is_none() {
-        let whole = received == MESSAGES && sending.is_finished() && told.lock().unwrap().len() == MESSAGES;
-        if whole && !left {
-            left = true;
+        let whole =
+            received == MESSAGES && sending.is_finished() && at_server.lock().unwrap().len() == MESSAGES;
+        if whole && !is_closing {
+            is_closing = true;
             count.whole = 1;
             client.do_send(Disconnect::new());
         }
         match timeout(Duration::from_millis(20), events.next()).await {
-            // Nothing new: whether everything has arrived is looked at again.
+            // No event: check again whether everything has arrived.
             Err(_) => {}
             Ok(event) => match event.expect("the client lives") {
                 Event::Message(data) => {
@@ -174,11 +175,11 @@ async fn session(seed: u64) -> Count {
     let end = end.unwrap();
     count.ended = 1 - count.whole;
     count.accepted = sending.await.unwrap();
-    // What is on its way in the proxy or in the server's own hands gets there.
+    // Long enough for what is under way in the proxy or in the server to arrive.
     sleep(Duration::from_millis(50)).await;
     assert!(timeout(Duration::from_millis(1), events.next()).await.is_err(), "nothing after Disconnected");
 
-    let arrived = told.lock().unwrap().clone();
+    let arrived = at_server.lock().unwrap().clone();
     assert!(arrived.is_sorted_by(|a, b| a < b), "in order and once: {arrived:?}");
     let (unsent, in_doubt) = (numbers(&end.unsent), numbers(&end.in_doubt));
     let known = arrived.iter().chain(&unsent).chain(&in_doubt).copied().collect::<HashSet<_>>();
@@ -193,14 +194,14 @@ async fn session(seed: u64) -> Count {
 }
 
 #[actix::test]
-async fn every_message_of_every_session_arrives_once_or_its_fate_is_told() {
+async fn every_message_of_every_session_arrives_once_or_is_accounted_for() {
     let setting = |name: &str, default: u64| env::var(name).map_or(default, |value| value.parse().unwrap());
     let (first, sessions) = (setting("CHAOS_SEED", 1), setting("CHAOS_SESSIONS", 500));
     let mut total = Count::default();
     let mut counts = stream::iter(first..first + sessions)
         .map(|seed| async move {
             let session = actix_rt::spawn(session(seed));
-            let outcome = timeout(Duration::from_secs(30), session).await;
+            let outcome = timeout(Duration::from_secs(300), session).await;
             outcome
                 .unwrap_or_else(|_| panic!("CHAOS_SEED={seed} CHAOS_SESSIONS=1 hangs"))
                 .unwrap_or_else(|err| panic!("CHAOS_SEED={seed} CHAOS_SESSIONS=1 fails: {err}"))

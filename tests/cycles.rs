@@ -1,6 +1,6 @@
-//! Connecting and disconnecting, over and over: nothing is left behind.
+//! Connecting and disconnecting, again and again: nothing leaks.
 //!
-//! `CYCLES` says how often, for each way to connect (300).
+//! `CYCLES` sets how often, for each way to connect (300).
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
@@ -17,7 +17,7 @@ use actix_engineio::{Connect, Disconnect, EngineIoClient, TransportKind};
 use embedded::EmbeddedServer;
 use support::sockets_to;
 
-/// `VmRSS` of this process in KiB, its server's included.
+/// `VmRSS` of this process in KiB, which includes the server.
 fn memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0");
@@ -25,7 +25,7 @@ fn memory() -> u64 {
 }
 
 #[actix::test]
-async fn cycles_of_connect_and_disconnect_leave_nothing_behind() {
+async fn repeated_connects_and_disconnects_leak_nothing() {
     let cycles = env::var("CYCLES").map_or(300, |count| count.parse::<usize>().unwrap());
     let ways: [&[TransportKind]; 3] = [
         &[TransportKind::Polling],
@@ -42,7 +42,7 @@ async fn cycles_of_connect_and_disconnect_leave_nothing_behind() {
             if at == cycles / 5 {
                 early = memory();
             }
-            // Every other time the client is new, and goes with its session.
+            // Every other client is new, and stops with its session.
             let client = if at % 2 == 0 { kept.clone() } else { EngineIoClient::builder().start() };
             actors.push(client.downgrade());
             let connect = Connect::new(server.url()).transports(way.iter().copied());
@@ -50,7 +50,7 @@ async fn cycles_of_connect_and_disconnect_leave_nothing_behind() {
             client.send(Disconnect::new()).await.unwrap();
             assert_eq!(sockets_to(port), [""; 0]);
         }
-        // Those that nobody holds have stopped when they have had a turn.
+        // Clients without addresses stop in their next turn.
         actix_rt::task::yield_now().await;
         let live = actors.iter().filter_map(WeakAddr::upgrade).filter(|client| *client != kept).count();
         assert_eq!(live, 0, "clients live on");

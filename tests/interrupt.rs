@@ -12,7 +12,7 @@ use std::{
 };
 
 use actix_engineio::{self as engineio, Connect, DisconnectReason, EngineIoClient, TransportKind, Wait};
-use support::{leave, milestone, script::OPEN, server::Server};
+use support::{milestone, script::OPEN, server::Server, signal};
 
 /// The other process: a program whose client has something to send when it is interrupted. It does nothing in a run of
 /// the tests themselves.
@@ -24,7 +24,7 @@ async fn child() {
         .close_timeout(Duration::from_secs(20))
         .transports([TransportKind::WebSocket])
         .start();
-    // One that is not connected does not hold the others up.
+    // A client that is not connected does not delay the others.
     let _idle = EngineIoClient::builder().handle_sigint(true).start();
     client.send(Connect::new(url)).await.unwrap().unwrap();
     for at in 0..3 {
@@ -110,7 +110,7 @@ async fn an_interrupt_stops_the_system() {
 async fn a_second_interrupt_does_not_wait() {
     let (ready, is_ready) = milestone();
     let (closing, is_closing) = milestone();
-    let (gone, is_gone) = leave();
+    let (gone, is_gone) = signal();
     let server = Server::start(|server| {
         let mut ws = server.opens_websocket(OPEN);
         for packet in ["40", "41", "42"] {
@@ -128,6 +128,6 @@ async fn a_second_interrupt_does_not_wait() {
     is_closing.await;
     interrupt(&child);
     assert_eq!(status(child).await, Some(130));
-    gone.give();
+    gone.send();
     server.finish().await;
 }

@@ -1,4 +1,4 @@
-//! Who keeps a client alive, and what happens when they are gone.
+//! What keeps a client alive, and what happens when it is gone.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
@@ -13,10 +13,10 @@ use actix_engineio::{
 };
 use futures::StreamExt as _;
 use support::{
-    Client, Recorder, leave, milestone,
+    Client, Recorder, milestone,
     script::{OPEN, UPGRADABLE},
-    server::{Peer, Server},
-    sockets_to, soon,
+    server::{PATIENCE, Peer, Server},
+    signal, sockets_to, soon,
 };
 
 fn port(server: &Server) -> u16 {
@@ -24,7 +24,7 @@ fn port(server: &Server) -> u16 {
 }
 
 #[actix::test]
-async fn a_client_whose_addresses_are_gone_and_that_nobody_hears_says_goodbye_over_websocket() {
+async fn a_client_without_addresses_and_subscribers_closes_its_session_over_websocket() {
     let server = Server::start(|server| {
         let mut ws = server.opens_websocket(OPEN);
         ws.reads("4last words");
@@ -47,15 +47,11 @@ async fn a_client_whose_addresses_are_gone_and_that_nobody_hears_says_goodbye_ov
 }
 
 #[actix::test]
-async fn a_client_whose_addresses_are_gone_and_that_nobody_hears_says_goodbye_over_polling() {
+async fn a_client_without_addresses_and_subscribers_closes_its_session_over_polling() {
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
-        post.posts("4last words");
-        post.ok();
-        post.posts("1");
-        post.ok();
+        let (get, mut post) = server.opens_both(OPEN);
+        post.accepts("4last words");
+        post.accepts("1");
         get.wait_closed();
         post.wait_closed();
     });
@@ -67,7 +63,7 @@ async fn a_client_whose_addresses_are_gone_and_that_nobody_hears_says_goodbye_ov
 }
 
 #[actix::test]
-async fn a_client_without_addresses_goes_on_while_somebody_listens() {
+async fn a_client_without_addresses_goes_on_as_long_as_it_has_a_subscriber() {
     let server = Server::start(|server| {
         let mut ws = server.opens_websocket(OPEN);
         for at in 0..3 {
@@ -82,7 +78,7 @@ async fn a_client_without_addresses_goes_on_while_somebody_listens() {
     client.send(connect).await.unwrap().unwrap();
     drop(client);
     let mut messages = 0;
-    // The stream ends: so did the client, when its session had.
+    // The stream ends with the client, which stopped when its session had ended.
     while let Some(event) = soon("an event", events.next()).await {
         messages += usize::from(matches!(event, Event::Message(_)));
     }
@@ -113,7 +109,7 @@ async fn a_subscriber_that_panics_does_not_disturb_the_others() {
         ws.send_text("1");
         ws.wait_closed();
     });
-    // With no room at all the next message is read only when every subscriber has handled the last.
+    // Without any room the next message is read only when every subscriber has handled the last one.
     let mut client =
         Client::with(&server, |builder| builder.receive_buffer(0).subscribe(Panics.start().recipient()));
     client.connect_over(TransportKind::WebSocket).await;
@@ -126,7 +122,7 @@ async fn a_subscriber_that_panics_does_not_disturb_the_others() {
 }
 
 #[actix::test]
-async fn an_arbiter_that_stops_closes_its_clients_and_tells_subscribers_elsewhere() {
+async fn an_arbiter_that_stops_closes_its_clients_and_subscribers_elsewhere_get_the_end() {
     let (milestone, connected) = milestone();
     let server = Server::start(move |server| {
         let get = server.opens(UPGRADABLE);
@@ -154,9 +150,8 @@ async fn an_arbiter_that_stops_closes_its_clients_and_tells_subscribers_elsewher
             event => panic!("{event:?}"),
         }
     }
-    // This arbiter is as good as ever.
-    let mut client = Client::start(&server);
-    client.connect_over(TransportKind::WebSocket).await;
+    // Other arbiters are not affected.
+    let mut client = Client::connected_over(&server, TransportKind::WebSocket).await;
     client.disconnect().await;
     client.ended_cleanly().await;
     server.finish().await;
@@ -164,9 +159,10 @@ async fn an_arbiter_that_stops_closes_its_clients_and_tells_subscribers_elsewher
 
 #[actix::test]
 async fn a_system_that_stops_closes_its_clients() {
+    let (polled, is_polled) = signal();
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
+        let get = server.opens(OPEN);
+        polled.send();
         get.wait_closed();
     });
     let origin = server.origin();
@@ -174,8 +170,7 @@ async fn a_system_that_stops_closes_its_clients() {
         System::new().block_on(async {
             let client = EngineIoClient::builder().start();
             client.send(Connect::new(origin)).await.unwrap().unwrap();
-            // Long enough for the poll to leave.
-            actix_rt::time::sleep(std::time::Duration::from_millis(100)).await;
+            actix_rt::task::spawn_blocking(|| is_polled.wait()).await.unwrap();
             System::current().stop();
         });
     });
@@ -183,12 +178,12 @@ async fn a_system_that_stops_closes_its_clients() {
 }
 
 #[actix::test]
-async fn a_disconnect_from_inside_a_handler_that_holds_the_last_address_ends_everything() {
-    struct Leaves(Option<Addr<EngineIoClient>>);
-    impl Actor for Leaves {
+async fn a_disconnect_from_inside_a_handler_that_has_the_last_address_ends_everything() {
+    struct Disconnects(Option<Addr<EngineIoClient>>);
+    impl Actor for Disconnects {
         type Context = Context<Self>;
     }
-    impl Handler<Event> for Leaves {
+    impl Handler<Event> for Disconnects {
         type Result = ();
         fn handle(&mut self, event: Event, ctx: &mut Self::Context) {
             if let Event::Message(_) = event {
@@ -205,15 +200,15 @@ async fn a_disconnect_from_inside_a_handler_that_holds_the_last_address_ends_eve
         ws.close();
     });
     let client = EngineIoClient::builder().transports([TransportKind::WebSocket]).start();
-    let leaves = Leaves(Some(client.clone())).start();
-    client.send(engineio::Subscribe::new(leaves.recipient())).await.unwrap();
+    let disconnects = Disconnects(Some(client.clone())).start();
+    client.send(engineio::Subscribe::new(disconnects.recipient())).await.unwrap();
     client.send(Connect::new(server.origin())).await.unwrap().unwrap();
     drop(client);
     server.finish().await;
 }
 
 #[actix::test]
-async fn a_subscriber_is_told_of_the_end_although_the_client_goes_with_it() {
+async fn a_subscriber_gets_the_end_of_a_session_although_its_client_stops() {
     let ends: [fn(Peer); 3] = [
         Peer::reset,
         |mut ws| {
@@ -229,7 +224,7 @@ async fn a_subscriber_is_told_of_the_end_although_the_client_goes_with_it() {
         },
     ];
     for (messages, end) in [0, 0, 200].into_iter().zip(ends) {
-        let (alone, is_alone) = leave();
+        let (alone, is_alone) = signal();
         let server = Server::start(move |server| {
             let ws = server.opens_websocket(OPEN);
             is_alone.wait();
@@ -241,7 +236,7 @@ async fn a_subscriber_is_told_of_the_end_although_the_client_goes_with_it() {
         client.send(connect).await.unwrap().unwrap();
         assert!(matches!(events.next().await, Event::Connected(_)));
         drop(client);
-        alone.give();
+        alone.send();
         for at in 0..messages {
             let Event::Message(data) = events.next().await else { panic!("no message {at}") };
             assert_eq!(data.as_text(), Some(&*at.to_string()));
@@ -252,7 +247,7 @@ async fn a_subscriber_is_told_of_the_end_although_the_client_goes_with_it() {
 }
 
 #[actix::test]
-async fn what_is_refused_comes_back_although_the_client_goes() {
+async fn a_rejected_message_is_returned_although_the_client_stops() {
     let (recipient, mut events) = Recorder::start();
     let client = EngineIoClient::builder().subscribe(recipient).start();
     client.do_send(engineio::Send::text("for nobody"));
@@ -261,7 +256,7 @@ async fn what_is_refused_comes_back_although_the_client_goes() {
     assert_eq!(err.data, "for nobody".into());
 }
 
-/// Takes its time for each event, on another arbiter.
+/// Handles an event when it gets a permit, and passes it on.
 struct Slow(std::sync::mpsc::Receiver<()>, std::sync::mpsc::Sender<Event>);
 
 impl Actor for Slow {
@@ -280,34 +275,34 @@ impl Handler<Event> for Slow {
 #[actix::test]
 async fn a_slow_subscriber_gets_every_event_in_order_although_the_clients_arbiter_stops() {
     const MESSAGES: usize = 100;
-    let (told, all_told) = milestone();
+    let (read, all_read) = milestone();
     let server = Server::start(|server| {
         let mut ws = server.opens_websocket(OPEN);
-        // At once, so that they are handed over many at a time.
+        // All in one write, so that many are delivered at a time.
         let texts = (0..MESSAGES).map(|at| format!("4{at}")).chain(["2".to_owned()]);
         let frames = texts.map(|text| [&[0x81, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat());
         ws.write(frames.collect::<Vec<_>>().concat());
         ws.reads("3");
-        told.reached();
+        read.reached();
         ws.wait_closed();
     });
-    let (leave, leaves) = std::sync::mpsc::channel();
+    let (permit, permits) = std::sync::mpsc::channel();
     let (sender, events) = std::sync::mpsc::channel();
     let (clients, others) = (Arbiter::new(), Arbiter::new());
-    let slow = Slow::start_in_arbiter(&others.handle(), |_| Slow(leaves, sender));
+    let slow = Slow::start_in_arbiter(&others.handle(), |_| Slow(permits, sender));
     let client = EngineIoClient::builder().subscribe(slow.recipient()).start_in_arbiter(&clients.handle());
-    // For `Connected`; the messages wait in its mailbox and in the client.
-    leave.send(()).unwrap();
+    // The permit for `Connected`; the messages wait in its mailbox and in the client.
+    permit.send(()).unwrap();
     let connect = Connect::new(server.origin()).transports([TransportKind::WebSocket]);
     client.send(connect).await.unwrap().unwrap();
-    all_told.await;
+    all_read.await;
     clients.stop();
     clients.join().unwrap();
-    drop(leave);
+    drop(permit);
     let events: Vec<_> = actix_rt::task::spawn_blocking(move || {
         let mut all = Vec::new();
         while !matches!(all.last(), Some(Event::Disconnected(_))) {
-            all.push(events.recv_timeout(std::time::Duration::from_secs(10)).unwrap());
+            all.push(events.recv_timeout(PATIENCE).unwrap());
         }
         all
     })

@@ -1,6 +1,6 @@
-//! What is logged, and what never is. The logger is the process's, so this has a process of its own.
+//! What is logged, and what is never logged. A process has one logger, so this is a process of its own.
 
-// A test may fail in its helpers too.
+// Functions that tests call may fail too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
@@ -22,7 +22,7 @@ use support::{
     server::Server,
 };
 
-/// Part of everything in these tests that is a secret.
+/// A part of every secret in these tests.
 const SECRET: &str = "hush";
 
 /// A line of the log.
@@ -54,7 +54,7 @@ impl Log for Capture {
     fn flush(&self) {}
 }
 
-/// What was logged since the last time, of every crate.
+/// The lines that were logged since the last call, by all crates.
 fn logged() -> Vec<Line> {
     mem::take(&mut *CAPTURE.0.lock().unwrap_or_else(PoisonError::into_inner))
 }
@@ -75,7 +75,7 @@ fn has_no_secrets(lines: &[Line]) {
     }
 }
 
-/// A URL with a secret in every place that admits one.
+/// A URL with a secret in every place that may contain one.
 fn url(server: &Server) -> String {
     format!("{}/?token={SECRET}1&{SECRET}2", server.origin().replace("//", &format!("//user:{SECRET}@")))
 }
@@ -98,9 +98,9 @@ fn secretive(server: &Server) -> Client {
     })
 }
 
-/// One test, for the lines of two would mix.
+/// There is one test: the lines of two would mix.
 #[actix::test]
-async fn a_traced_run_tells_what_happened_and_no_secret() {
+async fn a_trace_shows_what_happened_and_no_secret() {
     log::set_logger(&CAPTURE).unwrap();
     log::set_max_level(LevelFilter::Trace);
     let set_cookies = [
@@ -109,23 +109,22 @@ async fn a_traced_run_tells_what_happened_and_no_secret() {
         ("set-cookie", format!("{SECRET}9")),
     ];
 
-    // Polling, an upgrade, a loss, a reconnect over WebSocket, messages both ways, the server's end.
+    // Polling, an upgrade, a lost connection, a reconnect, messages both ways, a close by the server.
     let server = Server::start(move |server| {
         let set_cookies = set_cookies.each_ref().map(|(name, value)| (*name, value.as_str()));
         let mut get = server.accept();
         get.handshake();
         get.respond(200, &set_cookies, UPGRADABLE.to_string());
         let mut post = server.accept();
-        post.posts("4upward");
-        post.ok();
+        post.accepts("4upward");
         let mut ws = server.accepts_probe();
         get.poll();
         ws.answers_probe();
         get.packets("4downward\x1e2");
         ws.reads("5");
         ws.reads("3");
-        get.leaves();
-        post.leaves();
+        get.expect_closed();
+        post.expect_closed();
         ws.reset();
 
         let mut get = server.accept();
@@ -133,7 +132,7 @@ async fn a_traced_run_tells_what_happened_and_no_secret() {
         get.packets(OPEN);
         get.poll();
         get.packets(format!("4{}\x1ebAAEC\x1e7odd\x1e1", "x".repeat(5000)));
-        get.leaves();
+        get.expect_closed();
     });
     let mut client = secretive(&server);
     client.addr.do_send(Connect::new(url(&server)));
@@ -184,18 +183,16 @@ async fn a_traced_run_tells_what_happened_and_no_secret() {
         assert!(!has_content || line.level == Level::Trace, "{line:?}");
     }
 
-    // A server that repeats the sid, as python-engineio does, and one whose reason has several lines.
+    // A server whose error contains the sid, as with python-engineio, and one whose reason has several lines.
     let server = Server::start(|server| {
         let mut get = server.opens(OPEN);
-        get.poll();
         get.respond(400, &[], format!("\"{}Invalid session {SID}\"", " ".repeat(170)));
-        get.leaves();
+        get.expect_closed();
         let mut ws = server.opens_websocket(OPEN);
         ws.send_frame(true, 0, 8, [&1008_u16.to_be_bytes(), b"go\r\naway".as_slice()].concat());
         ws.wait_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     let Event::Disconnected(end) = client.next().await else { panic!("no end") };
     assert!(end.reason.to_string().contains("Invalid session .."), "{}", end.reason);
     assert!(!format!("{:?}", end.reason).contains(SID), "{:?}", end.reason);
@@ -207,13 +204,13 @@ async fn a_traced_run_tells_what_happened_and_no_secret() {
     has_no_secrets(&lines);
     has(&lines, Level::Debug, "transport", "closed by the server: code 1008, go  away");
 
-    // Connects that are refused, in every way, and what cannot even be tried.
+    // Connects that are refused in every way, and some that are not even tried.
     let server = Server::start(|server| {
         for status in [400, 401, 302] {
             let mut peer = server.accept();
             peer.read_request();
             peer.respond(status, &[("location", &format!("ftp://user:{SECRET}@host/?{SECRET}"))], "");
-            peer.leaves();
+            peer.expect_closed();
         }
         for _ in 0..2 {
             let mut ws = server.accept();
@@ -247,20 +244,19 @@ async fn a_traced_run_tells_what_happened_and_no_secret() {
         let err = client.connecting(connect).await.unwrap().unwrap_err();
         assert!(!format!("{shown} {err} {err:?}").contains(SECRET), "{shown} {err:?}");
     }
-    // A proxy that refuses, and then does not.
+    // A proxy that first refuses and then accepts.
     let proxy = Server::start(|server| {
         let mut peer = server.accept();
         assert!(peer.read_head().header("proxy-authorization").is_some());
         peer.respond(407, &[], "");
-        peer.leaves();
+        peer.expect_closed();
         let mut get = server.accept();
         get.read_head();
         get.write("HTTP/1.1 200 Connection established\r\n\r\n");
         get.handshake();
         get.packets(OPEN);
         get.poll();
-        get.packets("1");
-        get.leaves();
+        get.ends_session();
     });
     let proxy_url = proxy.origin().replace("//", &format!("//user:{SECRET}@"));
     let mut client = Client::with(&proxy, |builder| builder.proxy(proxy_url));

@@ -1,41 +1,42 @@
-//! What crosses on the wire: answers that overtake each other, and requests in every dress.
+//! Answers that overtake each other, and requests and answers in unusual forms.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod support;
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use actix_engineio::{self as engineio, Connect, Disconnect, Event, TransportKind};
-use actix_rt::time::sleep;
 use futures::StreamExt as _;
 use support::{
-    Client, milestone,
+    Client, Clock, SHORT, milestone, moment,
     script::{OPEN, UPGRADABLE},
     server::Server,
-    soon,
+    soon, steps,
 };
 
 #[actix::test]
-async fn a_refused_post_does_not_cost_what_a_poll_has_brought() {
+async fn a_refused_post_does_not_lose_what_a_poll_has_brought() {
+    let (answered, is_answered) = milestone();
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
-        assert_eq!(post.post(), "4x");
+        let (mut get, mut post) = server.opens_both(OPEN);
+        post.posts("4x");
         let mut body: Vec<String> = (0..500).map(|n| format!("4{n}")).collect();
         body.push("1".into());
         get.packets(body.join("\u{1e}"));
         post.respond(400, &[], r#"{"code":1,"message":"Session ID unknown"}"#);
-        thread::sleep(Duration::from_millis(300));
+        answered.reached();
+        get.wait_closed();
+        post.wait_closed();
     });
     let client = engineio::EngineIoClient::builder().receive_buffer(1000).start();
     let mut events = engineio::EventStream::subscribe(&client).await.unwrap();
     client.send(Connect::new(server.origin())).await.unwrap().unwrap();
     client.send(engineio::Send::text("x")).await.unwrap().unwrap();
-    sleep(Duration::from_millis(200)).await;
+    is_answered.await;
+    moment().await;
     let mut got = 0;
-    while let Some(event) = events.next().await {
+    while let Some(event) = soon("an event", events.next()).await {
         match event {
             Event::Message(_) => got += 1,
             Event::Disconnected(_) => break,
@@ -46,40 +47,37 @@ async fn a_refused_post_does_not_cost_what_a_poll_has_brought() {
     assert_eq!(got, 500);
 }
 
-async fn last_post(get_answer: &'static str, status: u16) {
+/// Nothing is in doubt after a disconnect whose poll is answered so before its POST is accepted.
+async fn last_post(status: u16, poll: &'static str) {
     let server = Server::start(move |server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
-        assert_eq!(post.post(), "4x\u{1e}1");
-        get.respond(status, &[], get_answer);
-        thread::sleep(Duration::from_millis(30));
-        let _ = post.try_write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
-        thread::sleep(Duration::from_millis(300));
+        let (mut get, mut post) = server.opens_both(OPEN);
+        post.posts("4x\u{1e}1");
+        get.respond(status, &[], poll);
+        post.stays_silent(Duration::from_millis(30));
+        post.ok();
+        post.wait_closed();
+        get.wait_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.addr.do_send(engineio::Send::text("x"));
     client.disconnect().await;
-    match client.next().await {
-        Event::Disconnected(end) => {
-            assert_eq!((&*end.unsent, &*end.in_doubt), ([].as_slice(), [].as_slice()), "{:?}", end.reason)
-        }
-        event => panic!("{event:?}"),
-    }
+    client.ended_cleanly().await;
     server.finish().await;
 }
+
 #[actix::test]
 async fn a_close_that_the_poll_answers_first_with_a_close_loses_nothing() {
-    last_post("1", 200).await
+    last_post(200, "1").await;
 }
+
 #[actix::test]
-async fn a_close_that_the_poll_answers_first_with_a_refusal_loses_nothing() {
-    last_post(r#"{"code":1,"message":"Session ID unknown"}"#, 400).await
+async fn a_close_that_the_poll_answers_first_with_an_error_status_loses_nothing() {
+    last_post(400, r#"{"code":1,"message":"Session ID unknown"}"#).await;
 }
+
 #[actix::test]
 async fn a_close_that_the_poll_answers_first_with_a_noop_loses_nothing() {
-    last_post("6", 200).await
+    last_post(200, "6").await;
 }
 
 #[actix::test]
@@ -88,31 +86,26 @@ async fn a_subprotocol_that_was_asked_for_by_a_header_may_be_chosen() {
         let mut ws = server.accept();
         let request = ws.read_head();
         assert_eq!(request.header("sec-websocket-protocol").as_deref(), Some("chat"));
-        let key = request.header("sec-websocket-key").unwrap();
-        let accept = actix_http::ws::hash_key(key.as_bytes());
-        ws.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-protocol: chat\r\n");
-        ws.write([b"sec-websocket-accept: ", accept.as_slice(), b"\r\n\r\n"].concat());
+        ws.switch_protocols(&request, &[("sec-websocket-protocol", "chat")]);
         ws.send_text(&OPEN.to_string());
-        thread::sleep(Duration::from_millis(300));
+        ws.send_text("1");
+        ws.wait_closed();
     });
     let mut client =
         Client::with(&server, |builder| builder.websocket_header("sec-websocket-protocol", "chat"));
     client.connect_over(TransportKind::WebSocket).await;
+    client.ended_cleanly().await;
     server.finish().await;
 }
 
 #[actix::test]
-async fn a_post_that_never_left_is_not_in_doubt() {
+async fn a_post_that_was_never_sent_is_not_in_doubt() {
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
-        assert_eq!(post.post(), "4x");
-        post.ok();
+        let (_get, mut post) = server.opens_both(OPEN);
+        post.accepts("4x");
         assert!(post.try_read_request().is_none());
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.send("x").await;
     soon("flush", client.addr.send(engineio::Flush)).await.unwrap().unwrap();
     for n in 0..70 {
@@ -127,26 +120,28 @@ async fn a_post_that_never_left_is_not_in_doubt() {
 }
 
 #[actix::test]
-async fn a_large_message_that_trickles_in_is_a_sign_of_life_for_the_shortest_heartbeat() {
-    let server = Server::start(|server| {
-        let open = OPEN.ping(Duration::from_millis(300), Duration::from_millis(200));
-        let mut ws = server.opens_websocket(open);
-        let mut frame = vec![0x81, 21];
-        frame.extend_from_slice(b"4aaaaaaaaaaaaaaaaaaaa");
-        for byte in frame {
-            if ws.try_write([byte]).is_err() {
-                return;
-            }
-            thread::sleep(Duration::from_millis(100));
+async fn a_message_that_comes_byte_by_byte_is_a_sign_of_life_for_the_shortest_heartbeat() {
+    const INTERVAL: Duration = Duration::from_millis(300);
+    const TIMEOUT: Duration = Duration::from_millis(200);
+    const FRAME: &[u8] = b"\x81\x054four";
+    let clock = Clock::stop();
+    let (mut bytes, cues) = steps();
+    let server = Server::start(move |server| {
+        let mut ws = server.opens_websocket(OPEN.ping(INTERVAL, TIMEOUT));
+        for byte in FRAME {
+            cues.step(|| ws.write([*byte]));
         }
+        ws.send_text("1");
+        ws.wait_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect_over(TransportKind::WebSocket).await;
-    match client.next().await {
-        Event::Message(_) => {}
-        event => panic!("{event:?}"),
+    let mut client = Client::connected_over(&server, TransportKind::WebSocket).await;
+    for _ in FRAME {
+        bytes.next().await;
+        // Progress is not reported more often than this.
+        clock.advance(Duration::from_millis(100)).await;
     }
-    let _ = client.addr.send(Disconnect::abort()).await;
+    assert_eq!(client.text().await, "four");
+    client.ended_cleanly().await;
     server.finish().await;
 }
 
@@ -158,56 +153,33 @@ async fn a_chunked_answer_with_trailers_opens_a_session() {
         let body = OPEN.to_string();
         get.write(format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-a\r\n\r\n{:x};ext=1\r\n{body}\r\n0\r\nx-a: b\r\n\r\n", body.len()));
         get.poll();
-        get.leaves();
+        get.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let client = Client::connected(&server).await;
     let _ = client.addr.send(Disconnect::abort()).await;
     server.finish().await;
 }
 
 #[actix::test]
-async fn an_ipv6_address_is_a_host() {
-    let listener = std::net::TcpListener::bind("[::1]:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let handle = thread::spawn(move || {
-        use std::io::{Read as _, Write as _};
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut bytes = [0; 4096];
-        let n = stream.read(&mut bytes).unwrap();
-        let request = String::from_utf8_lossy(&bytes[..n]).into_owned();
-        assert!(request.contains(&format!("host: [::1]:{port}\r\n")), "{request}");
-        let body = OPEN.to_string();
-        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
-        thread::sleep(Duration::from_millis(300));
-    });
-    let client = engineio::EngineIoClient::builder().start();
-    client.send(Connect::new(format!("http://[::1]:{port}/"))).await.unwrap().unwrap();
-    client.send(Disconnect::abort()).await.unwrap();
-    handle.join().unwrap();
-}
-
-#[actix::test]
-async fn a_disconnect_while_the_polls_do_not_come_home_goes_out_over_polling() {
-    let (paused, reached) = milestone();
+async fn a_disconnect_while_a_poll_is_not_answered_is_sent_over_polling() {
+    let clock = Clock::stop();
+    let (paused, is_paused) = milestone();
     let server = Server::start(|server| {
-        let mut get = server.opens(UPGRADABLE);
+        let get = server.opens(UPGRADABLE);
         let mut ws = server.accepts_probe();
-        get.poll();
         ws.answers_probe();
         paused.reached();
         let mut post = server.accept();
-        post.posts("4x\u{1e}1");
-        post.ok();
-        get.leaves();
+        post.accepts("4x\u{1e}1");
+        get.expect_closed();
         ws.wait_closed();
-        post.leaves();
+        post.expect_closed();
     });
-    let mut client = Client::with(&server, |builder| builder.close_timeout(Duration::from_secs(1)));
+    let mut client = Client::with(&server, |builder| builder.close_timeout(2 * SHORT));
     client.connect().await;
-    reached.await;
+    is_paused.await;
     client.addr.do_send(engineio::Send::text("x"));
-    client.disconnect().await;
+    clock.takes(SHORT, async {}, client.disconnect()).await;
     client.upgrade_failed().await;
     client.ended_cleanly().await;
     server.finish().await;
@@ -222,14 +194,14 @@ async fn host_and_proxy_headers_do_not_follow_a_redirect_elsewhere() {
         assert_eq!(request.header("proxy-authorization"), None);
         get.packets(OPEN);
         get.poll();
-        get.leaves();
+        get.expect_closed();
     });
     let to = format!("{}/engine.io/", other.origin());
     let server = Server::start(move |server| {
         let mut get = server.accept();
         get.read_request();
         get.respond(302, &[("location", &to)], "");
-        get.leaves();
+        get.expect_closed();
     });
     let client = engineio::EngineIoClient::builder()
         .header("host", "first.example")
@@ -243,7 +215,7 @@ async fn host_and_proxy_headers_do_not_follow_a_redirect_elsewhere() {
 
 #[test]
 fn a_look_up_that_stalls_is_bounded_by_request_timeout() {
-    // Hosts are looked up on the runtime's blocking threads: with its only one taken, no look-up ever ends.
+    // Hosts are looked up on the runtime's blocking threads: when the only one is busy, no look-up ends.
     let system = actix::System::with_tokio_rt(|| {
         tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap()
     });
@@ -251,8 +223,7 @@ fn a_look_up_that_stalls_is_bounded_by_request_timeout() {
     system.block_on(async {
         actix_rt::task::spawn_blocking(move || released.recv());
         for transport in [TransportKind::Polling, TransportKind::WebSocket] {
-            let client =
-                engineio::EngineIoClient::builder().request_timeout(Duration::from_millis(300)).start();
+            let client = engineio::EngineIoClient::builder().request_timeout(SHORT).start();
             let connect = Connect::new("http://localhost:9").transports([transport]);
             let err = soon("a connect", client.send(connect)).await.unwrap().unwrap_err();
             assert!(matches!(err, engineio::ConnectError::Timeout { .. }), "{err:?}");

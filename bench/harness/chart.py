@@ -1,4 +1,4 @@
-"""The figures as one SVG: a small bar chart for each case, legible on light and dark."""
+"""The figures as one SVG: a small bar chart for each case, readable on light and dark backgrounds."""
 
 from html import escape
 

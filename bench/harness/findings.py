@@ -1,4 +1,4 @@
-"""From runs to figures, and what is asked of them."""
+"""Computes figures from runs, and compares them with their targets."""
 
 from statistics import median
 
@@ -9,7 +9,7 @@ FIGURES = ("rate", "cpu", "p50", "p99")
 
 
 def figures(runs):
-    """Of each case: messages per second, processor seconds per message, round trip; or why there is none."""
+    """The figures of each case: messages per second, processor seconds per message, round trip; or why there are none."""
     found = []
     for (client, task, transport, size), case in runs.items():
         row = {"client": client, "task": task, "transport": transport, "size": SIZES[size]}
@@ -30,7 +30,7 @@ def each(case, figure):
 
 
 def ratios(runs):
-    """Ours against raw, run by run."""
+    """The ratios of ours to raw, run by run."""
     found = []
     for (client, task, transport, size), ours in runs.items():
         raw = runs.get(("raw", task, transport, size))
@@ -44,7 +44,7 @@ def ratios(runs):
 
 
 def targets(results):
-    """What is asked, what was found, and whether that is enough. A ratio's interval only has to touch its limit."""
+    """The targets, the results, and whether they are reached. The interval of a ratio only has to touch its limit."""
     found = []
 
     def add(name, value, limit, met, shown):

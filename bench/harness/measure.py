@@ -35,7 +35,7 @@ class Bench:
         self.server.wait()
 
     def drive(self, name, task, transport, size, count, *more, limit=120):
-        """One run of one client: what it says of it."""
+        """Runs one client once, and returns what it prints."""
         command = [*self.before_client, *peers.PEERS[name][1], task, self.address, transport, size, count, *more]
         try:
             run = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=limit)
@@ -52,7 +52,7 @@ class Bench:
             return json.load(answer)
 
     def calibrate(self, name, task, transport, size):
-        """The count that takes about as long as a run is to take."""
+        """The count of messages that makes a run as long as it should be."""
         count = 100
         while True:
             run = self.drive(name, task, transport, size, count, limit=30)
@@ -66,14 +66,14 @@ class Bench:
         return self.drive(name, "idle", transport, "16", IDLE, limit=300)["bytes"]
 
     def wire(self, name, transport):
-        """What goes over the wire for one connection that is opened and closed."""
+        """Counts what is sent and received for one connection that is opened and closed."""
         before = self.counts()
         self.drive(name, "cycle", transport, "16", WIRE)
         after = self.counts()
         return {count: (after[count] - before[count]) / WIRE for count in after if after[count] != before[count]}
 
     def spread(self, names, connections, subscribers, messages):
-        """Of each client: processor seconds for one message handed to one subscriber."""
+        """The processor seconds of each client for one message to one subscriber."""
         runs = {name: [] for name in names}
         for _ in range(3):
             for name, found in runs.items():
@@ -82,7 +82,7 @@ class Bench:
 
 
 def cases(names):
-    """Everything that is measured in rounds: the client, the task, the transport, the size."""
+    """All that is measured in rounds: the client, the task, the transport, the size."""
     for name in names:
         transports = peers.PEERS[name][0]
         for transport in transports:
@@ -97,7 +97,7 @@ def cases(names):
 
 
 def rounds(bench, names, pairs, peer_rounds):
-    """Runs of each case, or why there are none."""
+    """The runs of each case, or why there are none."""
     runs = {}
     counts = {}
     everything = list(cases(names))
@@ -116,7 +116,8 @@ def rounds(bench, names, pairs, peer_rounds):
         name, task, transport, _ = case
         paired = name in ("ours", "raw") and transport == "websocket" and task != "receive-stream"
         plan += [(number, case) for number in range(pairs if paired else peer_rounds)]
-    # Rounds one after the other, and what is compared in pairs side by side: the machine's mood is the same for both.
+    # Rounds run one after the other, and the clients that are compared run next to each other: the state of the machine is
+    # the same for both.
     random.shuffle(plan)
     order = {}
     plan.sort(key=lambda run: (run[0], order.setdefault((run[0], run[1][1:]), random.random())))
@@ -133,14 +134,14 @@ def rounds(bench, names, pairs, peer_rounds):
 
 
 def most_connections():
-    """As many as files may be open, here and in the server, at most 10,000."""
+    """The limit of open files, here and in the server, at most 10,000."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return 10_000 if hard == resource.RLIM_INFINITY or hard >= 10_100 else hard - 100
 
 
 class Progress:
-    """A line that is overwritten on a terminal; a line now and then elsewhere."""
+    """Prints a line that is overwritten, if this is a terminal; otherwise a line from time to time."""
 
     def __init__(self, title, total):
         self.title, self.total, self.done = title, total, 0

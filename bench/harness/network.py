@@ -1,4 +1,4 @@
-"""A network of its own and a core for each side, where the machine gives them."""
+"""A network namespace, and a core for each side, if the machine allows it."""
 
 import os
 import pathlib
@@ -12,7 +12,7 @@ INSIDE = "BENCH_NETWORK"
 
 
 def enter():
-    """Goes on in a network namespace whose TCP is reno: others, such as bbr, pace the loopback interface."""
+    """Continues in a network namespace with TCP reno: others, such as bbr, pace the loopback interface."""
     if INSIDE in os.environ:
         return os.environ[INSIDE]
     for flags in (["--net"], ["--net", "--map-root-user"]):
@@ -32,7 +32,7 @@ def prepare():
 
 
 def cores():
-    """What goes before the server's command and before a client's, and how that is told."""
+    """The prefixes of the commands of the server and of the clients, and their description."""
     if hasattr(os, "sched_getaffinity") and shutil.which("taskset"):
         server, *others = sorted(os.sched_getaffinity(0))
         if others:

@@ -1,4 +1,4 @@
-"""The clients, how they are installed, and in which version."""
+"""The clients, their installation, and their versions."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""The figures as tables, in Markdown: it reads well on a terminal too."""
+"""The figures as tables in Markdown, which can be read on a terminal too."""
 
 from .measure import IDLE, SIZES
 
@@ -28,7 +28,7 @@ def time(seconds):
 
 
 def index(results):
-    """Cases by client, task, transport and size; an `EventStream` is a client of its own."""
+    """The cases by client, task, transport and size; `EventStream` counts as another client."""
     found = {}
     for row in results["cases"]:
         client, task = row["client"], row["task"]
@@ -118,7 +118,7 @@ def failures(results):
 
 
 def everything(results):
-    """What a run prints."""
+    """The output of a run."""
     parts = [
         ("Messages per second / processor time per message; round trip p50 / p99", messages(results, "websocket")),
         ("", messages(results, "polling")),
@@ -133,7 +133,7 @@ def everything(results):
 
 
 def readme(results):
-    """What stands between the markers in README.md."""
+    """The text between the markers in README.md."""
     versions = [f"{version}" for version in results["versions"].values()]
     return f"""## Benchmarks
 

@@ -1,4 +1,4 @@
-//! What the drivers in Rust share: their arguments, their clock, and the line of JSON they print.
+//! The common part of the drivers in Rust: their arguments, their clock, and the line of JSON that they print.
 //!
 //! `DRIVER TASK ADDRESS TRANSPORT SIZE COUNT [CONNECTIONS [SUBSCRIBERS]]`. A SIZE such as `64b` means binary messages.
 
@@ -14,7 +14,7 @@ use std::{
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// What a driver is told to do.
+/// The arguments of a driver.
 #[derive(Debug, Clone)]
 pub struct Order {
     pub task: String,
@@ -46,31 +46,31 @@ impl Order {
         })
     }
 
-    /// The server's address, with what it is to do with the client.
+    /// The URL of the server, with a query that says what it does with the client.
     pub fn url(&self, scheme: &str, mode: &str) -> String {
         let Self { address, size, count, .. } = self;
         let kind = if self.binary { "binary" } else { "text" };
         format!("{scheme}://{address}/engine.io/?mode={mode}&kind={kind}&size={size}&count={count}")
     }
 
-    /// Messages that are sent before they are flushed: at most 1 MiB, and no more than warm up. No round number, which
-    /// would be somebody's best case.
+    /// Messages that are sent before they are flushed: at most 1 MiB, and no more than warm up. Not a round number, which
+    /// could be the best case of one of the clients.
     pub fn burst(&self) -> usize {
         ((1 << 20) / self.size.max(1)).min(300).min(self.count / 10).max(1)
     }
 
-    /// What one of several connections has to do.
+    /// The share of one of several connections.
     pub fn share(&self) -> Self {
         Self { count: self.count / self.connections, ..self.clone() }
     }
 
-    /// The first tenth warms up, and is not measured.
+    /// The messages that warm up and are not measured: the first tenth.
     pub fn warm_up(&self) -> usize {
         self.count / 10
     }
 }
 
-/// Measures from its start on: the time, and the processor time of this process.
+/// Measures the time and the processor time of this process since its start.
 #[derive(Debug)]
 pub struct Meter {
     started: Instant,
@@ -82,12 +82,12 @@ impl Meter {
         Self { started: Instant::now(), cpu: cpu() }
     }
 
-    /// Prints what was done since the start.
+    /// Prints the measurement since the start.
     pub fn report(&self, messages: usize) {
         self.report_with(messages, "");
     }
 
-    /// Prints what was done since the start, and how long each piece took.
+    /// Prints the measurement since the start, and the duration of each piece.
     pub fn report_each(&self, mut took: Vec<Duration>) {
         took.sort_unstable();
         let at = |part: f64| took[((took.len() - 1) as f64 * part) as usize].as_secs_f64();
@@ -117,7 +117,7 @@ fn cpu() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// Bytes of memory this process has in use; nothing where there is no `/proc`.
+/// Bytes of memory that this process uses; 0 where there is no `/proc`.
 pub fn resident() -> usize {
     let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);

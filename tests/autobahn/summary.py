@@ -5,8 +5,8 @@ import collections
 import json
 import sys
 
-# RFC 6455 leaves it open when invalid UTF-8 is noticed. These cases want it noticed inside a frame that has not
-# arrived in full; a frame is checked once it has.
+# RFC 6455 does not say when invalid UTF-8 has to be noticed. These cases expect it inside a frame that has not arrived
+# in full; this crate checks a frame when it has.
 NON_STRICT = ("6.4.3", "6.4.4")
 
 PASSES = ("OK", "INFORMATIONAL")

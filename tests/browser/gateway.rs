@@ -21,7 +21,7 @@ mod embedded;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What follows `start` in the first line that begins so.
+/// The rest of the first line that begins with `start`.
 async fn line(output: impl AsyncRead + Unpin + Send + 'static, start: &str) -> String {
     let mut lines = BufReader::new(output).lines();
     let found = async {
@@ -33,7 +33,7 @@ async fn line(output: impl AsyncRead + Unpin + Send + 'static, start: &str) -> S
         panic!("no line with {start:?}");
     };
     let found = timeout(PATIENCE, found).await.expect(start);
-    // Whoever writes on has a reader.
+    // The process must be able to write on.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     found
 }
@@ -83,7 +83,7 @@ impl Page {
         self.0.find(Locator::Css("form button")).await.unwrap().click().await.unwrap();
     }
 
-    /// In the directory that `SCREENSHOTS` names, for people to look at.
+    /// Saves the page to the directory that `SCREENSHOTS` names, for people to look at.
     async fn screenshot(&self, name: &str) {
         let Some(directory) = env::var_os("SCREENSHOTS") else { return };
         for (device, width, height) in [("desktop", 1200, 800), ("phone", 390, 760)] {
@@ -105,7 +105,7 @@ impl Page {
     }
 }
 
-/// A command of chromium's own protocol.
+/// A command of chromium's DevTools protocol.
 #[derive(Debug)]
 struct Chrome {
     command: String,

@@ -1,21 +1,24 @@
 //! Answers to the handshake over polling that open no session.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use actix_engineio::{
     self as engineio, Connect, ConnectError, Event, HttpStatus, SendErrorKind, Stage, TransportError,
     TransportKind, Wait,
 };
 
-use crate::support::{Client, SHORT, leave, milestone, script::OPEN, server::Server, takes};
+use crate::support::{Client, Clock, SHORT, milestone, script::OPEN, server::Server, signal};
 
-/// What comes of a handshake that is answered by these bytes.
+/// The longest wait for the body of an error response.
+const ERROR_BODY_LIMIT: Duration = Duration::from_millis(500);
+
+/// The error of a connect whose handshake is answered with these bytes.
 async fn answered(answer: impl Into<String>) -> ConnectError {
     let answer = answer.into();
     let server = Server::start(move |server| {
         let mut get = server.accept();
         get.handshake();
-        // The client may have seen enough before the end.
+        // The client may close before the end.
         let _ = get.try_write(answer);
         get.close();
     });
@@ -25,11 +28,12 @@ async fn answered(answer: impl Into<String>) -> ConnectError {
     err
 }
 
-/// A response with a body.
+/// A response with a body, as bytes.
 fn response(status: u16, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status} Status\r\n{headers}content-length: {}\r\n\r\n{body}", body.len())
 }
 
+/// The error of a connect whose handshake is answered with this error status, and whether it is retryable.
 async fn refused(status: u16, headers: &str, body: &str) -> (HttpStatus, bool) {
     let err = answered(response(status, headers, body)).await;
     let retryable = err.is_retryable();
@@ -37,7 +41,7 @@ async fn refused(status: u16, headers: &str, body: &str) -> (HttpStatus, bool) {
     (*status, retryable)
 }
 
-/// Why the answer is not Engine.IO's.
+/// The reason why this answer is not an answer of Engine.IO.
 async fn not_engine_io(answer: impl Into<String>) -> String {
     let answer = answer.into();
     let err = answered(answer.clone()).await;
@@ -46,30 +50,38 @@ async fn not_engine_io(answer: impl Into<String>) -> String {
     reason.to_string()
 }
 
-#[actix::test]
-async fn a_refusal_whose_words_have_no_end_is_a_refusal_over_either_transport() {
-    for (head, words) in [
-        ("content-length: 100\r\n", "no"),
-        ("", "no"),
-        ("transfer-encoding: chunked\r\n", "2\r\nno\r\n"),
-        ("content-length: 99999999999\r\n", ""),
-    ] {
+/// Answers a request with an error status whose body does not end, over each transport, and waits `limit` for the error.
+async fn refused_without_end(head: &str, body: &str, limit: Option<Duration>) {
+    let clock = Clock::stop();
+    for transport in [TransportKind::Polling, TransportKind::WebSocket] {
+        let (answered, is_answered) = milestone();
+        let answer = format!("HTTP/1.1 403 Status\r\n{head}\r\n{body}");
         let server = Server::start(move |server| {
-            for _ in 0..2 {
-                let mut peer = server.accept();
-                peer.read_request();
-                peer.write(format!("HTTP/1.1 403 Status\r\n{head}\r\n{words}"));
-                peer.wait_closed();
-            }
+            let mut peer = server.accept();
+            peer.read_request();
+            peer.write(answer);
+            answered.reached();
+            peer.wait_closed();
         });
         let mut client = Client::start(&server);
-        for transport in [TransportKind::Polling, TransportKind::WebSocket] {
-            let err = client.fails_over(transport).await;
-            assert!(!err.is_retryable(), "{err:?}");
-            assert!(matches!(&err, ConnectError::Status { status, .. } if status.status == 403), "{err:?}");
-        }
+        let failing = client.fails_over(transport);
+        let err = match limit {
+            Some(limit) => clock.takes(limit, is_answered, failing).await,
+            None => failing.await,
+        };
+        assert!(!err.is_retryable(), "{err:?}");
+        assert!(matches!(&err, ConnectError::Status { status, .. } if status.status == 403), "{err:?}");
         server.finish().await;
     }
+}
+
+#[actix::test]
+async fn an_error_response_whose_body_has_no_end_is_an_error_status_over_either_transport() {
+    refused_without_end("content-length: 100\r\n", "no", Some(ERROR_BODY_LIMIT)).await;
+    refused_without_end("", "no", Some(ERROR_BODY_LIMIT)).await;
+    refused_without_end("transfer-encoding: chunked\r\n", "2\r\nno\r\n", Some(ERROR_BODY_LIMIT)).await;
+    // A body that is too large is not read at all.
+    refused_without_end("content-length: 99999999999\r\n", "", None).await;
 }
 
 #[actix::test]
@@ -90,7 +102,7 @@ async fn a_page_of_html_is_not_engine_io() {
 }
 
 #[actix::test]
-async fn a_page_of_html_that_refuses_is_told_by_its_status() {
+async fn a_page_of_html_with_an_error_status_is_an_error_status() {
     let (status, retryable) = refused(404, "content-type: text/html\r\n", "<h1>Not Found</h1>").await;
     assert_eq!((status.status, status.code, status.message, retryable), (404, None, None, false));
     let (status, retryable) = refused(502, "", "<h1>Bad Gateway</h1>").await;
@@ -98,7 +110,7 @@ async fn a_page_of_html_that_refuses_is_told_by_its_status() {
 }
 
 #[actix::test]
-async fn a_refusal_in_json_keeps_its_code_and_its_words() {
+async fn an_error_in_json_is_reported_with_its_code_and_its_message() {
     for code in ["1", r#""1""#] {
         let body = format!(r#"{{"code":{code},"message":"Session ID unknown"}}"#);
         let (status, retryable) = refused(400, "content-type: application/json\r\n", &body).await;
@@ -110,14 +122,14 @@ async fn a_refusal_in_json_keeps_its_code_and_its_words() {
     assert_eq!((status.status, status.code), (403, Some(4)));
     assert_eq!(status.message.as_deref(), Some("no room for you"));
     assert!(!retryable);
-    let (status, _) = refused(401, "", r#""words alone""#).await;
-    assert_eq!(status.message.as_deref(), Some("words alone"));
+    let (status, _) = refused(401, "", r#""a string""#).await;
+    assert_eq!(status.message.as_deref(), Some("a string"));
     let (status, _) = refused(401, "", "plain words").await;
     assert_eq!(status.message.as_deref(), Some("plain words"));
 }
 
 #[actix::test]
-async fn a_refusal_of_the_protocol_is_an_unsupported_protocol() {
+async fn an_error_code_of_the_protocol_version_is_an_unsupported_protocol() {
     let body = r#"{"code":5,"message":"Unsupported protocol version"}"#;
     let err = answered(response(400, "", body)).await;
     assert!(matches!(err, ConnectError::UnsupportedProtocol { .. }), "{err:?}");
@@ -125,14 +137,14 @@ async fn a_refusal_of_the_protocol_is_an_unsupported_protocol() {
 }
 
 #[actix::test]
-async fn an_overloaded_server_says_when_to_come_back() {
+async fn an_overloaded_server_says_when_to_try_again() {
     let (status, retryable) = refused(503, "retry-after: 7\r\n", "").await;
     assert_eq!((status.status, status.retry_after), (503, Some(Duration::from_secs(7))));
     assert!(retryable);
 }
 
 #[actix::test]
-async fn an_empty_400_is_a_refusal_without_words() {
+async fn an_empty_400_is_an_error_status_without_a_message() {
     let (status, retryable) = refused(400, "", "").await;
     assert_eq!((status.status, status.code, status.message, retryable), (400, None, None, false));
 }
@@ -151,7 +163,7 @@ async fn a_first_packet_that_is_not_the_open_packet_is_refused() {
         let reason = not_engine_io(response(200, "", body)).await;
         assert!(reason.contains("first packet is not an open packet"), "{body}: {reason}");
     }
-    // A body that may not have one is as empty.
+    // A response that cannot have a body counts as empty.
     let reason = not_engine_io("HTTP/1.1 204 No Content\r\n\r\n").await;
     assert!(reason.contains("first packet is not an open packet"), "{reason}");
 }
@@ -165,7 +177,7 @@ async fn a_body_that_is_no_payload_is_not_engine_io() {
 }
 
 #[actix::test]
-async fn an_open_packet_that_makes_no_sense_is_refused() {
+async fn an_invalid_open_packet_is_refused() {
     let bodies = [
         r#"0"#,
         r#"0{"#,
@@ -191,13 +203,10 @@ async fn an_open_packet_with_absurd_numbers_opens_a_bounded_session() {
     let body = r#"0{"sid":"lv_VI97HAXpY6yYWAAAC","upgrades":["carrier pigeon"],"pingInterval":1e300,
         "pingTimeout":1e300,"maxPayload":-1}"#;
     let server = Server::start(move |server| {
-        let mut get = server.opens(body);
-        get.poll();
-        let mut post = server.accept();
-        post.posts("1");
-        post.ok();
-        post.leaves();
-        get.leaves();
+        let (get, mut post) = server.opens_both(body);
+        post.accepts("1");
+        post.expect_closed();
+        get.expect_closed();
     });
     let mut client = Client::start(&server);
     let session = client.connect().await;
@@ -234,12 +243,11 @@ async fn a_failed_connect_can_be_followed_by_another() {
         let mut get = server.accept();
         get.handshake();
         get.respond(503, &[], "");
-        get.leaves();
+        get.expect_closed();
 
         let mut get = server.opens(OPEN);
-        get.poll();
         get.packets("4hello\u{1e}1");
-        get.leaves();
+        get.expect_closed();
     });
     let mut client = Client::start(&server);
     client.fails().await;
@@ -250,24 +258,33 @@ async fn a_failed_connect_can_be_followed_by_another() {
 }
 
 #[actix::test]
-async fn a_handshake_that_drips_is_bounded_by_request_timeout() {
-    for (at_once, slowly, stage) in [
-        ("", "HTTP/1.1 200 OK\r\n", Stage::Response),
-        ("HTTP/1.1 200 OK\r\n\r\n", r#"0{"sid":"lv_VI97HAXpY6yYWAAAC"}"#, Stage::Body),
+async fn a_handshake_whose_answer_comes_byte_by_byte_is_bounded_by_request_timeout() {
+    let clock = Clock::stop();
+    for (start, stage) in [
+        ("HTTP/1.1 200 OK", Stage::Response),
+        ("HTTP/1.1 200 OK\r\n\r\n0{\"sid\":\"lv_VI97HAXpY", Stage::Body),
     ] {
+        let (started, is_started) = milestone();
+        let (passed, has_passed) = signal();
+        let (continued, has_continued) = milestone();
         let server = Server::start(move |server| {
             let mut get = server.accept();
             get.handshake();
-            get.write(at_once);
-            for byte in slowly.bytes() {
-                // The client gives up in the middle.
-                let _ = get.try_write([byte]);
-                thread::sleep(SHORT / 10);
-            }
+            get.write(start);
+            started.reached();
+            has_passed.wait();
+            get.write("6");
+            continued.reached();
             get.wait_closed();
         });
         let mut client = Client::with(&server, |builder| builder.request_timeout(SHORT));
-        let err = takes(SHORT, client.fails()).await;
+        let halfway = async {
+            is_started.await;
+            clock.advance(SHORT / 2).await;
+            passed.send();
+            has_continued.await;
+        };
+        let err = clock.takes(SHORT / 2, halfway, client.fails()).await;
         assert!(matches!(&err, ConnectError::Timeout { stage: at, .. } if *at == stage), "{err:?}");
         server.finish().await;
     }
@@ -276,23 +293,19 @@ async fn a_handshake_that_drips_is_bounded_by_request_timeout() {
 #[actix::test]
 async fn what_is_sent_while_connecting_waits_for_the_outcome() {
     let (asked, has_asked) = milestone();
-    let (sent, is_sent) = leave();
+    let (sent, is_sent) = signal();
     let server = Server::start(|server| {
         let mut get = server.accept();
         get.handshake();
         asked.reached();
         is_sent.wait();
         get.respond(403, &[], "");
-        get.leaves();
+        get.expect_closed();
 
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
-        post.posts("4two");
-        post.ok();
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        let (get, mut post) = server.opens_both(OPEN);
+        post.accepts("4two");
+        get.ends_session();
+        post.expect_closed();
     });
     let mut client = Client::start(&server);
     let connecting = client.connecting(Connect::new(server.origin()));
@@ -302,12 +315,12 @@ async fn what_is_sent_while_connecting_waits_for_the_outcome() {
     client.addr.do_send(engineio::Send::text("lost"));
     actix_rt::task::yield_now().await;
     assert!(!sending.is_finished());
-    sent.give();
+    sent.send();
     assert!(matches!(connecting.await.unwrap(), Err(ConnectError::Status { .. })));
     let err = sending.await.unwrap().unwrap().unwrap_err();
     assert_eq!((err.kind, err.data.as_text()), (SendErrorKind::NotConnected, Some("one")));
     assert_eq!(waiting.await.unwrap().unwrap(), None);
-    // Nobody awaits a reply to this one.
+    // Nobody awaits the reply to this one.
     match client.next().await {
         Event::Rejected(err) => {
             assert_eq!((&err.kind, err.data.as_text()), (&SendErrorKind::NotConnected, Some("lost")))

@@ -1,7 +1,7 @@
-//! Servers that are not there, or say nothing, or stop in the middle.
+//! Servers that do not exist, do not answer, or stop in the middle of their answer.
 
 use std::{
-    io,
+    future, io,
     net::{TcpListener, TcpStream},
     time::Duration,
 };
@@ -9,12 +9,11 @@ use std::{
 use actix_engineio::{
     Connect, ConnectError, Disconnect, EngineIoClientBuilder, Stage, TransportError, TransportKind,
 };
-use actix_rt::time::sleep;
 
 use crate::support::{
-    Client, SHORT,
+    Client, Clock, SHORT, milestone,
     server::{Peer, Server},
-    sockets_to, takes,
+    sockets_to,
 };
 
 const WAYS: [TransportKind; 2] = [TransportKind::Polling, TransportKind::WebSocket];
@@ -25,20 +24,31 @@ fn dead_origin() -> String {
     format!("http://{}", listener.local_addr().unwrap())
 }
 
-/// What comes of a handshake that is treated so.
-async fn treated(
-    way: TransportKind,
-    treat: impl FnOnce(Peer) -> Option<Peer> + Send + 'static,
-) -> ConnectError {
+/// The error of a connect whose request is treated so, and then not answered further until `request_timeout` has passed.
+async fn unanswered(way: TransportKind, begin: impl FnOnce(&mut Peer) + Send + 'static) -> ConnectError {
+    let clock = Clock::stop();
+    let (begun, is_begun) = milestone();
     let server = Server::start(move |server| {
         let mut peer = server.accept();
         peer.read_request();
-        if let Some(peer) = treat(peer) {
-            peer.wait_closed();
-        }
+        begin(&mut peer);
+        begun.reached();
+        peer.wait_closed();
     });
     let mut client = Client::with(&server, |builder| builder.request_timeout(SHORT));
-    let err = client.fails_over(way).await;
+    let err = clock.takes(SHORT, is_begun, client.fails_over(way)).await;
+    server.finish().await;
+    err
+}
+
+/// The error of a connect whose connection ends so after the request.
+async fn ended(way: TransportKind, end: impl FnOnce(Peer) + Send + 'static) -> ConnectError {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept();
+        peer.read_request();
+        end(peer);
+    });
+    let err = Client::start(&server).fails_over(way).await;
     server.finish().await;
     err
 }
@@ -80,7 +90,7 @@ async fn a_host_without_an_address_cannot_be_resolved() {
 }
 
 #[actix::test]
-async fn a_connection_that_nobody_takes_times_out_and_can_be_cancelled() {
+async fn a_connection_that_is_not_accepted_times_out_and_can_be_cancelled() {
     // With a backlog this short, one connection waits to be accepted and the next one's SYN is dropped.
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
@@ -90,18 +100,18 @@ async fn a_connection_that_nobody_takes_times_out_and_can_be_cancelled() {
     let fillers: Vec<_> =
         (0..4).map_while(|_| TcpStream::connect_timeout(&addr, Duration::from_millis(100)).ok()).collect();
 
+    let clock = Clock::stop();
     for way in WAYS {
         let client = Client::to(format!("http://{addr}"), |builder| builder.request_timeout(SHORT));
         let connect = Connect::new(format!("http://{addr}")).transports([way]);
-        let outcome = takes(SHORT, client.addr.send(connect.clone())).await.unwrap();
+        let is_connecting = client.has_sockets(fillers.len() + 1);
+        let outcome = clock.takes(SHORT, is_connecting, client.addr.send(connect.clone())).await.unwrap();
         assert!(timed_out(Stage::Connect)(outcome.as_ref().unwrap_err()), "{outcome:?}");
         assert_eq!(sockets_to(addr.port()).len(), fillers.len());
 
         let connecting = client.connecting(connect);
-        while sockets_to(addr.port()).len() == fillers.len() {
-            sleep(Duration::from_millis(1)).await;
-        }
-        takes(Duration::ZERO, client.addr.send(Disconnect::new())).await.unwrap();
+        client.has_sockets(fillers.len() + 1).await;
+        client.addr.send(Disconnect::new()).await.unwrap();
         assert_eq!(connecting.await.unwrap(), Err(ConnectError::Cancelled));
         assert_eq!(sockets_to(addr.port()).len(), fillers.len());
     }
@@ -110,7 +120,7 @@ async fn a_connection_that_nobody_takes_times_out_and_can_be_cancelled() {
 #[actix::test]
 async fn silence_is_bounded_by_request_timeout() {
     for way in WAYS {
-        let err = takes(SHORT, treated(way, Some)).await;
+        let err = unanswered(way, |_| {}).await;
         assert!(timed_out(Stage::Response)(&err), "{err:?}");
         assert!(err.is_retryable());
     }
@@ -118,47 +128,53 @@ async fn silence_is_bounded_by_request_timeout() {
 
 #[actix::test]
 async fn a_server_that_accepts_nothing_is_bounded_by_connect_timeout() {
+    let clock = Clock::stop();
     for way in WAYS {
+        let (accepted, is_accepted) = milestone();
         let server = Server::start(|server| {
-            server.accept().wait_closed();
+            let mut peer = server.accept();
+            peer.read_request();
+            accepted.reached();
+            peer.wait_closed();
         });
         let mut client = Client::with(&server, |builder| builder.connect_timeout(SHORT));
-        let err = takes(SHORT, client.fails_over(way)).await;
+        let err = clock.takes(SHORT, is_accepted, client.fails_over(way)).await;
         assert!(timed_out(Stage::Response)(&err), "{err:?}");
         server.finish().await;
     }
 }
 
 #[actix::test]
-async fn the_stage_that_connect_timeout_met_is_told() {
+async fn a_connect_that_connect_timeout_ends_names_its_stage() {
+    let clock = Clock::stop();
     for way in WAYS {
-        let connecting = |builder: EngineIoClientBuilder| builder.connect_timeout(SHORT);
-        let mut client = Client::to("http://events.internal:7".to_owned(), |builder| {
-            connecting(builder).resolver(async |_| std::future::pending().await)
-        });
-        assert!(timed_out(Stage::Resolve)(&takes(SHORT, client.fails_over(way)).await));
+        let to = |configure: fn(EngineIoClientBuilder) -> EngineIoClientBuilder| {
+            Client::to("http://events.internal:7".to_owned(), |builder| {
+                configure(builder.connect_timeout(SHORT))
+            })
+        };
+        let mut client = to(|builder| builder.resolver(async |_| future::pending().await));
+        let err = clock.takes(SHORT, async {}, client.fails_over(way)).await;
+        assert!(timed_out(Stage::Resolve)(&err), "{err:?}");
 
-        let mut client = Client::to("http://events.internal:7".to_owned(), |builder| {
-            connecting(builder)
-                .connector(async |_| std::future::pending::<io::Result<tokio::net::TcpStream>>().await)
+        let mut client = to(|builder| {
+            builder.connector(async |_| future::pending::<io::Result<tokio::net::TcpStream>>().await)
         });
-        assert!(timed_out(Stage::Connect)(&takes(SHORT, client.fails_over(way)).await));
+        let err = clock.takes(SHORT, async {}, client.fails_over(way)).await;
+        assert!(timed_out(Stage::Connect)(&err), "{err:?}");
     }
 }
 
 #[actix::test]
 async fn half_a_head_is_no_answer() {
     for way in WAYS {
-        let half = |mut peer: Peer| {
-            peer.write("HTTP/1.1 200 OK\r\ncontent-le");
-            peer
-        };
-        let err = takes(SHORT, treated(way, move |peer| Some(half(peer)))).await;
+        let half = |peer: &mut Peer| peer.write("HTTP/1.1 200 OK\r\ncontent-le");
+        let err = unanswered(way, half).await;
         assert!(timed_out(Stage::Response)(&err), "{err:?}");
 
-        let err = treated(way, move |peer| {
-            half(peer).close();
-            None
+        let err = ended(way, move |mut peer| {
+            half(&mut peer);
+            peer.close();
         })
         .await;
         assert!(lost(io::ErrorKind::UnexpectedEof)(&err), "{err:?}");
@@ -173,16 +189,12 @@ async fn half_a_body_is_no_answer() {
     ];
     for answer in answers {
         for way in WAYS {
-            let half = move |mut peer: Peer| {
-                peer.write(answer);
-                peer
-            };
-            let err = takes(SHORT, treated(way, move |peer| Some(half(peer)))).await;
+            let err = unanswered(way, move |peer| peer.write(answer)).await;
             assert!(timed_out(Stage::Body)(&err), "{err:?}");
 
-            let err = treated(way, move |peer| {
-                half(peer).close();
-                None
+            let err = ended(way, move |mut peer| {
+                peer.write(answer);
+                peer.close();
             })
             .await;
             assert!(lost(io::ErrorKind::UnexpectedEof)(&err), "{err:?}");
@@ -193,18 +205,9 @@ async fn half_a_body_is_no_answer() {
 #[actix::test]
 async fn a_connection_that_ends_without_an_answer_is_lost() {
     for way in WAYS {
-        let err = treated(way, |peer| {
-            peer.close();
-            None
-        })
-        .await;
+        let err = ended(way, Peer::close).await;
         assert!(lost(io::ErrorKind::UnexpectedEof)(&err), "{err:?}");
-
-        let err = treated(way, |peer| {
-            peer.reset();
-            None
-        })
-        .await;
+        let err = ended(way, Peer::reset).await;
         assert!(lost(io::ErrorKind::ConnectionReset)(&err), "{err:?}");
     }
 }

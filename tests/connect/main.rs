@@ -1,6 +1,6 @@
-//! Connects that a server, or the user, lets fail: each says why, within its limit, and leaves nothing behind.
+//! Connects that fail because of the server or the user: each reports why, within its limit, and leaks nothing.
 
-// A test may fail in its helpers too.
+// Functions that tests call may fail too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "../support/mod.rs"]

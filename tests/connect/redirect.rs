@@ -1,4 +1,4 @@
-//! Handshakes that are sent elsewhere.
+//! Handshakes that are redirected.
 
 use actix_engineio::{Connect, ConnectError, DisconnectReason, TransportError, TransportKind};
 
@@ -14,7 +14,7 @@ async fn a_session_goes_on_where_its_handshake_was_redirected_to() {
         let mut get = server.accept();
         get.handshake();
         get.respond(307, &[("location", "/deep/er/?shard=3&EIO=4&transport=polling&t=zzz")], "moved");
-        get.leaves();
+        get.expect_closed();
 
         let there = |request: &Received| {
             assert!(request.target.starts_with("/deep/er/?shard=3&EIO=4&transport="), "{}", request.target);
@@ -28,7 +28,7 @@ async fn a_session_goes_on_where_its_handshake_was_redirected_to() {
         let mut ws = server.accept();
         there(&ws.read_request());
         ws.respond(400, &[], "");
-        ws.leaves();
+        ws.expect_closed();
 
         let mut post = server.accept();
         let request = post.read_request();
@@ -37,9 +37,8 @@ async fn a_session_goes_on_where_its_handshake_was_redirected_to() {
         post.ok();
         get.packets("4down");
         there(&get.poll());
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        get.ends_session();
+        post.expect_closed();
     });
     let mut client = Client::start(&server);
     client.open(Connect::new(server.origin().replace("http://", "http://user:pass@"))).await;
@@ -65,13 +64,12 @@ async fn credentials_are_not_carried_to_another_origin() {
         let mut ws = server.accept();
         free_of_credentials(&ws.read_request());
         ws.respond(400, &[], "");
-        ws.leaves();
+        ws.expect_closed();
         let mut post = server.accept();
         free_of_credentials(&post.read_request());
         post.ok();
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        get.ends_session();
+        post.expect_closed();
     });
     let location = format!("{}/engine.io/", elsewhere.origin());
     let home = Server::start(move |server| {
@@ -80,9 +78,9 @@ async fn credentials_are_not_carried_to_another_origin() {
         assert_eq!(request.header("authorization").as_deref(), Some("Bearer secret"));
         assert_eq!(request.header("cookie").as_deref(), Some("id=secret"));
         get.respond(302, &[("location", &location)], "");
-        get.leaves();
+        get.expect_closed();
     });
-    // Those of the URL and of the user's headers alike: the headers win where both speak.
+    // This applies to credentials of the URL and to those of headers; the headers win if there are both.
     let mut client = Client::with(&elsewhere, |builder| builder.header("cookie", "id=secret"));
     let url = home.origin().replace("http://", "http://user:pass@");
     let connect = Connect::new(url).header("authorization", "Bearer secret").header("x-tenant", "blue");
@@ -101,7 +99,7 @@ async fn a_loop_of_redirects_ends() {
             let mut get = server.accept();
             get.handshake();
             get.respond(302, &[("location", "/engine.io/")], "");
-            get.leaves();
+            get.expect_closed();
         }
     });
     let err = Client::start(&server).fails().await;
@@ -122,7 +120,7 @@ async fn a_redirect_to_nowhere_is_an_error() {
             let mut get = server.accept();
             get.handshake();
             get.respond(301, headers, "");
-            get.leaves();
+            get.expect_closed();
         });
         let err = Client::start(&server).fails().await;
         assert!(
@@ -139,7 +137,7 @@ async fn a_websocket_handshake_is_not_redirected() {
         let mut ws = server.accept();
         ws.read_request();
         ws.respond(302, &[("location", "/engine.io/")], OPEN.to_string());
-        ws.leaves();
+        ws.expect_closed();
     });
     let err = Client::start(&server).fails_over(TransportKind::WebSocket).await;
     assert!(matches!(&err, ConnectError::Transport { source: TransportError::Redirect(_), .. }), "{err:?}");

@@ -1,4 +1,4 @@
-//! The requests themselves, to the letter.
+//! The requests, byte by byte.
 
 use actix_engineio::{Connect, ConnectError, TransportKind};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -11,7 +11,7 @@ use crate::support::{
 
 const AGENT: &str = concat!("actix-engineio/", env!("CARGO_PKG_VERSION"));
 
-/// The target with the stamp, which is different each time, replaced by `STAMP`, and the stamp.
+/// The target of a request, with `STAMP` for its stamp, which is different each time; and the stamp.
 fn target(request: &Received) -> (String, String) {
     let (before, rest) = request.target.split_once("&t=").expect("a stamp");
     let (stamp, after) =
@@ -25,7 +25,7 @@ fn headers(request: &Received) -> Vec<(&str, &str)> {
 }
 
 #[actix::test]
-async fn every_request_says_what_it_has_to_and_no_more() {
+async fn every_request_has_the_headers_that_it_needs_and_no_others() {
     let (sender, received) = std::sync::mpsc::channel();
     let server = Server::start(move |server| {
         let mut get = server.accept();
@@ -35,21 +35,20 @@ async fn every_request_says_what_it_has_to_and_no_more() {
         let mut ws = server.accept();
         sender.send(ws.read_request()).unwrap();
         ws.respond(400, &[], "");
-        ws.leaves();
+        ws.expect_closed();
         let mut post = server.accept();
         let request = post.read_request();
         assert_eq!(request.body, "4a £".as_bytes());
         sender.send(request).unwrap();
         post.ok();
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        get.ends_session();
+        post.expect_closed();
     });
     let mut client = Client::with(&server, |builder| {
         builder.path("/deep/engine.io").header("x-tenant", "grey").websocket_header("x-ws", "1")
     });
     let url = format!("{}/ignored?room=7&name=a%20b", server.origin().replace("//", "//us%40er:pa:ss@"));
-    // What is given for one connect takes the place of what is given for all.
+    // The headers of one connect replace those of the builder.
     client.open(Connect::new(url).header("x-tenant", "blue").header("x-tenant", "green")).await;
     client.upgrade_failed().await;
     client.send("a £").await;
@@ -103,14 +102,13 @@ async fn every_request_says_what_it_has_to_and_no_more() {
 }
 
 #[actix::test]
-async fn a_session_may_do_without_stamp_and_slash() {
+async fn the_stamp_and_the_trailing_slash_can_be_turned_off() {
     let server = Server::start(|server| {
         let mut get = server.accept();
         assert_eq!(get.handshake().target, "/socket?EIO=4&transport=polling");
         get.packets(OPEN);
         assert_eq!(get.poll().target, format!("/socket?EIO=4&transport=polling&sid={SID}"));
-        get.packets("1");
-        get.leaves();
+        get.ends_session();
     });
     let mut client =
         Client::with(&server, |builder| builder.timestamp_requests(false).add_trailing_slash(false));
@@ -120,7 +118,7 @@ async fn a_session_may_do_without_stamp_and_slash() {
 }
 
 #[actix::test]
-async fn what_cannot_be_asked_for_is_refused_before_anything_is_sent() {
+async fn an_invalid_connect_is_refused_before_anything_is_sent() {
     let server = Server::start(|_| {});
     let origin = server.origin();
     let mut client = Client::start(&server);
@@ -144,13 +142,13 @@ async fn what_cannot_be_asked_for_is_refused_before_anything_is_sent() {
 }
 
 #[actix::test]
-async fn errors_do_not_tell_the_urls_secrets() {
+async fn errors_do_not_contain_the_secrets_of_a_url() {
     let server = Server::start(|server| {
         for _ in 0..2 {
             let mut peer = server.accept();
             peer.read_request();
             peer.respond(403, &[], "");
-            peer.leaves();
+            peer.expect_closed();
         }
     });
     let url = format!("{}/?token=hush", server.origin().replace("//", "//user:hush@"));

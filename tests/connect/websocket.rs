@@ -1,36 +1,30 @@
 //! WebSockets that open no session.
 
-use std::{io, time::Duration};
+use std::io;
 
 use actix_engineio::{ConnectError, Stage, TransportError, TransportKind};
 use actix_http::ws;
 
 use crate::support::{
-    Client, SHORT,
+    Client, Clock, SHORT, milestone,
     script::OPEN,
-    server::{PATIENCE, Peer, Server},
-    takes,
+    server::{Peer, Server},
 };
 
-/// What comes of a handshake that is treated so.
+/// The error of a connect over WebSocket whose connection is treated so.
 async fn treated(treat: impl FnOnce(&mut Peer) + Send + 'static) -> ConnectError {
-    treated_within(PATIENCE, treat).await
-}
-
-/// The same of a client that waits so long for an answer.
-async fn treated_within(limit: Duration, treat: impl FnOnce(&mut Peer) + Send + 'static) -> ConnectError {
     let server = Server::start(move |server| {
         let mut ws = server.accept();
         treat(&mut ws);
         ws.wait_closed();
     });
-    let mut client = Client::with(&server, |builder| builder.request_timeout(limit).max_message_size(4096));
+    let mut client = Client::with(&server, |builder| builder.max_message_size(4096));
     let err = client.fails_over(TransportKind::WebSocket).await;
     server.finish().await;
     err
 }
 
-/// What comes of a WebSocket on which this is done first.
+/// The error of a connect over WebSocket on which this is sent first.
 async fn opened(act: impl FnOnce(&mut Peer) + Send + 'static) -> ConnectError {
     treated(|ws| {
         ws.accept_websocket();
@@ -39,7 +33,25 @@ async fn opened(act: impl FnOnce(&mut Peer) + Send + 'static) -> ConnectError {
     .await
 }
 
-/// What comes of a 101 with these headers, in which `KEY` stands for the right key.
+/// The error of a connect over WebSocket on which this is sent first, and no open packet before `request_timeout` has
+/// passed.
+async fn never_opened(act: impl FnOnce(&mut Peer) + Send + 'static) -> ConnectError {
+    let clock = Clock::stop();
+    let (silent, is_silent) = milestone();
+    let server = Server::start(move |server| {
+        let mut ws = server.accept();
+        ws.accept_websocket();
+        act(&mut ws);
+        silent.reached();
+        ws.wait_closed();
+    });
+    let mut client = Client::with(&server, |builder| builder.request_timeout(SHORT));
+    let err = clock.takes(SHORT, is_silent, client.fails_over(TransportKind::WebSocket)).await;
+    server.finish().await;
+    err
+}
+
+/// The reason why a 101 with these headers is refused, in which `KEY` is replaced by the right key.
 async fn switched(headers: &'static str) -> String {
     let err = treated(move |ws| {
         let request = ws.read_head();
@@ -58,7 +70,7 @@ fn not_engine_io(err: &ConnectError) -> String {
 }
 
 #[actix::test]
-async fn a_refusal_keeps_the_servers_words() {
+async fn an_error_status_is_reported_with_the_servers_message() {
     for (body, code, message) in [
         (r#"{"code":3,"message":"Bad request"}"#, Some(3), Some("Bad request")),
         (r#"{"code":"3","message":"Bad request"}"#, Some(3), Some("Bad request")),
@@ -129,25 +141,20 @@ async fn a_websocket_that_ends_before_the_open_packet_is_lost() {
 }
 
 #[actix::test]
-async fn a_websocket_that_says_nothing_times_out() {
-    let silent = treated_within(SHORT, |ws| _ = ws.accept_websocket());
-    let err = takes(SHORT, silent).await;
+async fn a_websocket_on_which_nothing_is_sent_times_out() {
+    let err = never_opened(|_| {}).await;
     assert!(matches!(err, ConnectError::Timeout { stage: Stage::Open, .. }), "{err:?}");
 }
 
 #[actix::test]
-async fn a_websocket_that_only_pings_times_out() {
-    let pinging = treated_within(SHORT, |ws| {
-        ws.accept_websocket();
-        ws.send_frame(true, 0, 9, "are you there?");
-    });
-    let err = takes(SHORT, pinging).await;
+async fn a_websocket_on_which_only_pings_are_sent_times_out() {
+    let err = never_opened(|ws| ws.send_frame(true, 0, 9, "are you there?")).await;
     assert!(matches!(err, ConnectError::Timeout { stage: Stage::Open, .. }), "{err:?}");
 }
 
 #[actix::test]
 async fn a_websocket_that_goes_on_in_http_is_not_engine_io() {
-    // engine.io does this to a wrong `EIO`: it agrees, and then refuses in the same breath.
+    // engine.io does this to a wrong `EIO`: it accepts the WebSocket and sends an HTTP error on it at once.
     let body = r#"{"code":5,"message":"Unsupported protocol version"}"#;
     let err = opened(move |ws| {
         ws.write(format!("HTTP/1.1 400 Bad Request\r\ncontent-length: {}\r\n\r\n{body}", body.len()));
@@ -198,7 +205,7 @@ async fn packets_behind_the_open_packet_are_delivered() {
     let server = Server::start(|server| {
         let mut ws = server.accept();
         ws.accept_websocket();
-        // In one write, so that they are there together.
+        // In one write, so that they arrive together.
         let open = OPEN.to_string();
         let length = u8::try_from(open.len()).unwrap();
         let mut frames = vec![0x81];
@@ -211,10 +218,9 @@ async fn packets_behind_the_open_packet_are_delivered() {
         ws.write(frames);
         ws.reads("1");
         ws.reads_close(1000);
-        ws.leaves();
+        ws.close();
     });
-    let mut client = Client::with(&server, |builder| builder.close_timeout(SHORT));
-    client.connect_over(TransportKind::WebSocket).await;
+    let mut client = Client::connected_over(&server, TransportKind::WebSocket).await;
     assert_eq!(client.text().await, "a");
     assert_eq!(client.message().await.as_bytes(), b"b".as_slice());
     assert_eq!(client.text().await, "c");

@@ -1,4 +1,4 @@
-//! What is tried on every server over every transport.
+//! The cases that are run against every server over every transport.
 
 use std::{future::Future, io::ErrorKind, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
     talk::{Cell, Talk},
 };
 
-/// Something that is tried.
+/// One case: a name and what is to be run.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) run: Box<dyn FnOnce(Cell) -> LocalBoxFuture<'static, ()> + Send>,
@@ -44,16 +44,16 @@ pub(crate) fn cases(cell: Cell) -> Vec<Case> {
         Case::new("bytes of every kind come back as they were sent", binary),
         Case::new(crossing_name, crossing),
         Case::new("a server that closes the session has closed it", closed),
-        Case::new("a client that leaves with a full queue leaves it all with the server", leaving),
+        Case::new("a client that disconnects with a full queue sends all of it first", disconnecting),
         Case::new("a session outlives many pings", pings),
     ];
-    // Behind a proxy it would be the proxy that says so.
+    // Behind a proxy the error would be that of the proxy.
     if cell.front.is_none() {
-        cases.push(Case::new("a server that is killed is a transport that ended", killed));
-        cases.push(Case::new("a server that stands still is a ping timeout", stopped));
-        cases.push(Case::new("a path where no server is fails the connect", elsewhere));
+        cases.push(Case::new("a server that is killed is a transport error", killed));
+        cases.push(Case::new("a server that is suspended is a ping timeout", stopped));
+        cases.push(Case::new("a connect to a path without a server fails", elsewhere));
         cases.push(Case::new("a message that is too large is refused", oversized));
-        // engineioxide refuses nobody.
+        // engineioxide cannot refuse a client.
         if !cell.peer.is_oxide() {
             cases.push(Case::new("a server that refuses fails the connect", refused));
         }
@@ -81,17 +81,17 @@ async fn opens(cell: Cell) {
         (session.ping_interval, session.ping_timeout),
         (Duration::from_secs(7), Duration::from_secs(3))
     );
-    assert_eq!(session.max_payload, cell.peer.tells_max_payload().then_some(123_456));
+    assert_eq!(session.max_payload, cell.peer.has_max_payload().then_some(123_456));
     let upgrades: &[_] = if cell.way == Way::WebSocket { &[] } else { &[TransportKind::WebSocket] };
     assert_eq!(session.upgrades, upgrades);
     talk.echoes("still there").await;
-    talk.leave().await;
+    talk.disconnect().await;
     assert_eq!(server.says("close").await["sid"].as_str(), Some(&*session.sid));
 }
 
-/// How long a long message is.
+/// The length of a long message.
 fn large(cell: Cell) -> usize {
-    // See the deviation `it_keeps_only_what_has_come_of_a_post`.
+    // See the deviation `cut_post`.
     if cell.peer == Peer::Aiohttp && cell.way == Way::Polling { 40_000 } else { 1 << 20 }
 }
 
@@ -105,7 +105,7 @@ async fn text(cell: Cell) {
     }
     talk.echoes("x£€😀".repeat(large(cell) / 10)).await;
     talk.echoes("x".repeat(large(cell))).await;
-    talk.leave().await;
+    talk.disconnect().await;
 }
 
 async fn binary(cell: Cell) {
@@ -117,7 +117,7 @@ async fn binary(cell: Cell) {
     }
     talk.echoes((0..=255).collect::<Vec<u8>>()).await;
     talk.echoes((0..=255).cycle().take(large(cell) * 3 / 4).collect::<Vec<u8>>()).await;
-    talk.leave().await;
+    talk.disconnect().await;
 }
 
 async fn crossing(cell: Cell) {
@@ -127,7 +127,7 @@ async fn crossing(cell: Cell) {
     talk.send("/flood").await;
     let (mut sent, mut floods, mut echoes) = (0, 0, 0);
     while floods < COUNT || echoes < COUNT {
-        // Half before the upgrade, half behind it.
+        // Half before the upgrade, half after it.
         let upto = if talk.is_upgraded || cell.way != Way::Upgrade { COUNT } else { COUNT / 2 };
         for at in sent..upto {
             talk.do_send(format!("echo {at}"));
@@ -141,7 +141,7 @@ async fn crossing(cell: Cell) {
         *next += 1;
     }
     talk.settle().await;
-    talk.leave().await;
+    talk.disconnect().await;
 }
 
 async fn closed(cell: Cell) {
@@ -158,8 +158,8 @@ async fn closed(cell: Cell) {
     server.says("close").await;
 }
 
-/// engineioxide and python-engineio forget a session that they close: a poll that is on its way meanwhile is refused, and
-/// a WebSocket of engineioxide may end before its last packet is written.
+/// engineioxide and python-engineio forget a session when they close it: a poll that arrives then is refused, and a
+/// WebSocket of engineioxide may end before its last packet is written.
 fn is_forgotten(reason: &DisconnectReason) -> bool {
     match reason {
         DisconnectReason::TransportError(TransportError::Status(status)) => status.status == 400,
@@ -170,20 +170,20 @@ fn is_forgotten(reason: &DisconnectReason) -> bool {
     }
 }
 
-async fn leaving(cell: Cell) {
+async fn disconnecting(cell: Cell) {
     let options = json!({ "maxHttpBufferSize": 1_000_000 });
     let mut server = cell.start(json!({ "keep": true, "options": options }));
     // In the middle of the upgrade, if there is one.
     let mut talk = cell.open(&server).await;
     let mut texts = (0..500).map(|at| at.to_string()).collect::<Vec<_>>();
-    // While the upgrade is under way, polling's limits hold.
+    // The limits of polling apply as long as the upgrade is under way.
     let large = if cell.peer == Peer::Aiohttp { 10_000 } else { 200_000 };
     texts[100] = "x".repeat(large);
     texts[400] = "€".repeat(large);
     for text in &texts {
         talk.do_send(text.as_str());
     }
-    talk.leave().await;
+    talk.disconnect().await;
     let close = server.says("close").await;
     assert!(close["received"] == json!(texts), "{close:.1000}");
 }
@@ -203,7 +203,7 @@ async fn pings(cell: Cell) {
     })
     .await;
     talk.echoes("still there").await;
-    talk.leave().await;
+    talk.disconnect().await;
 }
 
 pub(crate) async fn packets_received(talk: &Talk) -> u64 {
@@ -217,7 +217,7 @@ async fn killed(cell: Cell) {
     talk.echoes("all is well").await;
     server.kill();
     let reason = &talk.ended().await.reason;
-    // A poll that was cut before its answer began is asked once more, of nobody.
+    // A poll that was cut before its answer began is sent once more, and there is no server any more.
     let DisconnectReason::TransportError(TransportError::Io { .. } | TransportError::Connect { .. }) = reason
     else {
         panic!("{reason}")
@@ -233,7 +233,7 @@ async fn stopped(cell: Cell) {
     server.stop();
     match &talk.ended().await.reason {
         DisconnectReason::PingTimeout => {}
-        // A POST that was out already has the same limit.
+        // A POST that was sent before has the same limit.
         DisconnectReason::TransportError(TransportError::Timeout { stage: Stage::Write, .. })
             if cell.way == Way::Polling => {}
         reason => panic!("{reason}"),
@@ -263,11 +263,11 @@ async fn elsewhere(cell: Cell) {
     let err = fails(&server, cell.connect(server.url()).path("elsewhere")).await;
     match &err {
         ConnectError::Status { status, .. } => match (cell.peer, cell.way) {
-            // python-engineio answers what is no request over HTTP as if it were, which uvicorn does not do.
+            // python-engineio answers a WebSocket request as if it were a normal request, which uvicorn does not allow.
             (Peer::Uvicorn, Way::WebSocket) => assert_eq!(status.status, 500, "{err}"),
             _ => assert_eq!(status.status, 404, "{err}"),
         },
-        // engine.io on its own closes a WebSocket that nobody takes, without a word.
+        // engine.io without another server closes a WebSocket for another path without an answer.
         ConnectError::Transport { source: TransportError::Io { .. }, .. }
             if cell.way == Way::WebSocket && !cell.peer.is_python() => {}
         err => panic!("{err}"),
@@ -279,27 +279,27 @@ async fn oversized(cell: Cell) {
     let mut talk = cell.settle(&server).await;
     let data = Data::from("x".repeat(20_000));
     let packet = talk.packets(data.clone()).remove(0);
-    if cell.way == Way::Polling && cell.peer.tells_max_payload() {
+    if cell.way == Way::Polling && cell.peer.has_max_payload() {
         let sent = talk.client.addr.send(engineio::Send::new(packet.clone()));
         let err = soon("a send", sent).await.expect("the client lives").expect_err("too large");
         assert!(matches!(err.kind, SendErrorKind::TooLarge { limit: 10_000, .. }), "{err}");
         assert_eq!(err.data, packet);
         talk.echoes("still there").await;
-        talk.leave().await;
+        talk.disconnect().await;
     } else if cell.peer.is_oxide() {
-        // Its limit is one of POSTs alone.
+        // Its limit is only for POSTs.
         talk.echoes(data).await;
-        talk.leave().await;
+        talk.disconnect().await;
     } else {
         talk.do_send(data);
         let end = talk.ended().await;
         match (&end.reason, cell.way) {
-            // engine.io 5 hangs up, and may tell the poll before that is noticed.
+            // engine.io 5 closes the connection, and may answer the poll before the client has noticed.
             (DisconnectReason::TransportError(TransportError::Io { .. }), _)
             | (DisconnectReason::Server, Way::Polling)
                 if cell.peer == Peer::EngineIo5 => {}
             (DisconnectReason::TransportClose { code, .. }, Way::WebSocket | Way::Upgrade) => {
-                // python-engineio tells it on aiohttp alone.
+                // python-engineio reports it only on aiohttp.
                 let told = if cell.peer.is_python() && cell.peer != Peer::Aiohttp { 1000 } else { 1009 };
                 assert_eq!(*code, told);
             }

@@ -1,4 +1,4 @@
-//! Where servers do not do what the protocol says, or each does something else, and the client has to know.
+//! Servers that do not do what the protocol says, or that differ from each other, and what the client makes of it.
 
 use std::{io::ErrorKind, time::Duration};
 
@@ -26,19 +26,20 @@ pub(crate) fn cases(cell: Cell) -> Vec<Case> {
                 sixteen_packets,
             ));
             if peer == Peer::Aiohttp {
-                cases.push(Case::new("it keeps only what has come of a post when it looks", cut_post));
+                cases
+                    .push(Case::new("it reads only the bytes of a post that have already arrived", cut_post));
             }
         }
         (peer, Way::Polling) if peer.is_oxide() => {
             cases.push(Case::new("its errors have strings for codes", string_code));
         }
         (peer, Way::Upgrade) if peer.is_oxide() => {
-            cases.push(Case::new("it switches to websocket for an unknown session and hangs up", unknown));
+            cases.push(Case::new("it switches to websocket for an unknown session and closes it", unknown));
             cases.push(Case::new("it destroys the session with an upgrade that fails", destroyed));
         }
-        // Below its own protocol, socket.io is engine.io.
+        // Below its own protocol, socket.io uses engine.io.
         (peer, Way::Upgrade) if peer != Peer::SocketIo => {
-            cases.push(Case::new("an upgrade that fails leaves the session on polling", survived));
+            cases.push(Case::new("a session goes on over polling after a failed upgrade", survived));
         }
         _ => {}
     }
@@ -74,7 +75,7 @@ async fn sixteen_packets(cell: Cell) {
             received += 1;
         }
         assert_eq!(received == 40, arrives, "{received} arrived");
-        talk.leave().await;
+        talk.disconnect().await;
     }
 }
 
@@ -85,7 +86,7 @@ async fn cut_post(cell: Cell) {
     talk.send(text.as_str()).await;
     let echo = talk.message().await;
     assert!(echo.len() < text.len(), "python-engineio has been mended: treat it as the others");
-    talk.leave().await;
+    talk.disconnect().await;
 }
 
 async fn string_code(cell: Cell) {
@@ -103,10 +104,10 @@ async fn false_offer(cell: Cell) {
     let TransportError::Status(status) = &err else { panic!("{err}") };
     assert_eq!(status.status, if cell.peer == Peer::Uvicorn { 403 } else { 400 });
     talk.echoes("still there").await;
-    talk.leave().await;
+    talk.disconnect().await;
 }
 
-/// A session whose upgrade is spoilt.
+/// A session whose upgrade fails.
 async fn spoilt(cell: Cell, server: &Server, spoil: Spoil) -> (Relay, Talk) {
     let relay = Relay::start(server.port(), spoil).await;
     let talk = cell.open_at(relay.url()).await;
@@ -130,7 +131,7 @@ async fn unknown(cell: Cell) {
     let TransportError::Io { kind, .. } = err else { panic!("{err}") };
     assert_eq!(kind, ErrorKind::UnexpectedEof);
     talk.echoes("still there").await;
-    talk.leave().await;
+    talk.disconnect().await;
 }
 
 async fn survived(cell: Cell) {
@@ -140,7 +141,7 @@ async fn survived(cell: Cell) {
     assert!(matches!(err, TransportError::Io { .. }), "{err}");
     talk.echoes("still there").await;
     assert_eq!(talk.transport().await, Some(TransportKind::Polling));
-    talk.leave().await;
+    talk.disconnect().await;
 }
 
 async fn first_ping(cell: Cell) {
@@ -153,7 +154,7 @@ async fn first_ping(cell: Cell) {
     })
     .await;
     talk.echoes("all is well").await;
-    talk.leave().await;
+    talk.disconnect().await;
 }
 
 async fn packets_sent(talk: &Talk) -> u64 {

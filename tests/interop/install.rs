@@ -1,4 +1,4 @@
-//! What the servers need on this machine, and how to get what is missing.
+//! The programs and packages that the servers need on this machine, and how to install those that are missing.
 
 use std::{
     env,
@@ -10,7 +10,7 @@ use std::{
     sync::LazyLock,
 };
 
-/// Where a program is, or what to do to have it.
+/// The path of a program, or what to do to install it.
 pub(crate) type Found = Result<PathBuf, String>;
 
 /// Node, with the folder of the packages that `package-lock.json` names.
@@ -19,7 +19,8 @@ pub(crate) static NODE: LazyLock<Result<(PathBuf, PathBuf), String>> = LazyLock:
     let npm = program("npm", "npm")?;
     let folder = folder("node");
     once(&folder, &["package.json", "package-lock.json"], || {
-        // Neither scripts nor what is optional is needed, so nothing is compiled.
+        eprintln!("installing engine.io and socket.io with npm ..");
+        // Neither scripts nor optional packages are needed, so nothing is compiled.
         let mut install = Command::new(&npm);
         install.args(["ci", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund", "--prefix"]);
         run(install.arg(&folder))
@@ -27,13 +28,14 @@ pub(crate) static NODE: LazyLock<Result<(PathBuf, PathBuf), String>> = LazyLock:
     Ok((node, folder.join("node_modules")))
 });
 
-/// The Python of a virtual environment with what `requirements.txt` names.
+/// The Python of a virtual environment with the packages that `requirements.txt` names.
 pub(crate) static PYTHON: LazyLock<Found> = LazyLock::new(|| {
     let python = program("python3", "python3 python3-venv")?;
     let folder = folder("python");
     let environment = folder.join("environment");
     let inside = environment.join("bin/python");
     once(&folder, &["requirements.txt"], || {
+        eprintln!("installing python-engineio and its servers with pip ..");
         run(Command::new(&python).args(["-m", "venv", "--clear"]).arg(&environment))?;
         let mut install = Command::new(&inside);
         install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
@@ -42,12 +44,12 @@ pub(crate) static PYTHON: LazyLock<Found> = LazyLock::new(|| {
     Ok(inside)
 });
 
-/// The programs of the servers, and what they are installed from.
+/// The folder of the servers' programs and of the lists of packages that they need.
 pub(crate) fn sources() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/servers"))
 }
 
-/// A folder of ours beside what cargo builds.
+/// A folder for these tests in cargo's target folder.
 pub(crate) fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("interop").join(name);
     fs::create_dir_all(&folder).expect("the target folder can be written to");
@@ -56,13 +58,13 @@ pub(crate) fn folder(name: &str) -> PathBuf {
 
 pub(crate) fn program(name: &str, packages: &str) -> Found {
     let path = env::var_os("PATH").unwrap_or_default();
-    // Debian keeps some of them where only the administrator looks.
+    // Debian installs some of them into folders that are only in the administrator's path.
     let folders = env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
     let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
     found.ok_or_else(|| format!("needs {name}: apt install {packages}"))
 }
 
-/// Runs `install` unless it has been run with these files as they are now. They are copied to `folder` for it.
+/// Runs `install` unless it has been run with the current content of these files. It finds them in `folder`.
 fn once(folder: &Path, files: &[&str], install: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
     let lock = File::create(folder.join("lock")).expect("a file to lock");
     lock.lock().expect("locks work here");

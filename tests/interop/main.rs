@@ -1,7 +1,7 @@
-//! The client against servers that others wrote, each a process of its own: server by server, transport by transport,
-//! case by case.
+//! The client against servers that were written by others, each a process of its own: every case with every server over
+//! every transport.
 //!
-//! Where a server cannot be had, its cases are ignored and tell why; with `ENGINEIO_INTEROP=required` they fail.
+//! Where a server cannot be started, its cases are ignored and say why; with `ENGINEIO_INTEROP=required` they fail.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
@@ -38,7 +38,7 @@ use crate::{
     talk::Cell,
 };
 
-/// What makes this program engineioxide.
+/// The argument that makes this program engineioxide.
 const OXIDE: &str = "--engineioxide";
 
 fn main() -> ExitCode {
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     args.test_threads = args.test_threads.or_else(|| Some(2 * available_parallelism().ok()?.get()));
     let cells = cells();
     for reason in cells.iter().filter_map(|(cell, _)| cell.missing()).collect::<BTreeSet<_>>() {
-        eprintln!("some servers cannot be had: {reason}");
+        eprintln!("some servers cannot be started: {reason}");
     }
     let mut trials = vec![table::trial(&cells)];
     for (cell, cases) in cells {

@@ -1,4 +1,4 @@
-//! What a server may be told to do otherwise, by the names of engine.io's options.
+//! Servers with other options, by their names in engine.io.
 
 use actix_engineio::{ConnectError, TransportKind};
 use serde_json::{Value, json};
@@ -14,14 +14,14 @@ pub(crate) fn cases(cell: Cell) -> Vec<Case> {
     let mut cases = Vec::new();
     if matches!(peer, Peer::EngineIo6 | Peer::EngineIo5) {
         cases.push(Case::new("an initial packet is the first message", initial_packet));
-        cases.push(Case::new("a path of its own", own_path));
+        cases.push(Case::new("a server at another path", own_path));
         if way != Way::WebSocket {
-            cases.push(Case::new("a cookie with the sid comes back", cookie));
+            cases.push(Case::new("a cookie with the sid is sent back", cookie));
         }
         if way == Way::Polling {
             cases.push(Case::new("compressed answers are understood", compressed));
         } else {
-            cases.push(Case::new("a server that would compress frames does without", deflate));
+            cases.push(Case::new("a server with compression of frames sends them uncompressed", deflate));
         }
     }
     if peer == Peer::EngineIo6 && way != Way::WebSocket {
@@ -29,16 +29,16 @@ pub(crate) fn cases(cell: Cell) -> Vec<Case> {
     }
     match way {
         Way::Polling => {
-            cases.push(Case::new("a server of websocket alone refuses polling", websocket_alone_refuses));
+            cases.push(Case::new("a server with only websocket refuses polling", only_websocket_refuses));
         }
         Way::WebSocket => {
-            cases.push(Case::new("a server of polling alone refuses websocket", polling_alone_refuses));
-            cases.push(Case::new("a server of websocket alone is enough", websocket_alone));
+            cases.push(Case::new("a server with only polling refuses websocket", only_polling_refuses));
+            cases.push(Case::new("a server with only websocket is enough", only_websocket));
         }
         Way::Upgrade => {
-            // The others offer it all the same: see their deviations.
+            // The others offer it nevertheless: see their deviations.
             if peer.is_node() {
-                cases.push(Case::new("a server of polling alone is not upgraded", polling_alone));
+                cases.push(Case::new("a server with only polling is not upgraded", only_polling));
             }
             if !peer.is_oxide() {
                 cases.push(Case::new("a server without upgrades is not upgraded", no_upgrades));
@@ -54,7 +54,7 @@ async fn initial_packet(cell: Cell) {
     assert_eq!(talk.message().await.as_text(), Some("welcome"));
     talk.settle().await;
     talk.echoes("thanks").await;
-    talk.leave().await;
+    talk.disconnect().await;
 }
 
 async fn own_path(cell: Cell) {
@@ -65,7 +65,7 @@ async fn own_path(cell: Cell) {
         cell.open_with(server.url(), |builder| builder, |connect| connect.path("a/path/of/its/own")).await;
     talk.settle().await;
     talk.echoes("found").await;
-    talk.leave().await;
+    talk.disconnect().await;
 }
 
 async fn cookie(cell: Cell) {
@@ -82,14 +82,14 @@ async fn cookie(cell: Cell) {
         };
         assert_eq!(told["cookie"], format!("io={}", talk.session.sid));
     }
-    talk.leave().await;
+    talk.disconnect().await;
 }
 
 async fn compressed(cell: Cell) {
     let mut server = cell.start(json!({ "options": { "httpCompression": { "threshold": 100 } } }));
     let mut talk = cell.settle(&server).await;
     talk.echoes("x£€😀".repeat(10_000)).await;
-    talk.leave().await;
+    talk.disconnect().await;
     let encoding = server.says("compressed").await["encoding"].clone();
     assert!(["gzip", "deflate"].map(Value::from).contains(&encoding), "{encoding}");
 }
@@ -99,7 +99,7 @@ async fn deflate(cell: Cell) {
     let mut talk = cell.settle(&server).await;
     talk.echoes("x£€😀".repeat(10_000)).await;
     talk.echoes(vec![0; 10_000]).await;
-    talk.leave().await;
+    talk.disconnect().await;
 }
 
 async fn small_posts(cell: Cell) {
@@ -113,18 +113,18 @@ async fn small_posts(cell: Cell) {
         assert_eq!(talk.message().await.as_text(), Some(&**text));
     }
     talk.settle().await;
-    talk.leave().await;
+    talk.disconnect().await;
 }
 
 fn alone(transport: TransportKind) -> Value {
     json!({ "options": { "transports": [transport.as_str()] } })
 }
 
-async fn websocket_alone_refuses(cell: Cell) {
+async fn only_websocket_refuses(cell: Cell) {
     is_refused(cell, alone(TransportKind::WebSocket)).await;
 }
 
-async fn polling_alone_refuses(cell: Cell) {
+async fn only_polling_refuses(cell: Cell) {
     is_refused(cell, alone(TransportKind::Polling)).await;
 }
 
@@ -133,7 +133,7 @@ async fn is_refused(cell: Cell, settings: Value) {
     let err = fails(&server, cell.connect(server.url())).await;
     let ConnectError::Status { status, .. } = &err else { panic!("{err}") };
     let (wanted, code) = match (cell.peer, cell.way) {
-        // As every refusal of a WebSocket.
+        // As with every WebSocket that is refused.
         (Peer::Uvicorn, Way::WebSocket) => (403, None),
         (peer, _) if peer.is_python() => (400, None),
         (peer, _) if peer.is_oxide() => (400, Some(3)),
@@ -143,7 +143,7 @@ async fn is_refused(cell: Cell, settings: Value) {
     assert!(!err.is_retryable());
 }
 
-async fn polling_alone(cell: Cell) {
+async fn only_polling(cell: Cell) {
     stays_on_polling(cell, alone(TransportKind::Polling)).await;
 }
 
@@ -157,13 +157,13 @@ async fn stays_on_polling(cell: Cell, settings: Value) {
     assert_eq!(talk.session.upgrades, []);
     talk.echoes("still there").await;
     assert_eq!(talk.transport().await, Some(TransportKind::Polling));
-    talk.leave().await;
+    talk.disconnect().await;
     assert!(!talk.is_upgraded);
 }
 
-async fn websocket_alone(cell: Cell) {
+async fn only_websocket(cell: Cell) {
     let server = cell.start(alone(TransportKind::WebSocket));
     let mut talk = cell.settle(&server).await;
     talk.echoes("all is well").await;
-    talk.leave().await;
+    talk.disconnect().await;
 }

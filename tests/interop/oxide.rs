@@ -1,4 +1,4 @@
-//! engineioxide as a process: this test's own program, started once more.
+//! engineioxide as a process: the program of these tests, started once more.
 
 use std::{
     io::{self, Read as _},
@@ -50,7 +50,7 @@ fn say(line: Value) {
     println!("{line}");
 }
 
-/// engineioxide's options, from the names that engine.io gives them.
+/// The options of engineioxide, by the names of engine.io.
 fn config(options: &Value) -> EngineIoConfig {
     // `emit` does not wait, it fails when the buffer is full.
     let mut builder = EngineIoConfig::builder().max_buffer_size(100_000);
@@ -71,7 +71,7 @@ fn config(options: &Value) -> EngineIoConfig {
     builder.build()
 }
 
-/// Keeps what comes, or sends it back and does as it is told.
+/// Collects messages, or sends them back and does what they ask for.
 #[derive(Debug, Clone)]
 struct Conduct {
     keep: bool,
@@ -111,7 +111,7 @@ impl EngineIoHandler for Conduct {
     }
 }
 
-/// Spread over the time that an upgrade takes.
+/// Sends messages during the whole time that an upgrade takes.
 async fn flood(socket: Arc<Socket<Mutex<Vec<String>>>>) {
     for at in 0..500 {
         let _ = socket.emit(format!("flood {at}"));

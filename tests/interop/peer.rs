@@ -1,4 +1,4 @@
-//! The servers of the matrix: what they are called, how they are started, and where they differ.
+//! The servers of the matrix: their names, how they are started, and how they differ.
 
 use std::{env, process::Command, time::Duration};
 
@@ -47,18 +47,18 @@ impl Peer {
         }
     }
 
-    /// What it needs and is not there.
+    /// The program or package that it needs and that is missing.
     pub(crate) fn missing(self) -> Option<String> {
         match self {
             Self::EngineIo6 | Self::EngineIo5 | Self::SocketIo => NODE.as_ref().err().cloned(),
             Self::Aiohttp | Self::Uvicorn | Self::Werkzeug => PYTHON.as_ref().err().cloned(),
-            // The crate's own tests bring it.
+            // It is part of this program.
             Self::Hyper | Self::Axum => None,
         }
     }
 
-    /// Starts it with `settings`: `options` by engine.io's names; `refuse` every session; `keep` what comes instead of
-    /// sending it back, to tell it at the end.
+    /// Starts it with `settings`: `options` has the names of engine.io; `refuse` refuses every session; `keep` collects
+    /// messages instead of sending them back, and reports them at the end.
     pub(crate) fn start(self, mut settings: Value) -> Server {
         let (program, name, value) = match self {
             Self::EngineIo6 => ("engineio.cjs", "package", "engine.io"),
@@ -104,18 +104,18 @@ impl Peer {
         matches!(self, Self::Hyper | Self::Axum)
     }
 
-    /// Whether it tells the largest payload it takes.
-    pub(crate) fn tells_max_payload(self) -> bool {
+    /// Whether its open packet has a `maxPayload`.
+    pub(crate) fn has_max_payload(self) -> bool {
         self != Self::EngineIo5
     }
 
-    /// The shortest interval between pings that it can announce: python-engineio cuts it to whole seconds.
+    /// The shortest interval between pings that it can announce: python-engineio rounds it down to seconds.
     pub(crate) fn shortest_interval(self) -> Duration {
         if self.is_python() { Duration::from_secs(1) } else { Duration::from_millis(200) }
     }
 }
 
-/// How a session comes to its transport.
+/// The transport of a session, or the way to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     Polling,
@@ -142,12 +142,12 @@ impl Way {
         }
     }
 
-    /// The transport that the session opens over.
+    /// The transport that opens the session.
     pub(crate) fn first(self) -> TransportKind {
         if self == Self::WebSocket { TransportKind::WebSocket } else { TransportKind::Polling }
     }
 
-    /// The transport that it ends up with.
+    /// The transport that it has in the end.
     pub(crate) fn last(self) -> TransportKind {
         if self == Self::Polling { TransportKind::Polling } else { TransportKind::WebSocket }
     }

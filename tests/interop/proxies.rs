@@ -1,4 +1,4 @@
-//! What is tried behind proxies, beside the cases of every server.
+//! More cases behind proxies, beside those of every server.
 
 use std::time::Duration;
 
@@ -20,19 +20,19 @@ const IDLE: Rules = Rules { websocket: true, idle: 5 };
 const UNAWARE: Rules = Rules { websocket: false, idle: 60 };
 
 pub(crate) fn cases(cell: Cell, front: Front) -> Vec<Case> {
-    let mut cases =
-        vec![Case::new("cookies bring a client that reconnects back to its server", move |cell| {
-            reconnecting(cell, front)
-        })];
+    let mut cases = vec![Case::new("cookies lead a client that reconnects to its server", move |cell| {
+        reconnecting(cell, front)
+    })];
     if cell.way != Way::WebSocket {
-        cases.push(Case::new("cookies keep every request of a session at its server", move |cell| {
+        cases.push(Case::new("cookies lead every request of a session to its server", move |cell| {
             sticky(cell, front)
         }));
     }
     if cell.way != Way::Upgrade {
-        cases.push(Case::new("a heartbeat shorter than its idle limit keeps the session", move |cell| {
-            heartbeat(cell, front)
-        }));
+        cases
+            .push(Case::new("a session with a heartbeat shorter than its idle limit goes on", move |cell| {
+                heartbeat(cell, front)
+            }));
         cases.push(Case::new("a heartbeat longer than its idle limit ends the session", move |cell| {
             silence(cell, front)
         }));
@@ -75,7 +75,7 @@ async fn sticky(cell: Cell, front: Front) {
         for _ in 0..4 {
             assert_eq!(name(&mut talk).await, first);
         }
-        talk.leave().await;
+        talk.disconnect().await;
     }
 }
 
@@ -98,11 +98,11 @@ async fn heartbeat(cell: Cell, front: Front) {
     let proxy = front.start(&[server.port()], IDLE);
     let mut talk = cell.open_at(proxy.url()).await;
     let before = packets_received(&talk).await;
-    // Until it has been idle but for pings for longer than the limit.
+    // Until it has been idle, except for pings, for longer than the limit.
     sleep(Duration::from_secs(IDLE.idle + 1)).await;
     assert!(packets_received(&talk).await >= before + 2);
     talk.echoes("still there").await;
-    talk.leave().await;
+    talk.disconnect().await;
 }
 
 async fn silence(cell: Cell, front: Front) {
@@ -113,7 +113,7 @@ async fn silence(cell: Cell, front: Front) {
         (DisconnectReason::TransportError(TransportError::Status(status)), Way::Polling) => {
             assert_eq!(status.status, 504);
         }
-        // Neither says a word to a WebSocket.
+        // Neither sends anything to a WebSocket.
         (DisconnectReason::TransportError(TransportError::Io { .. }), Way::WebSocket) => {}
         (reason, _) => panic!("{reason}"),
     }
@@ -137,5 +137,5 @@ async fn unaware(cell: Cell) {
     talk.echoes("still there").await;
     talk.echoes((0..=255).collect::<Vec<u8>>()).await;
     assert_eq!(talk.transport().await, Some(TransportKind::Polling));
-    talk.leave().await;
+    talk.disconnect().await;
 }

@@ -17,12 +17,12 @@ pub(crate) enum Front {
     HaProxy,
 }
 
-/// How a proxy is to behave.
+/// The configuration of a proxy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
-    /// Whether it has been told of WebSocket. HAProxy needs not be.
+    /// Whether WebSocket is configured. HAProxy needs no configuration for it.
     pub(crate) websocket: bool,
-    /// For how many seconds a connection may be silent.
+    /// Seconds without bytes after which a connection is closed.
     pub(crate) idle: u64,
 }
 
@@ -70,10 +70,10 @@ impl Front {
         self.program().err()
     }
 
-    /// Starts it in front of the servers on these ports. A cookie keeps a client on its server.
+    /// Starts it in front of the servers on these ports. A cookie names the server of a client.
     pub(crate) fn start(self, servers: &[u16], rules: Rules) -> Proxy {
         let program = self.program().expect("it was looked for");
-        // It cannot choose a port itself, and the one that was free may be taken meanwhile.
+        // It cannot choose a port itself, and another process may take the one that was free.
         (0..5).find_map(|_| self.try_start(&program, servers, rules)).expect("a proxy on a free port")
     }
 
@@ -86,7 +86,7 @@ impl Front {
         let mut command = Command::new(program);
         let configuration = match self {
             Self::Nginx => {
-                // The log that it opens before it has read its configuration.
+                // The log before it has read its configuration.
                 command.args(["-e", "stderr", "-p"]).arg(&folder).arg("-c").arg(&file);
                 nginx(port, servers, rules)
             }

@@ -1,4 +1,4 @@
-//! A relay that lets polling pass, and spoils every WebSocket.
+//! A relay that passes polling on, and disturbs every WebSocket.
 
 use std::io;
 
@@ -8,10 +8,10 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// What becomes of WebSockets.
+/// What the relay does to WebSockets.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Spoil {
-    /// They are cut at their first word.
+    /// They are cut at their first bytes.
     Cut,
     /// They lead to the server at this port.
     LeadTo(u16),
@@ -29,7 +29,7 @@ impl Relay {
         let serving = actix_rt::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 actix_rt::spawn(async move {
-                    // What ends early has been cut.
+                    // It has been cut.
                     let _ = relay(client, to, spoil).await;
                 });
             }

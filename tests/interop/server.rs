@@ -1,4 +1,4 @@
-//! A server that others wrote, as a process of its own.
+//! A server that was written by others, as a process of its own.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -17,20 +17,20 @@ use crate::{
     support::soon,
 };
 
-/// On a machine that is busy, a server in Python needs seconds to start.
-const START: Duration = Duration::from_secs(30);
+/// On a machine that is busy, a server in Python needs many seconds to start.
+const START: Duration = Duration::from_secs(120);
 
-/// Is killed when this is dropped, also by a test that fails; then it tells what the server had to say.
+/// Its process is killed when this is dropped, also by a test that fails; then its stderr is printed.
 pub(crate) struct Server {
     process: Process,
     port: u16,
     lines: mpsc::UnboundedReceiver<Value>,
-    /// What clients are to connect to instead.
+    /// The proxy that clients connect to instead.
     proxy: Option<Proxy>,
 }
 
 impl Server {
-    /// Starts a program that says on stdout, in lines of JSON, what happens: first `ready`, with its port.
+    /// Starts a program that reports events on stdout, in lines of JSON: first `ready`, with its port.
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut process = Process::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
         let stdout = process.child.stdout.take().expect("it is piped");
@@ -66,7 +66,7 @@ impl Server {
         self.proxy.as_ref().map_or_else(|| format!("http://127.0.0.1:{}", self.port), Proxy::url)
     }
 
-    /// The next event of this name.
+    /// Waits for the next event of this name.
     pub(crate) async fn says(&mut self, event: &str) -> Value {
         let wanted = self.lines.by_ref().filter(|line| std::future::ready(line["event"] == event));
         soon(event, wanted.into_future()).await.0.unwrap_or_else(|| panic!("the server says no {event}"))
@@ -76,7 +76,7 @@ impl Server {
         self.process.child.kill().expect("it runs");
     }
 
-    /// Stops it where it stands: its sockets stay open.
+    /// Suspends it: its sockets stay open.
     pub(crate) fn stop(&self) {
         let stop = format!("kill -STOP {}", self.process.child.id());
         assert!(Command::new("sh").args(["-c", &stop]).status().expect("a shell").success());
@@ -86,7 +86,7 @@ impl Server {
 /// A process that ends with the test.
 pub(crate) struct Process {
     child: Child,
-    /// What it said on stderr.
+    /// Its stderr so far.
     log: Arc<Mutex<String>>,
 }
 

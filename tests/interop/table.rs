@@ -15,7 +15,7 @@ use crate::{
 const BEGIN: &str = "<!-- interop -->\n";
 const END: &str = "<!-- /interop -->";
 
-/// Fails when the README says something else than `cells`; with `ENGINEIO_INTEROP_TABLE=write`, writes it there.
+/// Fails if the table in the README is not that of `cells`; with `ENGINEIO_INTEROP_TABLE=write`, it is written there.
 pub(crate) fn trial(cells: &[(Cell, Vec<Case>)]) -> Trial {
     let table = table(cells);
     Trial::test("the table in the README is current", move || {
@@ -32,7 +32,7 @@ pub(crate) fn trial(cells: &[(Cell, Vec<Case>)]) -> Trial {
         }
         Ok(())
     })
-    // Without a feature there are fewer.
+    // Without the feature there are fewer cases.
     .with_ignored_flag(!cfg!(feature = "rustls"))
 }
 
@@ -47,7 +47,7 @@ fn table(cells: &[(Cell, Vec<Case>)]) -> String {
     table
 }
 
-/// The versions that are locked, which are those that run.
+/// The locked version, which is the one that runs.
 fn version(peer: Peer) -> String {
     match peer {
         Peer::EngineIo6 => package("engine.io"),
@@ -74,7 +74,7 @@ fn requirement(name: &str) -> String {
     version.expect("it is required").to_owned()
 }
 
-/// Of the newest, where several are locked.
+/// The newest version, if several are locked.
 fn dependency(name: &str) -> String {
     let lock = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock"));
     let head = format!("name = \"{name}\"\nversion = \"");

@@ -1,5 +1,5 @@
-//! A client that talks with a server as that server is talked with: socket.io has a protocol of its own inside
-//! Engine.IO's messages.
+//! A client that sends and receives what its server understands: socket.io has a protocol of its own inside the messages of
+//! Engine.IO.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
     support::{Client, soon},
 };
 
-/// The head of an event with one buffer.
+/// The text message that announces an event with one buffer.
 const BINARY_EVENT: &str = r#"51-["message",{"_placeholder":true,"num":0}]"#;
 
 /// One cell of the matrix.
@@ -28,13 +28,13 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    /// What its row is called.
+    /// The name of its row.
     pub(crate) fn server(self) -> String {
         let peer = self.peer.name();
         self.front.map_or_else(|| peer.to_owned(), |front| format!("{peer} behind {}", front.name()))
     }
 
-    /// What it needs and is not there.
+    /// The program or package that it needs and that is missing.
     pub(crate) fn missing(self) -> Option<String> {
         self.peer.missing().or_else(|| self.front?.missing())
     }
@@ -48,22 +48,22 @@ impl Cell {
         }
     }
 
-    /// How to connect to a server of this cell.
+    /// The message that connects to a server of this cell.
     pub(crate) fn connect(self, url: impl Into<String>) -> Connect {
         Connect::new(url).path(self.peer.path()).transports(self.way.transports())
     }
 
-    /// A session; the upgrade may still be under way.
+    /// Opens a session; its upgrade may still be under way.
     pub(crate) async fn open(self, server: &Server) -> Talk {
         self.open_at(server.url()).await
     }
 
-    /// The same at another address than the server's own.
+    /// The same at another URL than that of the server.
     pub(crate) async fn open_at(self, url: String) -> Talk {
         self.open_with(url, |builder| builder, |connect| connect).await
     }
 
-    /// A session whose upgrade, if there is one, is over.
+    /// Opens a session, and waits for the end of its upgrade if there is one.
     pub(crate) async fn settle(self, server: &Server) -> Talk {
         let mut talk = self.open(server).await;
         talk.settle().await;
@@ -100,7 +100,7 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
-    /// Waits for the end of the upgrade where there is one.
+    /// Waits for the end of the upgrade if there is one.
     pub(crate) async fn settle(&mut self) {
         if self.cell.way == Way::Upgrade && !self.is_upgraded {
             self.client.upgraded().await;
@@ -119,14 +119,14 @@ impl Talk {
         }
     }
 
-    /// Queues it without waiting for room.
+    /// Sends data without waiting for room in the queue.
     pub(crate) fn do_send(&self, data: impl Into<Data>) {
         for packet in self.packets(data) {
             self.client.addr.do_send(engineio::Send::new(packet));
         }
     }
 
-    /// The messages of Engine.IO that carry it.
+    /// The messages of Engine.IO that carry this data.
     pub(crate) fn packets(&self, data: impl Into<Data>) -> Vec<Data> {
         match data.into() {
             data if self.cell.peer != Peer::SocketIo => vec![data],
@@ -175,7 +175,7 @@ impl Talk {
         }
     }
 
-    /// Sends it, and gets the same back.
+    /// Sends data, which the server sends back.
     pub(crate) async fn echoes(&mut self, data: impl Into<Data>) {
         let data = data.into();
         self.send(data.clone()).await;
@@ -183,8 +183,8 @@ impl Talk {
         assert!(echo == data, "{} bytes came back as {} others", data.len(), echo.len());
     }
 
-    /// A graceful end, of which the server has not complained.
-    pub(crate) async fn leave(&mut self) {
+    /// Disconnects, without any error.
+    pub(crate) async fn disconnect(&mut self) {
         soon("a disconnect", self.client.addr.send(Disconnect::new())).await.expect("the client lives");
         let end = self.ended().await;
         assert_eq!(*end, Disconnected::new(DisconnectReason::Client(None)));
@@ -196,7 +196,7 @@ impl Talk {
             match self.client.next().await {
                 Event::Upgraded(_) if !self.is_upgraded => self.is_upgraded = true,
                 Event::UpgradeFailed(_) if self.cell.way == Way::Upgrade && !self.is_upgraded => {}
-                // socket.io says goodbye in its own protocol first.
+                // socket.io first closes the session of its own protocol.
                 Event::Message(Data::Text(text)) if self.cell.peer == Peer::SocketIo && text == "1" => {}
                 event => return self.client.ended_with(event).await,
             }

@@ -1,4 +1,4 @@
-//! The same server over TLS, with certificates of an authority made on the spot.
+//! Servers over TLS, with certificates of an authority that the test creates.
 
 use actix_engineio::{Connect, ConnectError, EngineIoClientBuilder, TransportError};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(crate) fn cases(cell: Cell) -> Vec<Case> {
-    // The same TLS for every server on Node.
+    // Every server on Node has the same TLS.
     if cell.peer != Peer::EngineIo6 {
         return Vec::new();
     }
@@ -22,7 +22,7 @@ pub(crate) fn cases(cell: Cell) -> Vec<Case> {
         Case::new("over TLS, an authority that was not added is not trusted", untrusted),
         Case::new("over TLS, a certificate for another name is not trusted", misnamed),
         Case::new("over TLS, a server that demands a certificate gets it", identified),
-        Case::new("over TLS, a server that demands a certificate refuses who has none", anonymous),
+        Case::new("over TLS, a server that demands a certificate refuses a client without one", anonymous),
     ]
 }
 
@@ -35,7 +35,7 @@ fn authority(name: &str) -> Authority {
     CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate")
 }
 
-/// A certificate for `name`, and its key, as PEM.
+/// Creates a certificate for `name` and its key, as PEM.
 fn issue(authority: &Authority, name: &str) -> (String, String) {
     let params = CertificateParams::new([name.to_owned()]).expect("a valid name");
     let key = KeyPair::generate().expect("a key");
@@ -43,7 +43,8 @@ fn issue(authority: &Authority, name: &str) -> (String, String) {
     (certificate.pem(), key.serialize_pem())
 }
 
-/// A server with a certificate for `name`; with `clients`, only for clients that it has issued a certificate to.
+/// Starts a server with a certificate for `name`; with `clients`, it accepts only clients with a certificate of this
+/// authority.
 fn start(cell: Cell, authority: &Authority, name: &str, clients: Option<&Authority>) -> Server {
     let (cert, key) = issue(authority, name);
     let mut tls = json!({ "cert": cert, "key": key });
@@ -68,7 +69,7 @@ async fn works(
     talk.settle().await;
     talk.echoes("a secret").await;
     talk.echoes("x".repeat(300_000)).await;
-    talk.leave().await;
+    talk.disconnect().await;
 }
 
 async fn fails(

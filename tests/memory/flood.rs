@@ -1,9 +1,6 @@
-//! Floods, read slowly, and a server that does not read.
+//! Floods to slow subscribers, and to a server that does not read.
 
-use std::{
-    env, thread,
-    time::{Duration, Instant},
-};
+use std::{env, thread, time::Duration};
 
 use actix::{Actor, ActorContext as _, AtomicResponse, Context, Handler, Recipient, fut};
 use actix_engineio::{
@@ -14,22 +11,19 @@ use futures::StreamExt as _;
 use tokio::sync::mpsc;
 
 use crate::{
-    SLACK, growth,
-    support::{
-        script::OPEN,
-        server::{Acceptor, Peer, Server},
-    },
+    OPEN, SLACK, growth,
+    support::server::{Acceptor, Peer, Server},
 };
 
 const RECEIVE_BUFFER: u64 = 1 << 20;
 const SEND_QUEUE: u64 = 1 << 20;
 
-/// Clients that send a burst, its messages of 50,000 bytes, and those of a few.
+/// Clients that send a burst, the large messages of each and the short ones.
 const BURSTS: usize = 200;
-const BURST: usize = 4;
+const LARGE: usize = 4;
 const SHORT: usize = 5_000;
 
-/// Heartbeats until a buffer of the largest burst is given back.
+/// Heartbeats until the buffer of the largest burst is freed.
 const HEARTBEATS: usize = 4;
 
 fn messages() -> usize {
@@ -136,7 +130,7 @@ impl Handler<Event> for Blocking {
     }
 }
 
-/// 200 MiB, each message awaited.
+/// 64 MiB, each message awaited.
 async fn send_much(connect: Connect) {
     let client = EngineIoClient::builder().start();
     client.send(connect).await.unwrap().unwrap();
@@ -147,14 +141,14 @@ async fn send_much(connect: Connect) {
     client.send(Disconnect::new()).await.unwrap();
 }
 
-/// A burst from one client after the other; all of them stay.
+/// A burst from one client after the other; all of them stay connected.
 async fn send_bursts(connect: Connect) {
     let mut clients = Vec::new();
     for _ in 0..BURSTS {
         let client = EngineIoClient::builder().start();
         let mut events = EventStream::subscribe(&client).await.unwrap();
         client.send(connect.clone()).await.unwrap().unwrap();
-        for _ in 0..BURST {
+        for _ in 0..LARGE {
             client.do_send(engineio::Send::text("x".repeat(50_000)));
         }
         for _ in 0..SHORT {
@@ -165,9 +159,9 @@ async fn send_bursts(connect: Connect) {
     }
 }
 
-/// Messages of 65,000 bytes in 200 MiB.
+/// Messages of 65,000 bytes in 64 MiB.
 fn sends() -> usize {
-    (200 << 20) / 65_000
+    (64 << 20) / 65_000
 }
 
 /// The server's side of a flood over WebSocket: as fast as the client takes it.
@@ -244,21 +238,19 @@ async fn a_flood_on_a_stream_stays_small() {
 }
 
 #[actix::test]
-async fn two_hundred_mebibytes_to_a_server_that_stops_reading_stay_small_and_arrive_in_order() {
+async fn a_flood_to_a_server_that_stops_reading_for_a_while_stays_small_and_arrives_in_order() {
     let server = Server::start(|server| {
         let mut peer = server.accept();
         peer.accept_websocket();
         peer.be_patient();
         peer.send_text(&OPEN.to_string());
-        let begin = Instant::now();
         for at in 0..sends() {
             let (_, payload) = peer.read_frame();
             assert_eq!(payload, format!("4{at:.<65000}").as_bytes());
             if at == 100 {
-                thread::sleep(Duration::from_secs(5));
+                thread::sleep(Duration::from_secs(1));
             }
         }
-        assert!(begin.elapsed() >= Duration::from_secs(5));
         assert_eq!(peer.read_frame().1, b"1");
         assert_eq!(peer.read_frame().0, 8);
     });
@@ -268,12 +260,12 @@ async fn two_hundred_mebibytes_to_a_server_that_stops_reading_stay_small_and_arr
 }
 
 #[actix::test]
-async fn a_burst_leaves_no_memory_behind_once_some_heartbeats_were_answered() {
+async fn the_memory_of_a_burst_is_freed_after_some_heartbeats() {
     let server = Server::start(|server| {
         let mut all = Vec::new();
         for _ in 0..BURSTS {
             let mut ws = server.opens_websocket(OPEN);
-            for _ in 0..BURST {
+            for _ in 0..LARGE {
                 assert_eq!(ws.read_frame().1.len(), 50_001);
             }
             for _ in 0..SHORT {

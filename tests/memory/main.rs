@@ -1,5 +1,5 @@
-//! What a client's process grows by: while it reads a flood slowly, while it writes to a server that does not read, and
-//! when a server wants more of it than its limits allow.
+//! The growth of a client's process: while it reads a flood slowly, while it writes to a server that does not read, and
+//! when a server sends more than the limits allow.
 //!
 //! Each case runs in a process of its own, which reports its peak memory; the server is here. `FLOOD_MESSAGES` sets the
 //! length of the floods.
@@ -15,11 +15,18 @@ mod limits;
 use std::{
     env, fs,
     process::{Command, Stdio},
+    time::Duration,
 };
 
-use support::server::Server;
+use support::{
+    script::{self, Open},
+    server::Server,
+};
 
-/// What a process may grow by, beside the buffer that its options name.
+/// An open packet of a server that never pings: a flood may take minutes on a busy machine.
+const OPEN: Open = script::OPEN.ping(Duration::from_secs(3600), Duration::from_secs(3600));
+
+/// The growth that a process may have beside the buffer that its options name.
 const SLACK: u64 = 8 << 20;
 
 /// Runs the case `name` of `child` against `server`; returns by how many bytes its peak memory grew.
@@ -47,7 +54,7 @@ fn memory(field: &str) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
 }
 
-/// Forgets the peak so far.
+/// Resets the peak to what is in use now.
 fn reset_peak() {
     fs::write("/proc/self/clear_refs", "5").unwrap();
 }
@@ -56,7 +63,7 @@ fn reset_peak() {
 #[actix::test]
 async fn child() {
     let (Ok(case), Ok(url)) = (env::var("MEMORY_CASE"), env::var("MEMORY_URL")) else { return };
-    // What is needed once is there before the measurement.
+    // What has been allocated already does not count.
     let before = memory("VmRSS");
     reset_peak();
     let (group, case) = case.split_once(' ').unwrap();

@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     embedded::EmbeddedServer,
-    support::{Client, leave, script::OPEN, server::Server},
+    support::{Client, script::OPEN, server::Server, signal},
     works,
 };
 
@@ -109,7 +109,7 @@ impl AsyncWrite for Keeping {
 
 #[actix::test]
 async fn what_is_written_and_cannot_be_flushed_is_in_doubt() {
-    let (close, is_time) = leave();
+    let (close, is_time) = signal();
     let server = Server::start(move |server| {
         let mut ws = server.opens_websocket(OPEN);
         ws.reads("4whole");
@@ -133,7 +133,7 @@ async fn what_is_written_and_cannot_be_flushed_is_in_doubt() {
     for data in ["a", "b"] {
         client.send(data).await;
     }
-    close.give();
+    close.send();
     let end = client.ended().await;
     assert_eq!((&*end.in_doubt, &*end.unsent), (["a".into()].as_slice(), ["b".into()].as_slice()));
     server.finish().await;

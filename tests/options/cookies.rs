@@ -1,4 +1,4 @@
-//! Cookies: what a server sets comes back with every request that it is meant for.
+//! Cookies: those that a server sets are sent with every request that they are meant for.
 
 use std::{
     sync::{Arc, Mutex},
@@ -35,11 +35,11 @@ async fn every_answer_may_set_cookies_for_the_requests_that_follow() {
         get.respond(200, &[("set-cookie", "a=1; HttpOnly"), ("set-cookie", "b=1")], UPGRADABLE.to_string());
         assert_eq!(cookie(&get.poll()), "a=1; b=1");
 
-        // A refusal sets one too.
+        // An error status may set one too.
         let mut ws = server.accept();
         assert_eq!(cookie(&ws.read_request()), "a=1; b=1");
         ws.respond(400, &[("set-cookie", "c=refused")], "");
-        ws.leaves();
+        ws.expect_closed();
 
         let mut post = server.accept();
         assert_eq!(cookie(&post.read_request()), "a=1; b=1; c=refused");
@@ -48,12 +48,10 @@ async fn every_answer_may_set_cookies_for_the_requests_that_follow() {
         assert_eq!(cookie(&get.poll()), "a=1; b=1; c=refused; d=posted");
         sets(&mut get, "a=; Max-Age=0", "4and more");
         assert_eq!(cookie(&get.poll()), "b=1; c=refused; d=posted");
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        get.ends_session();
+        post.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.upgrade_failed().await;
     client.send("up").await;
     assert_eq!(client.text().await, "more");
@@ -72,25 +70,24 @@ async fn cookies_outlive_the_session_and_its_transport() {
         let mut ws = server.accept();
         let request = ws.read_head();
         assert_eq!(cookie(&request), "route=7");
-        ws.agrees(&request, &[("set-cookie", "seen=101")]);
+        ws.switch_protocols(&request, &[("set-cookie", "seen=101")]);
         ws.answers_probe();
         get.packets("6");
         ws.reads("5");
-        get.leaves();
+        get.expect_closed();
         ws.reset();
 
         let mut get = server.accept();
         assert_eq!(cookie(&get.handshake()), "route=7; seen=101");
         sets(&mut get, "route=8", OPEN);
         assert_eq!(cookie(&get.poll()), "route=8; seen=101");
-        get.packets("1");
-        get.leaves();
+        get.ends_session();
 
-        // A connect of the user's own has them, too.
+        // A later connect of the user sends them too.
         let mut ws = server.accept();
         assert_eq!(cookie(&ws.read_request()), "route=8; seen=101");
         ws.respond(403, &[], "");
-        ws.leaves();
+        ws.expect_closed();
     });
     let policy = Reconnect::exponential().initial_delay(Duration::from_millis(1)).on_server_close(false);
     let mut client = Client::with(&server, |builder| builder.reconnect(policy));
@@ -107,22 +104,20 @@ async fn cookies_outlive_the_session_and_its_transport() {
 }
 
 #[actix::test]
-async fn the_hops_of_a_redirect_set_and_get_their_own() {
+async fn each_hop_of_a_redirect_sets_and_gets_its_own_cookies() {
     let server = Server::start(|server| {
         let mut get = server.accept();
         assert_eq!(cookie(&get.handshake()), "");
         let headers = [("location", "/deep/er/"), ("set-cookie", "all=1; Path=/"), ("set-cookie", "here=1")];
         get.respond(307, &headers, "");
-        get.leaves();
+        get.expect_closed();
         let mut get = server.accept();
         assert_eq!(cookie(&get.handshake()), "all=1");
         sets(&mut get, "there=1", OPEN);
         assert_eq!(cookie(&get.poll()), "there=1; all=1");
-        get.packets("1");
-        get.leaves();
+        get.ends_session();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.ended_cleanly().await;
     server.finish().await;
 }
@@ -134,8 +129,7 @@ async fn another_host_gets_neither_the_users_cookies_nor_the_servers() {
         assert_eq!(cookie(&get.handshake()), "");
         sets(&mut get, "mine=1", OPEN);
         assert_eq!(cookie(&get.poll()), "mine=1");
-        get.packets("1");
-        get.leaves();
+        get.ends_session();
     });
     // The same machine by another name is another host.
     let location = format!("{}/engine.io/", elsewhere.origin().replace("127.0.0.1", "localhost"));
@@ -143,7 +137,7 @@ async fn another_host_gets_neither_the_users_cookies_nor_the_servers() {
         let mut get = server.accept();
         assert_eq!(cookie(&get.handshake()), "user=secret");
         get.respond(302, &[("location", &location), ("set-cookie", "jar=secret; Path=/")], "");
-        get.leaves();
+        get.expect_closed();
     });
     let mut client = Client::with(&elsewhere, |builder| builder.header("cookie", "user=secret"));
     client.open(Connect::new(home.origin())).await;
@@ -162,9 +156,8 @@ async fn a_cookie_of_the_users_own_is_sent_beside_the_servers() {
         let mut ws = server.accept();
         assert_eq!(cookie(&ws.read_request()), "user=1; id=own; ws=3; jar=2");
         ws.respond(400, &[], "");
-        ws.leaves();
-        get.packets("1");
-        get.leaves();
+        ws.expect_closed();
+        get.ends_session();
     });
     let mut client = Client::with(&server, |builder| {
         builder.header("cookie", "user=1; id=own").websocket_header("cookie", "ws=3")
@@ -176,15 +169,14 @@ async fn a_cookie_of_the_users_own_is_sent_beside_the_servers() {
 }
 
 #[actix::test]
-async fn a_client_may_do_without_cookies() {
+async fn cookies_can_be_turned_off() {
     let store = Arc::new(Mutex::new(CookieStore::new()));
     let server = Server::start(|server| {
         let mut get = server.accept();
         assert_eq!(cookie(&get.handshake()), "user=1");
         sets(&mut get, "jar=2", OPEN);
         assert_eq!(cookie(&get.poll()), "user=1");
-        get.packets("1");
-        get.leaves();
+        get.ends_session();
     });
     let mut client = Client::with(&server, |builder| {
         builder.cookies(false).cookie_store(store.clone()).header("cookie", "user=1")
@@ -196,15 +188,14 @@ async fn a_client_may_do_without_cookies() {
 }
 
 #[actix::test]
-async fn a_store_of_the_users_is_shared_and_can_be_cleared() {
+async fn a_cookie_store_of_the_user_is_shared_and_can_be_cleared() {
     let server = Server::start(|server| {
         for expected in ["seed=1", "seed=1; set=2", ""] {
             let mut get = server.accept();
             assert_eq!(cookie(&get.handshake()), expected);
             sets(&mut get, "set=2", OPEN);
             get.poll();
-            get.packets("1");
-            get.leaves();
+            get.ends_session();
         }
     });
     let mut store = CookieStore::new();
@@ -230,8 +221,7 @@ async fn each_client_of_a_builder_has_a_store_of_its_own() {
             assert_eq!(cookie(&get.handshake()), "");
             sets(&mut get, "a=1", OPEN);
             assert_eq!(cookie(&get.poll()), "a=1");
-            get.packets("1");
-            get.leaves();
+            get.ends_session();
         }
     });
     let builder = actix_engineio::EngineIoClient::builder();

@@ -1,4 +1,4 @@
-//! Headers of the user's own.
+//! Headers that the user sets.
 
 use std::{
     convert::Infallible,
@@ -22,7 +22,7 @@ fn values<'a>(request: &'a Received, name: &str) -> Vec<&'a str> {
 }
 
 #[actix::test]
-async fn what_connect_gives_takes_the_place_of_the_builders_for_both_transports() {
+async fn the_headers_of_a_connect_replace_those_of_the_builder_for_both_transports() {
     let server = Server::start(|server| {
         let mut get = server.accept();
         let request = get.handshake();
@@ -35,12 +35,11 @@ async fn what_connect_gives_takes_the_place_of_the_builders_for_both_transports(
         let request = ws.read_request();
         assert_eq!(values(&request, "x-many"), ["1", "2", "3"]);
         assert_eq!(values(&request, "authorization"), ["Bearer connect"]);
-        // A request has one: that of the WebSocket alone wins.
+        // A request has only one: that for WebSocket wins.
         assert_eq!(values(&request, "origin"), ["https://ws.example.org"]);
         ws.respond(400, &[], "");
-        ws.leaves();
-        get.packets("1");
-        get.leaves();
+        ws.expect_closed();
+        get.ends_session();
     });
     let mut client = Client::with(&server, |builder| {
         builder
@@ -53,7 +52,7 @@ async fn what_connect_gives_takes_the_place_of_the_builders_for_both_transports(
             .header("origin", "https://example.org")
             .websocket_header("origin", "https://ws.example.org")
     });
-    // The headers of a user win over the URL's user information.
+    // Headers win over the user information of the URL.
     let url = server.origin().replace("//", "//user:pass@");
     client.open(Connect::new(url).header("authorization", "Bearer connect")).await;
     client.upgrade_failed().await;
@@ -62,7 +61,7 @@ async fn what_connect_gives_takes_the_place_of_the_builders_for_both_transports(
 }
 
 #[actix::test]
-async fn a_fresh_token_of_the_hook_takes_the_place_of_the_stale_one() {
+async fn a_token_of_the_hook_replaces_an_earlier_one() {
     let server = Server::start(|server| {
         for attempt in 0..2 {
             let mut get = server.accept();
@@ -75,8 +74,7 @@ async fn a_fresh_token_of_the_hook_takes_the_place_of_the_stale_one() {
             );
             get.packets(OPEN);
             get.poll();
-            get.packets("1");
-            get.leaves();
+            get.ends_session();
         }
     });
     let attempts = Arc::new(AtomicUsize::new(0));
@@ -98,14 +96,13 @@ async fn a_fresh_token_of_the_hook_takes_the_place_of_the_stale_one() {
 }
 
 #[actix::test]
-async fn a_coding_that_cannot_be_read_is_not_asked_for() {
+async fn a_content_coding_that_cannot_be_decoded_is_rejected() {
     let server = Server::start(|server| {
         let mut get = server.accept();
         assert_eq!(values(&get.handshake(), "accept-encoding"), ["identity;q=1, GZIP"]);
         get.packets(OPEN);
         get.poll();
-        get.packets("1");
-        get.leaves();
+        get.ends_session();
     });
     let mut client = Client::start(&server);
     let connect = Connect::new(server.origin()).header("accept-encoding", "gzip, deflate, br");
@@ -117,7 +114,7 @@ async fn a_coding_that_cannot_be_read_is_not_asked_for() {
 }
 
 #[actix::test]
-async fn the_hook_may_change_all_of_an_attempt() {
+async fn the_hook_may_change_everything_about_an_attempt() {
     let other = Server::start(|server| {
         let mut ws = server.accept();
         let request = ws.accept_websocket();
@@ -135,8 +132,7 @@ async fn the_hook_may_change_all_of_an_attempt() {
         assert_eq!(values(&request, "authorization"), ["Bearer 0"]);
         get.packets(OPEN);
         get.poll();
-        get.packets("1");
-        get.leaves();
+        get.ends_session();
     });
     let attempts = Arc::new(AtomicUsize::new(0));
     let elsewhere = format!("{}/?room=2", other.origin());

@@ -10,29 +10,25 @@ use actix_engineio::{
 use futures::channel::oneshot;
 
 use crate::support::{
-    Client, SHORT, leave, milestone,
+    Client, SHORT, milestone,
     script::{OPEN, UPGRADABLE},
     server::Server,
-    soon,
+    signal, soon,
 };
 
 #[actix::test]
 async fn with_a_send_queue_of_zero_a_message_is_accepted_when_all_before_it_were_written() {
     let (posted, is_posted) = milestone();
-    let (answer, is_answered) = leave();
+    let (answer, is_answered) = signal();
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
+        let (get, mut post) = server.opens_both(OPEN);
         post.posts("4a");
         posted.reached();
         is_answered.wait();
         post.ok();
-        post.posts("4b");
-        post.ok();
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        post.accepts("4b");
+        get.ends_session();
+        post.expect_closed();
     });
     let mut client = Client::with(&server, |builder| builder.send_queue(0));
     client.connect().await;
@@ -42,7 +38,7 @@ async fn with_a_send_queue_of_zero_a_message_is_accepted_when_all_before_it_were
     actix_rt::task::yield_now().await;
     assert_eq!(client.addr.send(GetStatus).await.unwrap().queued_messages, 2);
     assert!(!second.is_finished());
-    answer.give();
+    answer.send();
     second.await.unwrap().unwrap().unwrap();
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
     server.finish().await;
@@ -74,13 +70,11 @@ async fn with_a_receive_buffer_of_zero_the_client_reads_on_when_every_event_was_
     let (silent, was_silent) = milestone();
     let server = Server::start(|server| {
         let mut get = server.opens(OPEN);
-        get.poll();
         get.packets("4a");
         get.stays_silent(SHORT);
         silent.reached();
         get.poll();
-        get.packets("1");
-        get.leaves();
+        get.ends_session();
     });
     let (open, opened) = oneshot::channel();
     let gate = Gate(Some(opened)).start();
@@ -95,11 +89,11 @@ async fn with_a_receive_buffer_of_zero_the_client_reads_on_when_every_event_was_
 #[actix::test]
 async fn no_open_packet_fits_into_a_max_message_size_of_zero() {
     let server = Server::start(|server| {
-        let get = server.opens(OPEN);
-        get.leaves();
+        let get = server.answers_handshake(OPEN);
+        get.expect_closed();
         let mut ws = server.opens_websocket(OPEN);
         ws.reads_close(1009);
-        ws.leaves();
+        ws.expect_closed();
     });
     let mut client = Client::with(&server, |builder| builder.max_message_size(0));
     for transport in [TransportKind::Polling, TransportKind::WebSocket] {
@@ -112,16 +106,11 @@ async fn no_open_packet_fits_into_a_max_message_size_of_zero() {
 #[actix::test]
 async fn max_packets_per_post_of_zero_counts_as_one() {
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
-        post.posts("4a");
-        post.ok();
-        post.posts("4b");
-        post.ok();
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        let (get, mut post) = server.opens_both(OPEN);
+        post.accepts("4a");
+        post.accepts("4b");
+        get.ends_session();
+        post.expect_closed();
     });
     let mut client = Client::with(&server, |builder| builder.max_packets_per_post(0));
     client.connect().await;
@@ -162,10 +151,8 @@ async fn the_longest_durations_are_as_good_as_no_limit() {
 #[actix::test]
 async fn a_policy_without_attempts_gives_up_when_it_loses_a_session() {
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        get.packets("1");
-        get.leaves();
+        let get = server.opens(OPEN);
+        get.ends_session();
     });
     let policy = Reconnect::exponential().max_attempts(0);
     let mut client = Client::with(&server, |builder| builder.reconnect(policy));

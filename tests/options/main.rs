@@ -1,6 +1,6 @@
-//! What the options do to the requests and to the choice of a transport.
+//! The effect of the options on requests and on the choice of a transport.
 
-// A test may fail in its helpers too.
+// Functions that tests call may fail too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "../support/mod.rs"]

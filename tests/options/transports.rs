@@ -1,4 +1,4 @@
-//! Which transport opens a session, and what a WebSocket is asked for.
+//! The choice of the transport that opens a session, and subprotocols.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::support::{
 
 const WEBSOCKET_FIRST: [TransportKind; 2] = [TransportKind::WebSocket, TransportKind::Polling];
 
-/// Lets a policy connect again once, at once.
+/// A policy with one attempt, which comes at once.
 fn again() -> Reconnect {
     Reconnect::exponential().initial_delay(Duration::from_millis(1)).max_attempts(1).on_server_close(false)
 }
@@ -26,7 +26,7 @@ async fn a_server_without_polling_is_reached_over_websocket() {
         get.handshake();
         get.respond(400, &[], r#"{"code":0,"message":"Transport unknown"}"#);
         let mut ws = server.opens_websocket(OPEN);
-        get.leaves();
+        get.expect_closed();
         ws.send_text("1");
         ws.wait_closed();
     });
@@ -38,17 +38,16 @@ async fn a_server_without_polling_is_reached_over_websocket() {
 }
 
 #[actix::test]
-async fn where_no_websocket_gets_through_polling_does_and_is_not_upgraded() {
+async fn a_session_over_polling_after_a_failed_websocket_is_not_upgraded() {
     let server = Server::start(|server| {
         let mut ws = server.accept();
         ws.read_request();
         ws.respond(200, &[], "<h1>It works!</h1>");
-        let mut get = server.opens(UPGRADABLE);
-        ws.leaves();
+        let mut get = server.answers_handshake(UPGRADABLE);
+        ws.expect_closed();
         get.poll();
         get.stays_silent(Duration::from_millis(50));
-        get.packets("1");
-        get.leaves();
+        get.ends_session();
     });
     let mut client =
         Client::with(&server, |builder| builder.try_all_transports(true).transports(WEBSOCKET_FIRST));
@@ -59,16 +58,16 @@ async fn where_no_websocket_gets_through_polling_does_and_is_not_upgraded() {
 }
 
 #[actix::test]
-async fn when_all_transports_fail_the_last_one_tells_why() {
+async fn when_all_transports_fail_the_error_is_that_of_the_last_one() {
     let server = Server::start(|server| {
         let mut get = server.accept();
         get.handshake();
         get.respond(403, &[], "");
         let mut ws = server.accept();
-        get.leaves();
+        get.expect_closed();
         ws.read_request();
         ws.respond(503, &[], "later");
-        ws.leaves();
+        ws.expect_closed();
     });
     let mut client = Client::with(&server, |builder| builder.try_all_transports(true));
     let err = client.fails().await;
@@ -78,12 +77,12 @@ async fn when_all_transports_fail_the_last_one_tells_why() {
 }
 
 #[actix::test]
-async fn the_first_transport_alone_decides_by_default() {
+async fn by_default_only_the_first_transport_is_tried() {
     let server = Server::start(|server| {
         let mut get = server.accept();
         get.handshake();
         get.respond(403, &[], "");
-        get.leaves();
+        get.expect_closed();
     });
     let err = Client::start(&server).fails().await;
     assert!(matches!(&err, ConnectError::Status { status, .. } if status.status == 403), "{err:?}");
@@ -99,16 +98,14 @@ async fn a_client_that_remembers_its_upgrade_begins_with_websocket_until_that_fa
         ws.send_text("1");
         ws.wait_closed();
 
-        // The next cannot be had: the same connect goes on with polling, and the one after that begins with it.
+        // The next WebSocket fails: the same connect goes on with polling, and the one after that begins with it.
         let mut ws = server.accept();
         ws.read_request();
         ws.respond(403, &[], "");
-        ws.leaves();
+        ws.expect_closed();
         for _ in 0..2 {
-            let mut get = server.opens(OPEN);
-            get.poll();
-            get.packets("1");
-            get.leaves();
+            let get = server.opens(OPEN);
+            get.ends_session();
         }
     });
     let mut client = Client::with(&server, |builder| builder.remember_upgrade(true).reconnect(again()));
@@ -130,10 +127,8 @@ async fn a_client_that_remembers_its_upgrade_begins_with_websocket_until_that_fa
 async fn a_session_stays_on_polling_if_upgrades_are_not_wanted() {
     let server = Server::start(|server| {
         let mut get = server.opens(UPGRADABLE);
-        get.poll();
         get.stays_silent(Duration::from_millis(50));
-        get.packets("1");
-        get.leaves();
+        get.ends_session();
     });
     let mut client = Client::with(&server, |builder| builder.upgrade(false));
     client.connect().await;
@@ -147,26 +142,26 @@ async fn the_subprotocol_that_the_server_chooses_shows_in_the_session() {
         let mut ws = server.accept();
         let request = ws.read_head();
         assert_eq!(request.header("sec-websocket-protocol").as_deref(), Some("v2.example, v1.example"));
-        ws.agrees(&request, &[("sec-websocket-protocol", "v1.example")]);
+        ws.switch_protocols(&request, &[("sec-websocket-protocol", "v1.example")]);
         ws.send_text(&OPEN.to_string());
         ws.send_text("1");
         ws.wait_closed();
 
-        // It need not choose.
+        // The server may also choose none.
         let mut ws = server.opens_websocket(OPEN);
         ws.send_text("1");
         ws.wait_closed();
 
         let mut ws = server.accept();
         let request = ws.read_head();
-        ws.agrees(&request, &[("sec-websocket-protocol", "v3.example")]);
-        ws.leaves();
+        ws.switch_protocols(&request, &[("sec-websocket-protocol", "v3.example")]);
+        ws.expect_closed();
 
         let mut ws = server.accept();
         let request = ws.read_head();
         let both = ["v1.example", "v2.example"].map(|protocol| ("sec-websocket-protocol", protocol));
-        ws.agrees(&request, &both);
-        ws.leaves();
+        ws.switch_protocols(&request, &both);
+        ws.expect_closed();
     });
     let mut client =
         Client::with(&server, |builder| builder.websocket_protocols(["v2.example", "v1.example"]));
@@ -186,15 +181,15 @@ async fn the_subprotocol_that_the_server_chooses_shows_in_the_session() {
 #[actix::test]
 async fn an_upgraded_session_shows_its_subprotocol_in_the_status() {
     let server = Server::start(|server| {
-        let mut get = server.opens(UPGRADABLE);
+        let mut get = server.answers_handshake(UPGRADABLE);
         assert_eq!(get.poll().header("sec-websocket-protocol"), None);
         let mut ws = server.accept();
         let request = ws.read_head();
-        ws.agrees(&request, &[("sec-websocket-protocol", "chat")]);
+        ws.switch_protocols(&request, &[("sec-websocket-protocol", "chat")]);
         ws.answers_probe();
         get.packets("6");
         ws.reads("5");
-        get.leaves();
+        get.expect_closed();
         ws.reads("4done");
         ws.send_text("1");
         ws.wait_closed();
@@ -206,11 +201,11 @@ async fn an_upgraded_session_shows_its_subprotocol_in_the_status() {
     let session = status.session.unwrap();
     assert_eq!(session.websocket_protocol.as_deref(), Some("chat"));
     assert_eq!(session.transport, TransportKind::Polling, "it was opened over polling");
-    // A subscriber that comes now is told of the session as it is now.
+    // A new subscriber gets the session as it is now.
     let (recorder, mut events) = Recorder::start();
     client.addr.send(actix_engineio::Subscribe::new(recorder)).await.unwrap();
-    let Event::Connected(told) = events.next().await else { panic!("no session") };
-    assert_eq!(told, session);
+    let Event::Connected(connected) = events.next().await else { panic!("no session") };
+    assert_eq!(connected, session);
     client.send("done").await;
     client.ended_cleanly().await;
     server.finish().await;
@@ -223,12 +218,12 @@ async fn subprotocols_are_different_tokens() {
         let err = client.send(Connect::new("http://127.0.0.1:1")).await.unwrap().unwrap_err();
         assert!(matches!(err, ConnectError::Invalid { .. }), "{protocols:?}: {err:?}");
     }
-    // None is none, and the last call counts.
+    // The last call counts, and it sets none.
     let server = Server::start(|server| {
         let mut ws = server.accept();
         assert_eq!(ws.read_request().header("sec-websocket-protocol"), None);
         ws.respond(403, &[], "");
-        ws.leaves();
+        ws.expect_closed();
     });
     let mut client = Client::with(&server, |builder| {
         builder.websocket_protocols(["chat"]).websocket_protocols(Vec::<String>::new())

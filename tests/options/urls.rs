@@ -1,4 +1,4 @@
-//! Where requests go.
+//! The URLs of requests.
 
 use std::net::{Ipv6Addr, TcpListener};
 
@@ -11,7 +11,7 @@ use crate::support::{
 };
 
 #[actix::test]
-async fn the_users_query_comes_first_on_every_request_and_the_stamp_by_its_name() {
+async fn the_users_query_comes_first_on_every_request_and_then_the_stamp() {
     let server = Server::start(|server| {
         let rest = |target: &str, transport: &str| {
             let base = format!("/a/b/?t=now&list=1&list=2&EIO=4&transport={transport}&nonce=");
@@ -26,18 +26,17 @@ async fn the_users_query_comes_first_on_every_request_and_the_stamp_by_its_name(
         let mut ws = server.accept();
         assert_eq!(rest(&ws.read_request().target, "websocket"), sid);
         ws.respond(400, &[], "");
-        ws.leaves();
+        ws.expect_closed();
         let mut post = server.accept();
         assert_eq!(rest(&post.read_request().target, "polling"), sid);
         post.ok();
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        get.ends_session();
+        post.expect_closed();
 
         let mut ws = server.accept();
         assert_eq!(rest(&ws.read_request().target, "websocket"), "");
         ws.respond(403, &[], "");
-        ws.leaves();
+        ws.expect_closed();
     });
     let mut client = Client::with(&server, |builder| builder.timestamp_param("nonce").path("//a/b"));
     let url = format!("{}?t=now&list=1&list=2", server.origin());
@@ -51,7 +50,7 @@ async fn the_users_query_comes_first_on_every_request_and_the_stamp_by_its_name(
 }
 
 #[actix::test]
-async fn what_the_builder_cannot_use_is_told_by_connect() {
+async fn an_invalid_option_of_the_builder_is_reported_by_connect() {
     let builders = [
         EngineIoClient::builder().timestamp_param("sid"),
         EngineIoClient::builder().timestamp_param("a b"),
@@ -59,7 +58,7 @@ async fn what_the_builder_cannot_use_is_told_by_connect() {
         EngineIoClient::builder().websocket_header("x", "a\nb"),
     ];
     for builder in builders {
-        // The first thing that was wrong is told, whatever comes behind it.
+        // The first error is reported, even if later calls are right.
         let client = builder.timestamp_param("ok").header("x", "1").start();
         let err = client.send(Connect::new("http://127.0.0.1:1")).await.unwrap().unwrap_err();
         assert!(matches!(err, ConnectError::Invalid { .. }), "{err:?}");
@@ -85,13 +84,11 @@ async fn an_ipv6_address_is_a_host_for_both_transports() {
         assert_eq!(request.header("host"), Some(host));
         assert_eq!(request.header("cookie").as_deref(), Some("a=1"));
         ws.respond(400, &[], "");
-        ws.leaves();
-        get.packets("1");
-        get.leaves();
+        ws.expect_closed();
+        get.ends_session();
     });
     assert!(server.origin().starts_with("http://[::1]:"));
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.upgrade_failed().await;
     client.ended_cleanly().await;
     server.finish().await;
@@ -104,8 +101,7 @@ async fn the_schemes_of_websockets_open_sessions_over_polling_too() {
         assert_eq!(get.handshake().target.split('&').next(), Some("/?EIO=4"));
         get.packets(OPEN);
         get.poll();
-        get.packets("1");
-        get.leaves();
+        get.ends_session();
     });
     let mut client = Client::with(&server, |builder| builder.path("/"));
     client.open(Connect::new(server.origin().replace("http", "ws"))).await;

@@ -1,4 +1,4 @@
-//! Messages that wait, for room or for a connection.
+//! Messages that wait for room or for a connection.
 
 use std::io;
 
@@ -6,39 +6,39 @@ use actix_engineio::{
     self as engineio, Data, DisconnectReason, Event, GetStatus, SendErrorKind, Stage, TransportError,
 };
 
-use crate::support::{Client, SHORT, leave, milestone, script::OPEN, server::Server, takes};
+use crate::support::{
+    Client, Clock, LARGE, SHORT, connect_with_small_buffers, listen_with_small_buffers, milestone,
+    script::OPEN, server::Server, signal,
+};
 
 #[actix::test]
-async fn a_send_waits_for_room_and_comes_back_when_the_session_ends() {
+async fn a_send_waits_for_room_and_is_returned_when_the_session_ends() {
     let (posted, is_posted) = milestone();
-    let (waiting, is_waiting) = leave();
+    let (waiting, is_waiting) = signal();
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
+        let (get, mut post) = server.opens_both(OPEN);
         post.posts("4a");
         posted.reached();
         is_waiting.wait();
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        get.ends_session();
+        post.expect_closed();
     });
     let mut client = Client::with(&server, |builder| builder.send_queue(1));
     client.connect().await;
     client.send("a").await;
     is_posted.await;
-    let held_back = actix_rt::spawn(client.addr.send(engineio::Send::text("b")));
-    // In the order in which they came, one that nobody awaits.
+    let waiting_send = actix_rt::spawn(client.addr.send(engineio::Send::text("b")));
+    // Nobody awaits the reply to this one; it goes behind the other.
     actix_rt::task::yield_now().await;
     client.addr.do_send(engineio::Send::text("c"));
     let status = client.addr.send(GetStatus).await.unwrap();
     assert_eq!((status.queued_messages, status.queued_bytes), (3, 3));
-    assert!(!held_back.is_finished());
-    waiting.give();
+    assert!(!waiting_send.is_finished());
+    waiting.send();
     let end = client.ended().await;
     assert_eq!(end.reason, DisconnectReason::Server);
     assert_eq!((&*end.in_doubt, &*end.unsent), (["a".into()].as_slice(), ["c".into()].as_slice()));
-    let err = held_back.await.unwrap().unwrap().unwrap_err();
+    let err = waiting_send.await.unwrap().unwrap().unwrap_err();
     assert_eq!((err.kind, err.data), (SendErrorKind::Disconnected, "b".into()));
     server.finish().await;
 }
@@ -46,20 +46,16 @@ async fn a_send_waits_for_room_and_comes_back_when_the_session_ends() {
 #[actix::test]
 async fn a_send_whose_reply_is_dropped_while_it_waits_is_withdrawn() {
     let (posted, is_posted) = milestone();
-    let (dropped, is_dropped) = leave();
+    let (dropped, is_dropped) = signal();
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
+        let (get, mut post) = server.opens_both(OPEN);
         post.posts("4a");
         posted.reached();
         is_dropped.wait();
         post.ok();
-        post.posts("4c");
-        post.ok();
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        post.accepts("4c");
+        get.ends_session();
+        post.expect_closed();
     });
     let mut client = Client::with(&server, |builder| builder.send_queue(1));
     client.connect().await;
@@ -67,12 +63,12 @@ async fn a_send_whose_reply_is_dropped_while_it_waits_is_withdrawn() {
     is_posted.await;
     let withdrawn = actix_rt::spawn(client.addr.send(engineio::Send::text("b")));
     actix_rt::task::yield_now().await;
-    let kept = actix_rt::spawn(client.addr.send(engineio::Send::text("c")));
+    let next = actix_rt::spawn(client.addr.send(engineio::Send::text("c")));
     actix_rt::task::yield_now().await;
     withdrawn.abort();
     assert!(withdrawn.await.unwrap_err().is_cancelled());
-    dropped.give();
-    kept.await.unwrap().unwrap().unwrap();
+    dropped.send();
+    next.await.unwrap().unwrap().unwrap();
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
     server.finish().await;
 }
@@ -81,14 +77,12 @@ async fn a_send_whose_reply_is_dropped_while_it_waits_is_withdrawn() {
 async fn a_post_for_which_there_is_no_connection_is_unsent() {
     let (refusing, is_refusing) = milestone();
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
+        let get = server.opens(OPEN);
         server.stops_listening();
         refusing.reached();
-        get.leaves();
+        get.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     is_refusing.await;
     client.addr.do_send(engineio::Send::text("a"));
     client.addr.do_send(engineio::Send::text("b"));
@@ -105,13 +99,11 @@ async fn a_post_for_which_there_is_no_connection_is_unsent() {
 async fn a_poll_for_which_there_is_no_connection_ends_the_session() {
     let server = Server::start(|server| {
         let mut get = server.opens(OPEN);
-        get.poll();
         server.stops_listening();
         get.respond(200, &[("connection", "close")], "4last");
-        get.leaves();
+        get.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     assert_eq!(client.text().await, "last");
     let reason = client.ended_cleanly().await;
     assert!(matches!(reason, DisconnectReason::TransportError(TransportError::Connect { .. })), "{reason:?}");
@@ -121,9 +113,7 @@ async fn a_poll_for_which_there_is_no_connection_ends_the_session() {
 #[actix::test]
 async fn a_flood_of_pings_is_answered_with_the_newest_pongs_and_the_messages_follow() {
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
+        let (mut get, mut post) = server.opens_both(OPEN);
         post.posts("4first");
         let pings: Vec<_> = (0..1000).map(|at| format!("2{at}")).collect();
         get.packets(pings.join("\u{1e}"));
@@ -136,12 +126,10 @@ async fn a_flood_of_pings_is_answered_with_the_newest_pongs_and_the_messages_fol
         }
         assert!(packets.len() < 100, "{} packets", packets.len());
         assert_eq!(packets[packets.len() - 2], "3999");
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        get.ends_session();
+        post.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.send("first").await;
     client.send("second").await;
     client.ended_cleanly().await;
@@ -149,12 +137,10 @@ async fn a_flood_of_pings_is_answered_with_the_newest_pongs_and_the_messages_fol
 }
 
 #[actix::test]
-async fn what_is_sent_without_a_session_comes_back() {
+async fn what_is_sent_without_a_session_is_returned() {
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        get.packets("1");
-        get.leaves();
+        let get = server.opens(OPEN);
+        get.ends_session();
     });
     let mut client = Client::start(&server);
     for round in 0..2 {
@@ -176,24 +162,25 @@ async fn what_is_sent_without_a_session_comes_back() {
 
 #[actix::test]
 async fn a_post_that_the_server_does_not_read_is_bounded_by_request_timeout() {
-    let (gone, is_gone) = leave();
-    let server = Server::start(move |server| {
-        let mut get = server.opens(OPEN.max_payload(100 << 20));
-        get.poll();
-        let mut post = server.accept();
+    let clock = Clock::stop();
+    let (begun, is_begun) = milestone();
+    let (ended, has_ended) = signal();
+    let server = Server::on(listen_with_small_buffers(), move |server| {
+        let (get, mut post) = server.opens_both(OPEN.max_payload(2 * LARGE));
         post.read_head();
-        get.leaves();
-        is_gone.wait();
+        begun.reached();
+        get.expect_closed();
+        has_ended.wait();
     });
-    let mut client = Client::with(&server, |builder| builder.request_timeout(SHORT));
+    let mut client =
+        Client::with(&server, |builder| builder.request_timeout(SHORT).connector(connect_with_small_buffers));
     client.connect().await;
-    // More than the socket buffers of both ends hold.
-    let large = Data::from("x".repeat(32 << 20));
+    let large = Data::from("x".repeat(LARGE));
     client.send(large.clone()).await;
-    let end = takes(SHORT, client.ended()).await;
+    let end = clock.takes(SHORT, is_begun, client.ended()).await;
     let err = TransportError::timeout(Stage::Request);
     assert_eq!(end.reason, DisconnectReason::TransportError(err));
     assert!(end.unsent == [large] && end.in_doubt.is_empty());
-    gone.give();
+    ended.send();
     server.finish().await;
 }

@@ -1,4 +1,4 @@
-//! Several sessions, several clients, several who listen.
+//! Several sessions, several clients, several subscribers.
 
 use std::thread;
 
@@ -9,37 +9,29 @@ use actix_engineio::{
 };
 use futures::StreamExt as _;
 
-use crate::support::{Client, Recorder, leave, milestone, script::OPEN, server::Server, sockets_to, soon};
+use crate::support::{Client, Recorder, milestone, script::OPEN, server::Server, signal, sockets_to, soon};
 
 #[actix::test]
 async fn a_client_connects_again_after_every_kind_of_end() {
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
-        post.posts("1");
-        post.ok();
-        post.leaves();
-        get.leaves();
+        let (get, mut post) = server.opens_both(OPEN);
+        post.accepts("1");
+        post.expect_closed();
+        get.expect_closed();
 
         let mut get = server.opens(OPEN);
-        get.poll();
         get.respond(500, &[], "");
-        get.leaves();
+        get.expect_closed();
 
         let mut ws = server.opens_websocket(OPEN);
         ws.reads("4over websocket");
         ws.send_frame(true, 0, 8, b"\x03\xe9");
         ws.wait_closed();
 
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
-        post.posts("4at last");
-        post.ok();
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        let (get, mut post) = server.opens_both(OPEN);
+        post.accepts("4at last");
+        get.ends_session();
+        post.expect_closed();
     });
     let mut client = Client::start(&server);
     assert_eq!(client.addr.send(Wait).await.unwrap(), None);
@@ -63,22 +55,18 @@ async fn a_client_connects_again_after_every_kind_of_end() {
 }
 
 #[actix::test]
-async fn clients_on_several_arbiters_mind_their_own_sessions() {
+async fn clients_on_several_arbiters_do_not_disturb_each_other() {
     const CLIENTS: usize = 4;
     let servers: Vec<_> = (0..CLIENTS)
         .map(|at| {
             Server::start(move |server| {
-                let mut get = server.opens(OPEN);
-                get.poll();
-                let mut post = server.accept();
-                post.posts(&format!("4from {at}"));
-                post.ok();
+                let (mut get, mut post) = server.opens_both(OPEN);
+                post.accepts(&format!("4from {at}"));
                 get.packets(format!("4to {at}"));
                 get.poll();
-                post.posts("1");
-                post.ok();
-                get.leaves();
-                post.leaves();
+                post.accepts("1");
+                get.expect_closed();
+                post.expect_closed();
             })
         })
         .collect();
@@ -123,12 +111,11 @@ async fn an_address_works_from_other_threads() {
         ws.reads_close(1000);
         ws.close();
     });
-    let mut client = Client::start(&server);
-    client.connect_over(TransportKind::WebSocket).await;
+    let mut client = Client::connected_over(&server, TransportKind::WebSocket).await;
     let mut stream = EventStream::subscribe(&client.addr).await.unwrap();
     let addr = client.addr.clone();
     let (done, is_done) = milestone();
-    // A thread that knows nothing of actix, with a runtime that knows as little.
+    // A thread without actix, and with a runtime without drivers.
     let elsewhere = thread::spawn(move || {
         addr.do_send(engineio::Send::text("one"));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -152,10 +139,10 @@ async fn an_address_works_from_other_threads() {
 }
 
 #[actix::test]
-async fn subscribers_are_told_the_same_in_the_same_order() {
-    let (subscribed, is_subscribed) = leave();
+async fn all_subscribers_get_the_same_events_in_the_same_order() {
+    let (subscribed, is_subscribed) = signal();
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
+        let mut get = server.answers_handshake(OPEN);
         is_subscribed.wait();
         for batch in 0..5 {
             get.poll();
@@ -163,27 +150,25 @@ async fn subscribers_are_told_the_same_in_the_same_order() {
             get.packets(body.join("\u{1e}"));
         }
         get.poll();
-        get.packets("1");
-        get.leaves();
+        get.ends_session();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
-    // One that comes later, one that wants messages alone, and one that leaves again.
+    let mut client = Client::connected(&server).await;
+    // One that subscribes later, one that wants only messages, and one that unsubscribes.
     let (recipient, mut late) = Recorder::start();
     client.addr.send(Subscribe::new(recipient)).await.unwrap();
-    let (recipient, mut picky) = Recorder::start();
+    let (recipient, mut only_messages) = Recorder::start();
     client.addr.send(Subscribe::new(recipient).only([EventKind::Message])).await.unwrap();
     let (recipient, mut gone) = Recorder::start();
     let id = client.addr.send(Subscribe::new(recipient)).await.unwrap();
     assert!(client.addr.send(Unsubscribe(id)).await.unwrap());
     assert!(!client.addr.send(Unsubscribe(id)).await.unwrap());
-    subscribed.give();
+    subscribed.send();
 
     assert!(
         matches!(late.next().await, Event::Connected(session) if session.sid == crate::support::script::SID)
     );
     for at in 0..500 {
-        for events in [&mut client.events, &mut late, &mut picky] {
+        for events in [&mut client.events, &mut late, &mut only_messages] {
             match events.next().await {
                 Event::Message(data) => assert_eq!(data.as_text(), Some(&*at.to_string())),
                 event => panic!("{event:?}"),
@@ -192,18 +177,17 @@ async fn subscribers_are_told_the_same_in_the_same_order() {
     }
     client.ended_cleanly().await;
     assert!(matches!(late.next().await, Event::Disconnected(_)));
-    assert!(picky.waiting().is_empty());
-    // It may have had the session that stood, before it left.
+    assert!(only_messages.waiting().is_empty());
+    // It may have got the open session before it unsubscribed.
     assert!(gone.waiting().iter().all(|event| matches!(event, Event::Connected(_))));
     server.finish().await;
 }
 
 #[actix::test]
-async fn a_client_whose_arbiter_stops_tells_its_subscribers_and_closes() {
+async fn a_client_whose_arbiter_stops_closes_and_its_subscribers_get_the_end() {
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        get.leaves();
+        let get = server.opens(OPEN);
+        get.expect_closed();
     });
     let arbiter = Arbiter::new();
     let (recorder, mut events) = Recorder::start();
@@ -220,14 +204,14 @@ async fn a_client_whose_arbiter_stops_tells_its_subscribers_and_closes() {
 }
 
 #[actix::test]
-async fn a_session_that_nobody_can_reach_or_hear_is_closed() {
+async fn a_session_of_a_client_without_addresses_and_subscribers_is_closed() {
     let server = Server::start(|server| {
         let mut ws = server.opens_websocket(OPEN);
         ws.reads("4last");
         ws.reads("1");
         ws.reads_close(1000);
         ws.send_frame(true, 0, 8, b"\x03\xe8");
-        ws.leaves();
+        ws.expect_closed();
     });
     let client = EngineIoClient::builder().start();
     let connect = Connect::new(server.origin()).transports([TransportKind::WebSocket]);

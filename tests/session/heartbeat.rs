@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use actix_engineio::{Data, DisconnectReason, Stage, TransportError, TransportKind};
+use actix_engineio::{Data, DisconnectReason, Flush, Stage, TransportError, TransportKind};
 
-use crate::support::{Client, leave, milestone, script::OPEN, server::Server, takes};
+use crate::support::{
+    Client, Clock, LARGE, connect_with_small_buffers, listen_with_small_buffers, milestone, script::OPEN,
+    server::Server, signal, steps,
+};
 
 const INTERVAL: Duration = Duration::from_millis(200);
 const TIMEOUT: Duration = Duration::from_millis(150);
@@ -12,22 +15,16 @@ const TIMEOUT: Duration = Duration::from_millis(150);
 #[actix::test]
 async fn a_ping_over_polling_is_answered_with_its_data() {
     let server = Server::start(|server| {
-        // engineioxide's first comes at once.
-        let mut get = server.opens(format!("{OPEN}\u{1e}2"));
-        get.poll();
-        let mut post = server.accept();
-        post.posts("3");
-        post.ok();
+        // The first ping of engineioxide comes with the open packet.
+        let (mut get, mut post) = server.opens_both(format!("{OPEN}\u{1e}2"));
+        post.accepts("3");
         get.packets("2with data\u{1e}4and a message");
         get.poll();
-        post.posts("3with data");
-        post.ok();
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        post.accepts("3with data");
+        get.ends_session();
+        post.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     assert_eq!(client.text().await, "and a message");
     client.ended_cleanly().await;
     server.finish().await;
@@ -41,14 +38,13 @@ async fn a_ping_over_websocket_is_answered_with_its_data() {
         ws.reads("3");
         ws.send_text("2with data");
         ws.reads("3with data");
-        // WebSocket's own.
+        // A ping of WebSocket itself.
         ws.send_frame(true, 0, 9, "raw");
         assert_eq!(ws.read_frame(), (10, b"raw".to_vec()));
         ws.send_text("1");
         ws.wait_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect_over(TransportKind::WebSocket).await;
+    let mut client = Client::connected_over(&server, TransportKind::WebSocket).await;
     client.ended_cleanly().await;
     server.finish().await;
 }
@@ -56,180 +52,203 @@ async fn a_ping_over_websocket_is_answered_with_its_data() {
 #[actix::test]
 async fn a_pong_goes_before_the_messages_that_wait() {
     let (posted, is_posted) = milestone();
-    let (queued, is_queued) = leave();
+    let (queued, is_queued) = signal();
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
+        let (mut get, mut post) = server.opens_both(OPEN);
         post.posts("4first");
         posted.reached();
         is_queued.wait();
         get.packets("2a\u{1e}2b");
         get.poll();
-        // The next poll shows that the pings were seen.
+        // The next poll shows that the client has read the pings.
         post.ok();
-        post.posts("3a\u{1e}3b\u{1e}4second\u{1e}4third");
-        post.ok();
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        post.accepts("3a\u{1e}3b\u{1e}4second\u{1e}4third");
+        get.ends_session();
+        post.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.send("first").await;
     is_posted.await;
     client.send("second").await;
     client.send("third").await;
-    queued.give();
+    queued.send();
     client.ended_cleanly().await;
     server.finish().await;
 }
 
 #[actix::test]
-async fn a_poll_without_a_word_is_a_ping_timeout() {
+async fn a_poll_that_is_not_answered_is_a_ping_timeout() {
+    let clock = Clock::stop();
+    let (polled, is_polled) = milestone();
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN.ping(INTERVAL, TIMEOUT));
-        get.poll();
-        get.leaves();
+        let get = server.opens(OPEN.ping(INTERVAL, TIMEOUT));
+        polled.reached();
+        get.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
-    let reason = takes(INTERVAL + TIMEOUT, client.ended_cleanly()).await;
+    let mut client = Client::connected(&server).await;
+    let reason = clock.takes(INTERVAL + TIMEOUT, is_polled, client.ended_cleanly()).await;
     assert_eq!(reason, DisconnectReason::PingTimeout);
     server.finish().await;
 }
 
 #[actix::test]
-async fn a_websocket_without_a_word_is_a_ping_timeout() {
+async fn a_websocket_on_which_nothing_comes_is_a_ping_timeout() {
+    let clock = Clock::stop();
     let server = Server::start(|server| {
         let mut ws = server.opens_websocket(OPEN.ping(INTERVAL, TIMEOUT));
         ws.reads_close(1000);
-        ws.leaves();
+        ws.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect_over(TransportKind::WebSocket).await;
-    let reason = takes(INTERVAL + TIMEOUT, client.ended_cleanly()).await;
+    let mut client = Client::connected_over(&server, TransportKind::WebSocket).await;
+    let reason = clock.takes(INTERVAL + TIMEOUT, async {}, client.ended_cleanly()).await;
     assert_eq!(reason, DisconnectReason::PingTimeout);
     server.finish().await;
 }
 
 #[actix::test]
 async fn the_answer_to_a_post_is_no_sign_of_life() {
+    let clock = Clock::stop();
+    let (waited, has_waited) = signal();
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN.ping(INTERVAL, TIMEOUT));
-        get.poll();
-        let mut post = server.accept();
+        let (get, mut post) = server.opens_both(OPEN.ping(INTERVAL, TIMEOUT));
         post.posts("4one");
-        std::thread::sleep(INTERVAL);
+        has_waited.wait();
         post.ok();
-        get.leaves();
-        post.leaves();
+        get.expect_closed();
+        post.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.send("one").await;
-    let reason = takes(INTERVAL + TIMEOUT, client.ended_cleanly()).await;
+    let flush = client.addr.send(Flush);
+    let answered = async {
+        clock.advance(INTERVAL).await;
+        waited.send();
+        flush.await.unwrap().unwrap();
+    };
+    let reason = clock.takes(TIMEOUT, answered, client.ended_cleanly()).await;
     assert_eq!(reason, DisconnectReason::PingTimeout);
     server.finish().await;
 }
 
+/// Heartbeats, during which a session without them would have ended twice.
+const HEARTBEATS: usize = 4;
+
 #[actix::test]
 async fn pings_keep_a_session_alive() {
     for way in [TransportKind::Polling, TransportKind::WebSocket] {
+        let clock = Clock::stop();
+        let (mut pings, cues) = steps();
         let open = OPEN.ping(INTERVAL, TIMEOUT);
         let server = Server::start(move |server| match way {
             TransportKind::Polling => {
                 let mut get = server.opens(open);
-                get.poll();
                 let mut post = None;
-                for _ in 0..4 {
-                    std::thread::sleep(INTERVAL);
-                    get.packets("2");
-                    get.poll();
-                    let post = post.get_or_insert_with(|| server.accept());
-                    post.posts("3");
-                    post.ok();
+                for _ in 0..HEARTBEATS {
+                    cues.step(|| {
+                        get.packets("2");
+                        get.poll();
+                        post.get_or_insert_with(|| server.accept()).accepts("3");
+                    });
                 }
-                get.packets("1");
-                get.leaves();
+                get.ends_session();
             }
             TransportKind::WebSocket => {
                 let mut ws = server.opens_websocket(open);
-                for _ in 0..4 {
-                    std::thread::sleep(INTERVAL);
-                    ws.send_text("2");
-                    ws.reads("3");
+                for _ in 0..HEARTBEATS {
+                    cues.step(|| {
+                        ws.send_text("2");
+                        ws.reads("3");
+                    });
                 }
                 ws.send_text("1");
                 ws.wait_closed();
             }
         });
-        let mut client = Client::start(&server);
-        client.connect_over(way).await;
+        let mut client = Client::connected_over(&server, way).await;
+        for _ in 0..HEARTBEATS {
+            clock.advance(INTERVAL).await;
+            pings.next().await;
+        }
         assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
         server.finish().await;
     }
 }
 
-/// The silence that a session survives, and twice as long a message.
-const SILENCE: [Duration; 2] = [Duration::from_millis(1000), Duration::from_millis(250)];
-const LONG: &str = "4a message of which a byte comes now and then, no more";
-const STEP: Duration = Duration::from_millis(50);
+/// Parts of a message, each of which arrives before the session would end.
+const PARTS: [&str; 4] = ["4a message of which", " a part comes", " now and", " then"];
 
 #[actix::test]
-async fn a_message_that_takes_long_to_arrive_is_a_sign_of_life_over_polling() {
-    let server = Server::start(|server| {
-        let mut get = server.opens(OPEN.ping(SILENCE[0], SILENCE[1]));
-        get.poll();
-        get.write(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", LONG.len()));
-        get.write_slowly(LONG, 1, STEP);
-        get.poll();
-        get.packets("1");
-        get.leaves();
-    });
-    let mut client = Client::start(&server);
-    client.connect().await;
-    assert_eq!(client.text().await, LONG[1..]);
-    assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
-    server.finish().await;
-}
-
-#[actix::test]
-async fn a_message_that_takes_long_to_arrive_is_a_sign_of_life_over_websocket() {
-    let server = Server::start(|server| {
-        let mut ws = server.opens_websocket(OPEN.ping(SILENCE[0], SILENCE[1]));
-        ws.write([0x81, u8::try_from(LONG.len()).unwrap()]);
-        ws.write_slowly(LONG, 1, STEP);
-        ws.send_text("1");
-        ws.wait_closed();
-    });
-    let mut client = Client::start(&server);
-    client.connect_over(TransportKind::WebSocket).await;
-    assert_eq!(client.text().await, LONG[1..]);
-    assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
-    server.finish().await;
+async fn a_message_that_takes_long_to_arrive_is_a_sign_of_life() {
+    for way in [TransportKind::Polling, TransportKind::WebSocket] {
+        let clock = Clock::stop();
+        let (mut parts, cues) = steps();
+        let open = OPEN.ping(INTERVAL, TIMEOUT);
+        let server = Server::start(move |server| {
+            let length = PARTS.concat().len();
+            let mut peer = match way {
+                TransportKind::Polling => {
+                    let mut get = server.opens(open);
+                    get.write(format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n"));
+                    get
+                }
+                TransportKind::WebSocket => {
+                    let mut ws = server.opens_websocket(open);
+                    ws.write([0x81, length.try_into().unwrap()]);
+                    ws
+                }
+            };
+            for part in PARTS {
+                cues.step(|| peer.write(part));
+            }
+            match way {
+                TransportKind::Polling => {
+                    peer.poll();
+                    peer.ends_session();
+                }
+                TransportKind::WebSocket => {
+                    peer.send_text("1");
+                    peer.wait_closed();
+                }
+            }
+        });
+        let mut client = Client::connected_over(&server, way).await;
+        for _ in PARTS {
+            clock.advance(INTERVAL).await;
+            parts.next().await;
+        }
+        assert_eq!(client.text().await, PARTS.concat()[1..]);
+        assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
+        server.finish().await;
+    }
 }
 
 #[actix::test]
 async fn a_server_that_pings_and_does_not_read_is_stuck() {
-    let (gone, is_gone) = leave();
-    let server = Server::start(move |server| {
+    let clock = Clock::stop();
+    let (mut pings, cues) = steps();
+    let (ended, has_ended) = signal();
+    let server = Server::on(listen_with_small_buffers(), move |server| {
         let mut ws = server.opens_websocket(OPEN.ping(INTERVAL, TIMEOUT));
         // Both kinds of ping.
-        while ws.try_write(b"\x81\x022x\x89\x00").is_ok() {
-            std::thread::sleep(INTERVAL / 10);
+        for _ in 0..HEARTBEATS {
+            cues.step(|| ws.write(b"\x81\x022x\x89\x00"));
         }
-        is_gone.wait();
+        has_ended.wait();
     });
-    let mut client = Client::start(&server);
+    let mut client = Client::with(&server, |builder| builder.connector(connect_with_small_buffers));
     client.connect_over(TransportKind::WebSocket).await;
-    // More than the socket buffers of both ends hold.
-    let large = Data::from("x".repeat(32 << 20));
+    let large = Data::from("x".repeat(LARGE));
     client.send(large.clone()).await;
-    let end = client.ended().await;
+    let pinged = async {
+        for _ in 0..HEARTBEATS {
+            clock.advance((INTERVAL + TIMEOUT) / 8).await;
+            pings.next().await;
+        }
+    };
+    let end = clock.takes((INTERVAL + TIMEOUT) / 2, pinged, client.ended()).await;
     let err = TransportError::timeout(Stage::Write);
     assert_eq!(end.reason, DisconnectReason::TransportError(err));
     assert!(end.unsent == [large] && end.in_doubt.is_empty());
-    gone.give();
+    ended.send();
     server.finish().await;
 }

@@ -1,6 +1,6 @@
-//! Sessions with servers that do as they like: what is said arrives, and every end is told as what it was.
+//! Sessions with servers that may do anything: messages arrive, and the end is reported as what it was.
 
-// A test may fail in its helpers too.
+// Functions that tests call may fail too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "../support/mod.rs"]
@@ -8,8 +8,8 @@ mod support;
 
 mod backlog;
 mod clients;
+mod disconnect;
 mod heartbeat;
-mod leaving;
 mod messages;
 mod polls;
 mod posts;

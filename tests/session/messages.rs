@@ -1,4 +1,4 @@
-//! What messages carry, and how much.
+//! The content of messages, and their size.
 
 use actix_engineio::{Data, Flush, TransportKind};
 
@@ -8,20 +8,16 @@ use crate::support::{Client, script::OPEN, server::Server};
 async fn every_kind_of_message_goes_both_ways_over_polling() {
     let server = Server::start(|server| {
         let mut get = server.opens(OPEN);
-        get.poll();
         get.packets("4text £ 😀\u{1e}4\u{1e}b\u{1e}bAQID\u{1e}bAQI=\u{1e}bAQI\u{1e}4\u{0}\n");
         get.poll();
         let mut post = server.accept();
         for body in ["4text £ 😀", "4", "b", "bAQID", "bHg==", "4\u{0}\n"] {
-            post.posts(body);
-            post.ok();
+            post.accepts(body);
         }
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        get.ends_session();
+        post.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     for expected in [
         Data::from("text £ 😀"),
         "".into(),
@@ -66,13 +62,12 @@ async fn every_kind_of_message_goes_both_ways_over_websocket() {
         assert_eq!(ws.read_frame(), (2, vec![]));
         assert_eq!(ws.read_frame(), (2, vec![1, 2, 3]));
         ws.reads("4a\u{1e}4b");
-        // Over WebSocket the server looks after its `maxPayload` itself.
+        // Over WebSocket only the server enforces its `maxPayload`.
         ws.reads(&format!("4{}", "x".repeat(1000)));
         ws.send_text("1");
         ws.wait_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect_over(TransportKind::WebSocket).await;
+    let mut client = Client::connected_over(&server, TransportKind::WebSocket).await;
     for expected in [
         Data::from("text £ 😀"),
         "".into(),
@@ -107,22 +102,18 @@ fn large() -> [Data; 2] {
 #[actix::test]
 async fn large_messages_go_both_ways_over_polling() {
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN.max_payload(4 << 20));
-        get.poll();
-        let mut post = server.accept();
-        // Each comes back as it was sent.
+        let (mut get, mut post) = server.opens_both(OPEN.max_payload(4 << 20));
+        // Each is sent back.
         for _ in 0..2 {
             let body = post.post();
             post.ok();
             get.packets(body);
             get.poll();
         }
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        get.ends_session();
+        post.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     for data in large() {
         client.send(data.clone()).await;
         assert!(client.message().await == data);
@@ -143,8 +134,7 @@ async fn large_messages_go_both_ways_over_websocket() {
         ws.send_text("1");
         ws.wait_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect_over(TransportKind::WebSocket).await;
+    let mut client = Client::connected_over(&server, TransportKind::WebSocket).await;
     for data in large() {
         client.send(data.clone()).await;
         assert!(client.message().await == data);
@@ -160,12 +150,10 @@ async fn many_messages_arrive_in_order() {
         let server = Server::start(move |server| match way {
             TransportKind::Polling => {
                 let mut get = server.opens(OPEN);
-                get.poll();
                 let body: Vec<_> = (0..MESSAGES).map(|at| format!("4{at}")).collect();
                 get.packets(body.join("\u{1e}"));
                 get.poll();
-                get.packets("1");
-                get.leaves();
+                get.ends_session();
             }
             TransportKind::WebSocket => {
                 let mut ws = server.opens_websocket(OPEN);
@@ -176,8 +164,7 @@ async fn many_messages_arrive_in_order() {
                 ws.wait_closed();
             }
         });
-        let mut client = Client::start(&server);
-        client.connect_over(way).await;
+        let mut client = Client::connected_over(&server, way).await;
         for at in 0..MESSAGES {
             assert_eq!(client.text().await, at.to_string());
         }

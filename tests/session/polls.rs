@@ -1,4 +1,4 @@
-//! What a poll may be answered with.
+//! Answers to polls.
 
 use std::{io, time::Instant};
 
@@ -10,11 +10,10 @@ use crate::support::{
     server::{Peer, Server},
 };
 
-/// How a session over polling ends whose poll is treated so, and the messages before it did.
+/// The messages and the reason for the end of a session whose poll is treated so.
 async fn polled(treat: impl FnOnce(Peer) + Send + 'static) -> (Vec<String>, DisconnectReason) {
     let server = Server::start(move |server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
+        let get = server.opens(OPEN);
         treat(get);
     });
     let mut client = Client::with(&server, |builder| builder.max_message_size(4096));
@@ -38,7 +37,7 @@ async fn answered(
 ) -> (Vec<String>, DisconnectReason) {
     polled(move |mut get| {
         get.respond(status, headers, body);
-        get.leaves();
+        get.expect_closed();
     })
     .await
 }
@@ -47,18 +46,14 @@ async fn answered(
 async fn what_comes_behind_many_noops_in_one_body_does_not_wait_for_them() {
     let server = Server::start(|server| {
         let mut get = server.opens(OPEN);
-        get.poll();
         get.packets(format!("{}2\u{1e}4hi", "6\u{1e}".repeat(10_000)));
         let mut post = server.accept();
-        post.posts("3");
-        post.ok();
+        post.accepts("3");
         get.poll();
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        get.ends_session();
+        post.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     assert_eq!(client.text().await, "hi");
     client.ended_cleanly().await;
     server.finish().await;
@@ -74,20 +69,18 @@ async fn a_close_packet_ends_the_session_and_what_follows_it_is_dropped() {
 
 #[actix::test]
 async fn an_answer_arrives_whole_whatever_its_size() {
-    // The first bytes of an answer are read on a path of their own, 2 KiB at most.
+    // The first bytes of an answer are read into a buffer of their own, 2 KiB at most.
     let sizes = [0, 1, 1_900, 1_990, 2_000, 2_010, 2_046, 2_047, 2_048, 2_049, 2_100, 4_096, 300_000];
     let server = Server::start(move |server| {
-        let mut get = server.opens(OPEN);
+        let mut get = server.answers_handshake(OPEN);
         for size in sizes {
             get.poll();
             get.packets(format!("4{}", text(size)));
         }
         get.poll();
-        get.packets("1");
-        get.leaves();
+        get.ends_session();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     for size in sizes {
         assert!(client.text().await == text(size), "{size}");
     }
@@ -95,20 +88,19 @@ async fn an_answer_arrives_whole_whatever_its_size() {
     server.finish().await;
 }
 
-/// Of which no part looks like another.
+/// A text of which no part is like another.
 fn text(size: usize) -> String {
     (0..).flat_map(|number: usize| number.to_string().into_bytes()).map(char::from).take(size).collect()
 }
 
 #[actix::test]
-async fn a_session_may_open_speak_and_close_in_one_body() {
-    // What is closed is not upgraded.
+async fn a_session_may_open_send_messages_and_close_in_one_body() {
+    // A session that is closed is not upgraded.
     for open in [OPEN, UPGRADABLE] {
         let server = Server::start(move |server| {
-            server.opens(format!("{open}\u{1e}4hello\u{1e}4again\u{1e}1")).leaves();
+            server.answers_handshake(format!("{open}\u{1e}4hello\u{1e}4again\u{1e}1")).expect_closed();
         });
-        let mut client = Client::start(&server);
-        client.connect().await;
+        let mut client = Client::connected(&server).await;
         assert_eq!(client.text().await, "hello");
         assert_eq!(client.text().await, "again");
         assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
@@ -162,23 +154,20 @@ async fn a_body_that_is_cut_is_a_transport_error() {
 async fn a_body_without_a_length_ends_with_its_connection() {
     let server = Server::start(|server| {
         let mut get = server.opens(OPEN);
-        get.poll();
         get.write("HTTP/1.0 200 OK\r\n\r\n4whole");
         get.close();
         let mut get = server.accept();
         get.poll();
-        get.packets("1");
-        get.leaves();
+        get.ends_session();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     assert_eq!(client.text().await, "whole");
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
     server.finish().await;
 }
 
 #[actix::test]
-async fn a_body_that_is_no_payload_is_a_parse_error_behind_what_could_be_read() {
+async fn a_body_that_is_no_payload_is_a_parse_error_after_the_packets_before_it() {
     let bodies: [(&[u8], ProtocolError); 6] = [
         (b"garbage", ProtocolError::Packet("its type is not a digit")),
         (b"<html></html>", ProtocolError::Packet("its type is not a digit")),
@@ -216,7 +205,7 @@ async fn a_body_larger_than_max_message_size_is_a_transport_error() {
 #[actix::test]
 async fn packets_that_mean_nothing_are_ignored() {
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
+        let mut get = server.answers_handshake(OPEN);
         for body in ["", "3\u{1e}7\u{1e}8x\u{1e}9y\u{1e}6"] {
             get.poll();
             get.packets(body);
@@ -226,24 +215,22 @@ async fn packets_that_mean_nothing_are_ignored() {
         get.poll();
         get.packets("4hello");
         get.poll();
-        get.packets("1");
-        get.leaves();
+        get.ends_session();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     assert_eq!(client.text().await, "hello");
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
     server.finish().await;
 }
 
 #[actix::test]
-async fn a_lane_that_the_server_closes_between_polls_is_opened_anew() {
+async fn a_connection_that_the_server_closes_between_polls_is_replaced() {
     let server = Server::start(|server| {
         let mut get = server.accept();
         get.handshake();
         get.respond(200, &[("connection", "close")], OPEN.to_string());
-        get.leaves();
-        // Without a warning, with the next poll on its way.
+        get.expect_closed();
+        // Without an announcement, when the next poll has been sent already.
         let mut get = server.accept();
         get.poll();
         get.packets("4one");
@@ -253,11 +240,9 @@ async fn a_lane_that_the_server_closes_between_polls_is_opened_anew() {
         get.poll();
         get.packets("4two");
         get.poll();
-        get.packets("1");
-        get.leaves();
+        get.ends_session();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     assert_eq!(client.text().await, "one");
     assert_eq!(client.text().await, "two");
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
@@ -267,15 +252,13 @@ async fn a_lane_that_the_server_closes_between_polls_is_opened_anew() {
 #[actix::test]
 async fn a_poll_that_is_lost_twice_is_a_transport_error() {
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
+        let get = server.opens(OPEN);
         get.close();
         let mut get = server.accept();
         get.poll();
         get.reset();
     });
-    let mut client = Client::start(&server);
-    client.connect_over(TransportKind::Polling).await;
+    let mut client = Client::connected_over(&server, TransportKind::Polling).await;
     let reason = client.ended_cleanly().await;
     let DisconnectReason::TransportError(TransportError::Io { kind, .. }) = &reason else {
         panic!("{reason:?}")
@@ -288,26 +271,23 @@ async fn a_poll_that_is_lost_twice_is_a_transport_error() {
 async fn bytes_behind_an_answer_are_not_taken_for_the_next_one() {
     let server = Server::start(|server| {
         let mut get = server.opens(OPEN);
-        get.poll();
         get.write("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n4trueHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n4false");
-        get.leaves();
+        get.expect_closed();
         let mut get = server.accept();
         get.poll();
-        get.packets("1");
-        get.leaves();
+        get.ends_session();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     assert_eq!(client.text().await, "true");
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
     server.finish().await;
 }
 
 #[actix::test]
-async fn a_server_that_answers_every_poll_at_once_with_nothing_of_use_is_not_polled_at_once() {
+async fn a_server_that_answers_every_poll_at_once_without_a_message_is_not_polled_at_once() {
     let (polls, how_often) = std::sync::mpsc::channel();
     let server = Server::start(move |server| {
-        let mut get = server.opens(OPEN);
+        let mut get = server.answers_handshake(OPEN);
         let start = Instant::now();
         let bodies = ["6", "3", "7x", ""];
         let polled = bodies.iter().cycle().take_while(|body| {
@@ -317,11 +297,9 @@ async fn a_server_that_answers_every_poll_at_once_with_nothing_of_use_is_not_pol
         });
         polls.send(polled.count()).unwrap();
         get.poll();
-        get.packets("1");
-        get.leaves();
+        get.ends_session();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.ended_cleanly().await;
     server.finish().await;
     let polls = how_often.recv().unwrap();

@@ -1,4 +1,4 @@
-//! Messages that go out in POSTs.
+//! Messages that are sent in POSTs.
 
 use std::{io, time::Duration};
 
@@ -8,9 +8,10 @@ use actix_engineio::{
 };
 
 use crate::support::{
-    Client, SHORT, leave, milestone,
+    Client, Clock, LARGE, SHORT, connect_with_small_buffers, listen_with_small_buffers, milestone, moment,
     script::OPEN,
     server::{Peer, Server},
+    signal,
 };
 
 /// The packets of one POST.
@@ -19,60 +20,59 @@ fn packets(body: &str) -> Vec<&str> {
 }
 
 /// How a session ends whose first POST, of "a", is treated so while "b" waits.
-async fn posted(treat: impl FnOnce(&mut Peer) + Send + 'static, close: bool) -> Disconnected {
+async fn posted(treat: impl FnOnce(Peer) + Send + 'static) -> Disconnected {
     let (posted, is_posted) = milestone();
-    let (queued, is_queued) = leave();
+    let (queued, is_queued) = signal();
     let server = Server::start(move |server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
+        let (get, mut post) = server.opens_both(OPEN);
         post.posts("4a");
         posted.reached();
         is_queued.wait();
-        treat(&mut post);
-        if close {
-            post.close();
-        } else {
-            post.leaves();
-        }
-        get.leaves();
+        treat(post);
+        get.expect_closed();
     });
-    let mut client = Client::with(&server, |builder| builder.request_timeout(SHORT));
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.send("a").await;
     is_posted.await;
     client.send("b").await;
-    queued.give();
+    queued.send();
     let end = client.ended().await;
     server.finish().await;
     (*end).clone()
 }
 
+/// The same where the POST gets this answer.
+async fn answered(
+    status: u16,
+    headers: &'static [(&'static str, &'static str)],
+    body: &'static str,
+) -> Disconnected {
+    posted(move |mut post| {
+        post.respond(status, headers, body);
+        post.expect_closed();
+    })
+    .await
+}
+
 #[actix::test]
-async fn a_post_that_is_answered_before_it_is_read_still_leaves_whole() {
-    const LONG: usize = 16 << 20;
-    let server = Server::start(|server| {
-        let mut get = server.opens(OPEN.max_payload(LONG + 1));
-        get.poll();
-        let mut post = server.accept();
-        post.be_patient();
+async fn a_post_that_is_answered_before_it_is_read_is_still_sent_whole() {
+    let server = Server::on(listen_with_small_buffers(), |server| {
+        let (mut get, mut post) = server.opens_both(OPEN.max_payload(LARGE + 1));
         let length = post.read_head().header("content-length").unwrap().parse().unwrap();
         post.ok();
         get.packets("4answered");
         get.poll();
-        assert_eq!(post.read_body(length), format!("4{}", "x".repeat(LONG)).into_bytes());
-        // Only now, and not where an answer and a request might have got mixed up.
-        post.leaves();
+        assert_eq!(post.read_body(length), format!("4{}", "x".repeat(LARGE)).into_bytes());
+        // Only now, and the next request does not use this connection, where its answer could be mixed up with another.
+        post.expect_closed();
         let mut post = server.accept();
-        post.posts("4next");
-        post.ok();
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        post.accepts("4next");
+        get.ends_session();
+        post.expect_closed();
     });
-    let mut client = Client::start(&server);
+    let mut client = Client::with(&server, |builder| builder.connector(connect_with_small_buffers));
     client.connect().await;
-    client.addr.do_send(engineio::Send::text("x".repeat(LONG)));
+    client.addr.do_send(engineio::Send::text("x".repeat(LARGE)));
     assert_eq!(client.text().await, "answered");
     client.addr.send(Flush).await.unwrap().unwrap();
     client.send("next").await;
@@ -89,7 +89,7 @@ fn in_doubt(end: &Disconnected) -> &DisconnectReason {
 #[actix::test]
 async fn a_refused_post_ends_the_session_with_its_messages_in_doubt() {
     for (status, body) in [(400, r#"{"code":3,"message":"Bad request"}"#), (500, ""), (413, "")] {
-        let end = posted(move |post| post.respond(status, &[], body), false).await;
+        let end = answered(status, &[], body).await;
         let DisconnectReason::TransportError(TransportError::Status(refusal)) = in_doubt(&end) else {
             panic!("{end:?}")
         };
@@ -99,21 +99,36 @@ async fn a_refused_post_ends_the_session_with_its_messages_in_doubt() {
 
 #[actix::test]
 async fn a_redirected_post_ends_the_session() {
-    let end = posted(|post| post.respond(307, &[("location", "/")], ""), false).await;
+    let end = answered(307, &[("location", "/")], "").await;
     let reason = in_doubt(&end);
     assert!(matches!(reason, DisconnectReason::TransportError(TransportError::Redirect(_))), "{reason:?}");
 }
 
 #[actix::test]
 async fn a_post_without_an_answer_is_bounded_by_request_timeout() {
-    let end = posted(|_| {}, false).await;
+    let clock = Clock::stop();
+    let (posted, is_posted) = milestone();
+    let server = Server::start(move |server| {
+        let (get, mut post) = server.opens_both(OPEN);
+        post.posts("4a");
+        posted.reached();
+        post.expect_closed();
+        get.expect_closed();
+    });
+    let mut client = Client::with(&server, |builder| builder.request_timeout(SHORT));
+    client.connect().await;
+    client.send("a").await;
+    is_posted.await;
+    client.send("b").await;
+    let end = clock.takes(SHORT, async {}, client.ended()).await;
     let err = TransportError::timeout(Stage::Response);
     assert_eq!(*in_doubt(&end), DisconnectReason::TransportError(err));
+    server.finish().await;
 }
 
 #[actix::test]
 async fn a_post_whose_connection_ends_is_in_doubt_and_not_sent_again() {
-    let end = posted(|_| {}, true).await;
+    let end = posted(Peer::close).await;
     let DisconnectReason::TransportError(TransportError::Io { kind, .. }) = in_doubt(&end) else {
         panic!("{end:?}")
     };
@@ -121,19 +136,15 @@ async fn a_post_whose_connection_ends_is_in_doubt_and_not_sent_again() {
 }
 
 #[actix::test]
-async fn a_post_on_a_lane_that_was_used_before_is_not_sent_again_either() {
+async fn a_post_on_a_connection_that_was_used_before_is_not_sent_again_either() {
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
-        post.posts("4a");
-        post.ok();
+        let (get, mut post) = server.opens_both(OPEN);
+        post.accepts("4a");
         post.posts("4b");
         post.close();
-        get.leaves();
+        get.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.send("a").await;
     client.addr.send(Flush).await.unwrap().unwrap();
     client.send("b").await;
@@ -143,33 +154,28 @@ async fn a_post_on_a_lane_that_was_used_before_is_not_sent_again_either() {
 }
 
 #[actix::test]
-async fn a_post_that_is_cut_before_it_was_out_is_unsent() {
-    let server = Server::start(|server| {
-        let mut get = server.opens(OPEN.max_payload(100 << 20));
-        get.poll();
-        let mut post = server.accept();
+async fn a_post_that_is_cut_before_all_of_it_was_sent_is_unsent() {
+    let server = Server::on(listen_with_small_buffers(), |server| {
+        let (get, mut post) = server.opens_both(OPEN.max_payload(2 * LARGE));
         post.read_head();
         post.reset();
-        get.leaves();
+        get.expect_closed();
     });
-    let mut client = Client::start(&server);
+    let mut client = Client::with(&server, |builder| builder.connector(connect_with_small_buffers));
     client.connect().await;
-    // More than the socket buffers of both ends hold.
-    let large = Data::from("x".repeat(32 << 20));
+    let large = Data::from("x".repeat(LARGE));
     client.send(large.clone()).await;
     let end = client.ended().await;
     assert_eq!(end.in_doubt.len(), 0);
-    assert!(end.unsent == [large], "what had not left is unsent");
+    assert!(end.unsent == [large], "what was not sent is unsent");
     server.finish().await;
 }
 
-/// The sizes of the POSTs of forty messages, each answered so.
+/// The numbers of packets in the POSTs of forty messages, each POST answered so.
 async fn forty(answer: &'static str, limit: Option<usize>) -> Vec<usize> {
     let (sizes, has_sizes) = std::sync::mpsc::channel();
     let server = Server::start(move |server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
+        let (get, mut post) = server.opens_both(OPEN);
         let mut seen = Vec::new();
         let mut counts = Vec::new();
         while seen.len() < 40 {
@@ -180,9 +186,8 @@ async fn forty(answer: &'static str, limit: Option<usize>) -> Vec<usize> {
         }
         assert_eq!(seen, (0..40).map(|at| format!("4{at}")).collect::<Vec<_>>());
         sizes.send(counts).unwrap();
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        get.ends_session();
+        post.expect_closed();
     });
     let mut client = Client::with(&server, |builder| match limit {
         Some(limit) => builder.max_packets_per_post(limit),
@@ -209,10 +214,8 @@ async fn a_post_has_at_most_sixteen_packets_until_the_server_says_ok() {
 #[actix::test]
 async fn a_post_is_as_large_as_max_payload_and_no_larger() {
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN.max_payload(100));
-        get.poll();
-        let mut post = server.accept();
-        // 5 packets, 4 separators: 100 bytes. A sixth would not fit, nor would the last in its stead.
+        let (get, mut post) = server.opens_both(OPEN.max_payload(100));
+        // 5 packets, 4 separators: 100 bytes. A sixth would not fit, nor would the last one in its place.
         let bodies = [
             [
                 format!("4{}", "a".repeat(18)),
@@ -234,12 +237,10 @@ async fn a_post_is_as_large_as_max_payload_and_no_larger() {
             assert_eq!(posted, body);
             post.ok();
         }
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        get.ends_session();
+        post.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     for data in [
         Data::from("a".repeat(18)),
         vec![1, 2, 3].into(),
@@ -259,22 +260,16 @@ async fn a_post_is_as_large_as_max_payload_and_no_larger() {
 }
 
 #[actix::test]
-async fn a_message_that_polling_cannot_carry_comes_back_and_the_session_goes_on() {
+async fn a_message_that_polling_cannot_carry_is_returned_and_the_session_goes_on() {
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN.max_payload(100));
-        get.poll();
-        let mut post = server.accept();
+        let (get, mut post) = server.opens_both(OPEN.max_payload(100));
         // 99 and `4`; 72 bytes in base64, 96, and `b`.
-        post.posts(&format!("4{}", "x".repeat(99)));
-        post.ok();
-        post.posts(&format!("b{}", "A".repeat(96)));
-        post.ok();
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        post.accepts(&format!("4{}", "x".repeat(99)));
+        post.accepts(&format!("b{}", "A".repeat(96)));
+        get.ends_session();
+        post.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     let text = Data::from("x".repeat(100));
     let err = client.addr.send(engineio::Send::new(text.clone())).await.unwrap().unwrap_err();
     assert_eq!(err.kind, SendErrorKind::too_large(101, 100));
@@ -300,31 +295,27 @@ async fn a_message_that_polling_cannot_carry_comes_back_and_the_session_goes_on(
 #[actix::test]
 async fn there_is_one_poll_and_one_post_at_a_time() {
     const ROUNDS: usize = 30;
+    const MOMENT: Duration = Duration::from_millis(2);
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
+        let (mut get, mut post) = server.opens_both(OPEN);
         for round in 0..ROUNDS {
-            // The pong of the round before may come alone.
+            // The pong of the previous round may have a POST of its own.
             while !packets(&post.post()).contains(&&*format!("4{round}")) {
                 post.ok();
             }
-            // Both are held for a moment: a second request would come on either lane, or on one that nobody accepts.
-            get.stays_silent(Duration::from_millis(2));
+            // Neither is answered for a moment: a second request would come on either connection, or on a new one.
+            get.stays_silent(MOMENT);
             get.packets(format!("2\u{1e}4{round}"));
             get.poll();
-            get.stays_silent(Duration::from_millis(2));
-            post.stays_silent(Duration::from_millis(2));
+            get.stays_silent(MOMENT);
+            post.stays_silent(MOMENT);
             post.ok();
         }
-        post.posts("3");
-        post.ok();
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        post.accepts("3");
+        get.ends_session();
+        post.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     for round in 0..ROUNDS {
         client.send(round.to_string()).await;
         assert_eq!(client.text().await, round.to_string());
@@ -335,50 +326,40 @@ async fn there_is_one_poll_and_one_post_at_a_time() {
 
 #[actix::test]
 async fn a_flush_waits_for_the_answer_of_the_post() {
-    let (flushing, is_flushing) = leave();
+    let (flushing, is_flushing) = signal();
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
+        let (get, mut post) = server.opens_both(OPEN);
         post.posts("4a");
         is_flushing.wait();
         post.ok();
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        get.ends_session();
+        post.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.send("a").await;
     let flush = actix_rt::spawn(client.addr.send(Flush));
-    actix_rt::time::sleep(Duration::from_millis(20)).await;
+    moment().await;
     assert!(!flush.is_finished());
-    flushing.give();
+    flushing.send();
     flush.await.unwrap().unwrap().unwrap();
     client.ended_cleanly().await;
     server.finish().await;
 }
 
 #[actix::test]
-async fn a_lane_that_the_server_closes_between_posts_is_opened_anew() {
+async fn a_connection_that_the_server_closes_between_posts_is_replaced() {
     let (closed, is_closed) = milestone();
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
-        post.posts("4a");
-        post.ok();
+        let (get, mut post) = server.opens_both(OPEN);
+        post.accepts("4a");
         post.close();
         closed.reached();
         let mut post = server.accept();
-        post.posts("4b");
-        post.ok();
-        get.packets("1");
-        get.leaves();
-        post.leaves();
+        post.accepts("4b");
+        get.ends_session();
+        post.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.send("a").await;
     is_closed.await;
     client.send("b").await;

@@ -1,16 +1,16 @@
-//! How a session over WebSocket ends.
+//! The ends of sessions over WebSocket.
 
 use std::io;
 
 use actix_engineio::{self as engineio, DisconnectReason, ProtocolError, TransportError, TransportKind};
 
 use crate::support::{
-    Client,
+    Client, LARGE, connect_with_small_buffers, listen_with_small_buffers,
     script::OPEN,
     server::{Peer, Server},
 };
 
-/// How a session ends whose WebSocket is treated so.
+/// The reason for the end of a session whose WebSocket is treated so.
 async fn treated(treat: impl FnOnce(Peer) + Send + 'static) -> DisconnectReason {
     let server = Server::start(move |server| treat(server.opens_websocket(OPEN)));
     let mut client = Client::with(&server, |builder| builder.max_message_size(4096));
@@ -25,11 +25,11 @@ async fn a_close_packet_ends_the_session() {
     let reason = treated(|mut ws| {
         ws.send_text("1");
         ws.reads_close(1000);
-        ws.leaves();
+        ws.expect_closed();
     })
     .await;
     assert_eq!(reason, DisconnectReason::Server);
-    // engineioxide sends a close frame behind it.
+    // engineioxide sends a close frame after it.
     let reason = treated(|mut ws| {
         ws.write(b"\x81\x011\x88\x00");
         ws.wait_closed();
@@ -39,9 +39,8 @@ async fn a_close_packet_ends_the_session() {
 }
 
 #[actix::test]
-async fn a_ping_during_a_long_upload_is_answered_behind_it_the_latest_alone() {
-    const LONG: usize = 32 << 20;
-    let server = Server::start(|server| {
+async fn of_several_pings_during_a_long_upload_only_the_latest_is_answered_behind_it() {
+    let server = Server::on(listen_with_small_buffers(), |server| {
         let mut ws = server.opens_websocket(OPEN);
         // The rest of the batch does not fit into the sockets.
         ws.reads("4first");
@@ -49,44 +48,43 @@ async fn a_ping_during_a_long_upload_is_answered_behind_it_the_latest_alone() {
             ws.send_frame(true, 0, 9, ping);
         }
         ws.send_text("4seen");
-        ws.be_patient();
-        assert_eq!(ws.read_frame().1.len(), 1 + LONG);
+        assert_eq!(ws.read_frame().1.len(), 1 + LARGE);
         assert_eq!(ws.read_frame(), (10, b"three".to_vec()));
         ws.send_frame(true, 0, 9, "four");
         assert_eq!(ws.read_frame(), (10, b"four".to_vec()));
         ws.send_text("1");
         ws.reads_close(1000);
-        ws.leaves();
+        ws.expect_closed();
     });
-    let mut client = Client::start(&server);
+    let mut client = Client::with(&server, |builder| builder.connector(connect_with_small_buffers));
     client.connect_over(TransportKind::WebSocket).await;
     client.addr.do_send(engineio::Send::text("first"));
-    client.addr.do_send(engineio::Send::text("x".repeat(LONG)));
+    client.addr.do_send(engineio::Send::text("x".repeat(LARGE)));
     assert_eq!(client.text().await, "seen");
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
     server.finish().await;
 }
 
 #[actix::test]
-async fn a_close_frame_is_echoed_and_told_with_its_code() {
+async fn a_close_frame_is_echoed_and_reported_with_its_code() {
     for (code, reason) in [(1000, ""), (1001, "going away"), (1008, "policy"), (1009, ""), (4000, "own")] {
-        let told = treated(move |mut ws| {
+        let end = treated(move |mut ws| {
             ws.send_frame(true, 0, 8, [&u16::to_be_bytes(code), reason.as_bytes()].concat());
             ws.reads_close(code);
-            ws.leaves();
+            ws.expect_closed();
         })
         .await;
-        assert_eq!(told, DisconnectReason::transport_close(code, reason));
-        assert_eq!(told.as_str(), "transport close");
-        assert!(told.to_string().contains(&code.to_string()), "{told}");
+        assert_eq!(end, DisconnectReason::transport_close(code, reason));
+        assert_eq!(end.as_str(), "transport close");
+        assert!(end.to_string().contains(&code.to_string()), "{end}");
     }
-    let told = treated(|mut ws| {
+    let end = treated(|mut ws| {
         ws.send_frame(true, 0, 8, []);
         assert_eq!(ws.read_frame().0, 8);
-        ws.leaves();
+        ws.expect_closed();
     })
     .await;
-    assert_eq!(told, DisconnectReason::transport_close(1005, ""));
+    assert_eq!(end, DisconnectReason::transport_close(1005, ""));
 }
 
 #[actix::test]
@@ -95,10 +93,9 @@ async fn messages_before_a_close_frame_are_delivered() {
         let mut ws = server.opens_websocket(OPEN);
         ws.write(b"\x81\x024a\x81\x024b\x88\x02\x03\xe8");
         ws.reads_close(1000);
-        ws.leaves();
+        ws.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect_over(TransportKind::WebSocket).await;
+    let mut client = Client::connected_over(&server, TransportKind::WebSocket).await;
     assert_eq!(client.text().await, "a");
     assert_eq!(client.text().await, "b");
     let reason = DisconnectReason::transport_close(1000, "");
@@ -108,7 +105,7 @@ async fn messages_before_a_close_frame_are_delivered() {
 
 #[actix::test]
 async fn a_message_that_ends_a_silence_arrives_whole_whatever_its_size() {
-    // The first bytes after a silence are read on a path of their own, 256 at most.
+    // The first bytes after a silence are read into a buffer of their own, 256 at most.
     let sizes = [0, 1, 125, 126, 250, 251, 252, 253, 256, 257, 300, 65_535, 65_536, 300_000];
     let server = Server::start(move |server| {
         let mut ws = server.opens_websocket(OPEN);
@@ -120,8 +117,7 @@ async fn a_message_that_ends_a_silence_arrives_whole_whatever_its_size() {
         ws.reads_close(1000);
         ws.close();
     });
-    let mut client = Client::start(&server);
-    client.connect_over(TransportKind::WebSocket).await;
+    let mut client = Client::connected_over(&server, TransportKind::WebSocket).await;
     for size in sizes {
         assert!(client.text().await == text(size), "{size}");
         client.send("got it").await;
@@ -131,7 +127,7 @@ async fn a_message_that_ends_a_silence_arrives_whole_whatever_its_size() {
     server.finish().await;
 }
 
-/// Of which no part looks like another.
+/// A text of which no part is like another.
 fn text(size: usize) -> String {
     (0..).flat_map(|number: usize| number.to_string().into_bytes()).map(char::from).take(size).collect()
 }
@@ -160,7 +156,7 @@ async fn an_end_without_a_close_frame_is_a_lost_connection() {
 }
 
 #[actix::test]
-async fn what_breaks_the_rules_is_a_parse_error_and_told_by_its_close_code() {
+async fn a_violation_of_the_rules_is_a_parse_error_with_its_own_close_code() {
     let cases: [(&[u8], u16); 9] = [
         // Reserved bits, a mask, an unknown opcode, a continuation of nothing.
         (b"\xc1\x024a", 1002),
@@ -171,7 +167,7 @@ async fn what_breaks_the_rules_is_a_parse_error_and_told_by_its_close_code() {
         (b"\x09\x00", 1002),
         (b"\x01\x014\x81\x024a", 1002),
         (b"\x81\x7e\x00\x024a", 1002),
-        // No packet, no UTF-8.
+        // Not a packet, not UTF-8.
         (b"\x81\x05hello", 1002),
         (b"\x81\x024\xff", 1007),
     ];
@@ -179,7 +175,7 @@ async fn what_breaks_the_rules_is_a_parse_error_and_told_by_its_close_code() {
         let reason = treated(move |mut ws| {
             ws.write(bytes);
             ws.reads_close(code);
-            ws.leaves();
+            ws.expect_closed();
         })
         .await;
         assert!(matches!(reason, DisconnectReason::Protocol(_)), "{bytes:?}: {reason:?}");
@@ -208,7 +204,7 @@ async fn a_message_larger_than_max_message_size_ends_the_session() {
     let cases: [(Act, u64); 4] = [
         (|ws| ws.send_text(&format!("4{}", "x".repeat(4096))), 4097),
         (|ws| ws.send_binary([0; 5000]), 5000),
-        // A claim is enough.
+        // The length in the header is enough.
         (|ws| ws.write(b"\x82\x7f\x00\x00\x00\xff\x00\x00\x00\x00"), 0xff_0000_0000),
         (
             |ws| {

@@ -12,7 +12,7 @@ use tokio::{
     time::sleep,
 };
 
-/// What happens to a connection in the end.
+/// The end of a connection.
 #[derive(Debug, Clone, Copy)]
 enum End {
     /// Nothing.
@@ -21,7 +21,7 @@ enum End {
     Cut,
     /// Both sides see a reset.
     Reset,
-    /// Nothing moves any more, and nobody says so.
+    /// No byte is passed on any more, and both sides stay open.
     Stall,
 }
 
@@ -44,7 +44,7 @@ async fn connection(client: TcpStream, upstream: SocketAddr, mut random: StdRng)
     let server = TcpStream::connect(upstream).await?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
-    // One in three connections lives.
+    // One in three connections is not disturbed.
     let end = match random.random_range(0..6) {
         0 | 1 => End::None,
         2 => End::Cut,
@@ -56,7 +56,7 @@ async fn connection(client: TcpStream, upstream: SocketAddr, mut random: StdRng)
     let back = StdRng::seed_from_u64(random.next_u64());
     let (client_read, client_write) = client.into_split();
     let (server_read, server_write) = server.into_split();
-    // Either way ends the other.
+    // The end of one direction ends the other.
     tokio::select! {
         outcome = pump(client_read, server_write, there, bytes, end) => outcome?,
         outcome = pump(server_read, client_write, back, bytes, end) => outcome?,
@@ -64,7 +64,7 @@ async fn connection(client: TcpStream, upstream: SocketAddr, mut random: StdRng)
     Ok(())
 }
 
-/// Passes bytes on until `bytes` have gone, then does what is to be done.
+/// Passes on `bytes`, then does what `end` says.
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
@@ -88,8 +88,8 @@ async fn pump(
             to.write_all(piece).await?;
         }
         bytes -= if matches!(end, End::None) { 0 } else { left };
-        // Not one piece later: of an answer that is cut, a byte arrives. A poll that nothing at all answers on a
-        // connection used before is asked again, and what the server had put into its answer is not told again.
+        // A byte of an answer that is cut has arrived. This matters, because a poll without any byte of an answer on a
+        // connection that was used before is sent again, and the server does not repeat what that answer contained.
         if matches!(end, End::None) || bytes > 0 {
             continue;
         }

@@ -1,19 +1,15 @@
-//! What the tests of the whole client have in common: a client with a subscriber that keeps what it is told, and a
-//! check that no socket is left behind.
+//! What the tests of the whole client have in common: a client with a subscriber that records its events, a server that
+//! follows a script, a clock that can be stopped, and a check that no socket stays open.
 
 // Each test crate uses its share.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
+mod clock;
 pub(crate) mod script;
 pub(crate) mod server;
+mod small_buffers;
 
-use std::{
-    collections::HashSet,
-    fs,
-    future::Future,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, fs, future::Future, sync::Arc};
 
 use actix::prelude::*;
 use actix_engineio::{
@@ -21,36 +17,17 @@ use actix_engineio::{
     EngineIoClient, EngineIoClientBuilder, Event, GetStatus, Session, State, TransportError, TransportKind,
     Wait,
 };
-use actix_rt::{
-    task::JoinHandle,
-    time::{sleep, timeout},
-};
+use actix_rt::task::JoinHandle;
 use futures::channel::mpsc;
 use futures::{FutureExt as _, StreamExt as _};
 
 use self::server::{PATIENCE, Server};
+pub(crate) use self::{
+    clock::{Clock, SHORT, TICK, moment, soon, takes},
+    small_buffers::{LARGE, connect_with_small_buffers, listen_with_small_buffers},
+};
 
-/// A time limit that a test waits out.
-pub(crate) const SHORT: Duration = Duration::from_millis(300);
-
-/// How much later than its limit a timeout may be noticed, on a machine that is busy.
-const SLACK: Duration = Duration::from_secs(3);
-
-/// What happens, but not for ever.
-pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what} takes too long"))
-}
-
-/// Awaits `future`, which has to take as long as `limit` and hardly longer.
-pub(crate) async fn takes<T>(limit: Duration, future: impl Future<Output = T>) -> T {
-    let start = Instant::now();
-    let outcome = future.await;
-    let took = start.elapsed();
-    assert!(limit <= took && took < limit + SLACK, "took {took:?} instead of {limit:?}");
-    outcome
-}
-
-/// A subscriber that keeps what it is told.
+/// A subscriber that records every event.
 pub(crate) struct Recorder(mpsc::UnboundedSender<Event>);
 
 impl Actor for Recorder {
@@ -72,7 +49,7 @@ impl Recorder {
     }
 }
 
-/// What a [`Recorder`] was told.
+/// The events that a [`Recorder`] got.
 pub(crate) struct Events(mpsc::UnboundedReceiver<Event>);
 
 impl Events {
@@ -80,7 +57,7 @@ impl Events {
         soon("an event", self.0.next()).await.expect("the recorder lives")
     }
 
-    /// What was told and not asked for yet.
+    /// The events that have come and were not taken yet.
     pub(crate) fn waiting(&mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.0.next().now_or_never().flatten()).collect()
     }
@@ -91,7 +68,7 @@ pub(crate) struct Client {
     pub(crate) addr: Addr<EngineIoClient>,
     pub(crate) events: Events,
     origin: String,
-    /// A `Wait` that was sent while the session stood.
+    /// The reply to a `Wait` that was sent when the session had been opened.
     wait: Option<JoinHandle<Option<DisconnectReason>>>,
 }
 
@@ -99,6 +76,20 @@ impl Client {
     /// A client with the default options.
     pub(crate) fn start(server: &Server) -> Self {
         Self::with(server, |builder| builder)
+    }
+
+    /// A client with the default options that has connected.
+    pub(crate) async fn connected(server: &Server) -> Self {
+        let mut client = Self::start(server);
+        client.connect().await;
+        client
+    }
+
+    /// A client with the default options that has connected with these transports.
+    pub(crate) async fn connected_over(server: &Server, transport: TransportKind) -> Self {
+        let mut client = Self::start(server);
+        client.connect_over(transport).await;
+        client
     }
 
     pub(crate) fn with(
@@ -118,7 +109,7 @@ impl Client {
         Self { addr, events, origin, wait: None }
     }
 
-    /// Connects, and takes the event that says so.
+    /// Connects, and takes the event `Connected`.
     pub(crate) async fn connect(&mut self) -> Arc<Session> {
         self.open(Connect::new(self.origin.clone())).await
     }
@@ -131,7 +122,7 @@ impl Client {
     pub(crate) async fn open(&mut self, connect: Connect) -> Arc<Session> {
         let session = soon("a connect", self.addr.send(connect)).await.unwrap().expect("a session");
         match self.next().await {
-            Event::Connected(told) => assert_eq!(told, session),
+            Event::Connected(connected) => assert_eq!(connected, session),
             event => panic!("{event:?} instead of Connected"),
         }
         let wait = self.addr.send(Wait);
@@ -139,7 +130,7 @@ impl Client {
         session
     }
 
-    /// A connect that fails, and leaves nothing behind.
+    /// A connect that fails, after which no socket is open.
     pub(crate) async fn fails(&mut self) -> ConnectError {
         self.fails_with(Connect::new(self.origin.clone())).await
     }
@@ -153,12 +144,12 @@ impl Client {
         let err = outcome.expect_err("a failed connect");
         self.is_gone().await;
         assert_eq!(soon("Wait", self.addr.send(Wait)).await.unwrap(), None);
-        assert!(self.events.waiting().is_empty(), "a failed connect is told by its reply alone");
+        assert!(self.events.waiting().is_empty(), "a failed connect is no event");
         assert!(!err.to_string().is_empty());
         err
     }
 
-    /// Starts a connect and comes back.
+    /// Starts a connect and does not wait for it.
     pub(crate) fn connecting(&self, connect: Connect) -> JoinHandle<Result<Arc<Session>, ConnectError>> {
         let connect = self.addr.send(connect);
         actix_rt::spawn(async { soon("a connect", connect).await.unwrap() })
@@ -205,20 +196,20 @@ impl Client {
         soon("a disconnect", self.addr.send(Disconnect::new())).await.unwrap();
     }
 
-    /// The next event, which has to be the end of the session and to leave nothing behind.
+    /// The next event, which has to be the end of the session, after which no socket is open.
     pub(crate) async fn ended(&mut self) -> Arc<Disconnected> {
         let event = self.next().await;
         self.ended_with(event).await
     }
 
-    /// The same of an event that was taken already.
+    /// The same for an event that was taken already.
     pub(crate) async fn ended_with(&mut self, event: Event) -> Arc<Disconnected> {
         let end = match event {
             Event::Disconnected(end) => end,
             event => panic!("{event:?} instead of Disconnected"),
         };
         self.is_gone().await;
-        let waited = soon("a Wait", self.wait.take().expect("a session stood")).await.unwrap();
+        let waited = soon("a Wait", self.wait.take().expect("there was a session")).await.unwrap();
         assert_eq!(waited.as_ref(), Some(&end.reason));
         let late = soon("a Wait", self.addr.send(Wait)).await.unwrap();
         assert_eq!(late.as_ref(), Some(&end.reason));
@@ -227,16 +218,16 @@ impl Client {
         end
     }
 
-    /// The reason of the end that [`ended`](Self::ended) awaits, which lost no message.
+    /// The reason of the end that [`ended`](Self::ended) awaits, after which no message is unsent or in doubt.
     pub(crate) async fn ended_cleanly(&mut self) -> DisconnectReason {
         let end = self.ended().await;
         assert_eq!((&*end.unsent, &*end.in_doubt), ([].as_slice(), [].as_slice()));
         end.reason.clone()
     }
 
-    /// No socket is open, and the client knows of no session.
+    /// No socket is open, and the client has no session.
     pub(crate) async fn is_gone(&self) {
-        assert_eq!(sockets_to(port(&self.origin)), [""; 0], "sockets are left open");
+        assert_eq!(sockets_to(port(&self.origin)), [""; 0], "sockets are still open");
         let status = soon("GetStatus", self.addr.send(GetStatus)).await.unwrap();
         assert_eq!(status.state, State::Disconnected);
         assert!(status.session.is_none() && status.transport.is_none());
@@ -247,7 +238,7 @@ impl Client {
     pub(crate) async fn has_sockets(&self, count: usize) {
         soon("closing", async {
             while sockets_to(port(&self.origin)).len() != count {
-                sleep(Duration::from_millis(1)).await;
+                moment().await;
             }
         })
         .await;
@@ -299,25 +290,61 @@ impl Milestone {
 }
 
 /// Something that the test does and the script waits for.
-pub(crate) fn leave() -> (Leave, Permit) {
+pub(crate) fn signal() -> (Signal, Signalled) {
     let (sender, receiver) = std::sync::mpsc::channel();
-    (Leave(sender), Permit(receiver))
+    (Signal(sender), Signalled(receiver))
 }
 
-/// See [`leave`].
-pub(crate) struct Leave(std::sync::mpsc::Sender<()>);
+/// See [`signal`].
+pub(crate) struct Signal(std::sync::mpsc::Sender<()>);
 
-/// See [`leave`].
-pub(crate) struct Permit(std::sync::mpsc::Receiver<()>);
+/// See [`signal`].
+pub(crate) struct Signalled(std::sync::mpsc::Receiver<()>);
 
-impl Leave {
-    pub(crate) fn give(self) {
+impl Signal {
+    pub(crate) fn send(self) {
         let _ = self.0.send(());
     }
 }
 
-impl Permit {
+impl Signalled {
     pub(crate) fn wait(self) {
         self.0.recv_timeout(PATIENCE).expect("the test came so far");
+    }
+}
+
+/// Steps of the script that the test starts, one by one.
+pub(crate) fn steps() -> (Steps, Cues) {
+    let (begin, begun) = std::sync::mpsc::channel();
+    let (end, ended) = mpsc::unbounded();
+    (Steps { begin, ended }, Cues { begun, end })
+}
+
+/// See [`steps`].
+pub(crate) struct Steps {
+    begin: std::sync::mpsc::Sender<()>,
+    ended: mpsc::UnboundedReceiver<()>,
+}
+
+/// See [`steps`].
+pub(crate) struct Cues {
+    begun: std::sync::mpsc::Receiver<()>,
+    end: mpsc::UnboundedSender<()>,
+}
+
+impl Steps {
+    /// Lets the script do its next step.
+    pub(crate) async fn next(&mut self) {
+        self.begin.send(()).expect("the script goes on");
+        soon("a step", self.ended.next()).await.expect("the script came so far");
+    }
+}
+
+impl Cues {
+    /// Does `step` when the test wants it.
+    pub(crate) fn step(&self, step: impl FnOnce()) {
+        self.begun.recv_timeout(PATIENCE).expect("the test came so far");
+        step();
+        let _ = self.end.unbounded_send(());
     }
 }

@@ -1,10 +1,10 @@
-//! The steps of a script in the words of the protocol.
+//! The steps of a script in the terms of the protocol.
 
 use std::{fmt, io, net::Shutdown, time::Duration};
 
 use super::server::{Acceptor, PATIENCE, Peer, Received};
 
-/// What every session of these tests is called.
+/// The id of every session of these tests.
 pub(crate) const SID: &str = "lv_VI97HAXpY6yYWAAAC";
 
 /// The open packet.
@@ -24,7 +24,7 @@ pub(crate) const OPEN: Open =
 pub(crate) const UPGRADABLE: Open = Open { upgrades: r#""websocket""#, ..OPEN };
 
 impl Open {
-    pub(crate) fn ping(self, interval: Duration, timeout: Duration) -> Self {
+    pub(crate) const fn ping(self, interval: Duration, timeout: Duration) -> Self {
         Self { ping_interval: interval.as_millis(), ping_timeout: timeout.as_millis(), ..self }
     }
 
@@ -47,15 +47,29 @@ impl Acceptor {
         socket2::SockRef::from(&self.listener).shutdown(Shutdown::Both).unwrap();
     }
 
-    /// Answers the handshake of a session over polling; gives the lane of the polls.
-    pub(crate) fn opens(&self, body: impl fmt::Display) -> Peer {
+    /// Answers the handshake of a session over polling, and returns the connection of its polls.
+    pub(crate) fn answers_handshake(&self, body: impl fmt::Display) -> Peer {
         let mut get = self.accept();
         get.handshake();
         get.packets(body);
         get
     }
 
-    /// Agrees to the handshake of a session over WebSocket, and opens it.
+    /// Opens a session over polling, and returns the connection of its polls, with the first one to be answered.
+    pub(crate) fn opens(&self, body: impl fmt::Display) -> Peer {
+        let mut get = self.answers_handshake(body);
+        get.poll();
+        get
+    }
+
+    /// Opens a session over polling, and returns the connection of its polls, with the first one to be answered, and that
+    /// of its POSTs.
+    pub(crate) fn opens_both(&self, body: impl fmt::Display) -> (Peer, Peer) {
+        let get = self.opens(body);
+        (get, self.accept())
+    }
+
+    /// Opens a session over WebSocket.
     pub(crate) fn opens_websocket(&self, open: impl fmt::Display) -> Peer {
         let mut ws = self.accept();
         assert_eq!(ws.accept_websocket().sid(), None);
@@ -63,22 +77,21 @@ impl Acceptor {
         ws
     }
 
-    /// Agrees to the handshake of a probe.
+    /// Accepts the WebSocket of an upgrade.
     pub(crate) fn accepts_probe(&self) -> Peer {
         let mut ws = self.accept();
         assert_eq!(ws.accept_websocket().sid(), Some(SID));
         ws
     }
 
-    /// Leads a session over polling through the upgrade; gives the WebSocket.
+    /// Upgrades a session over polling, with a poll to be answered, and returns the WebSocket.
     pub(crate) fn upgrades(&self, mut get: Peer) -> Peer {
         let mut ws = self.accepts_probe();
-        get.poll();
         ws.answers_probe();
-        // The client pauses before it sends the upgrade: the poll has to come home.
+        // The client pauses before it sends the upgrade packet: the poll has to be answered first.
         get.packets("6");
         ws.reads("5");
-        get.leaves();
+        get.expect_closed();
         ws
     }
 }
@@ -116,7 +129,7 @@ impl Peer {
         self.respond(200, &[("content-type", "text/plain; charset=UTF-8")], body.to_string());
     }
 
-    /// Expects a POST, and gives its packets.
+    /// Expects a POST, and returns its packets.
     pub(crate) fn post(&mut self) -> String {
         let request = self.read_request();
         assert_eq!((request.method.as_str(), request.sid()), ("POST", Some(SID)));
@@ -130,7 +143,13 @@ impl Peer {
         assert_eq!(self.post(), packets);
     }
 
-    /// Takes a POST.
+    /// Expects a POST of these packets, and accepts it.
+    pub(crate) fn accepts(&mut self, packets: &str) {
+        self.posts(packets);
+        self.ok();
+    }
+
+    /// Accepts a POST.
     pub(crate) fn ok(&mut self) {
         self.respond(200, &[("content-type", "text/html")], "ok");
     }
@@ -146,26 +165,31 @@ impl Peer {
         assert_eq!(self.read_frame(), (8, code.to_be_bytes().to_vec()));
     }
 
-    /// Answers the probe, and comes back when the client knows of it.
+    /// Answers the probe, and returns when the client has read the answer.
     pub(crate) fn answers_probe(&mut self) {
         self.reads("2probe");
-        // With a ping behind it in the same segment: the pong shows that the answer was read.
+        // A ping follows in the same segment: its pong shows that the answer was read.
         self.write(b"\x81\x063probe\x89\x00");
         assert_eq!(self.read_frame(), (10, Vec::new()));
     }
 
-    /// Expects the client to say nothing for so long, and not to close.
+    /// Expects that the client sends nothing for so long, and does not close.
     pub(crate) fn stays_silent(&mut self, time: Duration) {
         assert_eq!(String::from_utf8_lossy(&self.buffer), "");
         self.stream.set_read_timeout(Some(time)).unwrap();
-        let err =
-            self.stream.peek(&mut [0]).map(|length| if length == 0 { "it closes" } else { "it speaks" });
+        let err = self.stream.peek(&mut [0]).map(|length| if length == 0 { "it closes" } else { "it sends" });
         assert_eq!(err.map_err(|err| err.kind()), Err(io::ErrorKind::WouldBlock));
         self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
     }
 
-    /// Expects the client to close without another word.
-    pub(crate) fn leaves(self) {
+    /// Expects that the client closes without sending anything more.
+    pub(crate) fn expect_closed(self) {
         assert_eq!(String::from_utf8_lossy(&self.wait_closed()), "");
+    }
+
+    /// Answers a poll with a close packet, and expects that the client closes the connection.
+    pub(crate) fn ends_session(mut self) {
+        self.packets("1");
+        self.expect_closed();
     }
 }

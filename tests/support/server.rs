@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The script runs on a thread of its own and may block, but no step for longer than [`PATIENCE`]. When it fails, the
-//! test fails. A [`Peer`] that is merely held is one that says nothing.
+//! test fails. As long as a [`Peer`] exists, its connection is open.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -30,8 +30,8 @@ use std::{
 use actix_http::ws;
 use futures::channel::oneshot;
 
-/// How long a step of a script may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a step may take. It only bounds hangs, so it is longer than any machine needs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The server as the test sees it.
 pub(crate) struct Server {
@@ -127,11 +127,11 @@ impl Acceptor {
 /// The client at the other end of a connection.
 pub(crate) struct Peer {
     pub(super) stream: TcpStream,
-    /// What has been read and not been asked for.
+    /// Bytes that were read and not taken yet.
     pub(super) buffer: Vec<u8>,
 }
 
-/// A request as it came.
+/// A request as it was received.
 pub(crate) struct Received {
     pub(crate) method: String,
     pub(crate) target: String,
@@ -150,7 +150,7 @@ impl Received {
 }
 
 impl Peer {
-    /// Where it connects from.
+    /// The address that it connects from.
     pub(crate) fn addr(&self) -> SocketAddr {
         self.stream.peer_addr().unwrap()
     }
@@ -177,7 +177,7 @@ impl Peer {
         }
     }
 
-    /// What of a request follows its head.
+    /// The rest of a request, behind its head.
     pub(crate) fn read_body(&mut self, length: usize) -> Vec<u8> {
         self.take(length)
     }
@@ -202,7 +202,7 @@ impl Peer {
         Some(self.read_request())
     }
 
-    /// Waits for a minute and more where a step is meant to take long.
+    /// Allows ten minutes for each step from here on.
     pub(crate) fn be_patient(&mut self) {
         let patience = Some(Duration::from_secs(600));
         self.stream.set_read_timeout(patience).unwrap();
@@ -240,8 +240,8 @@ impl Peer {
         self.write([head.as_bytes(), body].concat());
     }
 
-    /// Closes with a FIN, unless the client has reset the connection. What has arrived is read first, lest the kernel
-    /// send a RST.
+    /// Closes with a FIN, unless the client has reset the connection. What has arrived is read first: otherwise the kernel
+    /// would send a RST.
     pub(crate) fn close(self) {
         let _ = self.stream.shutdown(Shutdown::Write);
         self.stream.set_nonblocking(true).unwrap();
@@ -253,7 +253,7 @@ impl Peer {
         socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
-    /// Waits until the client closes, and gives what it had yet to say.
+    /// Waits until the client closes, and returns what it had sent before.
     pub(crate) fn wait_closed(mut self) -> Vec<u8> {
         let mut rest = mem::take(&mut self.buffer);
         match self.stream.read_to_end(&mut rest) {
@@ -262,15 +262,15 @@ impl Peer {
         }
     }
 
-    /// Agrees to a WebSocket handshake, and gives its request.
+    /// Accepts a WebSocket handshake, and returns its request.
     pub(crate) fn accept_websocket(&mut self) -> Received {
         let request = self.read_head();
-        self.agrees(&request, &[]);
+        self.switch_protocols(&request, &[]);
         request
     }
 
-    /// Agrees to a WebSocket handshake that was read, with these headers beside the necessary ones.
-    pub(crate) fn agrees(&mut self, request: &Received, headers: &[(&str, &str)]) {
+    /// Accepts a WebSocket handshake that was read, with these headers beside the necessary ones.
+    pub(crate) fn switch_protocols(&mut self, request: &Received, headers: &[(&str, &str)]) {
         let key = request.header("sec-websocket-key").expect("a sec-websocket-key");
         let accept = ws::hash_key(key.as_bytes());
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
@@ -278,7 +278,7 @@ impl Peer {
         self.write([headers.as_bytes(), b"sec-websocket-accept: ", accept.as_slice(), b"\r\n\r\n"].concat());
     }
 
-    /// Sends one frame, unmasked as a server's are. `rsv` is the three reserved bits.
+    /// Sends one frame, unmasked as those of servers are. `rsv` is the three reserved bits.
     pub(crate) fn send_frame(&mut self, fin: bool, rsv: u8, opcode: u8, payload: impl AsRef<[u8]>) {
         let payload = payload.as_ref();
         let mut frame = vec![u8::from(fin) << 7 | rsv << 4 | opcode];
@@ -331,9 +331,9 @@ impl Peer {
     fn fill(&mut self) {
         let mut bytes = [0; 64 << 10];
         match self.stream.read(&mut bytes) {
-            Ok(0) => panic!("the client closed; it had said {:?}", String::from_utf8_lossy(&self.buffer)),
+            Ok(0) => panic!("the client closed; it had sent {:?}", String::from_utf8_lossy(&self.buffer)),
             Ok(length) => self.buffer.extend_from_slice(&bytes[..length]),
-            Err(err) => panic!("{err}; the client had said {:?}", String::from_utf8_lossy(&self.buffer)),
+            Err(err) => panic!("{err}; the client had sent {:?}", String::from_utf8_lossy(&self.buffer)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Whatever fails up to the upgrade packet costs the probe, and nothing else.
+//! What fails before the upgrade packet ends the probe, and the session goes on over polling.
 
 use std::io;
 
@@ -7,22 +7,20 @@ use actix_engineio::{
 };
 
 use crate::support::{
-    Client, SHORT, leave, milestone,
+    Client, Clock, SHORT, milestone,
     script::{OPEN, Open, UPGRADABLE},
     server::{Acceptor, Peer, Server},
-    takes,
+    signal,
 };
 
 /// The script of a session that goes on over polling; a poll is in flight.
 fn goes_on(server: &Acceptor, mut get: Peer) {
     let mut post = server.accept();
-    post.posts("4up");
-    post.ok();
+    post.accepts("4up");
     get.packets("4down");
     get.poll();
-    get.packets("1");
-    get.leaves();
-    post.leaves();
+    get.ends_session();
+    post.expect_closed();
 }
 
 /// The client's part in [`goes_on`].
@@ -33,28 +31,22 @@ async fn and_goes_on(client: &mut Client) {
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
 }
 
-fn short(builder: EngineIoClientBuilder) -> EngineIoClientBuilder {
-    builder.request_timeout(SHORT)
-}
-
-/// How an upgrade fails whose probe is treated so, and that the session goes on.
+/// The error of an upgrade whose WebSocket is treated so, after which the session goes on.
 async fn treated(treat: impl FnOnce(Peer) + Send + 'static) -> TransportError {
     let server = Server::start(move |server| {
-        let mut get = server.opens(UPGRADABLE);
+        let get = server.opens(UPGRADABLE);
         let ws = server.accept();
-        get.poll();
         treat(ws);
         goes_on(server, get);
     });
-    let mut client = Client::with(&server, short);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     let err = client.upgrade_failed().await;
     and_goes_on(&mut client).await;
     server.finish().await;
     err
 }
 
-/// The same, once the WebSocket stands and the probe was sent.
+/// The same for a WebSocket on which the probe was sent.
 async fn probed(treat: impl FnOnce(Peer) + Send + 'static) -> TransportError {
     treated(|mut ws| {
         ws.accept_websocket();
@@ -65,12 +57,12 @@ async fn probed(treat: impl FnOnce(Peer) + Send + 'static) -> TransportError {
 }
 
 #[actix::test]
-async fn a_refused_websocket_leaves_the_session_on_polling() {
+async fn a_refused_websocket_does_not_end_the_session() {
     for (status, body) in [(400, r#"{"code":"3","message":"Bad request"}"#), (502, "<h1>Bad Gateway</h1>")] {
         let err = treated(move |mut ws| {
             ws.read_request();
             ws.respond(status, &[], body);
-            ws.leaves();
+            ws.expect_closed();
         })
         .await;
         let TransportError::Status(refusal) = &err else { panic!("{err:?}") };
@@ -79,7 +71,7 @@ async fn a_refused_websocket_leaves_the_session_on_polling() {
     let err = treated(|mut ws| {
         ws.read_request();
         ws.respond(200, &[("content-type", "text/html")], "<h1>It works!</h1>");
-        ws.leaves();
+        ws.expect_closed();
     })
     .await;
     assert!(matches!(err, TransportError::Malformed(_)), "{err:?}");
@@ -87,19 +79,26 @@ async fn a_refused_websocket_leaves_the_session_on_polling() {
 
 #[actix::test]
 async fn a_websocket_handshake_without_an_answer_is_bounded_by_request_timeout() {
-    let err = takes(
-        SHORT,
-        treated(|mut ws| {
-            ws.read_request();
-            ws.leaves();
-        }),
-    )
-    .await;
+    let clock = Clock::stop();
+    let (asked, is_asked) = milestone();
+    let server = Server::start(move |server| {
+        let get = server.opens(UPGRADABLE);
+        let mut ws = server.accept();
+        ws.read_request();
+        asked.reached();
+        ws.expect_closed();
+        goes_on(server, get);
+    });
+    let mut client = Client::with(&server, |builder| builder.request_timeout(SHORT));
+    client.connect().await;
+    let err = clock.takes(SHORT, is_asked, client.upgrade_failed()).await;
     assert_eq!(err, TransportError::timeout(Stage::Response));
+    and_goes_on(&mut client).await;
+    server.finish().await;
 }
 
 #[actix::test]
-async fn a_websocket_that_ends_in_its_handshake_leaves_the_session_on_polling() {
+async fn a_websocket_that_ends_in_its_handshake_does_not_end_the_session() {
     let err = treated(|mut ws| {
         ws.read_request();
         ws.reset();
@@ -110,18 +109,20 @@ async fn a_websocket_that_ends_in_its_handshake_leaves_the_session_on_polling() 
 
 #[actix::test]
 async fn a_probe_without_an_answer_is_bounded_by_upgrade_timeout() {
+    let clock = Clock::stop();
+    let (probed, is_probed) = milestone();
     let server = Server::start(move |server| {
-        let mut get = server.opens(UPGRADABLE);
+        let get = server.opens(UPGRADABLE);
         let mut ws = server.accepts_probe();
-        get.poll();
         ws.reads("2probe");
+        probed.reached();
         ws.reads_close(1000);
-        ws.leaves();
+        ws.expect_closed();
         goes_on(server, get);
     });
     let mut client = Client::with(&server, |builder| builder.upgrade_timeout(SHORT));
     client.connect().await;
-    let err = takes(SHORT, client.upgrade_failed()).await;
+    let err = clock.takes(SHORT, is_probed, client.upgrade_failed()).await;
     assert_eq!(err, TransportError::timeout(Stage::Probe));
     and_goes_on(&mut client).await;
     server.finish().await;
@@ -133,7 +134,7 @@ async fn an_answer_to_the_probe_that_is_not_its_pong_is_out_of_place() {
         let err = probed(move |mut ws| {
             ws.send_text(answer);
             ws.reads_close(1000);
-            ws.leaves();
+            ws.expect_closed();
         })
         .await;
         assert!(matches!(err, TransportError::Protocol(ProtocolError::OutOfPlace(_))), "{answer}: {err:?}");
@@ -141,7 +142,7 @@ async fn an_answer_to_the_probe_that_is_not_its_pong_is_out_of_place() {
     let err = probed(|mut ws| {
         ws.send_binary("3probe");
         ws.reads_close(1000);
-        ws.leaves();
+        ws.expect_closed();
     })
     .await;
     assert!(matches!(err, TransportError::Protocol(ProtocolError::OutOfPlace(_))), "{err:?}");
@@ -163,36 +164,36 @@ async fn an_answer_to_the_probe_before_it_was_asked_is_out_of_place() {
 }
 
 #[actix::test]
-async fn an_answer_to_the_probe_that_is_no_packet_leaves_the_session_on_polling() {
+async fn an_answer_to_the_probe_that_is_no_packet_does_not_end_the_session() {
     let err = probed(|mut ws| {
         ws.send_text("probe");
         ws.reads_close(1002);
-        ws.leaves();
+        ws.expect_closed();
     })
     .await;
     assert!(matches!(err, TransportError::Protocol(ProtocolError::Packet(_))), "{err:?}");
     let err = probed(|mut ws| {
         ws.send_frame(true, 0, 1, [0xff]);
         ws.reads_close(1007);
-        ws.leaves();
+        ws.expect_closed();
     })
     .await;
     assert_eq!(err, TransportError::Protocol(ProtocolError::Utf8));
     let err = probed(|mut ws| {
         ws.send_frame(true, 7, 1, "3probe");
         ws.reads_close(1002);
-        ws.leaves();
+        ws.expect_closed();
     })
     .await;
     assert!(matches!(err, TransportError::Protocol(ProtocolError::Frame(_))), "{err:?}");
 }
 
 #[actix::test]
-async fn a_websocket_that_ends_instead_of_an_answer_leaves_the_session_on_polling() {
+async fn a_websocket_that_ends_instead_of_an_answer_does_not_end_the_session() {
     let err = probed(|mut ws| {
         ws.send_frame(true, 0, 8, b"\x03\xe9going away");
         ws.reads_close(1001);
-        ws.leaves();
+        ws.expect_closed();
     })
     .await;
     assert!(err.to_string().contains("code 1001, going away"), "{err:?}");
@@ -203,53 +204,52 @@ async fn a_websocket_that_ends_instead_of_an_answer_leaves_the_session_on_pollin
 }
 
 #[actix::test]
-async fn a_websocket_that_ends_while_the_polls_come_home_leaves_the_session_on_polling() {
+async fn a_websocket_that_ends_while_polling_pauses_does_not_end_the_session() {
     let deaths: [fn(Peer); 3] = [Peer::close, Peer::reset, |mut ws| {
         ws.send_frame(true, 0, 8, b"\x03\xe8");
         ws.reads_close(1000);
-        ws.leaves();
+        ws.expect_closed();
     }];
     for death in deaths {
-        let (failed, has_failed) = leave();
+        let (failed, has_failed) = signal();
         let server = Server::start(move |server| {
-            let mut get = server.opens(UPGRADABLE);
+            let get = server.opens(UPGRADABLE);
             let mut ws = server.accepts_probe();
-            get.poll();
             ws.answers_probe();
             death(ws);
-            // The poll is held all the while.
+            // The poll is not answered before.
             has_failed.wait();
             goes_on(server, get);
         });
-        let mut client = Client::start(&server);
-        client.connect().await;
+        let mut client = Client::connected(&server).await;
         let err = client.upgrade_failed().await;
         assert!(matches!(err, TransportError::Io { .. }), "{err:?}");
-        failed.give();
+        failed.send();
         and_goes_on(&mut client).await;
         server.finish().await;
     }
 }
 
 #[actix::test]
-async fn a_poll_that_does_not_come_home_is_bounded_by_upgrade_timeout() {
+async fn a_poll_that_is_not_answered_in_the_pause_is_bounded_by_upgrade_timeout() {
+    let clock = Clock::stop();
     let (paused, is_paused) = milestone();
     let server = Server::start(move |server| {
-        let mut get = server.opens(UPGRADABLE);
+        let get = server.opens(UPGRADABLE);
         let mut ws = server.accepts_probe();
-        get.poll();
         ws.answers_probe();
         paused.reached();
         ws.reads_close(1000);
-        ws.leaves();
-        // What was sent meanwhile goes out now, and the poll in flight still counts.
+        ws.expect_closed();
+        // What was sent during the pause is posted now, and the poll in flight is still to be answered.
         goes_on(server, get);
     });
     let mut client = Client::with(&server, |builder| builder.upgrade_timeout(SHORT));
     client.connect().await;
     is_paused.await;
     client.send("up").await;
-    assert_eq!(client.upgrade_failed().await, TransportError::timeout(Stage::Probe));
+    let err = clock.takes(SHORT, async {}, client.upgrade_failed()).await;
+    assert_eq!(err, TransportError::timeout(Stage::Probe));
     assert_eq!(client.text().await, "down");
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
     server.finish().await;
@@ -260,16 +260,14 @@ async fn a_server_that_destroys_the_session_with_the_upgrade_ends_it() {
     let server = Server::start(move |server| {
         let mut get = server.opens(UPGRADABLE);
         let mut ws = server.accepts_probe();
-        get.poll();
         ws.reads("2probe");
         ws.close();
         get.packets("6");
         get.poll();
         get.respond(400, &[], r#"{"code":"1","message":"Session ID unknown"}"#);
-        get.leaves();
+        get.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.upgrade_failed().await;
     let reason = client.ended_cleanly().await;
     let DisconnectReason::TransportError(TransportError::Status(refusal)) = &reason else {
@@ -285,8 +283,7 @@ async fn a_websocket_that_ends_after_the_upgrade_packet_ends_the_session() {
         let get = server.opens(UPGRADABLE);
         server.upgrades(get).close();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.upgraded().await;
     let reason = client.ended_cleanly().await;
     let DisconnectReason::TransportError(TransportError::Io { kind, .. }) = &reason else {
@@ -306,8 +303,7 @@ async fn no_upgrade_is_tried_that_was_not_offered_or_not_wanted() {
     ];
     for (open, configure) in cases {
         let server = Server::start(move |server| {
-            let mut get = server.opens(open);
-            get.poll();
+            let get = server.opens(open);
             goes_on(server, get);
         });
         let mut client = Client::with(&server, configure);

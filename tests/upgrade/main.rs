@@ -1,6 +1,6 @@
-//! The way from polling to WebSocket, with servers that stumble on it.
+//! Upgrades from polling to WebSocket, with servers that fail in every way.
 
-// A test may fail in its helpers too.
+// Functions that tests call may fail too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "../support/mod.rs"]

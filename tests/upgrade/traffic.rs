@@ -1,4 +1,4 @@
-//! What is said while the session moves.
+//! Messages during an upgrade.
 
 use std::{
     thread,
@@ -7,9 +7,9 @@ use std::{
 
 use actix_engineio::{DisconnectReason, Event};
 
-use crate::support::{Client, leave, milestone, script::UPGRADABLE, server::Server};
+use crate::support::{Client, milestone, script::UPGRADABLE, server::Server, signal};
 
-/// Long enough for what must not come.
+/// Long enough for something that must not come.
 const A_WHILE: Duration = Duration::from_millis(200);
 
 #[actix::test]
@@ -22,8 +22,7 @@ async fn the_session_moves_to_the_websocket() {
         ws.send_text("1");
         ws.wait_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.upgraded().await;
     client.has_sockets(1).await;
     client.send("up").await;
@@ -36,7 +35,7 @@ async fn the_session_moves_to_the_websocket() {
 async fn a_server_that_answers_every_poll_at_once_is_not_polled_at_once() {
     let (polls, how_often) = std::sync::mpsc::channel();
     let server = Server::start(move |server| {
-        let mut get = server.opens(UPGRADABLE);
+        let mut get = server.answers_handshake(UPGRADABLE);
         let mut ws = server.accepts_probe();
         ws.reads("2probe");
         let start = Instant::now();
@@ -48,7 +47,7 @@ async fn a_server_that_answers_every_poll_at_once_is_not_polled_at_once() {
         }
         polls.send(count).unwrap();
         ws.write(b"\x81\x063probe");
-        // A poll may be due, in flight, or never come.
+        // There may be another poll, or none.
         let polling = thread::spawn(move || get.wait_closed());
         ws.reads("5");
         ws.send_text("4arrived");
@@ -56,8 +55,7 @@ async fn a_server_that_answers_every_poll_at_once_is_not_polled_at_once() {
         ws.wait_closed();
         polling.join().unwrap();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.upgraded().await;
     assert_eq!(client.text().await, "arrived");
     client.ended_cleanly().await;
@@ -71,18 +69,16 @@ async fn the_upgrade_waits_for_the_poll_in_flight_and_its_packets_come_first() {
     let server = Server::start(|server| {
         let mut get = server.opens(UPGRADABLE);
         let mut ws = server.accepts_probe();
-        get.poll();
         ws.answers_probe();
         ws.stays_silent(A_WHILE);
         get.packets("4one\u{1e}4two\u{1e}6");
         ws.reads("5");
         ws.send_text("4three");
-        get.leaves();
+        get.expect_closed();
         ws.send_text("1");
         ws.wait_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     assert_eq!(client.text().await, "one");
     assert_eq!(client.text().await, "two");
     client.upgraded().await;
@@ -97,7 +93,6 @@ async fn the_upgrade_waits_for_the_post_in_flight() {
     let server = Server::start(|server| {
         let mut get = server.opens(UPGRADABLE);
         let mut ws = server.accepts_probe();
-        get.poll();
         probing.reached();
         let mut post = server.accept();
         post.posts("4one");
@@ -108,13 +103,12 @@ async fn the_upgrade_waits_for_the_post_in_flight() {
         post.ok();
         ws.reads("5");
         ws.reads("4two");
-        get.leaves();
-        post.leaves();
+        get.expect_closed();
+        post.expect_closed();
         ws.send_text("1");
         ws.wait_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     is_probing.await;
     client.send("one").await;
     client.upgraded().await;
@@ -126,11 +120,10 @@ async fn the_upgrade_waits_for_the_post_in_flight() {
 #[actix::test]
 async fn what_is_sent_during_the_pause_goes_over_the_websocket_behind_the_pong() {
     let (paused, is_paused) = milestone();
-    let (sent, is_sent) = leave();
+    let (sent, is_sent) = signal();
     let server = Server::start(|server| {
         let mut get = server.opens(UPGRADABLE);
         let mut ws = server.accepts_probe();
-        get.poll();
         ws.answers_probe();
         paused.reached();
         is_sent.wait();
@@ -139,31 +132,30 @@ async fn what_is_sent_during_the_pause_goes_over_the_websocket_behind_the_pong()
         ws.reads("3beat");
         ws.reads("4one");
         ws.reads("4two\u{1e}");
-        get.leaves();
+        get.expect_closed();
         ws.send_text("1");
         ws.wait_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     is_paused.await;
     client.send("one").await;
-    sent.give();
+    sent.send();
     client.upgraded().await;
-    // U+001E is nothing special any more.
+    // U+001E has no special meaning over WebSocket.
     client.send("two\u{1e}").await;
     client.ended_cleanly().await;
     server.finish().await;
 }
 
 #[actix::test]
-async fn nothing_is_lost_doubled_or_disordered_on_the_way() {
+async fn nothing_is_lost_doubled_or_reordered_by_an_upgrade() {
     const EACH_WAY: usize = 300;
     let (received, has_received) = std::sync::mpsc::channel();
     let server = Server::start(move |server| {
-        let mut get = server.opens(UPGRADABLE);
+        let mut get = server.answers_handshake(UPGRADABLE);
         let mut ws = server.accepts_probe();
         let mut texts = (0..EACH_WAY).map(|at| format!("4{at}"));
-        // The lane of the POSTs has a thread of its own: they come when they come.
+        // POSTs may come at any time, so their connection has a thread of its own.
         let mut post = server.accept();
         let posts = thread::spawn(move || {
             let mut packets = Vec::new();
@@ -186,7 +178,7 @@ async fn nothing_is_lost_doubled_or_disordered_on_the_way() {
         get.packets(texts.by_ref().take(100).collect::<Vec<_>>().join("\u{1e}"));
         ws.reads("5");
         texts.for_each(|text| ws.send_text(&text));
-        get.leaves();
+        get.expect_closed();
         let mut packets = posts.join().unwrap();
         while packets.len() < EACH_WAY {
             let (opcode, payload) = ws.read_frame();
@@ -197,8 +189,7 @@ async fn nothing_is_lost_doubled_or_disordered_on_the_way() {
         ws.send_text("1");
         ws.wait_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     let addr = client.addr.clone();
     let sending = actix_rt::spawn(async move {
         for at in 0..EACH_WAY {

@@ -75,13 +75,13 @@ async fn send(order: &Order) -> Outcome {
     let packet = packet(order);
     let mut meter = Meter::start();
     for sent in 1..=order.count {
-        // It flushes each by itself.
+        // It flushes each message.
         client.emit(packet.clone()).await?;
         if sent == order.warm_up() {
             meter = Meter::start();
         }
     }
-    // The server sends one message when it has all.
+    // The server sends one message when it has received all.
     message(&mut client).await?;
     meter.report(order.count - order.warm_up());
     Ok(())
@@ -129,7 +129,7 @@ async fn idle(order: &Order) -> Outcome {
     let mut tasks = Vec::with_capacity(order.count);
     for _ in 0..order.count {
         let mut client = connect(order, "idle").await?;
-        // It answers pings only while somebody waits for the next packet.
+        // It answers pings only while a task waits for the next packet.
         tasks.push(tokio::spawn(async move { message(&mut client).await.is_ok() }));
     }
     tokio::time::sleep(Duration::from_millis(500)).await;

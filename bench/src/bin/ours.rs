@@ -1,8 +1,8 @@
-//! This crate's client against the bench server; its arguments are told in `lib.rs`.
+//! This crate's client against the bench server; `lib.rs` describes its arguments.
 //!
-//! `receive`, or `receive-actor`, takes a flood in through a subscriber, `receive-stream` through an `EventStream`;
-//! `send` sends by `do_send`; `echo` sends a message when the last has come back; `cycle` connects and disconnects;
-//! `idle` keeps COUNT connections; `spread` takes a flood in that is spread over CONNECTIONS, with SUBSCRIBERS each.
+//! `receive`, or `receive-actor`, receives a flood with a subscriber, `receive-stream` with an `EventStream`;
+//! `send` sends by `do_send`; `echo` sends a message when the last one has come back; `cycle` connects and disconnects;
+//! `idle` opens COUNT connections; `spread` receives a flood that is spread over CONNECTIONS, with SUBSCRIBERS each.
 
 use std::{
     error::Error,
@@ -52,10 +52,10 @@ fn message(order: &Order) -> Data {
     }
 }
 
-/// Counts messages, measures from a certain one on, and says when all have come.
+/// Counts messages, measures from one of them on, and reports when all have come.
 struct Counter {
     seen: usize,
-    /// Bytes of the messages that have come, and of each, unless it does not matter.
+    /// Bytes of the messages so far, and the expected bytes of each, if they are checked.
     bytes: usize,
     size: Option<usize>,
     warm_up: usize,
@@ -124,7 +124,7 @@ async fn receive_by_stream(order: &Order) -> Outcome {
 }
 
 async fn send(order: &Order) -> Outcome {
-    // The server sends one message when it has all.
+    // The server sends one message when it has received all.
     let (counter, all) = Counter::new(0, 1, None);
     let client = EngineIoClient::builder().subscribe(counter.start().recipient()).start();
     client.send(connect(order, "sink")?).await??;
@@ -149,7 +149,7 @@ async fn send(order: &Order) -> Outcome {
     Ok(())
 }
 
-/// Sends a message as soon as the last has come back.
+/// Sends a message as soon as the last one has come back.
 struct Echo {
     client: WeakAddr<EngineIoClient>,
     message: Data,
@@ -221,7 +221,7 @@ async fn echo(order: &Order) -> Outcome {
     Ok(())
 }
 
-/// Passes on what happens to a connection.
+/// Passes on the events of a connection.
 struct Watch(mpsc::UnboundedSender<EventKind>);
 
 impl Actor for Watch {

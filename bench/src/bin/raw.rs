@@ -1,4 +1,4 @@
-//! No library: tokio-tungstenite, with Engine.IO by hand. WebSocket only.
+//! A client without an Engine.IO library, on tokio-tungstenite. WebSocket only.
 
 use std::{
     error::Error,
@@ -77,7 +77,7 @@ impl Client {
     }
 }
 
-/// Puts the data of a user's together to a message.
+/// Makes a message of the data of a user.
 fn message(order: &Order, text: &str, bytes: &Bytes) -> Message {
     match order.binary {
         true => Message::Binary(bytes.clone()),
@@ -130,7 +130,7 @@ async fn send(order: &Order) -> Outcome {
             meter = Meter::start();
         }
     }
-    // The server sends one message when it has all.
+    // The server sends one message when it has received all.
     client.message().await?;
     meter.report(order.count - warm_up);
     Ok(())
@@ -176,7 +176,7 @@ async fn idle(order: &Order) -> Outcome {
     let mut tasks = Vec::with_capacity(order.count);
     for _ in 0..order.count {
         let mut client = Client::connect(order, "idle").await?;
-        // As a program would: somebody waits for the next message.
+        // As in a program, a task waits for the next message.
         tasks.push(tokio::spawn(async move { client.message().await.is_ok() }));
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -201,7 +201,7 @@ async fn spread(order: &Order) -> Outcome {
                     Err(_) => return None,
                 };
             }
-            // Kept, as a client is.
+            // It lives as long as a client would.
             Some((bytes, client))
         }));
     }

@@ -25,7 +25,7 @@ async def message(sid, data):
     if settings.get("keep"):
         received[sid].append(text(data))
     elif data == "/close":
-        # It waits for the client to take everything.
+        # It waits until the client has received everything.
         asyncio.create_task(server.disconnect(sid))
     elif data == "/flood":
         asyncio.create_task(flood(sid))
@@ -39,7 +39,7 @@ async def disconnect(sid, reason):
 
 
 async def flood(sid):
-    """Spread over the time that an upgrade takes."""
+    """Sends messages during the whole time that an upgrade takes."""
     for at, word in enumerate(FLOOD):
         await server.send(sid, word)
         if at % 10 == 9:

@@ -1,4 +1,4 @@
-// How the servers on Node behave.
+// The behaviour of the servers on Node.
 "use strict";
 
 const http = require("http");
@@ -6,7 +6,7 @@ const https = require("https");
 
 const settings = JSON.parse(process.argv[2]);
 
-// Tells the test what happens, in lines of JSON.
+// Reports an event to the test, as a line of JSON.
 const say = (event, fields) => console.log(JSON.stringify({ event, ...fields }));
 
 const nothing = (_, response) => response.writeHead(404).end();
@@ -16,7 +16,7 @@ const server = settings.tls ? https.createServer(settings.tls, nothing) : http.c
 const options = { ...settings.options };
 if (settings.refuse) options.allowRequest = (_, done) => done("not today", false);
 
-// `peer` sends and closes. Keeps what comes, or sends it back and does as it is told.
+// `peer` sends and closes. Messages are collected, or sent back, and commands among them are executed.
 function conduct(peer) {
   const received = [];
   return {
@@ -31,15 +31,15 @@ function conduct(peer) {
   };
 }
 
-// Spread over the time that an upgrade takes.
+// Sends messages during the whole time that an upgrade takes.
 function flood(peer, from) {
   for (let at = from; at < from + 10; at++) peer.send(`flood ${at}`);
   if (from + 10 < 500) setTimeout(flood, 1, peer, from + 10);
 }
 
-// Last, when the Engine.IO server has been attached.
+// To be called last, when the Engine.IO server has been attached.
 function listen() {
-  // The headers that `writeHead` is given can be seen nowhere else.
+  // The arguments of `writeHead` are the only place where these headers can be seen.
   server.prependListener("request", (_, response) => {
     const { writeHead } = response;
     response.writeHead = (status, headers) => {
@@ -48,7 +48,7 @@ function listen() {
       return writeHead.call(response, status, headers);
     };
   });
-  // A listener of upgrades keeps them from those of requests, so it may not be the only one.
+  // With a listener of upgrades, the listeners of requests do not get them: there must be another listener of upgrades.
   for (const kind of ["request", "upgrade"].filter((kind) => server.listenerCount(kind))) {
     server.prependListener(kind, ({ headers }) => headers.cookie && say("cookie", { kind, cookie: headers.cookie }));
   }

@@ -1,4 +1,4 @@
-"""What the servers in Python have in common: their settings, and what they tell the test."""
+"""The common part of the servers in Python: their settings, and their reports to the test."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import urllib.parse
 
 settings = json.loads(sys.argv[1])
 
-#: The options of the Engine.IO server, from the names that engine.io gives them.
+#: The options of the Engine.IO server, by the names of engine.io.
 options = {
     {
         "pingInterval": "ping_interval",
@@ -20,7 +20,7 @@ options = {
     }[name]: value / 1000 if name.startswith("ping") else value
     for name, value in settings.get("options", {}).items()
 } | {
-    # Otherwise each message is handled by a task or a thread of its own, in any order.
+    # Otherwise a task or a thread handles each message, in any order.
     "async_handlers": False
 }
 
@@ -28,7 +28,7 @@ FLOOD = [f"flood {at}" for at in range(500)]
 
 
 def say(event, **fields):
-    """Tells the test what happens, in lines of JSON."""
+    """Reports an event to the test, as a line of JSON."""
     print(json.dumps({"event": event, **fields}), flush=True)
 
 
@@ -41,7 +41,7 @@ def end_with_stdin():
 
 
 def listen():
-    """A socket that takes connections from now on."""
+    """A socket that listens from now on."""
     listener = socket.create_server(("127.0.0.1", 0))
     say("ready", port=listener.getsockname()[1])
     return listener
@@ -53,5 +53,5 @@ def text(data):
 
 
 def transport(environ):
-    """What the session opens over: until that is done, the server itself says polling."""
+    """The transport that opens the session. The server itself reports polling until the session is open."""
     return urllib.parse.parse_qs(environ["QUERY_STRING"])["transport"][0]

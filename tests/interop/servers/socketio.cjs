@@ -1,4 +1,4 @@
-// socket.io: its events named `message` are what the test sends and gets.
+// socket.io: the test sends and gets its events named `message`.
 "use strict";
 
 const { settings, server, options, say, conduct, listen } = require("./conduct.cjs");
@@ -11,7 +11,7 @@ new Server(server, options).on("connection", (socket) => {
     close: () => socket.disconnect(true),
   });
   say("connection", { sid: socket.conn.id, transport: socket.conn.transport.name });
-  // What comes together with the end of the session reaches Engine.IO, but no listener of socket.io.
+  // A message that arrives together with the end of the session reaches Engine.IO, but no listener of socket.io.
   if (settings.keep) socket.conn.on("data", (data) => session.message(JSON.parse(data.slice(1))[1]));
   else socket.on("message", session.message);
   socket.conn.on("close", session.closed);

@@ -25,7 +25,7 @@ def message(sid, data):
     if settings.get("keep"):
         received[sid].append(text(data))
     elif data == "/close":
-        # It waits for the client to take everything.
+        # It waits until the client has received everything.
         server.start_background_task(server.disconnect, sid)
     elif data == "/flood":
         server.start_background_task(flood, sid)
@@ -39,7 +39,7 @@ def disconnect(sid, reason):
 
 
 def flood(sid):
-    """Spread over the time that an upgrade takes."""
+    """Sends messages during the whole time that an upgrade takes."""
     for at, word in enumerate(FLOOD):
         server.send(sid, word)
         if at % 10 == 9:

@@ -1,4 +1,4 @@
-//! What has gone over the wire.
+//! Counts of what was sent and received.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 

@@ -1,4 +1,4 @@
-//! WebSocket frames, as far as honest clients send them.
+//! WebSocket frames, as correct clients send them.
 
 use std::{
     io::{self, Read},
@@ -10,10 +10,10 @@ pub(crate) const TEXT: u8 = 0x81;
 pub(crate) const BINARY: u8 = 0x82;
 pub(crate) const CLOSE: u8 = 0x88;
 
-/// Read at once at most; a longer frame takes more.
+/// Bytes of a read, except for a longer frame.
 const MOST: usize = 256 << 10;
 
-/// A frame of the server's: not masked.
+/// A frame of the server, which is not masked.
 pub(crate) fn encode(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = Vec::with_capacity(payload.len() + 10);
     encode_into(&mut frame, first, payload);
@@ -36,7 +36,7 @@ pub(crate) fn encode_into(frame: &mut Vec<u8>, first: u8, payload: &[u8]) {
     frame.extend_from_slice(payload);
 }
 
-/// What has been read, and not yet understood.
+/// Bytes that were read and not decoded yet.
 #[derive(Debug)]
 pub(crate) struct Frames {
     buffer: Vec<u8>,
@@ -50,7 +50,7 @@ impl Frames {
         Self { buffer, unread: 0..first.len() }
     }
 
-    /// Reads what has come. Whether the stream goes on.
+    /// Reads what has arrived, and returns whether the stream goes on.
     pub(crate) fn fill(&mut self, mut stream: &TcpStream) -> io::Result<bool> {
         self.buffer.copy_within(self.unread.clone(), 0);
         self.unread = 0..self.unread.len();
@@ -66,7 +66,7 @@ impl Frames {
         Ok(read > 0)
     }
 
-    /// The next whole frame: its first byte, and its payload without the mask.
+    /// The next complete frame: its first byte, and its payload without the mask.
     pub(crate) fn next(&mut self) -> Option<(u8, &mut [u8])> {
         let unread = &self.buffer[self.unread.clone()];
         let (&first, &second) = (unread.first()?, unread.get(1)?);

@@ -1,4 +1,4 @@
-//! Just enough HTTP.
+//! As much of HTTP as the clients need.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -10,7 +10,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Reads the next one into the memory of the last.
+    /// Reads the next request into the memory of the last one.
     pub(crate) fn read(&mut self, reader: &mut impl BufRead) -> io::Result<()> {
         self.head.clear();
         self.body.clear();

@@ -1,10 +1,10 @@
 //! A raw Engine.IO server with prebuilt frames, blocking, a thread for each connection: never the bottleneck.
 //!
-//! The query of the URL that opens a session says what is done with it: `mode=flood&size=16&count=1000` sends so many
-//! messages and then falls silent; `mode=sink&count=1000` takes in messages and sends one when so many have come;
-//! `mode=echo` sends them back; `mode=idle`, the default, only keeps the session. `kind=binary` makes the messages of a
-//! flood binary; with `gate=1` it waits until somebody asks for `/open`. `interval` and `timeout` are those of the
-//! pings, in milliseconds. `/counts` tells what has gone over the wire.
+//! The query of the URL that opens a session says what the server does: `mode=flood&size=16&count=1000` sends so many
+//! messages and nothing more; `mode=sink&count=1000` receives messages and sends one when so many have come;
+//! `mode=echo` sends them back; `mode=idle`, the default, only pings. `kind=binary` makes the messages of a
+//! flood binary; with `gate=1` it waits for a request of `/open`. `interval` and `timeout` are those of the
+//! pings, in milliseconds. `/counts` returns the counts of what was sent and received.
 
 use std::{
     io::{self, BufReader},
@@ -31,7 +31,7 @@ fn main() -> io::Result<()> {
         let stream = stream?;
         stream.set_nodelay(true)?;
         let registry = registry.clone();
-        // A client that goes away ends its thread with an error, which is of no interest.
+        // When a client closes, its thread ends with an error, which does not matter.
         thread::Builder::new().stack_size(256 << 10).spawn(move || serve(&stream, &registry))?;
     }
     Ok(())

@@ -23,7 +23,7 @@ pub(crate) fn serve(stream: &TcpStream, request: &Request, registry: &Registry) 
         if !session.take_in(&request.body, counts) {
             registry.close(&session);
         }
-        // engine.io's word: whoever says it takes any number of packets in one POST.
+        // engine.io answers `ok`: a client may then put any number of packets into one POST.
         return http::answer(stream, b"ok");
     }
     counts.gets.add(1);

@@ -1,4 +1,4 @@
-//! What the connections share.
+//! The sessions of all connections.
 
 use std::{
     collections::HashMap,
@@ -26,7 +26,7 @@ impl Registry {
         session
     }
 
-    /// The session a request belongs to.
+    /// The session that a request belongs to.
     pub(crate) fn find(&self, request: &Request) -> Option<Arc<Session>> {
         self.sessions.lock().unwrap().get(request.parameter("sid")?).cloned()
     }
@@ -37,7 +37,7 @@ impl Registry {
     }
 }
 
-/// Floods may wait here for each other.
+/// A gate at which floods wait for each other.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     openings: Mutex<usize>,
@@ -54,7 +54,7 @@ impl Gate {
         *self.openings.lock().unwrap()
     }
 
-    /// Waits for the first opening after so many.
+    /// Waits until the gate has been opened more often than this.
     pub(crate) fn pass(&self, after: usize) {
         let openings = self.openings.lock().unwrap();
         drop(self.opened.wait_while(openings, |openings| *openings <= after).unwrap());

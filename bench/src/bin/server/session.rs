@@ -1,4 +1,4 @@
-//! A session, and what waits for its next poll.
+//! A session, and the packets for its next poll.
 
 use std::{
     sync::{Arc, Condvar, Mutex},
@@ -10,10 +10,10 @@ use memchr::memchr_iter;
 
 use crate::{counts::Counts, frame, http::Request};
 
-/// Messages written, or put into one answer, at once: about so many bytes.
+/// Bytes of messages in one write or one answer, approximately.
 const BLOCK: usize = 256 << 10;
 
-/// The answer to what a sink was sent.
+/// The message that a sink sends when it has received all.
 pub(crate) const DONE: &[u8] = b"4done";
 
 const SEPARATOR: u8 = 0x1e;
@@ -30,7 +30,7 @@ pub(crate) enum Mode {
 pub(crate) struct Session {
     pub(crate) sid: String,
     pub(crate) mode: Mode,
-    /// A flood waits for the gate to be opened once more than so often.
+    /// Openings of the gate after which the flood begins with the next one.
     pub(crate) gate: Option<usize>,
     pub(crate) interval: Duration,
     pub(crate) timeout: Duration,
@@ -41,15 +41,15 @@ pub(crate) struct Session {
     news: Condvar,
 }
 
-/// What only polling needs: its connections know nothing of each other.
+/// The part that only polling needs: its connections share it.
 #[derive(Debug)]
 struct Polling {
     /// Packets that wait for a GET.
     waiting: Vec<u8>,
-    /// Messages that are still to come, or to be sent.
+    /// Messages that are still to be received or sent.
     left: usize,
     block: Arc<Block>,
-    /// A GET is answered at once, so that the client can leave polling.
+    /// A GET is answered at once, so that the client can upgrade.
     probed: bool,
     closed: bool,
     due: Instant,
@@ -108,7 +108,7 @@ impl Session {
         )
     }
 
-    /// How many messages a sink takes in, or a flood sends.
+    /// The number of messages that a sink receives or a flood sends.
     pub(crate) fn count(&self) -> usize {
         self.count
     }
@@ -141,7 +141,7 @@ impl Session {
         Block { bytes: vec![message; most].join(&SEPARATOR), most }
     }
 
-    /// Takes in the packets of a POST. Whether the session goes on.
+    /// Handles the packets of a POST, and returns whether the session goes on.
     pub(crate) fn take_in(&self, body: &[u8], counts: &Counts) -> bool {
         let mut polling = self.polling.lock().unwrap();
         let mut messages = 0;
@@ -167,7 +167,7 @@ impl Session {
         !polling.closed
     }
 
-    /// Waits for something to say, and hands it to `answer`.
+    /// Waits for packets, and passes them to `answer`.
     pub(crate) fn poll<T>(&self, counts: &Counts, answer: impl FnOnce(&[u8]) -> T) -> T {
         let mut polling = self.polling.lock().unwrap();
         loop {
@@ -201,7 +201,7 @@ impl Session {
         }
     }
 
-    /// Lets polling go: a WebSocket probes.
+    /// Answers polls at once from here on: a WebSocket has been probed.
     pub(crate) fn probe(&self) {
         self.polling.lock().unwrap().probed = true;
         self.news.notify_all();

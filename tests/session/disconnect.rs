@@ -1,4 +1,4 @@
-//! Disconnects.
+//! Disconnects by the user.
 
 use std::time::Duration;
 
@@ -7,29 +7,29 @@ use actix_engineio::{
     TransportKind,
 };
 
-use crate::support::{Client, SHORT, leave, milestone, script::OPEN, server::Server, takes};
+use crate::support::{
+    Client, Clock, LARGE, SHORT, connect_with_small_buffers, listen_with_small_buffers, milestone,
+    script::OPEN, server::Server, signal,
+};
 
 #[actix::test]
 async fn a_disconnect_over_polling_posts_the_queue_and_the_close_packet_last() {
     let (posted, is_posted) = milestone();
-    let (asked, is_asked) = leave();
+    let (asked, is_asked) = signal();
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
+        let (mut get, mut post) = server.opens_both(OPEN);
         post.posts("4a");
         posted.reached();
         is_asked.wait();
         post.ok();
         post.posts("4b\u{1e}bAQID\u{1e}1");
-        // The poll is not waited for.
+        // The client does not wait for the poll.
         get.stays_silent(Duration::from_millis(20));
         post.ok();
-        post.leaves();
-        get.leaves();
+        post.expect_closed();
+        get.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.send("a").await;
     is_posted.await;
     client.send("b").await;
@@ -38,7 +38,7 @@ async fn a_disconnect_over_polling_posts_the_queue_and_the_close_packet_last() {
     actix_rt::task::yield_now().await;
     let late = client.addr.send(engineio::Send::text("too late")).await.unwrap().unwrap_err();
     assert_eq!((late.kind, late.data), (SendErrorKind::NotConnected, "too late".into()));
-    asked.give();
+    asked.send();
     disconnecting.await.unwrap().unwrap();
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(Some("done".into())));
     server.finish().await;
@@ -47,9 +47,7 @@ async fn a_disconnect_over_polling_posts_the_queue_and_the_close_packet_last() {
 #[actix::test]
 async fn a_long_queue_goes_out_before_the_close_packet() {
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
+        let (get, mut post) = server.opens_both(OPEN);
         let mut packets = Vec::new();
         while packets.last().is_none_or(|last| last != "1") {
             let body = post.post();
@@ -60,11 +58,10 @@ async fn a_long_queue_goes_out_before_the_close_packet() {
         }
         let expected = (0..40).map(|at| format!("4{at}")).chain(["1".to_owned()]);
         assert_eq!(packets, expected.collect::<Vec<_>>());
-        post.leaves();
-        get.leaves();
+        post.expect_closed();
+        get.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     for at in 0..40 {
         client.addr.do_send(engineio::Send::text(at.to_string()));
     }
@@ -82,13 +79,12 @@ async fn a_disconnect_over_websocket_writes_the_queue_the_close_packet_and_a_clo
         }
         ws.reads("1");
         ws.reads_close(1000);
-        // What comes meanwhile is too late.
+        // This arrives too late.
         ws.send_text("4too late");
         ws.send_frame(true, 0, 8, b"\x03\xe8");
-        ws.leaves();
+        ws.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect_over(TransportKind::WebSocket).await;
+    let mut client = Client::connected_over(&server, TransportKind::WebSocket).await;
     for at in 0..200 {
         client.addr.do_send(engineio::Send::text(at.to_string()));
     }
@@ -98,51 +94,48 @@ async fn a_disconnect_over_websocket_writes_the_queue_the_close_packet_and_a_clo
 }
 
 #[actix::test]
-async fn a_server_that_just_ends_the_connection_has_closed_too() {
+async fn a_server_that_only_ends_the_connection_has_closed_too() {
     let server = Server::start(|server| {
         let mut ws = server.opens_websocket(OPEN);
         ws.reads("1");
         ws.close();
     });
-    let mut client = Client::start(&server);
-    client.connect_over(TransportKind::WebSocket).await;
+    let mut client = Client::connected_over(&server, TransportKind::WebSocket).await;
     client.disconnect().await;
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(None));
     server.finish().await;
 }
 
 #[actix::test]
-async fn a_close_that_the_server_refuses_is_a_disconnect_all_the_same() {
+async fn a_close_that_the_server_refuses_is_a_disconnect_too() {
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
+        let (get, mut post) = server.opens_both(OPEN);
         post.posts("1");
         post.respond(400, &[], r#"{"code":1,"message":"Session ID unknown"}"#);
-        post.leaves();
-        get.leaves();
+        post.expect_closed();
+        get.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.disconnect().await;
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(None));
     server.finish().await;
 }
 
 #[actix::test]
-async fn a_server_that_does_not_take_the_last_post_is_bounded_by_close_timeout() {
+async fn a_server_that_does_not_answer_the_last_post_is_bounded_by_close_timeout() {
+    let clock = Clock::stop();
+    let (posted, is_posted) = milestone();
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
+        let (get, mut post) = server.opens_both(OPEN);
         post.posts("4a\u{1e}1");
-        post.leaves();
-        get.leaves();
+        posted.reached();
+        post.expect_closed();
+        get.expect_closed();
     });
     let mut client = Client::with(&server, |builder| builder.close_timeout(SHORT));
     client.connect().await;
     client.addr.do_send(engineio::Send::text("a"));
-    takes(SHORT, client.disconnect()).await;
+    clock.takes(SHORT, is_posted, client.disconnect()).await;
     let end = client.ended().await;
     assert_eq!(end.reason, DisconnectReason::Client(None));
     assert_eq!((&*end.in_doubt, &*end.unsent), (["a".into()].as_slice(), [].as_slice()));
@@ -151,66 +144,67 @@ async fn a_server_that_does_not_take_the_last_post_is_bounded_by_close_timeout()
 
 #[actix::test]
 async fn a_server_that_does_not_answer_the_close_frame_is_bounded_by_close_timeout() {
+    let clock = Clock::stop();
+    let (closing, is_closing) = milestone();
     let server = Server::start(|server| {
         let mut ws = server.opens_websocket(OPEN);
         ws.reads("1");
         ws.reads_close(1000);
-        ws.leaves();
+        closing.reached();
+        ws.expect_closed();
     });
     let mut client = Client::with(&server, |builder| builder.close_timeout(SHORT));
     client.connect_over(TransportKind::WebSocket).await;
-    takes(SHORT, client.disconnect()).await;
+    clock.takes(SHORT, is_closing, client.disconnect()).await;
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(None));
     server.finish().await;
 }
 
 #[actix::test]
 async fn a_server_that_does_not_read_is_bounded_by_close_timeout_and_the_rest_is_unsent() {
-    let (gone, is_gone) = leave();
-    let server = Server::start(|server| {
+    let clock = Clock::stop();
+    let (ended, has_ended) = signal();
+    let server = Server::on(listen_with_small_buffers(), |server| {
         let ws = server.opens_websocket(OPEN);
-        is_gone.wait();
+        has_ended.wait();
         drop(ws);
     });
-    let mut client = Client::with(&server, |builder| builder.close_timeout(SHORT).send_queue(usize::MAX));
+    let mut client = Client::with(&server, |builder| {
+        builder.close_timeout(SHORT).send_queue(usize::MAX).connector(connect_with_small_buffers)
+    });
     client.connect_over(TransportKind::WebSocket).await;
-    // More than the socket buffers of both ends hold.
-    let messages: Vec<_> = (0..32).map(|at| Data::from(vec![at; 1 << 20])).collect();
+    let messages: Vec<_> = (0..32).map(|at| Data::from(vec![at; LARGE / 16])).collect();
     for message in &messages {
         client.addr.do_send(engineio::Send::new(message.clone()));
     }
-    takes(SHORT, client.disconnect()).await;
+    clock.takes(SHORT, async {}, client.disconnect()).await;
     let end = client.ended().await;
     assert_eq!(end.reason, DisconnectReason::Client(None));
     assert_eq!(end.in_doubt.len(), 0);
-    // The last of them, in order.
+    // They are the last messages, in order.
     assert!(!end.unsent.is_empty() && messages.ends_with(&end.unsent), "{} unsent", end.unsent.len());
-    gone.give();
+    ended.send();
     server.finish().await;
 }
 
 #[actix::test]
-async fn an_abort_does_not_wait_and_tells_what_was_not_sent() {
+async fn an_abort_does_not_wait_and_returns_what_was_not_sent() {
+    let _clock = Clock::stop();
     let (posted, is_posted) = milestone();
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
+        let (get, mut post) = server.opens_both(OPEN);
         post.posts("4a");
         posted.reached();
-        post.leaves();
-        get.leaves();
+        post.expect_closed();
+        get.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.send("a").await;
     is_posted.await;
     client.send("b").await;
     let flush = actix_rt::spawn(client.addr.send(Flush));
     actix_rt::task::yield_now().await;
-    let start = std::time::Instant::now();
     client.addr.send(Disconnect::abort().reason("enough")).await.unwrap();
-    assert!(start.elapsed() < SHORT);
     let end = client.ended().await;
     assert_eq!(end.reason, DisconnectReason::Client(Some("enough".into())));
     assert_eq!((&*end.in_doubt, &*end.unsent), (["a".into()].as_slice(), ["b".into()].as_slice()));
@@ -224,10 +218,9 @@ async fn an_abort_over_websocket_sends_a_close_frame() {
         let mut ws = server.opens_websocket(OPEN);
         ws.reads("4a");
         ws.reads_close(1000);
-        ws.leaves();
+        ws.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect_over(TransportKind::WebSocket).await;
+    let mut client = Client::connected_over(&server, TransportKind::WebSocket).await;
     client.send("a").await;
     client.addr.send(Flush).await.unwrap().unwrap();
     client.addr.send(Disconnect::abort()).await.unwrap();
@@ -236,29 +229,26 @@ async fn an_abort_over_websocket_sends_a_close_frame() {
 }
 
 #[actix::test]
-async fn an_abort_hastens_a_disconnect() {
+async fn an_abort_speeds_up_a_disconnect() {
     for way in [TransportKind::Polling, TransportKind::WebSocket] {
         let (asked, is_asked) = milestone();
         let server = Server::start(move |server| match way {
             TransportKind::Polling => {
-                let mut get = server.opens(OPEN);
-                get.poll();
-                let mut post = server.accept();
+                let (get, mut post) = server.opens_both(OPEN);
                 post.posts("1");
                 asked.reached();
-                post.leaves();
-                get.leaves();
+                post.expect_closed();
+                get.expect_closed();
             }
             TransportKind::WebSocket => {
                 let mut ws = server.opens_websocket(OPEN);
                 ws.reads("1");
                 ws.reads_close(1000);
                 asked.reached();
-                ws.leaves();
+                ws.expect_closed();
             }
         });
-        let mut client = Client::start(&server);
-        client.connect_over(way).await;
+        let mut client = Client::connected_over(&server, way).await;
         let first = actix_rt::spawn(client.addr.send(Disconnect::new().reason("first")));
         is_asked.await;
         client.addr.send(Disconnect::abort().reason("second")).await.unwrap();
@@ -271,12 +261,11 @@ async fn an_abort_hastens_a_disconnect() {
 #[actix::test]
 async fn a_disconnect_at_once_closes_the_session_too() {
     let server = Server::start(|server| {
-        // The first poll may still get out.
-        let get = server.opens(format!("{OPEN}\u{1e}4hello"));
+        // The first poll may be sent before.
+        let get = server.answers_handshake(format!("{OPEN}\u{1e}4hello"));
         let mut post = server.accept();
-        post.posts("1");
-        post.ok();
-        post.leaves();
+        post.accepts("1");
+        post.expect_closed();
         get.wait_closed();
     });
     let mut client = Client::start(&server);
@@ -291,25 +280,22 @@ async fn a_disconnect_at_once_closes_the_session_too() {
 }
 
 #[actix::test]
-async fn nothing_is_said_after_the_close_packet() {
-    let (leave, permit) = leave();
+async fn nothing_is_sent_after_the_close_packet() {
+    let (delivered, is_delivered) = signal();
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
-        get.poll();
-        let mut post = server.accept();
+        let (mut get, mut post) = server.opens_both(OPEN);
         post.posts("1");
         // No poll follows, and the ping is not answered.
         get.packets("2\u{1e}4last");
-        permit.wait();
+        is_delivered.wait();
         post.ok();
-        post.leaves();
-        get.leaves();
+        post.expect_closed();
+        get.expect_closed();
     });
-    let mut client = Client::start(&server);
-    client.connect().await;
+    let mut client = Client::connected(&server).await;
     client.addr.do_send(Disconnect::new());
     assert_eq!(client.text().await, "last");
-    leave.give();
+    delivered.send();
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(None));
     server.finish().await;
 }
