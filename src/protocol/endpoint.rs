@@ -1,4 +1,4 @@
-//! Where the server is: from a base URL and the options to the request of each transport.
+//! The server's URL: from a base URL and the options to the target of each request.
 
 use std::fmt;
 
@@ -9,15 +9,15 @@ use url::{ParseError, Position, Url, form_urlencoded};
 
 use crate::{error::ConnectError, protocol::handshake::TransportKind};
 
-/// The query parameters that Engine.IO sets itself, beside the stamp.
+/// The query parameters that Engine.IO sets itself, besides the timestamp.
 const RESERVED: [&str; 4] = ["EIO", "transport", "sid", "b64"];
 
-/// Bytes of a redirect's URL: RFC 9110, section 4.1, asks for 8,000 at least.
+/// The limit for a redirect's URL, in bytes. RFC 9110, section 4.1, recommends at least 8,000.
 const MAX_LOCATION: usize = 8 << 10;
 
 const WRONG_SCHEME: &str = "the URL must start with http://, https://, ws:// or wss://";
 
-/// Where a connection leads to.
+/// The host and port that a connection is opened to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Destination {
     host: String,
@@ -57,8 +57,8 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Takes the origin and the query of `url`. Its path does not count, as with the other clients: only `path`
-    /// does. `stamp_param`: see [`check_stamp_param`].
+    /// Takes the origin and the query of `url`. Its path is ignored, as in the other clients: `path` replaces it.
+    /// `stamp_param` has passed [`check_stamp_param`].
     pub(crate) fn new(
         url: &str,
         path: &str,
@@ -94,12 +94,12 @@ impl Endpoint {
         url.set_scheme(scheme).map_err(|()| WRONG_SCHEME)?;
 
         let authorization = basic_authorization(&url);
-        // Both fail for a URL without a host, which these schemes always have.
+        // Both fail only for a URL without a host, and URLs of these schemes have one.
         url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| "the URL has no host")?;
         Ok(Self { url, authorization, stamp_param })
     }
 
-    /// The endpoint that the `Location` of a redirected handshake leads to, or why it may not be followed.
+    /// Resolves the `Location` of a redirected handshake. The error says why the redirect may not be followed.
     pub(crate) fn redirected(&self, location: &str) -> Result<Self, String> {
         if location.len() > MAX_LOCATION {
             return Err(format!("to a URL of more than {MAX_LOCATION} bytes"));
@@ -109,12 +109,12 @@ impl Endpoint {
         if self.is_secure() && !endpoint.is_secure() {
             return Err(format!("from https to {}", endpoint.origin()));
         }
-        // Another origin may be somebody else's.
+        // Credentials are not sent to another origin, which may belong to somebody else.
         if endpoint.authorization.is_none() && self.same_origin(&endpoint) {
             endpoint.authorization.clone_from(&self.authorization);
         }
 
-        // Servers redirect to the whole URL of the request; each request sets its own parameters.
+        // Servers redirect to the whole URL of the request, with the parameters that each request sets itself.
         let query = endpoint.url.query().unwrap_or_default().split('&');
         let query: Vec<_> = query.filter(|pair| !pair.is_empty() && !self.sets_reserved(pair)).collect();
         let query = query.join("&");
@@ -143,30 +143,30 @@ impl Endpoint {
         }
         if let Some(sid) = sid {
             target.push_str("&sid=");
-            // Outside of forms, a `+` is a plus sign.
+            // Only in forms does a `+` mean a space.
             let sid = form_urlencoded::byte_serialize(sid.as_bytes());
             target.extend(sid.map(|part| if part == "+" { "%20" } else { part }));
         }
         target
     }
 
-    /// Whether a query sets a parameter of Engine.IO.
+    /// Whether a query sets a parameter that Engine.IO sets itself.
     fn sets_reserved(&self, query: &str) -> bool {
         form_urlencoded::parse(query.as_bytes())
             .any(|(key, _)| RESERVED.contains(&&*key) || *key == *self.stamp_param)
     }
 
-    /// `https://example.org:8443`, without a port that is the default.
+    /// `https://example.org:8443`; a default port is omitted.
     pub(crate) fn origin(&self) -> &str {
         &self.url[..Position::BeforePath]
     }
 
-    /// With the user's query, which is a secret, and without user information.
+    /// The whole URL without user information. Its query is the user's and may contain secrets.
     pub(crate) fn url(&self) -> &Url {
         &self.url
     }
 
-    /// The URL without its secrets: the origin and the path.
+    /// The URL for logs and errors, without secrets: the origin and the path.
     pub(crate) fn display_url(&self) -> &str {
         &self.url[..Position::AfterPath]
     }
@@ -187,31 +187,31 @@ impl Endpoint {
         self.url.scheme() == "https"
     }
 
-    /// The value of the `host` header: with a port that is not the default, an IPv6 address in brackets.
+    /// The value of the `host` header: a default port is omitted, and an IPv6 address is in brackets.
     pub(crate) fn host_header(&self) -> &str {
         &self.url[Position::BeforeHost..Position::AfterPort]
     }
 
-    /// The value of the `authorization` header that the URL's user information asks for.
+    /// The value of the `authorization` header, from the user information of the URL.
     pub(crate) fn authorization(&self) -> Option<&str> {
         self.authorization.as_deref()
     }
 }
 
-/// The query and the authorization are secrets.
+/// Omits the query and the authorization, which are secrets.
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Endpoint").field(&self.display_url()).finish()
     }
 }
 
-/// An IPv6 address as it is written outside of URLs.
+/// The host of a URL as it is written elsewhere: an IPv6 address without its brackets.
 pub(crate) fn unbracketed(host: &str) -> String {
     host.trim_start_matches('[').trim_end_matches(']').to_owned()
 }
 
-/// Whether a parameter of this name can carry the stamp: it goes into the URL as it is, and is not one of those that
-/// have a meaning.
+/// Checks the name of the parameter that carries the timestamp. The name goes into the URL unescaped, and it must not be
+/// that of another parameter of Engine.IO.
 pub(crate) fn check_stamp_param(name: &str) -> Result<(), ConnectError> {
     let invalid = |reason| Err(ConnectError::Invalid { what: "timestamp parameter", reason });
     if RESERVED.contains(&name) {

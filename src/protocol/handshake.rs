@@ -1,4 +1,4 @@
-//! The handshake: what the server's open packet says of the session (protocol 4, "Handshake").
+//! The handshake: the session as the server's open packet describes it (protocol 4, "Handshake").
 
 use std::{error, fmt, str::FromStr, time::Duration};
 
@@ -7,13 +7,13 @@ use serde::Deserialize;
 
 use crate::error::ProtocolError;
 
-/// No server means a longer interval, and no sum of two of these overflows a clock.
+/// The longest interval that is used. No server intends a longer one, and the sum of two of these overflows no clock.
 pub(crate) const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How packets reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TransportKind {
-    /// HTTP long-polling: a GET that the server answers once it has packets, and a POST for each batch sent.
+    /// HTTP long-polling: a GET that the server answers when it has packets, and a POST for each batch sent.
     Polling,
     /// One WebSocket.
     WebSocket,
@@ -63,31 +63,31 @@ impl error::Error for ParseTransportKindError {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Session {
-    /// The session's identifier, chosen by the server. Whoever knows it can act as this client.
+    /// The session's identifier, chosen by the server. It is a secret: anybody who knows it can act as this client.
     pub sid: ByteString,
     /// The transports that the session can be upgraded to.
     pub upgrades: Vec<TransportKind>,
     /// How often the server sends a ping; at most 24 hours.
     pub ping_interval: Duration,
-    /// How long the server waits for the answer to a ping; at most 24 hours. The client takes the server for dead
-    /// after `ping_interval + ping_timeout` of silence.
+    /// How long the server waits for the answer to a ping; at most 24 hours. After `ping_interval + ping_timeout` of
+    /// silence the client considers the server dead.
     pub ping_timeout: Duration,
-    /// The most bytes that the server accepts in one POST, or in one message over WebSocket; `None` when it did not
-    /// say.
+    /// The largest POST, or the largest message over WebSocket, that the server accepts, in bytes; `None` if the server
+    /// did not name a limit.
     pub max_payload: Option<usize>,
     /// The transport that the session was opened over.
     pub transport: TransportKind,
-    /// The subprotocol that the server chose of
-    /// [`websocket_protocols`](crate::EngineIoClientBuilder::websocket_protocols), `None` if it chose none. A session that
-    /// was opened over polling has it once it is upgraded: in [`Status::session`](crate::Status::session), from
-    /// [`Event::Upgraded`](crate::Event::Upgraded) on; the [`Connected`](crate::Event::Connected) of before does not
-    /// change.
+    /// The subprotocol that the server chose from
+    /// [`websocket_protocols`](crate::EngineIoClientBuilder::websocket_protocols); `None` if it chose none. A session that
+    /// was opened over polling has a subprotocol only after its upgrade: look it up in
+    /// [`Status::session`](crate::Status::session) after [`Event::Upgraded`](crate::Event::Upgraded). The session in the
+    /// earlier [`Connected`](crate::Event::Connected) does not change.
     pub websocket_protocol: Option<ByteString>,
 }
 
 impl Session {
-    /// A session with the defaults of the `engine.io` server, for tests of code that handles sessions: a ping every
-    /// 25 s, 20 s for its answer, 1,000,000 bytes, and from polling an upgrade to WebSocket.
+    /// Creates a session with the defaults of the `engine.io` server, for tests of code that handles sessions: a ping every
+    /// 25 s, 20 s for its answer, a limit of 1,000,000 bytes, and an upgrade to WebSocket if it was opened over polling.
     ///
     /// ```
     /// use std::time::Duration;
@@ -115,44 +115,44 @@ impl Session {
 
     /// Decodes the JSON of the open packet that came over `transport`.
     pub(crate) fn decode(json: &str, transport: TransportKind) -> Result<Self, ProtocolError> {
-        // serde takes an array for an object, too.
+        // serde would accept an array instead of an object.
         if json.trim_start().starts_with('[') {
-            return Err(refused("an array"));
+            return Err(invalid_open("an array"));
         }
-        let open: Open = serde_json::from_str(json).map_err(|err| refused(&err.to_string()))?;
+        let open: OpenPacket = serde_json::from_str(json).map_err(|err| invalid_open(&err.to_string()))?;
         if open.sid.is_empty() {
-            return Err(refused("sid is empty"));
+            return Err(invalid_open("sid is empty"));
         }
         Ok(Self {
             sid: open.sid.into(),
-            upgrades: open.upgrades.into_iter().flatten().filter_map(|Upgrade(kind)| kind).collect(),
+            upgrades: open.upgrades.into_iter().flatten().filter_map(|OfferedTransport(kind)| kind).collect(),
             ping_interval: interval("pingInterval", open.ping_interval)?,
             ping_timeout: interval("pingTimeout", open.ping_timeout)?,
-            max_payload: open.max_payload.and_then(limit),
+            max_payload: open.max_payload.and_then(byte_limit),
             transport,
             websocket_protocol: None,
         })
     }
 }
 
-/// The fields as they are sent. Numbers are `f64` because Python servers send `1e8` as `100000000.0`.
+/// The fields of the open packet. Numbers are `f64` because Python servers send `1e8` as `100000000.0`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Open {
+struct OpenPacket {
     sid: String,
-    upgrades: Option<Vec<Upgrade>>,
+    upgrades: Option<Vec<OfferedTransport>>,
     ping_interval: f64,
     ping_timeout: f64,
-    /// engine.io does not say before version 6.
+    /// Missing in engine.io before version 6.
     max_payload: Option<f64>,
 }
 
-/// The name of a transport, `None` if it is one that this client does not have.
+/// A transport by its name; `None` if this client does not have it.
 #[derive(Deserialize)]
 #[serde(from = "String")]
-struct Upgrade(Option<TransportKind>);
+struct OfferedTransport(Option<TransportKind>);
 
-impl From<String> for Upgrade {
+impl From<String> for OfferedTransport {
     fn from(name: String) -> Self {
         Self(name.parse().ok())
     }
@@ -163,17 +163,17 @@ fn interval(name: &str, ms: f64) -> Result<Duration, ProtocolError> {
         Ok(Duration::try_from_secs_f64(ms / 1000.0)
             .map_or(MAX_INTERVAL, |interval| interval.min(MAX_INTERVAL)))
     } else {
-        Err(refused(&format!("{name} is {ms}, not a positive whole number of milliseconds")))
+        Err(invalid_open(&format!("{name} is {ms}, not a positive whole number of milliseconds")))
     }
 }
 
-/// `None` for zero, and for what no `usize` holds. The detour by the digits spares a cast.
-fn limit(bytes: f64) -> Option<usize> {
+/// A limit in bytes; `None` for zero and for a number that does not fit. Going through the digits avoids a lossy cast.
+fn byte_limit(bytes: f64) -> Option<usize> {
     format!("{bytes:.0}").parse().ok().filter(|&limit| limit > 0)
 }
 
-/// The reason may quote the server, which may have said much.
-fn refused(reason: &str) -> ProtocolError {
+/// Shortens the reason, which may quote a long text of the server.
+fn invalid_open(reason: &str) -> ProtocolError {
     ProtocolError::Handshake(reason.chars().take(200).collect())
 }
 

@@ -68,3 +68,6 @@ impl Plan {
         self.untried.retain(|kind| *kind != tried);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,6 +43,11 @@ impl Batch {
         Self { packets: Arc::new(vec![packet]), messages: 0, bytes: 0 }
     }
 
+    #[cfg(test)]
+    pub(super) fn of(packets: Vec<Packet>) -> Self {
+        Self { packets: packets.into(), messages: 0, bytes: 0 }
+    }
+
     /// The packets, shared with the transport that writes them.
     pub(super) fn packets(&self) -> Arc<Vec<Packet>> {
         self.packets.clone()

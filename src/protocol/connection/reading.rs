@@ -106,7 +106,6 @@ impl Default for PollPacing {
 
 impl PollPacing {
     fn received(&mut self, now: Instant, received: &Received) {
-        self.next_poll = None;
         self.useful |= received.useful;
         // The rest of an incomplete poll has already arrived: do not delay it.
         if !received.complete {

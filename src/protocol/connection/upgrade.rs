@@ -127,7 +127,6 @@ impl Connection {
         let polling = open.active();
         self.order(polling, Command::Pause);
         received.packets.remove(0);
-        received.useful = true;
         self.on_session_packets(now, id, received);
     }
 

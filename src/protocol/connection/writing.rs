@@ -75,3 +75,6 @@ impl Writing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

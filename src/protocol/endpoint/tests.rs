@@ -46,7 +46,7 @@ fn the_origin_comes_from_the_url() {
 }
 
 #[test]
-fn a_url_that_is_not_of_the_web_is_refused() {
+fn a_url_with_another_scheme_is_an_error() {
     for url in
         ["", "localhost", "localhost:5000", "//example.org", "/engine.io", "ftp://example.org", "file:///x"]
     {
@@ -63,7 +63,7 @@ fn a_url_that_is_not_of_the_web_is_refused() {
 }
 
 #[test]
-fn a_refusal_does_not_repeat_the_url() {
+fn an_error_does_not_repeat_the_url() {
     for url in ["user:secret@host", "http://user:secret@host:99999", "http://host/?sid=secret"] {
         assert!(!reason(url).contains("secret"), "{url}");
     }
@@ -125,7 +125,7 @@ fn a_sid_is_an_opaque_string() {
 }
 
 #[test]
-fn the_parameters_of_engine_io_are_not_the_users_to_set() {
+fn the_user_cannot_set_the_parameters_of_engine_io() {
     for query in ["EIO=3", "a=b&transport=x", "sid=1", "t", "b64=1", "%73id=1", "a&t=&b"] {
         assert_eq!(
             reason(&format!("http://h?{query}")),
@@ -136,7 +136,7 @@ fn the_parameters_of_engine_io_are_not_the_users_to_set() {
 }
 
 #[test]
-fn the_stamp_may_have_another_name() {
+fn the_timestamp_may_have_another_name() {
     let at = |url| Endpoint::new(url, "engine.io", true, &"ts".into());
     let home = at("http://h?t=7").unwrap();
     let target = home.request_target(Polling, None, Some("STAMP"));
@@ -204,7 +204,7 @@ fn a_redirect_is_resolved_against_the_request() {
 }
 
 #[test]
-fn a_redirect_never_leaves_the_web_nor_tls() {
+fn a_redirect_stays_with_http_and_never_leads_away_from_tls() {
     let from = endpoint("https://a.example");
     assert_eq!(from.redirected("ftp://a.example").unwrap_err(), WRONG_SCHEME);
     assert_eq!(from.redirected("data:text/plain,x").unwrap_err(), WRONG_SCHEME);
@@ -232,7 +232,7 @@ fn credentials_stay_with_their_origin() {
     assert_eq!(to.display_url(), "http://b.example/");
 }
 
-/// Whether a request line can hold the target as it is.
+/// Whether a request line can contain the target without changes.
 fn is_origin_form(target: &str) -> bool {
     target.starts_with('/') && target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
 }
@@ -254,7 +254,7 @@ proptest! {
     }
 
     #[test]
-    fn any_redirect_is_refused_or_gives_a_usable_endpoint(location in "(https?:|wss?:)?(//[^/]{0,9})?.{0,20}") {
+    fn any_redirect_is_an_error_or_gives_a_usable_endpoint(location in "(https?:|wss?:)?(//[^/]{0,9})?.{0,20}") {
         if let Ok(to) = endpoint("http://h?a").redirected(&location) {
             prop_assert!(is_origin_form(&to.request_target(WebSocket, None, None)));
             prop_assert!(!to.host_header().is_empty());

@@ -33,7 +33,7 @@ fn a_session_opened_over_websocket_has_nothing_to_upgrade_to() {
 }
 
 #[test]
-fn servers_may_leave_out_upgrades_and_max_payload_and_add_fields() {
+fn servers_may_omit_upgrades_and_max_payload_and_add_fields() {
     let session = decode(r#"{"sid":"a","pingInterval":300,"pingTimeout":200,"x":{"y":[1]}}"#).unwrap();
     assert_eq!(session.upgrades, []);
     assert_eq!(session.max_payload, None);
@@ -69,7 +69,7 @@ fn intervals_are_whole_milliseconds_of_at_most_a_day() {
 }
 
 #[test]
-fn an_interval_that_is_not_a_positive_whole_number_is_refused() {
+fn an_interval_that_is_not_a_positive_whole_number_is_an_error() {
     for interval in ["0", "-1", "-0.0", "0.5", "25000.5", "-1e300"] {
         let reason = reason(&with_interval(interval));
         assert!(reason.starts_with("pingInterval is "), "{reason}");
@@ -81,7 +81,7 @@ fn an_interval_that_is_not_a_positive_whole_number_is_refused() {
 }
 
 #[test]
-fn a_limit_of_zero_or_of_nothing_that_counts_bytes_is_no_limit() {
+fn a_limit_that_is_zero_or_no_number_of_bytes_is_no_limit() {
     for (max_payload, expected) in [
         ("1000000", Some(1_000_000)),
         ("100000000.0", Some(100_000_000)),
@@ -98,7 +98,7 @@ fn a_limit_of_zero_or_of_nothing_that_counts_bytes_is_no_limit() {
 }
 
 #[test]
-fn a_refusal_says_what_is_wrong() {
+fn an_error_says_what_is_wrong() {
     for (json, expected) in [
         (r#"{"sid":"","pingInterval":1,"pingTimeout":1}"#, "sid is empty"),
         (r#"{"pingInterval":1,"pingTimeout":1}"#, "missing field `sid`"),
@@ -122,13 +122,13 @@ fn a_refusal_says_what_is_wrong() {
 }
 
 #[test]
-fn a_refusal_quotes_only_the_start_of_what_the_server_said() {
+fn an_error_quotes_only_the_start_of_the_servers_text() {
     let interval = format!(r#""{}""#, "€".repeat(10_000));
     assert_eq!(reason(&with_interval(&interval)).chars().count(), 200);
 }
 
 #[test]
-fn a_transport_is_known_by_its_name() {
+fn a_transport_is_parsed_from_its_name() {
     for kind in [TransportKind::Polling, TransportKind::WebSocket] {
         assert_eq!(kind.to_string().parse(), Ok(kind));
     }

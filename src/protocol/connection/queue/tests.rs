@@ -83,3 +83,33 @@ fn packets_of_the_protocol_are_not_given_back() {
     assert_eq!(texts(&queue.end().unsent), ["a"]);
     assert!(queue.is_empty());
 }
+
+#[test]
+fn the_buffers_of_a_long_queue_are_swapped_and_those_of_a_short_one_are_not() {
+    for (packets, is_swapped) in [(MAX_PONGS, false), (MAX_PONGS + 1, true)] {
+        let mut queue = queue(&vec![""; packets]);
+        let room = queue.packets.capacity();
+        let batch = queue.next_batch(Arc::new(Vec::with_capacity(1000)), NO_LIMIT);
+        let expected = if is_swapped { (room, 1000) } else { (1000, room) };
+        assert_eq!((batch.packets().capacity(), queue.packets.capacity()), expected);
+        assert_eq!(batch.len(), packets);
+    }
+}
+
+#[test]
+fn a_queue_that_was_long_gives_its_memory_back() {
+    // All of it at once, or when the last part is taken.
+    let mut queue = queue(&vec![""; MAX_RETAINED + 1]);
+    take(&mut queue, BatchLimit { packets: MAX_RETAINED, ..NO_LIMIT });
+    assert!(queue.packets.capacity() > MAX_RETAINED);
+    take(&mut queue, NO_LIMIT);
+    assert_eq!(queue.packets.capacity(), 0);
+
+    // A heartbeat shows that the messages are over.
+    let mut queue = self::queue(&vec![""; MAX_RETAINED_IDLE + 1]);
+    take(&mut queue, NO_LIMIT);
+    assert!(queue.packets.capacity() > MAX_RETAINED_IDLE);
+    queue.push_pong("".into());
+    take(&mut queue, NO_LIMIT);
+    assert_eq!(queue.packets.capacity(), 0);
+}

@@ -139,7 +139,9 @@ fn late_reports_of_a_failed_transport_do_not_count_for_the_next() {
     rig.packets(WEBSOCKET, vec![open_packet("")]);
     rig.report(WEBSOCKET, ReportKind::Opened { protocol: None });
     assert_eq!(rig.out(), [""; 0]);
-    // Its request has not left: the server holds no session that would have to be closed.
+    let elsewhere = Endpoint::new("http://elsewhere", "", true, &"t".into()).unwrap();
+    rig.report(WEBSOCKET, ReportKind::Moved(elsewhere.into()));
+    // The second one has sent no request: the server has no session that would have to be closed.
     rig.connection.close(rig.now, None);
     assert_eq!(rig.out(), ["0 abort", "1 abort"]);
 }

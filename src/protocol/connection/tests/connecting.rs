@@ -118,3 +118,39 @@ fn a_connect_can_be_cancelled_at_any_point() {
     rig.closed(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["0 abort", cancelled]);
 }
+
+#[test]
+fn the_limit_of_the_connect_is_a_limit_for_each_of_its_steps() {
+    let mut rig = Rig::connect(&[TransportKind::WebSocket]);
+    rig.now += Duration::from_secs(18);
+    rig.report(WEBSOCKET, ReportKind::Opened { protocol: None });
+    assert_eq!(rig.elapse(), 2000, "the open packet would have five seconds");
+
+    let mut rig = Rig::connect(&[TransportKind::Polling]);
+    rig.report(POLLING, ReportKind::Requested);
+    rig.now += Duration::from_secs(18);
+    rig.connection.close(rig.now, None);
+    assert_eq!(rig.elapse(), 2000, "a close would have five seconds");
+}
+
+#[test]
+fn a_redirected_session_is_at_its_new_endpoint() {
+    let moved = || ReportKind::Moved(Endpoint::new("http://moved", "", true, &"t".into()).unwrap().into());
+    let mut rig = Rig::connect(&[TransportKind::Polling, TransportKind::WebSocket]);
+    rig.out();
+    rig.report(POLLING, moved());
+    rig.packets(POLLING, vec![open_packet(r#""websocket""#)]);
+    let mut endpoints = Vec::new();
+    while let Some(output) = rig.connection.poll_output(rig.now) {
+        if let Output::Start { endpoint, .. } = output {
+            endpoints.push(endpoint.display_url().to_owned());
+        }
+    }
+    assert_eq!(endpoints, ["http://moved/"], "of the probe");
+
+    let mut rig = Rig::connect(&[TransportKind::Polling]);
+    rig.out();
+    rig.report(POLLING, moved());
+    rig.closed(POLLING, Rig::eof(), BatchOutcome::sent(0));
+    assert_eq!(rig.out(), ["connect failed: http://moved/: connection lost: gone"]);
+}

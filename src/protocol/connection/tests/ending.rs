@@ -123,3 +123,48 @@ fn a_stop_waits_for_no_transport() {
     rig.connection.stop(rig.now);
     assert_eq!(rig.out(), [""; 0], "it is over");
 }
+
+#[test]
+fn the_reason_of_a_close_is_reported_however_the_session_ends() {
+    let mut rig = Rig::websocket();
+    rig.connection.close(rig.now, Some("done".into()));
+    rig.out();
+    rig.closed(WEBSOCKET, Rig::eof(), BatchOutcome::sent(0));
+    assert_eq!(rig.out(), ["closed: client disconnect: done; unsent ; in doubt "]);
+}
+
+#[test]
+fn a_second_abort_does_not_prolong_the_first() {
+    let mut rig = Rig::websocket();
+    rig.connection.abort(rig.now, None);
+    assert_eq!(rig.out(), ["0 abort"]);
+    rig.now += Duration::from_millis(999);
+    rig.connection.abort(rig.now, None);
+    assert_eq!(rig.out(), [""; 0]);
+    assert_eq!(rig.elapse(), 1);
+    assert!(rig.connection.is_idle() && !rig.out().is_empty());
+}
+
+#[test]
+fn a_server_that_does_not_answer_the_close_is_aborted_on_request() {
+    let mut rig = Rig::websocket();
+    rig.connection.close(rig.now, None);
+    rig.out();
+    rig.written(WEBSOCKET);
+    assert_eq!(rig.out(), ["0 close"]);
+    rig.connection.abort(rig.now, None);
+    assert_eq!(rig.out(), ["0 abort"]);
+    assert_eq!(rig.elapse(), 1000);
+    assert_eq!(rig.out(), ["closed: client disconnect; unsent ; in doubt "]);
+}
+
+#[test]
+fn a_websocket_is_read_until_the_close_packet_is_written() {
+    let mut rig = Rig::websocket();
+    rig.connection.close(rig.now, None);
+    assert_eq!(rig.out(), ["0 write 1"]);
+    rig.packets(WEBSOCKET, vec![Packet::Pong("".into())]);
+    assert_eq!(rig.out(), ["0 read"], "the server is read until then");
+    rig.packets(WEBSOCKET, vec![Packet::Close]);
+    assert_eq!(rig.out(), ["0 abort"]);
+}

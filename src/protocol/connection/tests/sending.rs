@@ -88,6 +88,12 @@ fn a_server_that_shows_it_accepts_any_number_gets_any_number() {
     }
     rig.report(POLLING, ReportKind::Written { any_number: true });
     assert_eq!(rig.out(), [format!("0 write {}", ["4x"; 30].join("|"))]);
+    // It has shown it once.
+    for _ in 0..30 {
+        rig.send("y");
+    }
+    rig.written(POLLING);
+    assert_eq!(rig.out(), [format!("0 write {}", ["4y"; 30].join("|"))]);
 }
 
 #[test]
@@ -158,4 +164,34 @@ fn answers_to_pings_that_wait_are_bounded_and_the_newest_ones() {
     rig.out();
     rig.written(WEBSOCKET);
     assert_eq!(rig.out(), [format!("0 write 3{}", huge[0])]);
+}
+
+#[test]
+fn the_round_trip_is_that_of_a_request() {
+    let round_trip = |rig: &Rig| rig.connection.round_trip().map(|time| time.as_millis());
+    for (transport, of_handshake, of_post) in [(POLLING, 20, 30), (WEBSOCKET, 20, 20)] {
+        let mut rig = Rig::connect(&[transport.kind]);
+        rig.now += Duration::from_millis(20);
+        rig.packets(transport, vec![open_packet("")]);
+        rig.out();
+        assert_eq!(round_trip(&rig), Some(of_handshake));
+        rig.send("a");
+        rig.out();
+        rig.now += Duration::from_millis(30);
+        rig.written(transport);
+        assert_eq!(round_trip(&rig), Some(of_post), "a write on a WebSocket is answered by nobody");
+    }
+}
+
+#[test]
+fn packets_and_bytes_are_counted_in_each_direction() {
+    let mut rig = Rig::websocket();
+    rig.packets(WEBSOCKET, vec![text("abc"), Packet::Ping("".into()), text("d")]);
+    rig.send("ef");
+    rig.out();
+    rig.written(WEBSOCKET);
+    let counters = rig.connection.counters();
+    assert_eq!((counters.packets_received, counters.bytes_received), (4, 4), "with the open packet");
+    assert_eq!((counters.packets_sent, counters.bytes_sent), (2, 2), "with the pong");
+    assert_eq!(counters.sessions, 1);
 }

@@ -175,3 +175,50 @@ fn an_upgrade_packet_that_may_have_been_sent_ends_the_session() {
     assert_eq!(rig.elapse(), 1000);
     assert_eq!(rig.out(), [closed]);
 }
+
+#[test]
+fn packets_on_the_probe_count_while_polling_pauses() {
+    let mut rig = probing(1);
+    assert_eq!(rig.out(), ["0 write 4kept"]);
+    rig.packets(PROBE, vec![Packet::Pong("probe".into()), text("behind the pong")]);
+    assert_eq!(rig.out(), ["0 pause", "messages 4behind the pong"]);
+    rig.resume();
+    assert_eq!(rig.out(), ["1 read"]);
+    rig.packets(PROBE, vec![text("more")]);
+    assert_eq!(rig.out(), ["messages 4more"]);
+}
+
+#[test]
+fn a_probe_that_is_lost_while_it_is_written_to_does_not_end_the_session() {
+    let mut rig = Rig::polling(r#""websocket""#);
+    rig.report(PROBE, ReportKind::Opened { protocol: None });
+    rig.out();
+    rig.closed(PROBE, Rig::eof(), BatchOutcome::UNCERTAIN);
+    assert_eq!(rig.out(), ["upgrade failed: connection lost: gone"]);
+    assert!(rig.connection.is_open());
+}
+
+#[test]
+fn a_close_during_the_pause_leaves_time_to_go_on_over_polling() {
+    let mut rig = probing(2);
+    rig.connection.close(rig.now, None);
+    assert_eq!(rig.elapse(), 2500, "half of the time for the close");
+    let failed = "upgrade failed: timed out waiting for the answer to the probe";
+    assert_eq!(rig.out(), ["1 abort", "0 resume", failed, "0 write 4kept|1"]);
+
+    // Before the pause nothing waits for the probe.
+    let mut rig = probing(1);
+    rig.connection.close(rig.now, None);
+    assert_eq!(rig.out(), ["0 write 4kept|1"]);
+    assert_eq!(rig.elapse(), 5000);
+}
+
+#[test]
+fn the_server_has_its_whole_time_on_the_websocket() {
+    let mut rig = probing(3);
+    rig.now += Duration::from_secs(9);
+    rig.written(PROBE);
+    assert_eq!(rig.out(), ["0 abort", "upgraded websocket", "1 write 4kept"]);
+    rig.written(PROBE);
+    assert_eq!(rig.elapse(), 45_000);
+}
