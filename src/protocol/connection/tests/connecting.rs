@@ -33,8 +33,8 @@ fn a_first_packet_that_is_not_an_open_packet_fails_the_connect() {
 }
 
 #[test]
-fn a_close_while_connecting_leaves_no_session_open() {
-    // The handshake has left: the session is closed as soon as it opens.
+fn no_session_stays_open_after_a_close_while_connecting() {
+    // The handshake request was sent: the session is closed as soon as it opens.
     let mut rig = Rig::connect(&[TransportKind::Polling]);
     rig.out();
     rig.report(POLLING, ReportKind::Requested);
@@ -69,7 +69,7 @@ fn a_close_while_connecting_leaves_no_session_open() {
 fn the_transport_says_what_a_connect_that_took_too_long_was_waiting_for() {
     let url = "connect failed: http://localhost:5000/engine.io/:";
     for (reason, words) in [
-        (CloseReason::Interrupted(Stage::Tls), "timed out the TLS handshake"),
+        (CloseReason::Interrupted(Stage::Tls), "timed out during the TLS handshake"),
         (CloseReason::Interrupted(Stage::Response), "timed out waiting for a response"),
         // It has just finished.
         (CloseReason::Ordered, "timed out waiting for the open packet"),
