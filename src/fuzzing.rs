@@ -237,6 +237,7 @@ pub fn connection(data: &[u8]) {
             3 => Step::Resume,
             4 if a >= 128 => Step::Timeout,
             4 => Step::Elapse { seconds: u64::from(a) % 70 },
+            7 => Step::Obey { which: a },
             _ => Step::Report { which: a, what: b },
         });
     }

@@ -9,20 +9,20 @@
     reason = "a test"
 )]
 
+mod oracle;
+
 use std::{collections::BTreeMap, mem};
 
-use super::*;
+use self::oracle::{Messages, Time};
+use super::{
+    CloseReason::{CloseFrame, Failed, Interrupted, Ordered},
+    *,
+};
 use crate::{
     data::Data,
-    error::{DisconnectReason, Stage, TransportError},
+    error::{Stage, TransportError},
     protocol::packet::Packet,
 };
-
-/// The sum of the intervals in [`open_packet`].
-const SILENCE: Duration = Duration::from_secs(45);
-
-/// The longest time that a late wake-up adds to a deadline.
-const REPRIEVE: Duration = Duration::from_secs(1);
 
 pub(super) fn limits() -> Limits {
     Limits {
@@ -68,6 +68,10 @@ pub(crate) enum Step {
         which: u8,
         what: u8,
     },
+    /// A transport does what it was last ordered to.
+    Obey {
+        which: u8,
+    },
     /// The subscribers have room again.
     Resume,
     /// A subscriber takes an event.
@@ -91,6 +95,8 @@ struct Fake {
     pausing: bool,
     closing: bool,
     aborted: bool,
+    /// It was given a batch.
+    asked: bool,
     /// It has reported `Opened`, and its first packets.
     opened: bool,
     greeted: bool,
@@ -99,6 +105,12 @@ struct Fake {
 impl Fake {
     fn is_websocket(&self) -> bool {
         self.id.kind == TransportKind::WebSocket
+    }
+
+    /// It has something to report. Most probes are answered only after their ping was written.
+    fn may_report_packets(&self, what: u8) -> bool {
+        let is_early = self.is_probe && !self.greeted && (!self.asked || self.writing.is_some());
+        self.may_read && (self.opened || !self.is_websocket()) && (!is_early || what >= 225)
     }
 }
 
@@ -114,67 +126,6 @@ pub(crate) struct Model {
     open: bool,
     messages: Messages,
     time: Time,
-}
-
-/// Messages, numbered in order.
-#[derive(Debug, Default)]
-struct Messages {
-    next: u64,
-    accepted: Vec<u64>,
-    /// Accepted messages that were written, or given back.
-    settled: Vec<u64>,
-    received: u64,
-    delivered: u64,
-}
-
-/// What the session's time limits depend on.
-#[derive(Debug)]
-struct Time {
-    /// When the server was last heard.
-    heard: Instant,
-    /// The start of back-pressure, or the last event that was taken since.
-    backpressure: Option<Instant>,
-    /// How long the batches in flight had made no progress when the session ended; the longest of these times.
-    stuck: Duration,
-    /// An upgrade packet was to be written.
-    switched: bool,
-}
-
-impl Time {
-    fn new(now: Instant) -> Self {
-        Self { heard: now, backpressure: None, stuck: Duration::ZERO, switched: false }
-    }
-
-    /// Nobody is blamed before the time limit has passed.
-    fn check(&self, now: Instant, reason: &DisconnectReason) {
-        match reason {
-            DisconnectReason::PingTimeout => {
-                assert!(now >= self.heard + SILENCE, "the server spoke within its interval");
-                assert!(self.backpressure.is_none(), "the server could not be heard");
-            }
-            DisconnectReason::Stalled => {
-                let since = self.backpressure.expect("back-pressure");
-                assert!(now >= since + limits().stall_timeout, "a subscriber took an event in time");
-            }
-            DisconnectReason::TransportError(TransportError::Timeout { stage: Stage::Write }) => {
-                assert!(self.stuck >= SILENCE || self.switched, "the batch made progress in time");
-            }
-            _ => {}
-        }
-    }
-
-    /// The latest moment at which the session must be looked at again.
-    fn deadline(&self, now: Instant) -> Instant {
-        let silence = self.backpressure.map_or(self.heard + SILENCE, |since| since + limits().stall_timeout);
-        silence.max(now + REPRIEVE)
-    }
-}
-
-fn number(packet: &Packet) -> Option<u64> {
-    match packet {
-        Packet::Message(data) => Some(data.as_text()?.parse().unwrap()),
-        _ => None,
-    }
 }
 
 impl Model {
@@ -199,18 +150,17 @@ impl Model {
             Step::Abort => self.connection.abort(self.now, None),
             Step::Stop => self.stop(),
             Step::Report { which, what } => self.report(which, what),
+            Step::Obey { which } => self.obey(which),
             Step::Resume => {
                 self.connection.resume_reading(self.now);
-                if self.has_session() && self.time.backpressure.take().is_some() {
-                    self.time.heard = self.now;
+                if self.has_session() {
+                    self.time.resume(self.now);
                 }
             }
             Step::Progress => {
                 self.connection.progress(self.now);
-                if let Some(since) =
-                    self.time.backpressure.as_mut().filter(|_| self.connection.session().is_some())
-                {
-                    *since = self.now;
+                if self.has_session() {
+                    self.time.progress(self.now);
                 }
             }
             Step::Elapse { seconds } => self.elapse(self.now + Duration::from_secs(seconds)),
@@ -251,18 +201,13 @@ impl Model {
         assert_eq!(self.connection.connect(self.now, params).is_ok(), is_idle);
         if is_idle {
             self.connecting = true;
-            self.messages.accepted.clear();
-            self.messages.settled.clear();
+            self.messages.begin();
         }
     }
 
     /// A message begins no batch by itself: others may go with it.
     fn send(&mut self) {
-        let messages = &mut self.messages;
-        if self.connection.send(Data::from(messages.next.to_string())).is_ok() {
-            messages.accepted.push(messages.next);
-        }
-        messages.next += 1;
+        self.messages.send(|data| self.connection.send(data).is_ok());
         assert!(self.connection.pending_output().is_none());
     }
 
@@ -277,7 +222,7 @@ impl Model {
                 ReportKind::Opened { protocol: None },
                 ReportKind::Packets { packets: vec![open_packet("")], complete: true },
                 ReportKind::Written { any_number: true },
-                closed(CloseReason::Ordered, BatchOutcome::sent(0)),
+                closed(Ordered, BatchOutcome::sent(0)),
             ] {
                 self.say(fake.id, kind);
             }
@@ -288,7 +233,7 @@ impl Model {
         // An abort takes no time.
         let aborted = self.fakes.values().filter(|fake| fake.aborted);
         for number in aborted.map(|fake| fake.id.number).collect::<Vec<_>>() {
-            self.end(number, CloseReason::Ordered, 0);
+            self.end(number, Ordered, 0);
         }
         self.execute();
         self.now = to.max(self.now);
@@ -310,9 +255,18 @@ impl Model {
             assert!(deadline.is_some(), "every wait has an end");
         }
         if self.has_session() {
-            assert!(deadline <= Some(self.time.deadline(self.now)), "silence is noticed in time");
-            assert_eq!(self.connection.has_backpressure(), self.time.backpressure.is_some());
+            let limit = self.time.deadline(self.now, self.last_progress());
+            assert!(deadline <= Some(limit), "silence is noticed in time");
+            assert_eq!(self.connection.has_backpressure(), self.time.has_backpressure());
         }
+    }
+
+    /// When the batch of the session that is in flight last made progress.
+    fn last_progress(&self) -> Option<Instant> {
+        let carries_session =
+            |fake: &&Fake| !fake.closing && self.connection.transport() == Some(fake.id.kind);
+        let fake = self.fakes.values().find(carries_session)?;
+        fake.writing.as_ref().map(|_| fake.wrote)
     }
 
     fn carry_out(&mut self, output: Output) {
@@ -327,17 +281,13 @@ impl Model {
             }
             Output::Messages { from, mut packets } => {
                 assert!(self.open, "no message outside of a session");
-                for packet in packets.drain(..) {
-                    let delivered = Some(self.messages.delivered);
-                    assert_eq!(number(&packet), delivered, "in order, none lost or doubled");
-                    self.messages.delivered += 1;
-                }
+                packets.drain(..).for_each(|packet| self.messages.deliver(&packet));
                 self.connection.return_buffer(from, packets);
-                self.time.backpressure.get_or_insert(self.now);
+                self.time.delivered(self.now);
             }
             Output::Upgraded(_) => {
                 assert!(self.open);
-                self.time.heard = self.now;
+                self.time.heard(self.now);
             }
             Output::UpgradeFailed(_) => assert!(self.open),
             Output::Ended(outcome) => self.ended(outcome),
@@ -355,6 +305,7 @@ impl Model {
             pausing: false,
             closing: false,
             aborted: false,
+            asked: false,
             opened: false,
             greeted: false,
         };
@@ -367,12 +318,12 @@ impl Model {
             Command::Write(batch) => {
                 assert!(!batch.is_empty(), "an empty payload is an error");
                 assert!(fake.writing.is_none(), "one batch in flight");
-                self.time.switched |= batch.contains(&Packet::Upgrade);
-                (fake.writing, fake.wrote) = (Some(batch), self.now);
+                self.time.writes(&batch);
+                (fake.writing, fake.wrote, fake.asked) = (Some(batch), self.now, true);
             }
             Command::Read(emptied) => {
                 assert!(emptied.is_empty() && !fake.may_read, "one permission to read");
-                assert!(self.time.backpressure.is_none(), "nothing is read under back-pressure");
+                assert!(!self.time.has_backpressure(), "nothing is read under back-pressure");
                 fake.may_read = true;
             }
             Command::Pause => fake.pausing = true,
@@ -382,7 +333,7 @@ impl Model {
                 (fake.closing, fake.aborted) = (true, true);
                 // The session is over if the connection does not have it any more.
                 if fake.writing.is_some() && self.connection.session().is_none() {
-                    self.time.stuck = self.time.stuck.max(self.now - fake.wrote);
+                    self.time.stuck(self.now - fake.wrote);
                 }
             }
             Command::Session(_) => {}
@@ -400,23 +351,29 @@ impl Model {
                 assert!(self.open, "one Closed");
                 self.open = false;
                 self.time.check(self.now, &reason);
-                let numbers = in_doubt
-                    .iter()
-                    .chain(&unsent)
-                    .map(|data| data.as_text().unwrap().parse::<u64>().unwrap());
-                self.messages.settled.extend(numbers);
-                let Messages { accepted, settled, .. } = &self.messages;
-                assert_eq!(settled, accepted, "every accepted message is accounted for, in order");
-                self.messages.delivered = self.messages.received;
+                self.messages.end(&in_doubt, &unsent);
             }
         }
     }
 
     fn say(&mut self, from: TransportId, kind: ReportKind) {
         if matches!(kind, ReportKind::Alive | ReportKind::Packets { .. }) && self.has_session() {
-            self.time.heard = self.now;
+            self.time.heard(self.now);
         }
         self.connection.handle_report(self.now, Report { from, kind });
+    }
+
+    fn obey(&mut self, which: u8) {
+        let index = usize::from(which) % self.fakes.len().max(1);
+        let Some(fake) = self.fakes.values().nth(index) else { return };
+        let what = match fake {
+            _ if fake.closing => 13,
+            _ if fake.is_websocket() && !fake.opened => 0,
+            _ if fake.writing.is_some() => 2,
+            _ if fake.pausing => 11,
+            _ => 118,
+        };
+        self.report(which, what);
     }
 
     /// A transport reports something that it may report now.
@@ -438,11 +395,11 @@ impl Model {
             1 => self.say(id, ReportKind::Alive),
             2..=4 => {
                 let Some(batch) = fake.writing.take() else { return };
-                self.messages.settled.extend(batch.iter().filter_map(number));
+                self.messages.wrote(&batch);
                 drop(batch);
                 self.say(id, ReportKind::Written { any_number: what > 128 });
             }
-            5..=10 if fake.may_read && (fake.opened || !fake.is_websocket()) => {
+            5..=10 if fake.may_report_packets(what) => {
                 fake.may_read = false;
                 let complete = fake.is_websocket() || !what.is_multiple_of(5);
                 let packets = self.packets(id, what);
@@ -452,14 +409,14 @@ impl Model {
                 fake.pausing = false;
                 self.say(id, ReportKind::Paused);
             }
-            13 | 14 if fake.closing && !fake.greeted => {
-                self.end(id.number, CloseReason::Interrupted(Stage::Response), what);
+            13 | 14 if fake.closing => {
+                let reason = if fake.greeted { Ordered } else { Interrupted(Stage::Response) };
+                self.end(id.number, reason, what);
             }
-            13 | 14 if fake.closing => self.end(id.number, CloseReason::Ordered, what),
             15 if fake.opened && what > 128 => {
-                self.end(id.number, CloseReason::CloseFrame { code: 1000, reason: "".into() }, what);
+                self.end(id.number, CloseFrame { code: 1000, reason: "".into() }, what);
             }
-            15 => self.end(id.number, CloseReason::Failed(TransportError::eof("gone")), what),
+            15 => self.end(id.number, Failed(TransportError::eof("gone")), what),
             _ => {}
         }
     }
@@ -480,8 +437,7 @@ impl Model {
         // What a transport reports after it was aborted does not count any more.
         if carries_session && !fake.closing {
             for _ in 0..what % 3 {
-                packets.push(text(&self.messages.received.to_string()));
-                self.messages.received += 1;
+                packets.push(self.messages.receive());
             }
         }
         packets.extend(match what / 16 {
@@ -502,7 +458,7 @@ impl Model {
         let batch = fake.writing.clone().unwrap_or_default();
         let sent = usize::from(what / 16) % (batch.len() + 1);
         let outcome = if fake.is_websocket() || sent == 0 {
-            self.messages.settled.extend(batch.iter().take(sent).filter_map(self::number));
+            self.messages.wrote(&batch[..sent]);
             BatchOutcome { sent, uncertain: usize::from(what % 3) }
         } else {
             BatchOutcome::UNCERTAIN

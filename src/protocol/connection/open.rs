@@ -82,7 +82,7 @@ impl Open {
         self.active.kind
     }
 
-    /// The session has moved to the WebSocket `id`. Returns the transport that it has left.
+    /// The session has moved to the WebSocket `id`. Returns the transport that it was on before.
     pub(super) fn switch(&mut self, id: TransportId, protocol: Option<ByteString>) -> TransportId {
         self.upgrade.end();
         if protocol.is_some() {

@@ -172,7 +172,7 @@ impl Connection {
         let State::Open(open) = &mut self.state else { return };
         let Some(probe) = open.upgrade.probe() else { return };
         let (polling, is_paused) = (open.active(), open.upgrade.blocks_writes());
-        // engineioxide ends the session together with its upgrade. Then it refuses the next poll, which ends the session
+        // engineioxide ends the session together with its upgrade. Then it answers the next poll with an error, which ends the session
         // here, too.
         open.upgrade.end();
         if self.transports.get(probe).is_some() {

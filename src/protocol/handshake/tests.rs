@@ -155,7 +155,7 @@ proptest! {
     }
 
     #[test]
-    fn every_whole_number_of_milliseconds_is_kept_exactly(ms in 1..=86_400_000_u64) {
+    fn every_whole_number_of_milliseconds_is_read_exactly(ms in 1..=86_400_000_u64) {
         let session = decode(&with_interval(&ms.to_string())).unwrap();
         prop_assert_eq!(session.ping_interval, Duration::from_millis(ms));
     }

@@ -139,8 +139,6 @@ fn late_reports_of_a_failed_transport_do_not_count_for_the_next() {
     rig.packets(WEBSOCKET, vec![open_packet("")]);
     rig.report(WEBSOCKET, ReportKind::Opened { protocol: None });
     assert_eq!(rig.out(), [""; 0]);
-    let elsewhere = Endpoint::new("http://elsewhere", "", true, &"t".into()).unwrap();
-    rig.report(WEBSOCKET, ReportKind::Moved(elsewhere.into()));
     // The second one has sent no request: the server has no session that would have to be closed.
     rig.connection.close(rig.now, None);
     assert_eq!(rig.out(), ["0 abort", "1 abort"]);
@@ -249,4 +247,16 @@ fn the_subprotocol_shows_in_the_session_once_it_is_on_the_websocket() {
     rig.report(WEBSOCKET, ReportKind::Opened { protocol: Some("chat".into()) });
     rig.packets(WEBSOCKET, vec![open_packet("")]);
     assert_eq!(protocol(&rig).as_deref(), Some("chat"));
+}
+
+#[test]
+fn a_late_redirect_of_a_failed_transport_does_not_count_for_the_next() {
+    let mut rig = Rig::options(true, false);
+    rig.packets(POLLING, vec![Packet::Noop]);
+    rig.out();
+    let elsewhere = Endpoint::new("http://elsewhere", "", true, &"t".into()).unwrap();
+    rig.report(POLLING, ReportKind::Moved(elsewhere.into()));
+    rig.closed(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
+    rig.closed(SECOND, Rig::eof(), BatchOutcome::sent(0));
+    assert_eq!(rig.out(), [format!("connect failed: {URL}: connection lost: gone")]);
 }

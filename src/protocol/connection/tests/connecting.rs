@@ -33,8 +33,8 @@ fn a_first_packet_that_is_not_an_open_packet_fails_the_connect() {
 }
 
 #[test]
-fn a_close_while_connecting_leaves_no_session_open() {
-    // The handshake has left: the session is closed as soon as it opens.
+fn no_session_stays_open_after_a_close_while_connecting() {
+    // The handshake request was sent: the session is closed as soon as it opens.
     let mut rig = Rig::connect(&[TransportKind::Polling]);
     rig.out();
     rig.report(POLLING, ReportKind::Requested);

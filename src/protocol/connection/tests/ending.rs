@@ -31,7 +31,7 @@ fn a_graceful_close_is_bounded_and_gives_back_what_was_not_sent() {
     rig.closed(WEBSOCKET, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["closed: client disconnect; unsent a|b; in doubt "]);
 
-    // Of a batch, what left whole is gone.
+    // The packets of a batch that were sent completely do not come back.
     let mut rig = Rig::websocket();
     for text in ["a", "b", "c"] {
         rig.send(text);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn batches_of_any_size_keep_every_packet_and_their_order() {
+fn batches_of_any_size_contain_every_packet_in_order() {
     let mut rig = Rig::websocket();
     let mut sent = 0;
     // The queue and the batches change buffers, or share what there is.
@@ -194,4 +194,23 @@ fn packets_and_bytes_are_counted_in_each_direction() {
     assert_eq!((counters.packets_received, counters.bytes_received), (4, 4), "with the open packet");
     assert_eq!((counters.packets_sent, counters.bytes_sent), (2, 2), "with the pong");
     assert_eq!(counters.sessions, 1);
+}
+
+#[test]
+fn the_buffer_of_a_written_batch_is_filled_again() {
+    let mut rig = Rig::websocket();
+    let mut room = |messages| {
+        for _ in 0..messages {
+            rig.send("a");
+        }
+        let Some(Output::Order(WEBSOCKET, Command::Write(batch))) = rig.connection.poll_output(rig.now)
+        else {
+            panic!()
+        };
+        let room = batch.capacity();
+        drop(batch);
+        rig.written(WEBSOCKET);
+        room
+    };
+    assert_eq!(room(20), room(1));
 }

@@ -40,7 +40,7 @@ fn a_probe_is_read_during_the_pause_of_polling_once_there_is_room() {
     assert_eq!(rig.out(), ["1 read", "0 read"]);
 }
 
-/// Every way in which an upgrade can fail before the upgrade packet has left, at the point given by `steps`.
+/// A session in the middle of an upgrade, after so many of its steps, with a message that waits.
 fn probing(steps: usize) -> Rig {
     let mut rig = Rig::polling(r#""websocket""#);
     if steps > 0 {
@@ -199,7 +199,7 @@ fn a_probe_that_is_lost_while_it_is_written_to_does_not_end_the_session() {
 }
 
 #[test]
-fn a_close_during_the_pause_leaves_time_to_go_on_over_polling() {
+fn an_upgrade_that_pauses_during_a_close_fails_in_time_to_close_over_polling() {
     let mut rig = probing(2);
     rig.connection.close(rig.now, None);
     assert_eq!(rig.elapse(), 2500, "half of the time for the close");
@@ -221,4 +221,17 @@ fn the_server_has_its_whole_time_on_the_websocket() {
     assert_eq!(rig.out(), ["0 abort", "upgraded websocket", "1 write 4kept"]);
     rig.written(PROBE);
     assert_eq!(rig.elapse(), 45_000);
+}
+
+#[test]
+fn a_delayed_poll_waits_for_the_subscribers_too() {
+    let mut rig = probing(1);
+    rig.packets(POLLING, vec![Packet::Noop]);
+    rig.out();
+    rig.packets(PROBE, vec![Packet::Pong("probe".into()), text("behind the pong")]);
+    assert_eq!(rig.out(), ["0 pause", "messages 4behind the pong"]);
+    rig.now += Duration::from_millis(50);
+    rig.connection.handle_timeout(rig.now);
+    assert_eq!(rig.out(), [""; 0]);
+    assert_eq!(rig.elapse(), 9_950, "until the upgrade has failed");
 }

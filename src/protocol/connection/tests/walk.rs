@@ -6,15 +6,15 @@ use crate::protocol::connection::model::{Model, Step};
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        2 => any::<[bool; 3]>().prop_map(|[websocket, upgrade, others]| Step::Connect { websocket, upgrade, others }),
+        3 => any::<[bool; 3]>().prop_map(|[websocket, upgrade, others]| Step::Connect { websocket, upgrade, others }),
         8 => Just(Step::Send),
-        3 => Just(Step::Close),
-        1 => prop_oneof![2 => Just(Step::Abort), 1 => Just(Step::Stop)],
-        24 => (any::<u8>(), any::<u8>()).prop_map(|(which, what)| Step::Report { which, what }),
+        2 => prop_oneof![3 => Just(Step::Close), 1 => Just(Step::Abort), 1 => Just(Step::Stop)],
+        14 => (any::<u8>(), any::<u8>()).prop_map(|(which, what)| Step::Report { which, what }),
+        20 => any::<u8>().prop_map(|which| Step::Obey { which }),
         8 => Just(Step::Resume),
         2 => Just(Step::Progress),
-        3 => (0_u64..70).prop_map(|seconds| Step::Elapse { seconds }),
-        3 => Just(Step::Timeout),
+        2 => prop_oneof![0_u64..3, 0_u64..70].prop_map(|seconds| Step::Elapse { seconds }),
+        1 => Just(Step::Timeout),
     ]
 }
 
@@ -23,10 +23,10 @@ proptest! {
 
     #[test]
     fn whatever_happens_the_invariants_hold(steps in prop::collection::vec(step(), 1..150)) {
-        let mut walk = Model::new();
+        let mut model = Model::new();
         for step in steps {
-            walk.take(step);
+            model.take(step);
         }
-        walk.finish();
+        model.finish();
     }
 }

@@ -31,7 +31,7 @@ fn a_batch_is_in_flight_until_it_is_finished() {
 }
 
 #[test]
-fn the_buffer_of_a_batch_is_used_again_unless_it_is_too_large_for_what_it_held() {
+fn the_buffer_of_a_batch_is_used_again_unless_it_is_too_large_for_its_packets() {
     for (packets, capacity, is_retained) in [
         (1, 16, true),
         (1, 17, false),

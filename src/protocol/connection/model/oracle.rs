@@ -1,0 +1,160 @@
+//! What must be true of messages and of time, whatever happens.
+
+use std::time::{Duration, Instant};
+
+use super::{limits, text};
+use crate::{
+    data::Data,
+    error::{DisconnectReason, Stage, TransportError},
+    protocol::packet::Packet,
+};
+
+/// The sum of the intervals in [`open_packet`](super::open_packet).
+const SILENCE: Duration = Duration::from_secs(45);
+
+/// The longest time that a late wake-up adds to a deadline.
+const REPRIEVE: Duration = Duration::from_secs(1);
+
+/// The messages of the session, which are numbered in order.
+#[derive(Debug, Default)]
+pub(super) struct Messages {
+    sent: u64,
+    accepted: Vec<u64>,
+    /// Accepted messages that were written, or given back.
+    settled: Vec<u64>,
+    received: u64,
+    delivered: u64,
+}
+
+impl Messages {
+    /// A connect begins.
+    pub(super) fn begin(&mut self) {
+        self.accepted.clear();
+        self.settled.clear();
+    }
+
+    /// Sends the next message. `send` says whether it was accepted.
+    pub(super) fn send(&mut self, send: impl FnOnce(Data) -> bool) {
+        if send(Data::from(self.sent.to_string())) {
+            self.accepted.push(self.sent);
+        }
+        self.sent += 1;
+    }
+
+    pub(super) fn wrote(&mut self, packets: &[Packet]) {
+        self.settled.extend(packets.iter().filter_map(|packet| number(data(packet)?)));
+    }
+
+    /// The next message from the server.
+    pub(super) fn receive(&mut self) -> Packet {
+        let packet = text(&self.received.to_string());
+        self.received += 1;
+        packet
+    }
+
+    /// A message was passed on to the subscribers.
+    pub(super) fn deliver(&mut self, packet: &Packet) {
+        let number = data(packet).and_then(number);
+        assert_eq!(number, Some(self.delivered), "in order, none lost or doubled");
+        self.delivered += 1;
+    }
+
+    /// The session has ended, and gives these messages back.
+    pub(super) fn end(&mut self, in_doubt: &[Data], unsent: &[Data]) {
+        self.settled.extend(in_doubt.iter().chain(unsent).filter_map(number));
+        assert_eq!(self.settled, self.accepted, "every accepted message is accounted for, in order");
+        self.delivered = self.received;
+    }
+}
+
+fn data(packet: &Packet) -> Option<&Data> {
+    match packet {
+        Packet::Message(data) => Some(data),
+        _ => None,
+    }
+}
+
+fn number(data: &Data) -> Option<u64> {
+    data.as_text()?.parse().ok()
+}
+
+/// What the session's time limits depend on.
+#[derive(Debug)]
+pub(super) struct Time {
+    /// When the server was last heard.
+    heard: Instant,
+    /// The start of back-pressure, or the last event that was taken since.
+    backpressure: Option<Instant>,
+    /// How long the batches in flight had made no progress when the session ended; the longest of these times.
+    stuck: Duration,
+    /// An upgrade packet was to be written.
+    switched: bool,
+}
+
+impl Time {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { heard: now, backpressure: None, stuck: Duration::ZERO, switched: false }
+    }
+
+    /// The server was heard.
+    pub(super) fn heard(&mut self, now: Instant) {
+        self.heard = now;
+    }
+
+    pub(super) fn has_backpressure(&self) -> bool {
+        self.backpressure.is_some()
+    }
+
+    /// Messages were passed on.
+    pub(super) fn delivered(&mut self, now: Instant) {
+        self.backpressure.get_or_insert(now);
+    }
+
+    /// A subscriber took an event.
+    pub(super) fn progress(&mut self, now: Instant) {
+        if let Some(since) = &mut self.backpressure {
+            *since = now;
+        }
+    }
+
+    /// The subscribers have room again.
+    pub(super) fn resume(&mut self, now: Instant) {
+        if self.backpressure.take().is_some() {
+            self.heard = now;
+        }
+    }
+
+    pub(super) fn writes(&mut self, batch: &[Packet]) {
+        self.switched |= batch.contains(&Packet::Upgrade);
+    }
+
+    /// The session is over, and this batch was in flight, without progress for so long.
+    pub(super) fn stuck(&mut self, time: Duration) {
+        self.stuck = self.stuck.max(time);
+    }
+
+    /// Nobody is blamed before the time limit has passed.
+    pub(super) fn check(&self, now: Instant, reason: &DisconnectReason) {
+        match reason {
+            DisconnectReason::PingTimeout => {
+                assert!(now >= self.heard + SILENCE, "the server spoke within its interval");
+                assert!(self.backpressure.is_none(), "the server could not be heard");
+            }
+            DisconnectReason::Stalled => {
+                let since = self.backpressure.expect("back-pressure");
+                assert!(now >= since + limits().stall_timeout, "a subscriber took an event in time");
+            }
+            DisconnectReason::TransportError(TransportError::Timeout { stage: Stage::Write }) => {
+                assert!(self.stuck >= SILENCE || self.switched, "the batch made progress in time");
+            }
+            _ => {}
+        }
+    }
+
+    /// The latest moment at which the session must be looked at again. `wrote`: the last progress of a batch in flight.
+    pub(super) fn deadline(&self, now: Instant, wrote: Option<Instant>) -> Instant {
+        let silence = self.backpressure.map_or(self.heard + SILENCE, |since| since + limits().stall_timeout);
+        let first = wrote.map_or(silence, |wrote| silence.min(wrote + SILENCE));
+        first.max(now + REPRIEVE)
+    }
+}
