@@ -165,9 +165,7 @@ async fn a_disconnect_while_a_poll_is_not_answered_is_sent_over_polling() {
     let clock = Clock::stop();
     let (paused, is_paused) = milestone();
     let server = Server::start(|server| {
-        let get = server.opens(UPGRADABLE);
-        let mut ws = server.accepts_probe();
-        ws.answers_probe();
+        let (get, ws) = server.pauses(UPGRADABLE);
         paused.reached();
         let mut post = server.accept();
         post.accepts("4x\u{1e}1");

@@ -6,27 +6,26 @@ use actix_engineio::{
     self as engineio, Data, DisconnectReason, Event, GetStatus, SendErrorKind, Stage, TransportError,
 };
 
-use crate::support::{
-    Client, Clock, LARGE, SHORT, connect_with_small_buffers, listen_with_small_buffers, milestone,
-    script::OPEN, server::Server, signal,
+use crate::{
+    posting,
+    support::{
+        Client, Clock, LARGE, SHORT, connect_with_small_buffers, listen_with_small_buffers, milestone,
+        script::OPEN, server::Server, signal,
+    },
 };
 
 #[actix::test]
 async fn a_send_waits_for_room_and_is_returned_when_the_session_ends() {
-    let (posted, is_posted) = milestone();
     let (waiting, is_waiting) = signal();
-    let server = Server::start(|server| {
-        let (get, mut post) = server.opens_both(OPEN);
-        post.posts("4a");
-        posted.reached();
-        is_waiting.wait();
-        get.ends_session();
-        post.expect_closed();
-    });
-    let mut client = Client::with(&server, |builder| builder.send_queue(1));
-    client.connect().await;
-    client.send("a").await;
-    is_posted.await;
+    let (mut client, server) = posting(
+        |builder| builder.send_queue(1),
+        |get, post| {
+            is_waiting.wait();
+            get.ends_session();
+            post.expect_closed();
+        },
+    )
+    .await;
     let waiting_send = actix_rt::spawn(client.addr.send(engineio::Send::text("b")));
     // Nobody awaits the reply to this one; it goes behind the other.
     actix_rt::task::yield_now().await;
@@ -45,22 +44,18 @@ async fn a_send_waits_for_room_and_is_returned_when_the_session_ends() {
 
 #[actix::test]
 async fn a_send_whose_reply_is_dropped_while_it_waits_is_withdrawn() {
-    let (posted, is_posted) = milestone();
     let (dropped, is_dropped) = signal();
-    let server = Server::start(|server| {
-        let (get, mut post) = server.opens_both(OPEN);
-        post.posts("4a");
-        posted.reached();
-        is_dropped.wait();
-        post.ok();
-        post.accepts("4c");
-        get.ends_session();
-        post.expect_closed();
-    });
-    let mut client = Client::with(&server, |builder| builder.send_queue(1));
-    client.connect().await;
-    client.send("a").await;
-    is_posted.await;
+    let (mut client, server) = posting(
+        |builder| builder.send_queue(1),
+        |get, mut post| {
+            is_dropped.wait();
+            post.ok();
+            post.accepts("4c");
+            get.ends_session();
+            post.expect_closed();
+        },
+    )
+    .await;
     let withdrawn = actix_rt::spawn(client.addr.send(engineio::Send::text("b")));
     actix_rt::task::yield_now().await;
     let next = actix_rt::spawn(client.addr.send(engineio::Send::text("c")));

@@ -7,31 +7,30 @@ use actix_engineio::{
     TransportKind,
 };
 
-use crate::support::{
-    Client, Clock, LARGE, SHORT, connect_with_small_buffers, listen_with_small_buffers, milestone,
-    script::OPEN, server::Server, signal,
+use crate::{
+    is_silent, posting,
+    support::{
+        Client, Clock, LARGE, SHORT, connect_with_small_buffers, listen_with_small_buffers, milestone,
+        script::OPEN, server::Server, signal,
+    },
 };
 
 #[actix::test]
 async fn a_disconnect_over_polling_posts_the_queue_and_the_close_packet_last() {
-    let (posted, is_posted) = milestone();
     let (asked, is_asked) = signal();
-    let server = Server::start(|server| {
-        let (mut get, mut post) = server.opens_both(OPEN);
-        post.posts("4a");
-        posted.reached();
-        is_asked.wait();
-        post.ok();
-        post.posts("4b\u{1e}bAQID\u{1e}1");
-        // The client does not wait for the poll.
-        get.stays_silent(Duration::from_millis(20));
-        post.ok();
-        post.expect_closed();
-        get.expect_closed();
-    });
-    let mut client = Client::connected(&server).await;
-    client.send("a").await;
-    is_posted.await;
+    let (mut client, server) = posting(
+        |builder| builder,
+        |mut get, mut post| {
+            is_asked.wait();
+            post.ok();
+            post.posts("4b\u{1e}bAQID\u{1e}1");
+            // The client does not wait for the poll.
+            get.stays_silent(Duration::from_millis(20));
+            post.ok();
+            is_silent(get, post);
+        },
+    )
+    .await;
     client.send("b").await;
     client.addr.do_send(engineio::Send::binary(vec![1, 2, 3]));
     let disconnecting = actix_rt::spawn(client.addr.send(Disconnect::new().reason("done")));
@@ -190,17 +189,7 @@ async fn a_server_that_does_not_read_is_bounded_by_close_timeout_and_the_rest_is
 #[actix::test]
 async fn an_abort_does_not_wait_and_returns_what_was_not_sent() {
     let _clock = Clock::stop();
-    let (posted, is_posted) = milestone();
-    let server = Server::start(|server| {
-        let (get, mut post) = server.opens_both(OPEN);
-        post.posts("4a");
-        posted.reached();
-        post.expect_closed();
-        get.expect_closed();
-    });
-    let mut client = Client::connected(&server).await;
-    client.send("a").await;
-    is_posted.await;
+    let (mut client, server) = posting(|builder| builder, is_silent).await;
     client.send("b").await;
     let flush = actix_rt::spawn(client.addr.send(Flush));
     actix_rt::task::yield_now().await;

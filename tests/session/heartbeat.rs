@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use actix_engineio::{Data, DisconnectReason, Flush, Stage, TransportError, TransportKind};
 
-use crate::support::{
-    Client, Clock, LARGE, connect_with_small_buffers, listen_with_small_buffers, milestone, script::OPEN,
-    server::Server, signal, steps,
+use crate::{
+    posting,
+    support::{
+        Client, Clock, LARGE, connect_with_small_buffers, listen_with_small_buffers, milestone, script::OPEN,
+        server::Server, signal, steps,
+    },
 };
 
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -51,26 +54,23 @@ async fn a_ping_over_websocket_is_answered_with_its_data() {
 
 #[actix::test]
 async fn a_pong_goes_before_the_messages_that_wait() {
-    let (posted, is_posted) = milestone();
     let (queued, is_queued) = signal();
-    let server = Server::start(|server| {
-        let (mut get, mut post) = server.opens_both(OPEN);
-        post.posts("4first");
-        posted.reached();
-        is_queued.wait();
-        get.packets("2a\u{1e}2b");
-        get.poll();
-        // The next poll shows that the client has read the pings.
-        post.ok();
-        post.accepts("3a\u{1e}3b\u{1e}4second\u{1e}4third");
-        get.ends_session();
-        post.expect_closed();
-    });
-    let mut client = Client::connected(&server).await;
-    client.send("first").await;
-    is_posted.await;
-    client.send("second").await;
-    client.send("third").await;
+    let (mut client, server) = posting(
+        |builder| builder,
+        |mut get, mut post| {
+            is_queued.wait();
+            get.packets("2a\u{1e}2b");
+            get.poll();
+            // The next poll shows that the client has read the pings.
+            post.ok();
+            post.accepts("3a\u{1e}3b\u{1e}4b\u{1e}4c");
+            get.ends_session();
+            post.expect_closed();
+        },
+    )
+    .await;
+    client.send("b").await;
+    client.send("c").await;
     queued.send();
     client.ended_cleanly().await;
     server.finish().await;

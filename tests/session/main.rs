@@ -14,3 +14,37 @@ mod messages;
 mod polls;
 mod posts;
 mod websocket;
+
+use actix_engineio::EngineIoClientBuilder;
+
+use support::{
+    Client, milestone,
+    script::OPEN,
+    server::{Peer, Server},
+};
+
+/// Opens a session over polling and sends "a". Returns when its POST was received; then the server goes on with `script`,
+/// which gets the connection of the polls and that of the POST.
+async fn posting(
+    configure: impl FnOnce(EngineIoClientBuilder) -> EngineIoClientBuilder,
+    script: impl FnOnce(Peer, Peer) + Send + 'static,
+) -> (Client, Server) {
+    let (posted, is_posted) = milestone();
+    let server = Server::start(move |server| {
+        let (get, mut post) = server.opens_both(OPEN);
+        post.posts("4a");
+        posted.reached();
+        script(get, post);
+    });
+    let mut client = Client::with(&server, configure);
+    client.connect().await;
+    client.send("a").await;
+    is_posted.await;
+    (client, server)
+}
+
+/// Closes neither connection before the client does.
+fn is_silent(get: Peer, post: Peer) {
+    post.expect_closed();
+    get.expect_closed();
+}

@@ -1,11 +1,19 @@
 //! Answers to polls.
 
-use std::{io, time::Instant};
+use std::{
+    io,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
 
 use actix_engineio::{DisconnectReason, ProtocolError, TransportError, TransportKind};
+use futures::future::select;
 
 use crate::support::{
-    Client, SHORT,
+    Client, Clock, SHORT,
     script::{OPEN, UPGRADABLE},
     server::{Peer, Server},
 };
@@ -285,23 +293,35 @@ async fn bytes_behind_an_answer_are_not_taken_for_the_next_one() {
 
 #[actix::test]
 async fn a_server_that_answers_every_poll_at_once_without_a_message_is_not_polled_at_once() {
-    let (polls, how_often) = std::sync::mpsc::channel();
-    let server = Server::start(move |server| {
-        let mut get = server.answers_handshake(OPEN);
-        let start = Instant::now();
-        let bodies = ["6", "3", "7x", ""];
-        let polled = bodies.iter().cycle().take_while(|body| {
-            get.poll();
-            get.packets(body);
-            start.elapsed() < 2 * SHORT
-        });
-        polls.send(polled.count()).unwrap();
-        get.poll();
-        get.ends_session();
+    let clock = Clock::stop();
+    let (polls, is_enough) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let server = Server::start({
+        let (polls, is_enough) = (polls.clone(), is_enough.clone());
+        move |server| {
+            let mut get = server.opens(OPEN);
+            for body in ["6", "3", "7x", ""].iter().cycle() {
+                get.packets(body);
+                get.poll();
+                polls.fetch_add(1, Ordering::SeqCst);
+                if is_enough.load(Ordering::SeqCst) {
+                    break;
+                }
+            }
+            get.ends_session();
+        }
     });
     let mut client = Client::connected(&server).await;
-    client.ended_cleanly().await;
-    server.finish().await;
-    let polls = how_often.recv().unwrap();
+    for _ in 0..10 {
+        clock.advance(SHORT / 5).await;
+    }
+    let polls = polls.load(Ordering::SeqCst);
     assert!(polls < 8, "{polls} polls in {:?}", 2 * SHORT);
+    is_enough.store(true, Ordering::SeqCst);
+    let next_poll = async {
+        loop {
+            clock.advance(SHORT).await;
+        }
+    };
+    select(pin!(client.ended_cleanly()), pin!(next_poll)).await;
+    server.finish().await;
 }

@@ -7,11 +7,15 @@ use actix_engineio::{
     TransportError,
 };
 
-use crate::support::{
-    Client, Clock, LARGE, SHORT, connect_with_small_buffers, listen_with_small_buffers, milestone, moment,
-    script::OPEN,
-    server::{Peer, Server},
-    signal,
+use crate::{
+    is_silent, posting,
+    support::{
+        Client, Clock, LARGE, SHORT, connect_with_small_buffers, listen_with_small_buffers, milestone,
+        moment,
+        script::OPEN,
+        server::{Peer, Server},
+        signal,
+    },
 };
 
 /// The packets of one POST.
@@ -21,19 +25,16 @@ fn packets(body: &str) -> Vec<&str> {
 
 /// How a session ends whose first POST, of "a", is treated so while "b" waits.
 async fn posted(treat: impl FnOnce(Peer) + Send + 'static) -> Disconnected {
-    let (posted, is_posted) = milestone();
     let (queued, is_queued) = signal();
-    let server = Server::start(move |server| {
-        let (get, mut post) = server.opens_both(OPEN);
-        post.posts("4a");
-        posted.reached();
-        is_queued.wait();
-        treat(post);
-        get.expect_closed();
-    });
-    let mut client = Client::connected(&server).await;
-    client.send("a").await;
-    is_posted.await;
+    let (mut client, server) = posting(
+        |builder| builder,
+        |get, post| {
+            is_queued.wait();
+            treat(post);
+            get.expect_closed();
+        },
+    )
+    .await;
     client.send("b").await;
     queued.send();
     let end = client.ended().await;
@@ -107,18 +108,7 @@ async fn a_redirected_post_ends_the_session() {
 #[actix::test]
 async fn a_post_without_an_answer_is_bounded_by_request_timeout() {
     let clock = Clock::stop();
-    let (posted, is_posted) = milestone();
-    let server = Server::start(move |server| {
-        let (get, mut post) = server.opens_both(OPEN);
-        post.posts("4a");
-        posted.reached();
-        post.expect_closed();
-        get.expect_closed();
-    });
-    let mut client = Client::with(&server, |builder| builder.request_timeout(SHORT));
-    client.connect().await;
-    client.send("a").await;
-    is_posted.await;
+    let (mut client, server) = posting(|builder| builder.request_timeout(SHORT), is_silent).await;
     client.send("b").await;
     let end = clock.takes(SHORT, async {}, client.ended()).await;
     let err = TransportError::timeout(Stage::Response);

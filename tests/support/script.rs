@@ -69,6 +69,15 @@ impl Acceptor {
         (get, self.accept())
     }
 
+    /// Opens a session over polling, and answers the probe of its upgrade. Returns the connection of the polls, with one to
+    /// be answered before the client sends the upgrade packet, and the WebSocket.
+    pub(crate) fn pauses(&self, open: impl fmt::Display) -> (Peer, Peer) {
+        let get = self.opens(open);
+        let mut ws = self.accepts_probe();
+        ws.answers_probe();
+        (get, ws)
+    }
+
     /// Opens a session over WebSocket.
     pub(crate) fn opens_websocket(&self, open: impl fmt::Display) -> Peer {
         let mut ws = self.accept();

@@ -106,9 +106,7 @@ async fn a_disconnect_during_the_pause_closes_over_the_websocket() {
     let (paused, is_paused) = milestone();
     let (asked, is_asked) = signal();
     let server = Server::start(|server| {
-        let mut get = server.opens(UPGRADABLE);
-        let mut ws = server.accepts_probe();
-        ws.answers_probe();
+        let (mut get, mut ws) = server.pauses(UPGRADABLE);
         paused.reached();
         is_asked.wait();
         get.packets("4last");
@@ -137,9 +135,7 @@ async fn a_disconnect_whose_poll_is_not_answered_is_bounded_by_close_timeout() {
     let (paused, is_paused) = milestone();
     let (posted, is_posted) = milestone();
     let server = Server::start(|server| {
-        let get = server.opens(UPGRADABLE);
-        let mut ws = server.accepts_probe();
-        ws.answers_probe();
+        let (get, mut ws) = server.pauses(UPGRADABLE);
         paused.reached();
         ws.reads_close(1000);
         ws.expect_closed();

@@ -213,9 +213,7 @@ async fn a_websocket_that_ends_while_polling_pauses_does_not_end_the_session() {
     for death in deaths {
         let (failed, has_failed) = signal();
         let server = Server::start(move |server| {
-            let get = server.opens(UPGRADABLE);
-            let mut ws = server.accepts_probe();
-            ws.answers_probe();
+            let (get, ws) = server.pauses(UPGRADABLE);
             death(ws);
             // The poll is not answered before.
             has_failed.wait();
@@ -235,9 +233,7 @@ async fn a_poll_that_is_not_answered_in_the_pause_is_bounded_by_upgrade_timeout(
     let clock = Clock::stop();
     let (paused, is_paused) = milestone();
     let server = Server::start(move |server| {
-        let get = server.opens(UPGRADABLE);
-        let mut ws = server.accepts_probe();
-        ws.answers_probe();
+        let (get, mut ws) = server.pauses(UPGRADABLE);
         paused.reached();
         ws.reads_close(1000);
         ws.expect_closed();

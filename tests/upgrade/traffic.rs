@@ -67,9 +67,7 @@ async fn a_server_that_answers_every_poll_at_once_is_not_polled_at_once() {
 #[actix::test]
 async fn the_upgrade_waits_for_the_poll_in_flight_and_its_packets_come_first() {
     let server = Server::start(|server| {
-        let mut get = server.opens(UPGRADABLE);
-        let mut ws = server.accepts_probe();
-        ws.answers_probe();
+        let (mut get, mut ws) = server.pauses(UPGRADABLE);
         ws.stays_silent(A_WHILE);
         get.packets("4one\u{1e}4two\u{1e}6");
         ws.reads("5");
@@ -122,9 +120,7 @@ async fn what_is_sent_during_the_pause_goes_over_the_websocket_behind_the_pong()
     let (paused, is_paused) = milestone();
     let (sent, is_sent) = signal();
     let server = Server::start(|server| {
-        let mut get = server.opens(UPGRADABLE);
-        let mut ws = server.accepts_probe();
-        ws.answers_probe();
+        let (mut get, mut ws) = server.pauses(UPGRADABLE);
         paused.reached();
         is_sent.wait();
         get.packets("2beat");
