@@ -50,7 +50,7 @@ impl FakeTransport {
 
     /// The next report, if `what` is possible now. `how` chooses among the ways in which it may happen.
     pub(super) fn report(&mut self, what: u8, how: u8) -> Option<Reported> {
-        match what % 12 {
+        match what % 16 {
             0 if self.kind == TransportKind::Polling => Some((ReportKind::Requested, Vec::new())),
             0..=2 if !self.is_open => {
                 self.is_open = true;
@@ -61,9 +61,9 @@ impl FakeTransport {
                 (self.is_greeted, self.may_read) = (true, false);
                 Some((ReportKind::Packets { packets, complete: true }, Vec::new()))
             }
-            1..=9 => self.written(),
-            10 if self.close_requested => Some(self.closed(CloseReason::Ordered, how)),
-            11 => Some(self.closed(failure(how), how)),
+            1..=13 => self.written(),
+            14 if self.close_requested => Some(self.closed(CloseReason::Ordered, how)),
+            15 => Some(self.closed(failure(how), how)),
             _ => None,
         }
     }
@@ -101,7 +101,7 @@ fn greeting(how: u8) -> Vec<Packet> {
 }
 
 fn received(what: u8, how: u8) -> Vec<Packet> {
-    match what % 12 {
+    match what % 16 {
         0 if how.is_multiple_of(4) => vec![Packet::Close],
         1 if how.is_multiple_of(4) => vec![Packet::Open(OPEN.into())],
         2 => vec![Packet::Ping("".into())],

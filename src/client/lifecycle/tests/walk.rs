@@ -28,8 +28,8 @@ fn setup() -> impl Strategy<Value = Setup> {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        3 => (0_u8..8).prop_map(|which| Step::Connect { is_valid: which > 0 }),
-        4 => (0_u8..4).prop_map(|which| Step::Hook { succeeds: which > 0 }),
+        6 => (0_u8..8).prop_map(|which| Step::Connect { is_valid: which > 0 }),
+        4 => (0_u8..8).prop_map(|which| Step::Hook { succeeds: which > 0 }),
         8 => any::<bool>().prop_map(|is_awaited| Step::Send { is_awaited }),
         1 => Just(Step::Withdraw),
         1 => any::<bool>().prop_map(|abort| Step::Disconnect { abort }),
@@ -37,8 +37,8 @@ fn step() -> impl Strategy<Value = Step> {
         24 => (any::<u8>(), any::<u8>()).prop_map(|(what, how)| Step::Report { what, how }),
         3 => Just(Step::Handle),
         8 => Just(Step::Wake),
-        4 => (0_u64..3_000).prop_map(|millis| Step::Elapse { millis, is_asleep: false }),
-        1 => (0_u64..70_000, any::<bool>()).prop_map(|(millis, is_asleep)| Step::Elapse { millis, is_asleep }),
+        6 => (0_u64..3_000).prop_map(|millis| Step::Elapse { millis, is_asleep: false }),
+        1 => (0_u64..90_000, any::<bool>()).prop_map(|(millis, is_asleep)| Step::Elapse { millis, is_asleep }),
     ]
 }
 
