@@ -77,7 +77,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let session = client.send(Connect::new(url)).await??;
     println!("connected     sid {}", session.sid);
-    // A client that reconnects has another session then: spawn it anew on each `Event::Connected`.
+    // A client that reconnects has another session then: spawn it again on each `Event::Connected`.
     let task = client.send(Spawn::new(heartbeat)).await??;
 
     match timeout(Duration::from_secs(10), client.send(Wait)).await {

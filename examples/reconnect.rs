@@ -99,7 +99,7 @@ async fn watch(
     url: String,
 ) -> Result<(), Box<dyn Error>> {
     client.send(Connect::new(url)).await??;
-    // Without addresses the client stops once it has ended for good, and with it the stream.
+    // Without addresses the client stops when it has ended and does not reconnect. The stream ends with it.
     drop(client);
     while let Some(event) = events.next().await {
         print(&event);

@@ -136,7 +136,7 @@ impl Progress {
         self.written = Some(Instant::now());
         if self.terminal {
             print!("\r\x1b[K{}", line());
-            // Nobody is told less if the terminal is gone.
+            // If the terminal is gone, there is nobody to show it to.
             let _ = io::stdout().flush();
         } else {
             println!("{}", line());

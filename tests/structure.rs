@@ -41,18 +41,10 @@ const PLAIN: [&str; 1] = [
 ];
 
 /// Functions and structs that are over a limit: to be emptied, never to grow.
-const TOO_LARGE: [&str; 3] = ["Socket", "advance", "parse"];
+const TOO_LARGE: [&str; 0] = [];
 
 /// Files and folders whose prose is not plain yet: to be emptied, never to grow.
-const NOT_PLAIN: [&str; 7] = [
-    "examples/",
-    "src/client/builder/network.rs",
-    "src/client/message.rs",
-    "src/client/tests",
-    "src/protocol/",
-    "src/transport",
-    "tests/network/",
-];
+const NOT_PLAIN: [&str; 3] = ["src/client/builder/network.rs", "src/transport/network", "tests/network/"];
 
 /// Expressions that somebody who is not at home in English has to read twice, and those that have several meanings here.
 const AVOIDED: [&str; 26] = [

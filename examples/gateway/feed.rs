@@ -15,7 +15,7 @@ const BUFFER: usize = 64;
 /// How often a silent stream gets a line of comment: it shows which browsers are gone, and keeps proxies from cutting in.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// Where the connection stands, as the page shows it.
+/// The state of the connection, as the page shows it.
 #[derive(Clone, Serialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
 enum State {
@@ -177,7 +177,7 @@ mod tests {
             assert_eq!(chunk, chunk_of(number));
         }
         assert_eq!(feed.send(Count).await.unwrap(), 1);
-        // What had room still comes, then the end, so that the browser asks anew.
+        // What had room still comes, then the end, so that the browser asks again.
         assert!(slow.recv().await.unwrap().starts_with(b"event: state"));
         for number in 0..BUFFER - 1 {
             assert_eq!(slow.recv().await.unwrap(), chunk_of(number));

@@ -10,7 +10,7 @@
 //! | `GET /` | a page that shows what comes, and sends |
 //! | `POST /send-message` | forwards its body: JSON and text as text, `application/octet-stream` as bytes; not for pages of other sites |
 //! | `GET /events` | what comes from the server, and the state of the connection, as server-sent events |
-//! | `GET /health` | the state of the connection: 200 while it stands, 503 otherwise |
+//! | `GET /health` | the state of the connection: 200 while a session is open, 503 otherwise |
 //!
 //! The connection outlives restarts of the Engine.IO server. Ctrl-C and SIGTERM end the browsers' streams, finish the
 //! requests under way, flush what is queued, and disconnect.
@@ -105,7 +105,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Connects; then its end is the end of the connection for good, with the reason why.
+/// Connects. Resolves when the connection has ended and the client does not reconnect, with the reason.
 async fn connection(client: &Addr<EngineIoClient>, url: String) -> Result<Box<dyn Error>, MailboxError> {
     println!("connecting    {url}");
     let session = match client.send(Connect::new(url)).await? {

@@ -454,6 +454,6 @@ pub struct Status {
     pub counters: Counters,
     /// Sessions that the reconnect policy opened.
     pub reconnects: u64,
-    /// How long the server took for its last answer: to the handshake or, over polling, to a POST.
+    /// The time from the last request to its answer: that of the handshake or, over polling, of a POST.
     pub round_trip: Option<Duration>,
 }

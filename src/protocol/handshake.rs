@@ -67,9 +67,9 @@ pub struct Session {
     pub sid: ByteString,
     /// The transports that the session can be upgraded to.
     pub upgrades: Vec<TransportKind>,
-    /// How often the server sends a ping; at most 24 hours.
+    /// The time between two pings of the server, at most 24 hours.
     pub ping_interval: Duration,
-    /// How long the server waits for the answer to a ping; at most 24 hours. After `ping_interval + ping_timeout` of
+    /// The time that the server waits for the answer to a ping, at most 24 hours. After `ping_interval + ping_timeout` of
     /// silence the client considers the server dead.
     pub ping_timeout: Duration,
     /// The largest POST, or the largest message over WebSocket, that the server accepts, in bytes; `None` if the server

@@ -116,8 +116,9 @@ pub(crate) fn read(file: &str) -> String {
 
 /// Whether a file is only built for tests or for fuzzing.
 fn is_test(file: &str) -> bool {
-    file.split('/')
-        .any(|name| matches!(name, "tests" | "tests.rs" | "model.rs" | "autobahn.rs" | "fuzzing.rs"))
+    file.split('/').any(|name| {
+        matches!(name, "tests" | "tests.rs" | "model" | "model.rs" | "autobahn.rs" | "fuzzing.rs")
+    })
 }
 
 pub(crate) fn assert_none(faults: Vec<String>) {

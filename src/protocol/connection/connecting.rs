@@ -25,7 +25,7 @@ use crate::{
 pub(super) struct Connecting {
     transport: TransportId,
     target: Target,
-    /// When the transport was started.
+    /// The start of the transport.
     started: Instant,
     /// The end of `connect_timeout`.
     deadline: Instant,

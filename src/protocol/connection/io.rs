@@ -221,11 +221,11 @@ pub(crate) struct ConnectParams {
     pub(crate) deadline: Instant,
     /// The transports to use. The first one opens the session, the others are what it may be upgraded to.
     pub(crate) transports: Vec<TransportKind>,
-    /// Whether to upgrade at all.
+    /// Upgrades are allowed.
     pub(crate) upgrade: bool,
-    /// Whether the next transport is tried when one cannot open the session.
+    /// The next transport is tried if one cannot open the session.
     pub(crate) try_all: bool,
-    /// Whether to start with WebSocket where an earlier session used one.
+    /// A WebSocket is tried first at a URL at which an earlier session used one.
     pub(crate) remember: bool,
 }
 

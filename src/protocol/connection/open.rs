@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     pub(super) endpoint: Arc<Endpoint>,
-    /// Whether to remember that a WebSocket worked there.
+    /// The client remembers if a WebSocket works there.
     pub(super) remember: bool,
 }
 

@@ -10,9 +10,9 @@ pub(super) struct Plan {
     untried: Vec<TransportKind>,
     /// The current transport was remembered from an earlier session. If it fails, the listed ones are tried as usual.
     is_remembered: bool,
-    /// Whether the next transport is tried if the current one cannot open the session.
+    /// The next transport is tried if the current one cannot open the session.
     try_all: bool,
-    /// Whether the session is upgraded, if it opens over polling and the server offers it.
+    /// The session is upgraded, if it opens over polling and the server offers it.
     upgrade: bool,
     /// The first retryable failure. It is reported if the last transport fails with one that is not.
     failure: Option<ConnectError>,

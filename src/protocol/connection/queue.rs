@@ -25,7 +25,7 @@ const MAX_RETAINED_IDLE: usize = 16;
 pub(super) struct BatchLimit {
     pub(super) packets: usize,
     pub(super) bytes: usize,
-    /// Whether `bytes` counts the packets as a polling payload encodes them, separators included.
+    /// `bytes` counts the packets as a polling payload encodes them, separators included.
     pub(super) encoded: bool,
 }
 

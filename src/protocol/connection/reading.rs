@@ -88,7 +88,7 @@ impl Reading {
 /// The pauses between polls that bring nothing.
 #[derive(Debug)]
 struct PollPacing {
-    /// When the permission to read was last given.
+    /// The time at which the permission to read was last given.
     granted: Option<Instant>,
     /// An earlier part of the poll that is being reported contained a useful packet.
     useful: bool,

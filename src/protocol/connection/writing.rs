@@ -17,9 +17,9 @@ pub(super) struct Writing {
 #[derive(Debug)]
 pub(super) struct InFlight {
     pub(super) batch: Batch,
-    /// When the batch was given to the transport.
+    /// The time at which the batch was given to the transport.
     pub(super) started: Instant,
-    /// When the batch last made progress.
+    /// The time of the last progress of the batch.
     progress: Instant,
 }
 
