@@ -1,9 +1,9 @@
 //! The actor that users meet.
 //!
 //! Two state machines decide: [`Connection`] about a session, [`Lifecycle`] about everything around sessions. The actor
-//! executes what they say. A handler changes a state, then carries out what follows from that ("mutate, then drain"), so the
-//! next handler sees nothing half done. Only writing waits for the end of the wake-up: what came together goes out in
-//! one write.
+//! executes what they say. A handler changes their state and then carries out what follows from the change ("mutate, then
+//! drain"), so the next handler finds nothing half done. Only writing waits for the end of the wake-up, so that all messages of
+//! one wake-up go out in one write.
 
 mod attempts;
 mod builder;
@@ -68,9 +68,9 @@ use crate::protocol::connection::Connection;
 /// Its address is the handle, usable from any thread: see the messages [`Connect`], [`Send`], [`Flush`],
 /// [`Disconnect`], [`Wait`], [`Subscribe`], [`Unsubscribe`], [`Spawn`] and [`GetStatus`].
 ///
-/// A client lives while it has addresses, or a connection with somebody listening (a subscriber, a pending reply). A
-/// connected client that nobody can reach and nobody listens to disconnects and stops. A disconnected client without addresses
-/// stops, even if it has subscribers.
+/// A client stays alive while it has addresses, and also while it has a connection to which somebody listens: a subscriber,
+/// or somebody who awaits a reply. Without addresses, a connected client to which nobody listens disconnects and stops, and a
+/// disconnected client stops even if it has subscribers.
 pub struct EngineIoClient {
     config: Config,
     connection: Connection,
@@ -135,13 +135,11 @@ impl EngineIoClient {
         }
         loop {
             self.drain_and_write(ctx);
-            for err in self.outbox.take_rejected() {
-                self.subscribers.push(Event::Rejected(Arc::new(err)));
-            }
+            self.show_rejected();
             if self.subscribers.poll(task) {
                 self.handle_progress();
             }
-            // Once per wake-up: attempts that fail at once, after short delays, must not keep others from running.
+            // Only once per wake-up. Otherwise attempts that fail at once, after short delays, would block other actors.
             if mem::take(&mut is_due) {
                 self.lifecycle.handle_timeout(now());
             }
@@ -193,7 +191,7 @@ impl EngineIoClient {
         true
     }
 
-    /// Lets messages that wait go to where they have to go now.
+    /// Moves the messages that wait: to the session, to those that are carried over, or back to their senders.
     fn advance_outbox(&mut self) {
         while !self.outbox.is_empty() {
             let gate = self.lifecycle.gate(&self.connection);
@@ -203,7 +201,14 @@ impl EngineIoClient {
         }
     }
 
-    /// Ends the connection, or what was to lead to one.
+    /// Shows the subscribers the messages that were refused and whose reply nobody awaits.
+    fn show_rejected(&mut self) {
+        for err in self.outbox.take_rejected() {
+            self.subscribers.push(Event::Rejected(Arc::new(err)));
+        }
+    }
+
+    /// Ends the connection, or the attempts to open one.
     fn disconnect(&mut self, Disconnect { abort, reason }: Disconnect) {
         let now = now();
         if !self.lifecycle.disconnect(now) {
@@ -213,7 +218,7 @@ impl EngineIoClient {
             return self.connection.abort(now, reason);
         }
         if self.connection.is_open() {
-            // Messages that came earlier go out before the close, with or without room.
+            // Messages that came before the request go out before the close, with or without room.
             let gate = Gate::Open { has_room: true };
             while self.outbox.advance(gate, |data| self.connection.send(data)) {}
         }
@@ -230,7 +235,7 @@ impl EngineIoClient {
             return;
         }
         if is_idle {
-            // Subscribers get the rest of the events from `stopped`.
+            // `stopped` delivers the remaining events.
             self.subscribers.detach();
             ctx.stop();
         } else if !self.subscribers.any_connected() && !self.replies.is_awaited() && !self.outbox.is_awaited()
@@ -274,9 +279,7 @@ impl Actor for EngineIoClient {
             self.connection.stop(now());
         }
         self.drain_and_write(ctx);
-        for err in self.outbox.take_rejected() {
-            self.subscribers.push(Event::Rejected(Arc::new(err)));
-        }
+        self.show_rejected();
         self.subscribers.drain();
     }
 }

@@ -64,7 +64,7 @@ struct Registry {
 static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
 
 fn registry() -> MutexGuard<'static, Option<Registry>> {
-    // A panic cannot leave the registry half changed.
+    // No code that changes the registry can panic half-way.
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,26 +1,30 @@
 //! The life of a client around its sessions, decided without an actor, a socket or a clock.
 //!
-//! A [`Lifecycle`] gets to know what happens and when (`connect`, `disconnect`, `handle_opened`, `handle_closed`, ..). It
-//! says what to do (`poll_output`) and when it has to be called again (`poll_timeout`). The life inside a session is decided
-//! by a [`Connection`](crate::protocol::connection::Connection).
+//! The inputs of a [`Lifecycle`] say what happened and when (`connect`, `disconnect`, `handle_opened`, `handle_closed`, ..).
+//! Its outputs say what to do (`poll_output`) and when to call `handle_timeout` (`poll_timeout`). It decides when an attempt
+//! to connect begins and what follows its end; the session itself is decided by a
+//! [`Connection`](crate::protocol::connection::Connection).
 //!
 //! ```text
-//!             connect             prepared             opened
-//!      Idle ──────────► Preparing ────────► Connecting ──────► Connected
-//!       ▲                │  ▲ ▲                 │                  │
-//!       │         failed │  │ │ connect         │ failed           │ closed
-//!       │                ▼  │ │                 ▼                  ▼
-//!       ├───────────── does the policy want another attempt? ──────┘
-//!       │  no               │ │                 │ yes
-//!       │                   │ │                 ▼
-//!       │                   │ └───────────── Backoff
-//!       │                   │                   │ the delay is over
-//!       │         caught up │                   ▼
-//!       └───────────────────┴────────── AwaitingSubscribers
-//!          stalled, or cancelled in Preparing, Backoff or AwaitingSubscribers
+//!          connect              prepared              opened
+//!   Idle ───────────► Preparing ─────────► Connecting ─────────► Connected
+//!    ▲                 ▲     │ failed          │ failed              │ closed
+//!    │                 │     ▼                 ▼                     ▼
+//!    │    no           │   ┌───────────────────────────────────────────┐
+//!    ├─────────────────┼───┤       does another attempt follow?        │
+//!    │                 │   └──────────────────┬────────────────────────┘
+//!    │                 │                      │ yes
+//!    │                 │ connect              ▼
+//!    │                 ├────────────────── Backoff ──────────────────┐
+//!    │                 │                      │ delay is over        │
+//!    │                 │ connect, caught up   ▼                      │ disconnect
+//!    │                 └──────────── AwaitingSubscribers             │
+//!    │                                        │ stalled, disconnect  │
+//!    └────────────────────────────────────────┴──────────────────────┘
 //! ```
 //!
-//! Without a `before_connect` hook there is nothing to prepare, and `Connecting` follows at once.
+//! Without a `before_connect` hook, `Preparing` is skipped. A `disconnect` in `Preparing` is a failure. In `Connecting` and
+//! `Connected` the phase goes on until the connection has closed, and then no attempt follows.
 
 mod view;
 
@@ -73,13 +77,14 @@ pub(super) struct Options {
 /// The states of a client.
 #[derive(Debug)]
 enum Phase {
-    /// There is no connection, and none will come unless the user asks for it.
+    /// There is no connection, and only the user can start one. `last_reason` is why the last session ended; it is `None` if
+    /// there was no session, or if the user's last `Connect` has failed.
     Idle { last_reason: Option<DisconnectReason> },
     /// The `before_connect` hook is running.
     Preparing { initiator: Initiator, deadline: Instant },
-    /// The connection is opening a session.
+    /// The connection is opening a session. `close_requested`: the user does not want it any more.
     Connecting { initiator: Initiator, close_requested: bool },
-    /// A session was opened, and its transports have not closed yet.
+    /// A session was opened, and its transports have not closed yet. `close_requested`: the user has asked for its end.
     Connected { since: Instant, close_requested: bool },
     /// The policy's delay before the next attempt is running.
     Backoff { initiator: Initiator, deadline: Instant },
@@ -93,11 +98,11 @@ impl Default for Phase {
     }
 }
 
-/// The cause of an attempt to connect, and of the attempts that follow it when it fails.
+/// Who wants a session. This stays the same over all attempts until one succeeds.
 #[derive(Debug)]
 enum Initiator {
-    /// The user's `Connect`, whose reply is still to be given. `announced`: the subscribers got a `Reconnecting`, and now
-    /// need to see an outcome.
+    /// The user, by a `Connect` whose reply was not given yet. `announced`: the subscribers have seen a `Reconnecting`, and
+    /// expect an outcome.
     User { announced: bool },
     /// The policy, after a session that ended for this reason.
     Policy { last_reason: DisconnectReason },
@@ -131,15 +136,15 @@ pub(super) enum Output {
     RunHook,
     /// Open a session until the deadline. `handle_opened` or `handle_connect_failed` must follow.
     Connect { deadline: Instant },
-    /// A session was opened: tell the subscribers, answer the `Connect`.
+    /// A session was opened: show it to the subscribers, answer the `Connect`.
     Opened(Arc<Session>),
-    /// A session has ended: tell the subscribers. `carry_over`: messages that were not sent wait for the next session.
+    /// A session has ended: show that to the subscribers. `carry_over`: messages that were not sent wait for the next session.
     Closed { end: Disconnected, carry_over: bool },
-    /// Tell the subscribers that another attempt follows.
+    /// Another attempt follows: announce it to the subscribers.
     Reconnecting(Reconnecting),
-    /// Tell the subscribers that no other attempt follows.
+    /// No other attempt follows: show that to the subscribers.
     ReconnectFailed(ConnectError),
-    /// The last attempt has failed: answer the `Connect` that began them, if there was one.
+    /// The last attempt has failed: answer the `Connect`, if that was its cause.
     ConnectFailed(ConnectError),
     /// The client is idle now: refuse the messages that wait, answer `Disconnect` and, with this reason, `Wait`.
     Ended(Option<DisconnectReason>),

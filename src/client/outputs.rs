@@ -5,13 +5,13 @@ use std::sync::Arc;
 use actix::{AsyncContext, Context};
 
 use super::{
-    EngineIoClient, Event, attempts, lifecycle::Output as LifecycleOutput, timer::now,
+    Disconnected, EngineIoClient, Event, attempts, lifecycle::Output as LifecycleOutput, timer::now,
     transports::NewTransport,
 };
 use crate::{
     error::ConnectError,
     protocol::{
-        connection::{Connection, Outcome, Output},
+        connection::{Connection, Outcome, Output, TransportId},
         handshake::{MAX_INTERVAL, Session},
         packet::Packet,
     },
@@ -26,7 +26,7 @@ impl EngineIoClient {
 
     /// Carries out everything, and hands the next batch to the transport.
     pub(super) fn drain_and_write(&mut self, ctx: &mut Context<Self>) {
-        // Subscribers see `Connected` before messages of theirs are sent.
+        // `Connected` is in the log of events before the first message is sent.
         self.drain_outputs(ctx);
         self.advance_outbox();
         let now = now();
@@ -58,18 +58,7 @@ impl EngineIoClient {
                 self.transports.start(new, reports, &*self.config.start_transport);
             }
             Output::Order(id, command) => self.transports.order(id, command),
-            Output::Messages { from, mut packets } => {
-                for packet in packets.drain(..) {
-                    if let Packet::Message(data) = packet {
-                        self.subscribers.push(Event::Message(data));
-                    }
-                }
-                self.connection.return_buffer(from, packets);
-                // What readers of streams took before is progress, but no sign that they will take these messages.
-                if self.subscribers.have_read() {
-                    self.handle_progress();
-                }
-            }
+            Output::Messages { from, packets } => self.on_messages(from, packets),
             Output::AttemptFailed { kind, err } => {
                 log::debug!(target: "actix_engineio::client", "{kind} does not open the session: {err}");
             }
@@ -84,7 +73,7 @@ impl EngineIoClient {
             }
             Output::Ended(Outcome::ConnectFailed(err)) => self.lifecycle.handle_connect_failed(now(), err),
             Output::Ended(Outcome::Closed { reason, unsent, in_doubt }) => {
-                let mut end = super::Disconnected::new(reason);
+                let mut end = Disconnected::new(reason);
                 end.unsent = unsent;
                 end.in_doubt = in_doubt;
                 self.lifecycle.handle_closed(now(), end);
@@ -131,6 +120,19 @@ impl EngineIoClient {
                 self.outbox.refuse_all();
                 self.replies.answer_end(last_reason.as_ref());
             }
+        }
+    }
+
+    fn on_messages(&mut self, from: TransportId, mut packets: Vec<Packet>) {
+        for packet in packets.drain(..) {
+            if let Packet::Message(data) = packet {
+                self.subscribers.push(Event::Message(data));
+            }
+        }
+        self.connection.return_buffer(from, packets);
+        // Events that readers of streams took before are progress, but no sign that they will take these messages.
+        if self.subscribers.have_read() {
+            self.handle_progress();
         }
     }
 

@@ -197,7 +197,7 @@ fn a_lost_session_is_followed_by_attempts_until_one_succeeds() {
 #[test]
 fn a_policy_that_gives_up_tells_the_subscribers_and_those_who_wait() {
     let err = failure().to_string();
-    // It may fail again later, but no attempt is left.
+    // Another attempt might succeed, but the limit of attempts is reached.
     let mut rig = Rig::new(Some(policy().max_attempts(1)), options());
     rig.connects();
     rig.opens();

@@ -1,4 +1,4 @@
-//! What the rest of the client may know of a [`Lifecycle`].
+//! What the rest of the client needs to know about a [`Lifecycle`].
 
 use super::{Initiator, Lifecycle, Phase};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl Lifecycle {
-    /// There is no connection, and none will come unless the user asks for it.
+    /// There is no connection, and only the user can start one.
     pub(in crate::client) fn is_idle(&self) -> bool {
         matches!(self.phase, Phase::Idle { .. })
     }
@@ -22,8 +22,8 @@ impl Lifecycle {
         !self.outputs.is_empty()
     }
 
-    /// The end of the last session, while the client is idle. `None` if there was no session, or if the last `Connect` has
-    /// failed.
+    /// While the client is idle, the reason why the last session ended. `None` if there was no session, or if the user's last
+    /// `Connect` has failed.
     pub(in crate::client) fn last_reason(&self) -> Option<&DisconnectReason> {
         match &self.phase {
             Phase::Idle { last_reason } => last_reason.as_ref(),

@@ -178,7 +178,7 @@ fn a_message_is_decided_only_after_its_handler_has_returned() {
     assert_eq!(rig.rejected(), [""; 0]);
     let (mut waiting, mut refused) = (Awaiting::new(waiting), Awaiting::new(refused));
     rig.advance(OPEN);
-    assert_eq!(rig.rejected(), [""; 0], "the sender is told");
+    assert_eq!(rig.rejected(), [""; 0], "their senders get them");
     assert_eq!(waiting.answer(), Some(Ok(())));
     assert_eq!(refused.answer().unwrap().unwrap_err().data, "refused".into());
 }

@@ -62,7 +62,7 @@ impl Backoff {
         if self.wants(reason) { self.next(Duration::ZERO) } else { None }
     }
 
-    /// Whether the policy wants another session after one that ended for this reason, as long as attempts are left.
+    /// Whether the policy wants another session after one that ended for this reason. `max_attempts` does not count here.
     pub(in crate::client) fn wants(&self, reason: &DisconnectReason) -> bool {
         match reason {
             DisconnectReason::Client(_) => false,

@@ -138,7 +138,7 @@ impl Subscriber {
         }
     }
 
-    /// Delivers all events that are left, without waiting for the subscriber.
+    /// Delivers all remaining events, without waiting for the subscriber.
     pub(super) fn drain(mut self, log: &mut Log) {
         drop(Detached(self.take_pending()));
         while let Some(event) = self.cursor.next(log, false) {

@@ -4,12 +4,12 @@ use std::thread;
 
 use super::*;
 
-/// More than a stream holds, many times.
+/// Many times as much as fits into a stream.
 const BATCHES: usize = 50;
 
 #[actix::test]
 async fn a_stream_is_read_in_order_on_another_thread_without_a_runtime() {
-    // Every event beyond what the stream holds waits for the reader, and the reader waits for every batch.
+    // Every event that does not fit into the stream waits for the reader, and the reader waits for every batch.
     let (client, mut wire, _) = connected(EngineIoClient::builder().receive_buffer(0)).await;
     let events = EventStream::subscribe(&client).await.unwrap();
     let (done, read) = oneshot::channel();
@@ -57,7 +57,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 #[actix::test]
-async fn a_stream_that_is_dropped_while_it_is_full_holds_nobody_back() {
+async fn a_full_stream_that_is_dropped_does_not_stop_reading() {
     let (recipient, mut others) = recorder();
     let builder = EngineIoClient::builder().receive_buffer(0).subscribe(recipient);
     let (client, mut wire, _) = connected(builder).await;
@@ -95,14 +95,14 @@ async fn a_stream_of_large_messages_is_full_with_fewer() {
 }
 
 #[actix::test]
-async fn a_client_that_only_a_dropped_stream_listened_to_leaves() {
+async fn a_client_disconnects_when_its_last_listener_was_a_stream_that_is_dropped() {
     let (client, wire, _) = connected(EngineIoClient::builder().receive_buffer(0)).await;
     let events = EventStream::subscribe(&client).await.unwrap();
     let mut wire = Weak::of(wire);
     drop(client);
     wire.report(ReportKind::Packets { packets: vec![Packet::Message("a".into()); 64], complete: true });
     settle().await;
-    assert!(wire.1.upgrade().is_some_and(|client| client.connected()), "its stream keeps it");
+    assert!(wire.1.upgrade().is_some_and(|client| client.connected()), "its stream keeps it alive");
     drop(events);
     assert_eq!(wire.writes().await, [Packet::Close]);
 }

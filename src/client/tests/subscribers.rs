@@ -121,7 +121,7 @@ async fn a_stream_is_bounded_and_ends_with_the_client() {
         wire.texts(&[&format!("{sent}")]);
         sent += 1;
     }
-    assert_eq!(sent, 64, "the 64 that the stream holds, with `Connected` among them, and one that waits");
+    assert_eq!(sent, 64, "64 events fit into the stream, `Connected` among them, and one more waits");
     assert_eq!(word(&events.next().await.unwrap()), "connected abc");
     for at in 0..sent {
         assert_eq!(word(&events.next().await.unwrap()), at.to_string());

@@ -423,7 +423,7 @@ impl Model {
     }
 
     fn begins(&mut self, limited: Limited) {
-        assert!(self.not_before.is_none_or(|at| self.now >= at), "the delay that was announced is kept");
+        assert!(self.not_before.is_none_or(|at| self.now >= at), "the announced delay comes first");
         assert!(self.transports.is_empty() && self.connection.is_idle(), "one attempt at a time");
         assert!(!self.limited.iter().any(|(other, _)| *other == limited), "one attempt at a time");
         self.limited.push((limited, self.now));
