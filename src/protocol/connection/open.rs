@@ -1,6 +1,6 @@
 //! An open session.
 
-use std::{collections::HashSet, sync::Arc, time::Instant};
+use std::{collections::HashSet, mem, sync::Arc, time::Instant};
 
 use bytestring::ByteString;
 
@@ -88,7 +88,7 @@ impl Open {
         if protocol.is_some() {
             Arc::make_mut(&mut self.session).websocket_protocol = protocol;
         }
-        std::mem::replace(&mut self.active, id)
+        mem::replace(&mut self.active, id)
     }
 
     pub(super) fn accepts_any_number(&self) -> bool {

@@ -9,7 +9,7 @@ use super::{
     io::{Command, Output, TransportId},
     reading::{Flow, Received},
     state::State,
-    upgrade::Step,
+    upgrade::UpgradeStep,
 };
 use crate::{
     error::{DisconnectReason, ProtocolError},
@@ -26,7 +26,7 @@ impl Connection {
             State::Connecting(connecting) if connecting.transport() == id => {
                 connecting.on_opened(now + self.limits.request_timeout);
             }
-            State::Open(open) if open.upgrade.probe_at(Step::Probing) == Some(id) => {
+            State::Open(open) if open.upgrade.probe_at(UpgradeStep::Probing) == Some(id) => {
                 self.write_control(now, id, Packet::Ping("probe".into()));
             }
             _ => {}
@@ -40,7 +40,7 @@ impl Connection {
             State::Connecting(connecting) if connecting.is_awaiting_packets_from(id) => {
                 self.on_handshake(now, received);
             }
-            State::Open(open) if open.upgrade.probe_at(Step::Probing) == Some(id) => {
+            State::Open(open) if open.upgrade.probe_at(UpgradeStep::Probing) == Some(id) => {
                 self.on_probe_answer(now, id, received);
             }
             State::Open(open) if open.active() == id || open.upgrade.probe() == Some(id) => {
@@ -140,41 +140,34 @@ impl Connection {
         }
     }
 
-    /// Gives the transport of the session the permission to read on, unless nothing may be read now.
+    /// Gives every transport that may be read now the permission to read.
     pub(super) fn grant_reads(&mut self, now: Instant) {
-        let State::Open(open) = &self.state else { return };
-        if open.flow != Flow::Open {
-            return;
-        }
-        // While the requests of polling end, the probe is read too, so that its end is noticed before the upgrade packet is
-        // written to it.
-        if let Some(probe) = open.upgrade.probe_at(Step::Pausing) {
-            self.grant_read(now, probe);
-        }
-        if let Some(reader) = self.reader() {
-            self.grant_read(now, reader);
-        }
-    }
-
-    fn grant_read(&mut self, now: Instant, id: TransportId) {
-        let Some(transport) = self.transports.get_mut(id) else { return };
-        if let Some(emptied) = transport.reading.grant(now) {
-            self.order(id, Command::Read(emptied));
+        for id in self.readers().into_iter().flatten() {
+            let Some(transport) = self.transports.get_mut(id) else { continue };
+            if let Some(emptied) = transport.reading.grant(now) {
+                self.order(id, Command::Read(emptied));
+            }
         }
     }
 
     /// When a poll is due that is delayed by a pause between polls.
     pub(super) fn next_read(&self) -> Option<Instant> {
-        self.transports.get(self.reader()?)?.reading.next_read()
+        let readers = self.readers().into_iter().flatten();
+        readers.filter_map(|id| self.transports.get(id)?.reading.next_read()).min()
     }
 
-    /// The transport of the session, if it may be read now. Once the close packet is in a POST, only the answer to that POST
-    /// is waited for, and no poll follows.
-    fn reader(&self) -> Option<TransportId> {
-        let State::Open(open) = &self.state else { return None };
-        let may_read =
-            open.flow == Flow::Open && !open.upgrade.blocks_reads() && !self.transports.is_closing_by_post();
-        may_read.then_some(open.active())
+    /// The transports that may be read now.
+    fn readers(&self) -> [Option<TransportId>; 2] {
+        let State::Open(open) = &self.state else { return [None, None] };
+        if open.flow != Flow::Open {
+            return [None, None];
+        }
+        // While the requests of polling end, the probe is read too, so that its end is noticed before the upgrade packet is
+        // written to it.
+        let probe = open.upgrade.probe_at(UpgradeStep::Pausing);
+        // Once the close packet is in a POST, only the answer to that POST is waited for, and no poll follows.
+        let is_read = !open.upgrade.blocks_reads() && !self.transports.is_closing_by_post();
+        [probe, is_read.then_some(open.active())]
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     open::Open,
     queue::{Batch, BatchLimit},
     state::State,
-    upgrade::{Step, UPGRADE_NOT_WRITTEN},
+    upgrade::{UPGRADE_NOT_WRITTEN, UpgradeStep},
 };
 use crate::{
     data::Data,
@@ -109,11 +109,11 @@ impl Connection {
         }
         transport.writing.recycle(batch);
         match &mut self.state {
-            State::Open(open) if open.upgrade.probe_at(Step::Switching) == Some(id) => {
+            State::Open(open) if open.upgrade.probe_at(UpgradeStep::Switching) == Some(id) => {
                 self.on_switched(now, id)
             }
             // The session has moved to a WebSocket that is closed already.
-            State::Open(open) if open.upgrade.probe_at(Step::Aborting) == Some(id) => {
+            State::Open(open) if open.upgrade.probe_at(UpgradeStep::Aborting) == Some(id) => {
                 self.end_session(now, UPGRADE_NOT_WRITTEN.into());
             }
             State::Open(open) if open.active() == id => {

@@ -16,6 +16,9 @@ use crate::{
     protocol::{handshake::TransportKind, packet::Packet},
 };
 
+/// The upgrade packet could not be written in time.
+pub(super) const UPGRADE_NOT_WRITTEN: TransportError = TransportError::Timeout { stage: Stage::Write };
+
 /// The upgrade of a session, if one is under way.
 #[derive(Debug, Default)]
 pub(super) struct Upgrade(Option<Attempt>);
@@ -23,13 +26,13 @@ pub(super) struct Upgrade(Option<Attempt>);
 #[derive(Debug)]
 struct Attempt {
     probe: TransportId,
-    step: Step,
+    step: UpgradeStep,
     deadline: Instant,
 }
 
 /// The steps of an upgrade, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum UpgradeStep {
     /// The probe was started and has not been answered. Polling goes on beside it.
     Probing,
     /// The probe was answered. The requests of polling end, and nothing is written.
@@ -43,10 +46,10 @@ pub(super) enum Step {
 
 impl Upgrade {
     fn start(&mut self, probe: TransportId, deadline: Instant) {
-        self.0 = Some(Attempt { probe, step: Step::Probing, deadline });
+        self.0 = Some(Attempt { probe, step: UpgradeStep::Probing, deadline });
     }
 
-    fn advance(&mut self, step: Step) {
+    fn advance(&mut self, step: UpgradeStep) {
         if let Some(attempt) = &mut self.0 {
             attempt.step = step;
         }
@@ -55,7 +58,7 @@ impl Upgrade {
     /// The probe is aborted, which takes until `deadline` at the latest.
     fn abort(&mut self, deadline: Instant) {
         if let Some(attempt) = &mut self.0 {
-            (attempt.step, attempt.deadline) = (Step::Aborting, deadline);
+            (attempt.step, attempt.deadline) = (UpgradeStep::Aborting, deadline);
         }
     }
 
@@ -66,13 +69,13 @@ impl Upgrade {
     /// A close was requested. If the requests of polling do not end, there must be time to go on over polling.
     pub(super) fn hurry(&mut self, deadline: Instant) {
         if let Some(attempt) = &mut self.0
-            && attempt.step == Step::Pausing
+            && attempt.step == UpgradeStep::Pausing
         {
             attempt.deadline = attempt.deadline.min(deadline);
         }
     }
 
-    fn step(&self) -> Option<Step> {
+    fn step(&self) -> Option<UpgradeStep> {
         self.0.as_ref().map(|attempt| attempt.step)
     }
 
@@ -81,7 +84,7 @@ impl Upgrade {
     }
 
     /// The probe, if the upgrade is at this step.
-    pub(super) fn probe_at(&self, step: Step) -> Option<TransportId> {
+    pub(super) fn probe_at(&self, step: UpgradeStep) -> Option<TransportId> {
         self.0.as_ref().filter(|attempt| attempt.step == step).map(|attempt| attempt.probe)
     }
 
@@ -91,12 +94,12 @@ impl Upgrade {
 
     /// Neither transport may be written to: polling is pausing, and the session is not on the WebSocket yet.
     pub(super) fn blocks_writes(&self) -> bool {
-        self.step().is_some_and(|step| step != Step::Probing)
+        self.step().is_some_and(|step| step != UpgradeStep::Probing)
     }
 
     /// Polling is not read any more. A pause still reads the rest of the last poll.
     pub(super) fn blocks_reads(&self) -> bool {
-        matches!(self.step(), Some(Step::Switching | Step::Aborting))
+        matches!(self.step(), Some(UpgradeStep::Switching | UpgradeStep::Aborting))
     }
 }
 
@@ -123,7 +126,7 @@ impl Connection {
             // Polling writes the last batch. The probe is closed after that.
             return;
         }
-        open.upgrade.advance(Step::Pausing);
+        open.upgrade.advance(UpgradeStep::Pausing);
         let polling = open.active();
         self.order(polling, Command::Pause);
         received.packets.remove(0);
@@ -133,9 +136,9 @@ impl Connection {
     /// Every request of polling has ended, and everything that the server sent on polling has been received.
     pub(super) fn on_paused(&mut self, now: Instant, id: TransportId) {
         let State::Open(open) = &mut self.state else { return };
-        let Some(probe) = open.upgrade.probe_at(Step::Pausing) else { return };
+        let Some(probe) = open.upgrade.probe_at(UpgradeStep::Pausing) else { return };
         if open.active() == id {
-            open.upgrade.advance(Step::Switching);
+            open.upgrade.advance(UpgradeStep::Switching);
             self.write_control(now, probe, Packet::Upgrade);
         }
     }
@@ -157,7 +160,7 @@ impl Connection {
         let State::Open(open) = &self.state else { return };
         let reason = match open.upgrade.step() {
             // The connection has ordered the end itself, because of this.
-            Some(Step::Aborting) => CloseReason::Failed(UPGRADE_NOT_WRITTEN),
+            Some(UpgradeStep::Aborting) => CloseReason::Failed(UPGRADE_NOT_WRITTEN),
             _ => closed.reason,
         };
         if open.upgrade.blocks_reads() && closed.outcome != BatchOutcome::sent(0) {
@@ -172,8 +175,8 @@ impl Connection {
         let State::Open(open) = &mut self.state else { return };
         let Some(probe) = open.upgrade.probe() else { return };
         let (polling, is_paused) = (open.active(), open.upgrade.blocks_writes());
-        // engineioxide ends the session together with its upgrade. Then it answers the next poll with an error, which ends the session
-        // here, too.
+        // engineioxide ends the session together with its upgrade. Then it answers the next poll with an error, which ends
+        // the session here, too.
         open.upgrade.end();
         if self.transports.get(probe).is_some() {
             self.order(probe, Command::Abort);
@@ -191,16 +194,13 @@ impl Connection {
             return;
         }
         match (open.upgrade.step(), open.upgrade.probe()) {
-            (Some(Step::Switching), Some(probe)) => {
+            (Some(UpgradeStep::Switching), Some(probe)) => {
                 open.upgrade.abort(now + ABORT);
                 self.order(probe, Command::Abort);
             }
             // A probe that does not even close: nobody can say where the session is.
-            (Some(Step::Aborting), _) => self.end_session(now, UPGRADE_NOT_WRITTEN.into()),
+            (Some(UpgradeStep::Aborting), _) => self.end_session(now, UPGRADE_NOT_WRITTEN.into()),
             _ => self.fail_upgrade(now, TransportError::Timeout { stage: Stage::Probe }),
         }
     }
 }
-
-/// The upgrade packet could not be written in time.
-pub(super) const UPGRADE_NOT_WRITTEN: TransportError = TransportError::Timeout { stage: Stage::Write };
