@@ -1,13 +1,13 @@
 //! The life of a session, decided without a socket, an actor or a clock.
 //!
 //! The inputs of a [`Connection`] say what happened and when (`connect`, `send`, `close`, `handle_report`,
-//! `handle_timeout`, ..). Its outputs say what to do (`poll_output`) and when to call `handle_timeout` (`poll_timeout`).
-//! It owns the state of the session, the heartbeat, the upgrade and the queue of messages to be sent. Nobody else keeps a
-//! copy of any of this.
+//! `handle_timeout`, ..). Its outputs say what to do (`poll_output`) and when to call `handle_timeout`
+//! (`poll_timeout`). It owns the state of the session, the heartbeat, the upgrade and the queue of messages to be
+//! sent. Nobody else keeps a copy of any of this.
 //!
-//! Each concern has a file. Some are parts that own their state and know nothing of the connection (`reading`, `writing`,
-//! `queue`, `liveness`, `plan`, `transports`); the others let the connection use the parts (`connecting`, `receiving`,
-//! `sending`, `upgrade`, `ending`, `timeouts`). `state` has a diagram.
+//! Each concern has a file. Some are parts that own their state and know nothing of the connection (`reading`,
+//! `writing`, `queue`, `liveness`, `plan`, `transports`); the others let the connection use the parts (`connecting`,
+//! `receiving`, `sending`, `upgrade`, `ending`, `timeouts`). `state` has a diagram.
 
 mod connecting;
 mod ending;
@@ -172,8 +172,8 @@ impl Connection {
         self.queue.waiting()
     }
 
-    /// Messages accepted over the life of the connection. All of them are written or given back when `settled` has reached
-    /// this number.
+    /// Messages accepted over the life of the connection. All of them are written or given back when `settled` has
+    /// reached this number.
     pub(crate) fn accepted(&self) -> u64 {
         self.queue.accepted()
     }

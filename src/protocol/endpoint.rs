@@ -210,8 +210,8 @@ pub(crate) fn unbracketed(host: &str) -> String {
     host.trim_start_matches('[').trim_end_matches(']').to_owned()
 }
 
-/// Checks the name of the parameter that carries the timestamp. The name goes into the URL unescaped, and it must not be
-/// that of another parameter of Engine.IO.
+/// Checks the name of the parameter that carries the timestamp. The name goes into the URL unescaped, and it must not
+/// be that of another parameter of Engine.IO.
 pub(crate) fn check_stamp_param(name: &str) -> Result<(), ConnectError> {
     let invalid = |reason| Err(ConnectError::Invalid { what: "timestamp parameter", reason });
     if RESERVED.contains(&name) {

@@ -69,25 +69,26 @@ pub struct Session {
     pub upgrades: Vec<TransportKind>,
     /// The time between two pings of the server, at most 24 hours.
     pub ping_interval: Duration,
-    /// The time that the server waits for the answer to a ping, at most 24 hours. After `ping_interval + ping_timeout` of
-    /// silence the client considers the server dead.
+    /// The time that the server waits for the answer to a ping, at most 24 hours. After `ping_interval +
+    /// ping_timeout` of silence the client considers the server dead.
     pub ping_timeout: Duration,
-    /// The largest POST, or the largest message over WebSocket, that the server accepts, in bytes; `None` if the server
-    /// did not name a limit.
+    /// The largest POST, or the largest message over WebSocket, that the server accepts, in bytes; `None` if the
+    /// server did not name a limit.
     pub max_payload: Option<usize>,
     /// The transport that the session was opened over.
     pub transport: TransportKind,
     /// The subprotocol that the server chose from
-    /// [`websocket_protocols`](crate::EngineIoClientBuilder::websocket_protocols); `None` if it chose none. A session that
-    /// was opened over polling has a subprotocol only after its upgrade: look it up in
-    /// [`Status::session`](crate::Status::session) after [`Event::Upgraded`](crate::Event::Upgraded). The session in the
-    /// earlier [`Connected`](crate::Event::Connected) does not change.
+    /// [`websocket_protocols`](crate::EngineIoClientBuilder::websocket_protocols); `None` if it chose none. A session
+    /// that was opened over polling has a subprotocol only after its upgrade: look it up in
+    /// [`Status::session`](crate::Status::session) after [`Event::Upgraded`](crate::Event::Upgraded). The session in
+    /// the earlier [`Connected`](crate::Event::Connected) does not change.
     pub websocket_protocol: Option<ByteString>,
 }
 
 impl Session {
-    /// Creates a session with the defaults of the `engine.io` server, for tests of code that handles sessions: a ping every
-    /// 25 s, 20 s for its answer, a limit of 1,000,000 bytes, and an upgrade to WebSocket if it was opened over polling.
+    /// Creates a session with the defaults of the `engine.io` server, for tests of code that handles sessions: a ping
+    /// every 25 s, 20 s for its answer, a limit of 1,000,000 bytes, and an upgrade to WebSocket if it was opened over
+    /// polling.
     ///
     /// ```
     /// use std::time::Duration;
@@ -167,7 +168,8 @@ fn interval(name: &str, ms: f64) -> Result<Duration, ProtocolError> {
     }
 }
 
-/// A limit in bytes; `None` for zero and for a number that does not fit. Going through the digits avoids a lossy cast.
+/// A limit in bytes; `None` for zero and for a number that does not fit. Going through the digits avoids a lossy
+/// cast.
 fn byte_limit(bytes: f64) -> Option<usize> {
     format!("{bytes:.0}").parse().ok().filter(|&limit| limit > 0)
 }

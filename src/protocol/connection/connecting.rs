@@ -44,7 +44,8 @@ enum Phase {
     WebSocketOpen { deadline: Instant },
     /// The user does not want the session any more. It is closed as soon as it opens.
     Cancelled,
-    /// The connect took too long, and the transport was ordered to close. Its last report says what it was waiting for.
+    /// The connect took too long, and the transport was ordered to close. Its last report says what it was waiting
+    /// for.
     Interrupted { deadline: Instant },
 }
 
@@ -99,8 +100,8 @@ impl Connecting {
     }
 
     /// Cancels the connect. Returns whether the connection must wait for the session that the server may have opened
-    /// already: it must be closed, or it would live on there until its ping timeout. A WebSocket needs no such care, since
-    /// the session ends with it.
+    /// already: it must be closed, or it would live on there until its ping timeout. A WebSocket needs no such care,
+    /// since the session ends with it.
     pub(super) fn cancel(&mut self, deadline: Instant) -> bool {
         match self.phase {
             Phase::Requested => {

@@ -17,7 +17,8 @@ use crate::{
     },
 };
 
-/// Identifies a transport of a client. It is never used again, so a late report of an abandoned transport is recognised.
+/// Identifies a transport of a client. It is never used again, so a late report of an abandoned transport is
+/// recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct TransportId {
     pub(super) number: u64,
@@ -68,7 +69,7 @@ pub(crate) enum ReportKind {
     Packets { packets: Vec<Packet>, complete: bool },
     /// The batch was sent, and over polling its POST was answered with 2xx.
     Written {
-        /// Whether the answer showed a server that accepts any number of packets in a POST.
+        /// The answer showed a server that accepts any number of packets in a POST.
         any_number: bool,
     },
     /// Bytes arrived, but no whole packet yet. Reported at most ten times a second.

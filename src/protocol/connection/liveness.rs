@@ -12,8 +12,8 @@ const REPRIEVE: Duration = Duration::from_secs(1);
 
 /// When the server was last heard, and how long it may be silent.
 ///
-/// "If the client does not receive a ping packet within `pingInterval + pingTimeout`, it should consider the connection as
-/// closed" (protocol, "Heartbeat").
+/// "If the client does not receive a ping packet within `pingInterval + pingTimeout`, it should consider the
+/// connection as closed" (protocol, "Heartbeat").
 #[derive(Debug)]
 pub(super) struct Liveness {
     heard: Instant,
@@ -41,10 +41,11 @@ impl Liveness {
     }
 }
 
-/// The one rule for a process that wakes up late: deadlines that have passed in the meantime get one second more, once.
+/// The one rule for a process that wakes up late: deadlines that have passed in the meantime get one second more,
+/// once.
 ///
-/// The answer to whatever is waited for may have arrived long ago, but nobody has read it. A reprieve gives the transports
-/// the time to do so. It never repeats for the same deadline, so every wait still ends.
+/// The answer to whatever is waited for may have arrived long ago, but nobody has read it. A reprieve gives the
+/// transports the time to do so. It never repeats for the same deadline, so every wait still ends.
 #[derive(Debug, Default)]
 pub(super) struct Reprieve {
     /// The end of the last reprieve. It applies to every deadline that is not after it.

@@ -1,5 +1,5 @@
-//! A random walk through the life of a connection. Whatever transports, subscribers, users and the clock do, in whatever
-//! order, the invariants hold. A random test and a fuzz target choose the steps.
+//! A random walk through the life of a connection. Whatever transports, subscribers, users and the clock do, in
+//! whatever order, the invariants hold. A random test and a fuzz target choose the steps.
 
 #![allow(
     clippy::expect_used,
@@ -89,7 +89,7 @@ struct Fake {
     id: TransportId,
     is_probe: bool,
     writing: Option<Arc<Vec<Packet>>>,
-    /// When the batch it is writing last made progress.
+    /// The last progress of the batch that it is writing.
     wrote: Instant,
     may_read: bool,
     pausing: bool,

@@ -6,7 +6,8 @@ use crate::{error::ConnectError, protocol::handshake::TransportKind};
 /// The transports that a connect may still try.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// The transports after the current one, in the order in which they are tried. The session may be upgraded to them.
+    /// The transports after the current one, in the order in which they are tried. The session may be upgraded to
+    /// them.
     untried: Vec<TransportKind>,
     /// The current transport was remembered from an earlier session. If it fails, the listed ones are tried as usual.
     is_remembered: bool,
@@ -19,7 +20,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Returns the plan, and the transport to start with: a WebSocket if one is remembered, else the first one listed.
+    /// Returns the plan, and the transport to start with: a WebSocket if one is remembered, else the first one
+    /// listed.
     pub(super) fn new(
         params: &ConnectParams,
         is_remembered: bool,

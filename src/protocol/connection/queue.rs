@@ -10,8 +10,8 @@ use crate::{
     protocol::{packet::Packet, wire::Wire},
 };
 
-/// The limits of the answers to pings that wait: their number, and the bytes of their data (one answer may exceed them by
-/// itself). A server that pings faster than it reads gets only the newest answers.
+/// The limits of the answers to pings that wait: their number, and the bytes of their data (one answer may exceed
+/// them by itself). A server that pings faster than it reads gets only the newest answers.
 const MAX_PONGS: usize = 64;
 const MAX_PONG_BYTES: usize = 64 << 10;
 
@@ -229,8 +229,8 @@ impl Filling {
 /// Moves the first `count` packets of `queue` to the end of `batch`.
 fn move_packets(queue: &mut VecDeque<Packet>, count: usize, batch: &mut Vec<Packet>) {
     if count > MAX_PONGS && count == queue.len() && batch.is_empty() {
-        // The whole queue fits: swap the buffers instead of copying. A small queue is copied, or a pong could end up in
-        // a huge buffer.
+        // The whole queue fits: swap the buffers instead of copying. A small queue is copied, or a pong could end up
+        // in a huge buffer.
         let emptied = mem::take(batch);
         *batch = mem::replace(queue, emptied.into()).into();
         return;

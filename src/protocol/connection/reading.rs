@@ -1,7 +1,7 @@
 //! When the transports may read: one batch at a time, as long as the subscribers have room, and not too many polls.
 //!
-//! A transport that has reported a batch needs a new permission for the next one. It gets the permission together with an
-//! emptied buffer, its read credit, so that a steady stream of messages needs no allocation.
+//! A transport that has reported a batch needs a new permission for the next one. It gets the permission together
+//! with an emptied buffer, its read credit, so that a steady stream of messages needs no allocation.
 
 use std::{
     mem,
@@ -10,9 +10,9 @@ use std::{
 
 use crate::protocol::{handshake::TransportKind, packet::Packet};
 
-/// The pause after a poll that was answered at once with nothing useful. It doubles each time, up to the maximum. Some
-/// servers (engineioxide, python-engineio) answer every poll at once with a noop while a probe is open; without a pause
-/// the client would send polls in a busy loop.
+/// The pause after a poll that was answered at once with nothing useful. It doubles each time, up to the maximum.
+/// Some servers (engineioxide, python-engineio) answer every poll at once with a noop while a probe is open; without
+/// a pause the client would send polls in a busy loop.
 const IDLE_POLL: Duration = Duration::from_millis(50);
 const MAX_IDLE_POLL: Duration = Duration::from_secs(1);
 
@@ -26,7 +26,7 @@ pub(super) struct Received {
     pub(super) useful: bool,
 }
 
-/// The read credit of a transport.
+/// The read credit of a transport, and its pauses.
 #[derive(Debug)]
 pub(super) struct Reading {
     /// The buffer that goes to the transport with its next permission to read; `None` while the transport has one.
@@ -133,9 +133,10 @@ impl PollPacing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flow {
     Open,
-    /// The subscribers were given messages, and have not shown that they have room for more. Nothing is read meanwhile.
+    /// The subscribers were given messages, and have not shown that they have room for more. Nothing is read
+    /// meanwhile.
     BackPressure {
-        /// When it began, or when a subscriber last took an event.
+        /// The beginning, or the last event that a subscriber took.
         since: Instant,
     },
 }

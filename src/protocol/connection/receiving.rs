@@ -74,15 +74,16 @@ impl Connection {
             self.outputs.push_back(Output::Messages { from: id, packets: received.packets });
         }
         match end {
-            // The server has confirmed our close before it answered the POST. That answer says whether the messages arrived,
-            // so wait for it.
+            // The server has confirmed our close before it answered the POST. That answer says whether the messages
+            // arrived, so wait for it.
             Some(DisconnectReason::Server) if self.transports.is_closing_by_post() => {}
             Some(reason) => self.end_session(now, reason),
             None => self.grant_reads(now),
         }
     }
 
-    /// Handles all packets that are not messages, and takes them out. Returns the reason if one of them ends the session.
+    /// Handles all packets that are not messages, and takes them out. Returns the reason if one of them ends the
+    /// session.
     fn handle_control_packets(&mut self, received: &mut Received) -> Option<DisconnectReason> {
         let is_message = |packet: &Packet| matches!(packet, Packet::Message(_));
         let mut end = None;
@@ -162,8 +163,8 @@ impl Connection {
         if open.flow != Flow::Open {
             return [None, None];
         }
-        // While the requests of polling end, the probe is read too, so that its end is noticed before the upgrade packet is
-        // written to it.
+        // While the requests of polling end, the probe is read too, so that its end is noticed before the upgrade
+        // packet is written to it.
         let probe = open.upgrade.probe_at(UpgradeStep::Pausing);
         // Once the close packet is in a POST, only the answer to that POST is waited for, and no poll follows.
         let is_read = !open.upgrade.blocks_reads() && !self.transports.is_closing_by_post();

@@ -16,12 +16,12 @@ use crate::{
     protocol::{handshake::TransportKind, packet::Packet, wire::Wire},
 };
 
-/// The size of a batch for a WebSocket. It is limited so that buffers stay in the processor's caches, and so that answers
-/// to pings never wait for long. Each batch costs a system call, which many short messages share.
+/// The size of a batch for a WebSocket. It is limited so that buffers stay in the processor's caches, and so that
+/// answers to pings never wait for long. Each batch costs a system call, which many short messages share.
 pub(super) const BATCH: BatchLimit = BatchLimit { packets: 1024, bytes: 256 << 10, encoded: false };
 
-/// Packets in a POST to a server that has not shown that it accepts more: python-engineio answers 200 to a larger payload
-/// and drops it.
+/// Packets in a POST to a server that has not shown that it accepts more: python-engineio answers 200 to a larger
+/// payload and drops it.
 const CAUTIOUS_POST: usize = 16;
 
 /// Bytes in a POST to a server that sends no `maxPayload`.
@@ -87,7 +87,8 @@ impl Connection {
         !open.upgrade.blocks_writes() && active.is_some_and(|transport| transport.writing.is_free())
     }
 
-    /// Writes a packet that does not go through the queue: a step of the upgrade, or the close of an unwanted session.
+    /// Writes a packet that does not go through the queue: a step of the upgrade, or the close of an unwanted
+    /// session.
     pub(super) fn write_control(&mut self, now: Instant, id: TransportId, packet: Packet) {
         if let Some(transport) = self.transports.get_mut(id) {
             let packets = transport.writing.start(now, Batch::control(packet));

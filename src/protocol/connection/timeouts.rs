@@ -23,8 +23,8 @@ impl Connection {
                 State::Ending(_) => self.handle_ending_timeout(now),
             }
         }
-        // The end of a pause between polls is nobody's fault and needs no reprieve. In a reprieve, the answer to this poll
-        // may be what proves that the server is alive.
+        // The end of a pause between polls is nobody's fault and needs no reprieve. In a reprieve, the answer to this
+        // poll may be what proves that the server is alive.
         self.grant_reads(now);
     }
 
@@ -66,8 +66,8 @@ impl Connection {
         }
     }
 
-    /// When the subscribers count as stalled. Under back-pressure nothing is read, so the server cannot be heard, and its
-    /// silence does not count.
+    /// When the subscribers count as stalled. Under back-pressure nothing is read, so the server cannot be heard, and
+    /// its silence does not count.
     fn stall_deadline(&self, open: &Open) -> Option<Instant> {
         open.flow.deadline(self.limits.stall_timeout)
     }

@@ -39,8 +39,8 @@ pub(super) enum UpgradeStep {
     Pausing,
     /// The upgrade packet is being written.
     Switching,
-    /// Writing the upgrade packet took too long, and the probe was ordered to close. Its last report says whether the packet
-    /// was sent.
+    /// Writing the upgrade packet took too long, and the probe was ordered to close. Its last report says whether the
+    /// packet was sent.
     Aborting,
 }
 
@@ -175,8 +175,8 @@ impl Connection {
         let State::Open(open) = &mut self.state else { return };
         let Some(probe) = open.upgrade.probe() else { return };
         let (polling, is_paused) = (open.active(), open.upgrade.blocks_writes());
-        // engineioxide ends the session together with its upgrade. Then it answers the next poll with an error, which ends
-        // the session here, too.
+        // engineioxide ends the session together with its upgrade. Then it answers the next poll with an error, which
+        // ends the session here, too.
         open.upgrade.end();
         if self.transports.get(probe).is_some() {
             self.order(probe, Command::Abort);

@@ -63,8 +63,8 @@ impl Writing {
         self.in_flight.take()
     }
 
-    /// Retains the buffer of a written batch for the next one, unless it is very large, or has room for far more packets than
-    /// the batch had: then it dates from a burst that is over.
+    /// Retains the buffer of a written batch for the next one, unless it is very large, or has room for far more
+    /// packets than the batch had: then it dates from a burst that is over.
     pub(super) fn recycle(&mut self, batch: Batch) {
         let mut packets = batch.into_packets();
         // The transport has dropped its share of the batch, so this is the only one.

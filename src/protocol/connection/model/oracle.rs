@@ -81,11 +81,11 @@ fn number(data: &Data) -> Option<u64> {
 /// What the session's time limits depend on.
 #[derive(Debug)]
 pub(super) struct Time {
-    /// When the server was last heard.
+    /// The last sign of life of the server.
     heard: Instant,
     /// The start of back-pressure, or the last event that was taken since.
     backpressure: Option<Instant>,
-    /// How long the batches in flight had made no progress when the session ended; the longest of these times.
+    /// The longest time without progress of the batches in flight, when the session ended.
     stuck: Duration,
     /// An upgrade packet was to be written.
     switched: bool,
@@ -141,8 +141,8 @@ impl Time {
                 assert!(self.backpressure.is_none(), "the server could not be heard");
             }
             DisconnectReason::Stalled => {
-                let since = self.backpressure.expect("back-pressure");
-                assert!(now >= since + limits().stall_timeout, "a subscriber took an event in time");
+                let is_stalled = |since| now >= since + limits().stall_timeout;
+                assert!(self.backpressure.is_some_and(is_stalled), "a subscriber took an event in time");
             }
             DisconnectReason::TransportError(TransportError::Timeout { stage: Stage::Write }) => {
                 assert!(self.stuck >= SILENCE || self.switched, "the batch made progress in time");
@@ -151,7 +151,8 @@ impl Time {
         }
     }
 
-    /// The latest moment at which the session must be looked at again. `wrote`: the last progress of a batch in flight.
+    /// The latest moment at which the session must be looked at again. `wrote`: the last progress of a batch in
+    /// flight.
     pub(super) fn deadline(&self, now: Instant, wrote: Option<Instant>) -> Instant {
         let silence = self.backpressure.map_or(self.heard + SILENCE, |since| since + limits().stall_timeout);
         let first = wrote.map_or(silence, |wrote| silence.min(wrote + SILENCE));
