@@ -19,6 +19,10 @@ mod polling;
 mod progress;
 mod reports;
 mod requests;
+#[cfg(test)]
+#[allow(dead_code, reason = "the integration tests use the rest")]
+#[path = "../tests/support/server.rs"]
+mod server;
 mod websocket;
 mod wire_log;
 

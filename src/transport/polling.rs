@@ -301,3 +301,6 @@ impl Transport for PollingTransport {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

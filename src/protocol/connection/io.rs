@@ -25,6 +25,14 @@ pub(crate) struct TransportId {
     pub(super) kind: TransportKind,
 }
 
+#[cfg(test)]
+impl TransportId {
+    /// An identifier for tests of a transport by itself.
+    pub(crate) fn new(number: u64, kind: TransportKind) -> Self {
+        Self { number, kind }
+    }
+}
+
 /// An order to a transport.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {

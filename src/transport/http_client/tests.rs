@@ -5,14 +5,14 @@ use actix_rt::time::{sleep, timeout};
 use bytes::Bytes;
 use flate2::{Compression, write::DeflateEncoder, write::GzEncoder, write::ZlibEncoder};
 
-use self::server::{Peer, Server};
 use super::*;
-use crate::{protocol::endpoint::Endpoint, transport::Headers};
-
-// The integration tests use more of this file.
-#[allow(dead_code)]
-#[path = "../../../tests/support/server.rs"]
-mod server;
+use crate::{
+    protocol::endpoint::Endpoint,
+    transport::{
+        Headers,
+        server::{Peer, Server},
+    },
+};
 
 const LIMIT: usize = 1 << 20;
 /// Longer than a byte or a FIN needs to cross the loopback interface.

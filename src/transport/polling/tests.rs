@@ -1,0 +1,286 @@
+//! The transport between a scripted server and a client that only collects its reports.
+
+use std::{
+    sync::{Arc, mpsc as sync_mpsc},
+    time::Duration,
+};
+
+use actix::Addr;
+use actix_rt::time::timeout;
+use futures::{
+    StreamExt as _,
+    channel::{mpsc, oneshot},
+};
+
+use super::*;
+use crate::{
+    data::Data,
+    error::Stage,
+    protocol::{
+        connection::{Report, TransportId},
+        endpoint::Endpoint,
+        handshake::TransportKind,
+    },
+    transport::{
+        self, Headers, Options, TransportHandle, TransportParams,
+        server::{Peer, Server},
+    },
+};
+
+const OPEN: &str = r#"0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+
+struct Collector(mpsc::UnboundedSender<ReportKind>);
+
+impl Actor for Collector {
+    type Context = Context<Self>;
+}
+
+impl Handler<Report> for Collector {
+    type Result = ();
+
+    fn handle(&mut self, report: Report, _: &mut Self::Context) {
+        let _ = self.0.unbounded_send(report.kind);
+    }
+}
+
+/// A transport, and the client's end of it.
+struct Rig {
+    transport: TransportHandle,
+    reports: mpsc::UnboundedReceiver<ReportKind>,
+    _collector: Addr<Collector>,
+}
+
+impl Rig {
+    fn start(server: &Server) -> Self {
+        let (sender, reports) = mpsc::unbounded();
+        let collector = Collector(sender).start();
+        let endpoint = Endpoint::new(&server.origin(), "engine.io", true, &"t".into()).unwrap();
+        let endpoint = Arc::new(endpoint);
+        let kind = TransportKind::Polling;
+        let transport = transport::start(TransportParams {
+            id: TransportId::new(0, kind),
+            kind,
+            trusted: endpoint.clone(),
+            endpoint,
+            sid: None,
+            options: Arc::new(Options {
+                request_timeout: Duration::from_secs(5),
+                max_message_size: 1 << 20,
+                timestamp_requests: false,
+                headers: Headers::default(),
+                websocket_headers: Headers::default(),
+                cookies: None,
+                network: Arc::default(),
+            }),
+            reports: collector.clone().recipient().downgrade(),
+        });
+        Self { transport, reports, _collector: collector }
+    }
+
+    /// A transport with an open session, and without credit for another poll.
+    async fn open(server: &Server) -> Self {
+        let mut rig = Self::start(server);
+        let (packets, is_complete) = rig.packets().await;
+        assert!(matches!(packets[..], [Packet::Open(_)]) && is_complete);
+        rig
+    }
+
+    fn order(&self, command: Command) {
+        self.transport.order(command);
+    }
+
+    fn write(&self, packets: &[Packet]) {
+        self.order(Command::Write(Arc::new(packets.to_vec())));
+    }
+
+    fn read(&self) {
+        self.order(Command::Read(Vec::new()));
+    }
+
+    /// The next report, except those of progress.
+    async fn report(&mut self) -> ReportKind {
+        loop {
+            let report = timeout(Duration::from_secs(10), self.reports.next()).await;
+            match report.expect("no report").expect("the transport has ended") {
+                ReportKind::Alive | ReportKind::Writing | ReportKind::Requested => {}
+                report => return report,
+            }
+        }
+    }
+
+    async fn packets(&mut self) -> (Vec<Packet>, bool) {
+        match self.report().await {
+            ReportKind::Packets { packets, complete } => (packets, complete),
+            report => panic!("{report:?}"),
+        }
+    }
+
+    async fn closed(&mut self) -> TransportClosed {
+        match self.report().await {
+            ReportKind::Closed(closed) => closed,
+            report => panic!("{report:?}"),
+        }
+    }
+}
+
+/// Answers the handshake.
+fn opens(get: &mut Peer) {
+    get.read_request();
+    get.respond(200, &[], OPEN);
+}
+
+fn message(text: &str) -> Packet {
+    Packet::Message(Data::from(text))
+}
+
+#[actix::test]
+async fn a_poll_that_is_refused_while_the_session_closes_does_not_count() {
+    let (polled, is_polled) = oneshot::channel();
+    let server = Server::start(|server| {
+        let mut get = server.accept();
+        opens(&mut get);
+        get.read_request();
+        polled.send(()).unwrap();
+        let mut post = server.accept();
+        assert_eq!(post.read_request().body, b"4hi\x1e1");
+        get.respond(400, &[("connection", "close")], "");
+        // The client has read the refusal.
+        get.wait_closed();
+        post.respond(200, &[], "ok");
+        post.wait_closed();
+    });
+    let mut rig = Rig::open(&server).await;
+    rig.read();
+    is_polled.await.unwrap();
+    rig.write(&[message("hi"), Packet::Close]);
+    assert!(matches!(rig.report().await, ReportKind::Written { any_number: true }));
+    rig.order(Command::Close);
+    let closed = rig.closed().await;
+    assert!(matches!(closed.reason, CloseReason::Ordered), "{closed:?}");
+    assert_eq!(closed.outcome, BatchOutcome::sent(0));
+    server.finish().await;
+}
+
+#[actix::test]
+async fn no_poll_begins_while_the_session_closes() {
+    let server = Server::start(|server| {
+        let mut get = server.accept();
+        opens(&mut get);
+        let mut post = server.accept();
+        assert_eq!(post.read_request().body, b"1");
+        post.respond(200, &[], "OK");
+        assert_eq!(get.wait_closed(), b"");
+        post.wait_closed();
+    });
+    let mut rig = Rig::open(&server).await;
+    rig.write(&[Packet::Close]);
+    rig.read();
+    assert!(matches!(rig.report().await, ReportKind::Written { any_number: false }));
+    rig.order(Command::Close);
+    rig.closed().await;
+    server.finish().await;
+}
+
+#[actix::test]
+async fn packets_that_arrived_before_a_post_failed_are_reported_before_its_error() {
+    let (reported, first_report) = sync_mpsc::channel();
+    let server = Server::start(move |server| {
+        let mut get = server.accept();
+        opens(&mut get);
+        get.read_request();
+        let mut post = server.accept();
+        post.read_request();
+        get.respond(200, &[], vec!["4x"; 100].join("\x1e"));
+        first_report.recv().unwrap();
+        post.respond(500, &[("connection", "close")], "");
+        // The client has read the error.
+        post.wait_closed();
+    });
+    let mut rig = Rig::open(&server).await;
+    rig.read();
+    rig.write(&[message("hi")]);
+    let (packets, is_complete) = rig.packets().await;
+    assert_eq!((packets.len(), is_complete), (64, false));
+    reported.send(()).unwrap();
+    server.finish().await;
+    rig.read();
+    let (packets, is_complete) = rig.packets().await;
+    assert_eq!((packets.len(), is_complete), (36, true));
+    let closed = rig.closed().await;
+    assert!(matches!(closed.reason, CloseReason::Failed(TransportError::Status(_))), "{closed:?}");
+    assert_eq!(closed.outcome, BatchOutcome::UNCERTAIN);
+}
+
+#[actix::test]
+async fn a_pause_ends_when_the_requests_in_flight_have_ended() {
+    let (polled, is_polled) = oneshot::channel();
+    let (written, is_written) = sync_mpsc::channel();
+    let server = Server::start(move |server| {
+        let mut get = server.accept();
+        opens(&mut get);
+        get.read_request();
+        polled.send(()).unwrap();
+        let mut post = server.accept();
+        post.read_request();
+        post.respond(200, &[], "ok");
+        is_written.recv().unwrap();
+        get.respond(200, &[], "6");
+        // The poll after the pause.
+        get.read_request();
+        get.respond(200, &[], "4again");
+        get.wait_closed();
+        post.wait_closed();
+    });
+    let mut rig = Rig::open(&server).await;
+    rig.read();
+    is_polled.await.unwrap();
+    rig.write(&[message("hi")]);
+    rig.order(Command::Pause);
+    rig.read();
+    assert!(matches!(rig.report().await, ReportKind::Written { .. }));
+    written.send(()).unwrap();
+    assert_eq!(rig.packets().await.0, [Packet::Noop]);
+    assert!(matches!(rig.report().await, ReportKind::Paused));
+    rig.read();
+    rig.order(Command::Resume);
+    assert_eq!(rig.packets().await.0, [message("again")]);
+    rig.order(Command::Abort);
+    assert!(matches!(rig.closed().await.reason, CloseReason::Ordered));
+    server.finish().await;
+}
+
+#[actix::test]
+async fn half_a_post_was_not_sent() {
+    let server = Server::start(|server| {
+        let mut get = server.accept();
+        opens(&mut get);
+        let mut post = server.accept();
+        post.read_head();
+        post.reset();
+        get.wait_closed();
+    });
+    let mut rig = Rig::open(&server).await;
+    rig.write(&[message(&"x".repeat(16 << 20))]);
+    let closed = rig.closed().await;
+    assert!(matches!(closed.reason, CloseReason::Failed(TransportError::Io { .. })), "{closed:?}");
+    assert_eq!(closed.outcome, BatchOutcome::sent(0));
+    server.finish().await;
+}
+
+#[actix::test]
+async fn an_abort_during_the_handshake_says_what_it_waited_for() {
+    let (asked, is_asked) = oneshot::channel();
+    let server = Server::start(move |server| {
+        let mut get = server.accept();
+        get.read_request();
+        asked.send(()).unwrap();
+        get.wait_closed();
+    });
+    let mut rig = Rig::start(&server);
+    assert!(matches!(rig.reports.next().await, Some(ReportKind::Requested)));
+    is_asked.await.unwrap();
+    rig.order(Command::Abort);
+    let closed = rig.closed().await;
+    assert!(matches!(closed.reason, CloseReason::Interrupted(Stage::Response)), "{closed:?}");
+    server.finish().await;
+}
