@@ -214,7 +214,7 @@ async fn packets_that_arrived_before_a_post_failed_are_reported_before_its_error
 #[actix::test]
 async fn a_pause_ends_when_the_requests_in_flight_have_ended() {
     let (polled, is_polled) = oneshot::channel();
-    let (written, is_written) = sync_mpsc::channel();
+    let (reported, first_report) = sync_mpsc::channel();
     let server = Server::start(move |server| {
         let mut get = server.accept();
         opens(&mut get);
@@ -222,9 +222,9 @@ async fn a_pause_ends_when_the_requests_in_flight_have_ended() {
         polled.send(()).unwrap();
         let mut post = server.accept();
         post.read_request();
-        post.respond(200, &[], "ok");
-        is_written.recv().unwrap();
         get.respond(200, &[], "6");
+        first_report.recv().unwrap();
+        post.respond(200, &[], "ok");
         // The poll after the pause.
         get.read_request();
         get.respond(200, &[], "4again");
@@ -236,12 +236,11 @@ async fn a_pause_ends_when_the_requests_in_flight_have_ended() {
     is_polled.await.unwrap();
     rig.write(&[message("hi")]);
     rig.order(Command::Pause);
-    rig.read();
-    assert!(matches!(rig.report().await, ReportKind::Written { .. }));
-    written.send(()).unwrap();
     assert_eq!(rig.packets().await.0, [Packet::Noop]);
-    assert!(matches!(rig.report().await, ReportKind::Paused));
     rig.read();
+    reported.send(()).unwrap();
+    assert!(matches!(rig.report().await, ReportKind::Written { .. }));
+    assert!(matches!(rig.report().await, ReportKind::Paused));
     rig.order(Command::Resume);
     assert_eq!(rig.packets().await.0, [message("again")]);
     rig.order(Command::Abort);
