@@ -147,8 +147,11 @@
 //! The [builder](EngineIoClientBuilder) has the options: limits of time and size, headers, cookies, the way to the
 //! server (direct, through a proxy, a unix socket, or a connector of the application), and TLS.
 //!
+//! The `Connector` of [awc] opens every connection. It can be configured, for example to do TLS with OpenSSL:
+//! [`awc_connector`](EngineIoClientBuilder::awc_connector).
+//!
 //! `https` and `wss` use [rustls]. It uses the cryptography provider that the application has installed for its
-//! process, or ring if there is none. This crate installs none.
+//! process, or ring if there is none. This crate installs none, with one [exception](EngineIoClientBuilder#tls).
 //!
 //! | feature | default | effect |
 //! |---|---|---|
@@ -159,6 +162,7 @@
 //!
 //! Without any of the first three, a connect to an `https` or `wss` URL fails with an error that names the feature.
 //!
+//! [awc]: https://docs.rs/awc/3
 //! [rustls]: https://docs.rs/rustls/0.23
 //!
 //! # Where it runs
@@ -201,7 +205,7 @@ pub mod guide;
 mod protocol;
 mod transport;
 
-pub use {bytes, bytestring, cookie_store};
+pub use {awc, bytes, bytestring, cookie_store};
 
 pub use client::{
     Connect, Disconnect, Disconnected, EngineIoClient, EngineIoClientBuilder, Event, EventKind, EventStream,
@@ -221,6 +225,7 @@ pub use protocol::{
 #[cfg(feature = "rustls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
 pub use rustls;
+pub use transport::network::{Dialed, Dialer};
 
 /// The README's code is compiled with the documentation's.
 #[cfg(doctest)]

@@ -54,10 +54,77 @@ fn the_life_around_sessions_knows_no_runtime_no_clock_no_randomness_and_no_log()
     assert_none(faults);
 }
 
+/// Whatever can open a connection or do TLS.
+const CONNECTING: [&str; 14] = [
+    "actix_rt::net",
+    "actix_service",
+    "actix_tls",
+    "awc",
+    "hyper",
+    "mio",
+    "rustls",
+    "socket2",
+    "std::net::TcpStream",
+    "std::os::unix::net",
+    "tokio::net",
+    "tokio_openssl",
+    "tokio_rustls",
+    "tokio_socks",
+];
+
 #[test]
-fn the_client_opens_no_connection() {
-    const BANNED: [&str; 4] = ["tokio::net", "tokio_rustls", "tokio_socks", "std::net::TcpStream"];
-    assert_none(sources("src/client").iter().flat_map(|source| source.starting_with(&BANNED)).collect());
+fn only_the_network_names_what_opens_connections() {
+    // The options name awc's types, and the root re-exports them.
+    let options =
+        ["actix_rt::net::ActixStream", "actix_service::Service", "actix_tls::connect", "awc", "rustls"];
+    let exceptions: [(&str, &[&str]); 2] =
+        [("src/client/builder/network.rs", &options), ("src/lib.rs", &["awc", "rustls"])];
+    let mut faults = Vec::new();
+    for source in sources("src").iter().filter(|source| !source.file.starts_with("src/transport/network")) {
+        let exception = exceptions.iter().find(|(file, _)| *file == source.file);
+        let allowed = exception.map_or(Vec::new(), |(_, paths)| source.starting_with(paths));
+        faults.extend(source.starting_with(&CONNECTING).into_iter().filter(|fault| !allowed.contains(fault)));
+    }
+    assert_none(faults);
+}
+
+#[test]
+fn awc_opens_every_connection_and_the_dialer_inside_of_it_makes_the_byte_stream() {
+    /// A path or a method, and the files of the network that may take this step.
+    const STEPS: [(&str, &[&str]); 10] = [
+        // The way to awc.
+        ("Opener::shared", &["network.rs"]),
+        ("Connector::new", &["opener.rs"]),
+        // The way from the dialer, which awc calls.
+        (".reach", &["dialer.rs"]),
+        (".through", &["network.rs"]),
+        (".socks", &["proxy.rs"]),
+        (".dial_proxy", &["proxy.rs", "socks.rs"]),
+        (".dial", &["network.rs", "proxy.rs"]),
+        ("tokio::net::TcpSocket", &["tcp.rs"]),
+        ("tokio::net::UnixStream", &["network.rs"]),
+        // TLS to IPv6 addresses, which awc cannot do.
+        ("TlsConnector::service", &["tls.rs"]),
+    ];
+    let sources = sources("src/transport");
+    assert_none(sources.iter().flat_map(|source| taking(source, "TcpStream::connect")).collect());
+    for (step, files) in STEPS {
+        let (allowed, faults): (Vec<_>, Vec<_>) =
+            sources.iter().partition(|source| files.iter().any(|file| source.file.ends_with(file)));
+        assert_none(faults.iter().flat_map(|source| taking(source, step)).collect());
+        assert!(
+            allowed.iter().any(|source| !taking(source, step).is_empty()),
+            "nobody takes the step {step}"
+        );
+    }
+}
+
+/// Where a path such as `tokio::net::UnixStream` is named, or a method such as `.reach` is called.
+fn taking(source: &Source, step: &str) -> Vec<String> {
+    let Some(method) = step.strip_prefix('.') else { return source.report(|named| named.path == step) };
+    let is_call = |window: &&[Token]| matches!(window, [dot, name, open] if dot.text == "." && name.text == method && open.text == "(");
+    let calls = source.tokens.windows(3).filter(is_call).filter_map(|window| window.first());
+    calls.map(|call| format!("{}:{}: {step}", source.file, call.line)).collect()
 }
 
 #[test]

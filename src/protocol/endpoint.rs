@@ -26,6 +26,11 @@ pub struct Destination {
 }
 
 impl Destination {
+    /// `host`: without brackets.
+    pub(crate) fn new(host: String, port: u16, is_secure: bool) -> Self {
+        Self { host, port, is_secure }
+    }
+
     /// The host of the URL: a name, or an IP address (one of version 6 without its brackets).
     pub fn host(&self) -> &str {
         &self.host
@@ -172,11 +177,9 @@ impl Endpoint {
     }
 
     pub(crate) fn destination(&self) -> Destination {
-        Destination {
-            host: unbracketed(self.url.host_str().unwrap_or_default()),
-            port: self.url.port_or_known_default().unwrap_or_default(),
-            is_secure: self.is_secure(),
-        }
+        let host = unbracketed(self.url.host_str().unwrap_or_default());
+        let port = self.url.port_or_known_default().unwrap_or_default();
+        Destination::new(host, port, self.is_secure())
     }
 
     pub(crate) fn same_origin(&self, other: &Self) -> bool {

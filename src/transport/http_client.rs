@@ -31,8 +31,9 @@ pub(crate) struct HttpClient {
     destination: Destination,
     codec_config: Rc<CodecConfig>,
     progress: Progress,
-    /// The connection between two exchanges, and the time when the last one ended.
-    idle: Option<(Http1Connection, Instant)>,
+    /// The connection between two exchanges, and the time when the last one ended. It is boxed, since otherwise the future
+    /// of each poll that waits would contain room for several connections.
+    idle: Option<(Box<Http1Connection>, Instant)>,
 }
 
 impl HttpClient {
@@ -83,20 +84,20 @@ impl HttpClient {
         self.connect().await?.upgrade(request, limit).await
     }
 
-    async fn connect(&self) -> Result<Http1Connection, TransportError> {
+    async fn connect(&self) -> Result<Box<Http1Connection>, TransportError> {
         let io = self.network.connect(&self.destination, &self.progress).await?;
-        Ok(Http1Connection::new(io, &self.codec_config, self.progress.clone()))
+        Ok(Box::new(Http1Connection::new(io, &self.codec_config, self.progress.clone())))
     }
 
     /// Takes the idle connection, if it is usable. An exchange owns its connection, so that both are dropped together.
-    fn take_idle(&mut self) -> Option<Http1Connection> {
+    fn take_idle(&mut self) -> Option<Box<Http1Connection>> {
         let (mut connection, since) = self.idle.take()?;
         (since.elapsed() < MAX_IDLE && !connection.is_closed()).then_some(connection)
     }
 
     async fn exchange(
         &mut self,
-        mut connection: Http1Connection,
+        mut connection: Box<Http1Connection>,
         request: &Request,
         limit: usize,
     ) -> Result<Response, TransportError> {

@@ -1,8 +1,22 @@
-//! How a byte stream to a server is made: straight, through a proxy, a unix socket or the user's own connector, with
-//! TLS on top where the URL asks for it.
+//! Byte streams to servers.
+//!
+//! awc's `Connector` opens every connection. Inside the connector our [`Dialer`] makes the byte stream: directly by
+//! TCP, through a proxy, a unix socket or the user's own `connector`. On top of it awc does TLS, if the URL asks for
+//! it. HTTP and WebSocket on the resulting stream are not awc's, but those of `http` and `websocket`.
+//!
+//! ```text
+//!   HttpClient ──► Network::connect ──► Opener ──► awc's Connector ──► Dialer ──► Network::reach
+//! ```
 
+mod dialed;
+mod dialer;
+mod failure;
+#[cfg(not(feature = "rustls"))]
+mod no_tls;
+mod opener;
 mod proxy;
 mod route;
+mod server;
 #[cfg(feature = "socks")]
 mod socks;
 mod tcp;
@@ -19,34 +33,45 @@ use futures::future::LocalBoxFuture;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
-pub(crate) use self::route::{Environment, Proxy};
-#[cfg(feature = "rustls")]
-use self::tls::Tls;
+#[cfg(not(feature = "rustls"))]
+use self::no_tls as tls;
+pub use self::{dialed::Dialed, dialer::Dialer};
+use self::{
+    dialer::{Dialing, TlsBy},
+    opener::Opener,
+    server::Server,
+    tls::{Tls, TlsConfig},
+};
+pub(crate) use self::{
+    opener::Configure,
+    route::{Environment, Proxy},
+};
 use super::{Io, Progress};
 use crate::{
     error::{Stage, TransportError},
     protocol::endpoint::Destination,
 };
 
-/// The user's look-up of a host.
+/// The function with which the user looks up hosts.
 pub(crate) type Resolver =
     Arc<dyn Fn(String) -> LocalBoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync>;
 
-/// The user's way to a server.
+/// The function with which the user makes byte streams.
 pub(crate) type Connector =
     Arc<dyn Fn(Destination) -> LocalBoxFuture<'static, io::Result<Box<dyn Io>>> + Send + Sync>;
 
-/// How the connections of a client are made.
+/// The options of a client's connections.
 #[derive(Clone, Default)]
 pub(crate) struct Network {
     pub(crate) route: Route,
     pub(crate) resolver: Option<Resolver>,
     pub(crate) local_address: Option<IpAddr>,
-    #[cfg(feature = "rustls")]
+    /// The function with which the user configures awc's connector.
+    pub(crate) configure: Option<Configure>,
     pub(crate) tls: Tls,
 }
 
-/// Which way the bytes go.
+/// The way to a server.
 #[derive(Clone, Default)]
 pub(crate) enum Route {
     #[default]
@@ -59,38 +84,45 @@ pub(crate) enum Route {
 }
 
 impl Network {
-    /// Connects to `destination`. `progress` tells how far it has come.
+    /// Opens a connection to `destination` with awc. `progress` shows the stage.
     pub(crate) async fn connect(
-        &self,
+        self: &Arc<Self>,
         destination: &Destination,
         progress: &Progress,
     ) -> Result<Box<dyn Io>, TransportError> {
         progress.begin(Stage::Connect);
-        #[cfg(not(feature = "rustls"))]
-        if destination.is_secure() {
-            return Err(TransportError::Unsupported(
-                "https and wss, for lack of TLS: enable the feature rustls-webpki-roots of actix-engineio"
-                    .into(),
-            ));
-        }
-        #[cfg(feature = "rustls")]
-        let tls = destination.is_secure().then(|| self.tls.prepare(destination.host())).transpose()?;
-
-        let io = self.reach(destination, progress).await?;
-
-        #[cfg(feature = "rustls")]
-        if let Some(tls) = tls {
-            progress.begin(Stage::Tls);
-            return tls.handshake(io).await;
-        }
-        Ok(io)
+        let config = self.tls_config(destination)?;
+        let opener = Opener::shared(self.configure.as_ref(), config.as_ref())?;
+        let tls = match destination.is_secure() {
+            true => self.tls.plan(destination.host(), config.filter(|_| opener.has_our_tls()))?,
+            false => TlsBy::Nobody,
+        };
+        let scheme = if let TlsBy::Awc { .. } = tls { "https" } else { "http" };
+        let server = Server::shared(destination, scheme)?;
+        let opening = opener.open(server.uri().clone());
+        let dialing = Dialing { network: self.clone(), server, progress: progress.clone(), tls };
+        dialing.run(opening).await.map_err(|err| {
+            let no_tls = || self.tls.config().err().unwrap_or_else(failure::no_tls);
+            failure::from_awc(err, progress.reader().stage(), no_tls)
+        })
     }
 
-    async fn reach(
-        &self,
-        destination: &Destination,
-        progress: &Progress,
-    ) -> Result<Box<dyn Io>, TransportError> {
+    /// The configuration of TLS for the connector.
+    ///
+    /// A connector that the user configures gets one for every URL, so that the user's function is called only once. It
+    /// may bring TLS that this build does not have.
+    fn tls_config(&self, destination: &Destination) -> Result<Option<Arc<TlsConfig>>, TransportError> {
+        if !destination.is_secure() && self.configure.is_none() {
+            return Ok(None);
+        }
+        match self.tls.config() {
+            Err(TransportError::Unsupported(_)) if self.configure.is_some() => Ok(None),
+            config => config.map(Some),
+        }
+    }
+
+    /// Makes the byte stream below TLS. Only the [`Dialer`] may call this.
+    async fn reach(&self, destination: &Destination, progress: &Progress) -> Result<Dialed, TransportError> {
         let proxy = match &self.route {
             Route::Direct => None,
             Route::Proxy(proxy) => Some(proxy),
@@ -99,34 +131,24 @@ impl Network {
             })?,
             #[cfg(unix)]
             Route::Unix(path) => {
-                let socket = UnixStream::connect(path).await;
-                return socket
-                    .map(|socket| -> Box<dyn Io> { Box::new(socket) })
-                    .map_err(TransportError::connect);
+                return UnixStream::connect(path).await.map(Dialed::other).map_err(TransportError::connect);
             }
             Route::Connector(connector) => {
-                return connector(destination.clone()).await.map_err(TransportError::connect);
+                return connector(destination.clone())
+                    .await
+                    .map(Dialed::from)
+                    .map_err(TransportError::connect);
             }
         };
         match proxy {
-            Some(proxy) => self.through(proxy, destination, progress).await,
-            None => Ok(Box::new(self.dial(destination.host(), destination.port(), progress).await?)),
+            // Boxed, since otherwise every connect would need room for it.
+            Some(proxy) => Box::pin(self.through(proxy, destination, progress)).await,
+            None => self.dial(destination.host(), destination.port(), progress).await.map(Dialed::from),
         }
     }
 }
 
-impl TransportError {
-    /// The error of a byte stream that was connected: an error of TLS, or else a lost connection.
-    pub(crate) fn from_io(err: io::Error) -> Self {
-        #[cfg(feature = "rustls")]
-        if let Some(err) = tls::from_io(&err) {
-            return err;
-        }
-        Self::io(err)
-    }
-}
-
-/// Paths and proxies are the user's affair, and may hold secrets.
+/// Shows nothing, since paths and proxies can contain secrets.
 impl fmt::Debug for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Network").finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! What stands in front of a server and passes bytes on.
+//! Listeners in front of a server, which pass bytes on to it.
 
 use std::{cell::Cell, io, net::SocketAddr, rc::Rc};
 #[cfg(unix)]
@@ -21,7 +21,7 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
-/// What came of the opening of a connection: the two ends that are to be joined.
+/// The two ends of a connection that has been opened. They are joined then.
 pub(crate) type Opened = io::Result<(Box<dyn Stream>, TcpStream)>;
 
 /// Listens on the loopback interface. It is gone, with all its connections, when this is dropped.
@@ -32,7 +32,7 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    /// `open` does what a connection begins with.
+    /// `open` does the beginning of each connection.
     pub(crate) async fn start(open: impl Fn(TcpStream) -> LocalBoxFuture<'static, Opened> + 'static) -> Self {
         Self::start_at("127.0.0.1:0", open).await.unwrap()
     }
@@ -50,7 +50,7 @@ impl Front {
             while let Ok((stream, _)) = listener.accept().await {
                 let (opening, count) = (open(stream), count.clone());
                 connections.push(Abort(actix_rt::spawn(async move {
-                    // What fails here, the client under test has to notice.
+                    // The client under test has to notice if this fails.
                     if let Ok((mut client, mut server)) = opening.await {
                         count.set(count.get() + 1);
                         let _ = copy_bidirectional(&mut client, &mut server).await;
@@ -65,7 +65,7 @@ impl Front {
         self.addr
     }
 
-    /// Connections that have led to the server.
+    /// The number of connections that were passed on to the server.
     pub(crate) fn opened(&self) -> usize {
         self.opened.get()
     }

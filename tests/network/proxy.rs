@@ -17,12 +17,12 @@ use crate::{
     works,
 };
 
-/// Nobody but the proxy knows the way.
+/// A server that only the proxy can find.
 pub(crate) const URL: &str = "http://events.internal:7";
 /// `user:p@ss`, as HTTP writes it.
 const BASIC: &str = "Basic dXNlcjpwQHNz";
 
-/// An HTTP proxy that wants `user:p@ss`. Every name leads to `server`.
+/// An HTTP proxy that asks for `user:p@ss`. It connects to `server` for every name.
 async fn http_proxy(server: SocketAddr) -> Front {
     Front::start(move |stream| Box::pin(connect(stream, server))).await
 }
@@ -54,7 +54,7 @@ async fn an_http_proxy_is_asked_for_a_tunnel_over_every_transport() {
 }
 
 #[actix::test]
-async fn a_proxy_that_refuses_is_told_with_its_words() {
+async fn the_error_of_a_proxy_that_refuses_contains_what_the_proxy_says() {
     let server = EmbeddedServer::echo().unwrap();
     let proxy = http_proxy(server.addr()).await;
     let mut client =
@@ -69,7 +69,7 @@ async fn a_proxy_that_refuses_is_told_with_its_words() {
 }
 
 #[actix::test]
-async fn a_proxy_whose_words_cannot_be_read_has_refused_all_the_same() {
+async fn a_proxy_whose_error_response_cannot_be_read_has_refused_all_the_same() {
     for (headers, words) in [
         ("content-length: 100", "cut"),
         ("content-encoding: gzip\r\ncontent-length: 4", "gzip"),
@@ -89,7 +89,7 @@ async fn a_proxy_whose_words_cannot_be_read_has_refused_all_the_same() {
 }
 
 #[actix::test]
-async fn a_proxy_whose_words_have_no_end_has_refused_all_the_same() {
+async fn a_proxy_whose_error_response_does_not_end_has_refused_all_the_same() {
     let other = Server::start(|server| {
         let mut peer = server.accept();
         peer.read_head();
@@ -110,7 +110,7 @@ async fn a_proxy_whose_words_have_no_end_has_refused_all_the_same() {
 }
 
 #[actix::test]
-async fn a_proxy_that_is_down_or_busy_is_worth_another_try() {
+async fn a_connect_is_retryable_if_the_proxy_is_down_or_busy() {
     let busy = Server::start(|server| {
         let mut peer = server.accept();
         peer.read_head();
@@ -138,7 +138,7 @@ async fn a_proxy_that_is_down_or_busy_is_worth_another_try() {
 }
 
 #[actix::test]
-async fn what_speaks_no_http_is_a_failure_of_the_proxy_and_not_of_the_server() {
+async fn a_proxy_without_http_is_a_failure_of_the_proxy_and_not_of_the_server() {
     for words in ["SSH-2.0-OpenSSH_9.6\r\n\r\n", ""] {
         let other = Server::start(move |server| {
             let mut peer = server.accept();
@@ -160,7 +160,7 @@ async fn what_speaks_no_http_is_a_failure_of_the_proxy_and_not_of_the_server() {
 }
 
 #[actix::test]
-async fn to_leave_the_environment_alone_does_not_take_a_proxy_away() {
+async fn proxy_from_env_false_does_not_take_a_proxy_away() {
     let server = EmbeddedServer::echo().unwrap();
     let proxy = http_proxy(server.addr()).await;
     works(URL, |builder| builder.proxy(format!("http://user:p%40ss@{}", proxy.addr())).proxy_from_env(false))
@@ -182,15 +182,15 @@ async fn tls_runs_through_a_tunnel() {
 }
 
 #[actix::test]
-async fn what_is_no_proxy_is_told_by_the_connect() {
+async fn a_connect_fails_if_the_url_of_the_proxy_is_invalid() {
     let mut client = Client::to("http://127.0.0.1:1".to_owned(), |builder| builder.proxy("ftp://proxy"));
     let err = client.fails().await;
     assert!(matches!(err, ConnectError::Invalid { what: "proxy", .. }), "{err:?}");
 }
 
-/// The variables of the environment are the process's, so the client runs in one of its own.
+/// The client runs in a process of its own, since the variables of the environment belong to a process.
 #[actix::test]
-async fn the_proxies_of_the_environment_count_when_asked_for() {
+async fn the_proxies_of_the_environment_are_used_on_demand() {
     let server = EmbeddedServer::echo().unwrap();
     let proxy = http_proxy(server.addr()).await;
     let child = Command::new(env::current_exe().unwrap())
@@ -212,12 +212,12 @@ async fn the_proxies_of_the_environment_count_when_asked_for() {
     assert!(proxy.opened() >= 3);
 }
 
-/// The other process. It does nothing in a run of the tests themselves.
+/// The client in the other process. In a normal run of the tests this does nothing.
 #[actix::test]
 async fn child() {
     let Ok(except) = env::var("PROXY_EXCEPT") else { return };
     works(URL, |builder| builder.proxy_from_env(true)).await;
-    // This one would be asked for another host by the proxy's test.
+    // The proxy would fail its test if it was asked for this server.
     works(&except, |builder| builder.proxy_from_env(true)).await;
     let secure = URL.replace("http:", "https:");
     let err = Client::to(secure, |builder| builder.proxy_from_env(true)).fails().await;

@@ -23,7 +23,7 @@ use crate::{
 
 #[cfg(unix)]
 #[actix::test]
-async fn a_unix_socket_leads_to_the_server_over_every_transport() {
+async fn every_transport_can_use_a_unix_socket() {
     let server = EmbeddedServer::echo().unwrap();
     let socket = crate::front::UnixFront::start("plain", server.addr());
     let path = socket.path().to_owned();
@@ -62,7 +62,7 @@ async fn the_users_own_connector_makes_every_connection() {
 }
 
 #[actix::test]
-async fn an_error_of_the_users_own_connector_is_told() {
+async fn an_error_of_the_users_own_connector_is_the_error_of_the_connect() {
     let mut client = Client::to("http://events.internal:7".to_owned(), |builder| {
         builder.connector(async |_| Err::<TcpStream, _>(std::io::Error::other("no route to the moon")))
     });
@@ -70,7 +70,8 @@ async fn an_error_of_the_users_own_connector_is_told() {
     assert!(err.to_string().contains("no route to the moon") && err.is_retryable(), "{err}");
 }
 
-/// As TLS does when the network takes no more: what is written is kept, and cannot be flushed, once it is full.
+/// A stream that buffers: when it is full, it accepts a few bytes, and cannot be flushed. TLS does that as well, when
+/// the network accepts no more.
 struct Keeping {
     stream: TcpStream,
     is_full: Arc<AtomicBool>,
@@ -92,7 +93,7 @@ impl AsyncWrite for Keeping {
         if !self.is_full.load(Ordering::SeqCst) {
             return Pin::new(&mut self.stream).poll_write(cx, buf);
         }
-        // A frame of one message, and a part of the next.
+        // The frame of one message, and a part of the next one.
         let room = buf.len().min(10 - self.kept);
         self.kept += room;
         if room == 0 { Poll::Pending } else { Poll::Ready(Ok(room)) }
@@ -108,7 +109,7 @@ impl AsyncWrite for Keeping {
 }
 
 #[actix::test]
-async fn what_is_written_and_cannot_be_flushed_is_in_doubt() {
+async fn a_message_that_is_written_and_cannot_be_flushed_is_in_doubt() {
     let (close, is_time) = signal();
     let server = Server::start(move |server| {
         let mut ws = server.opens_websocket(OPEN);
@@ -186,7 +187,7 @@ async fn the_users_own_resolver_finds_hosts() {
 }
 
 #[actix::test]
-async fn a_resolver_that_finds_nothing_is_told() {
+async fn a_resolver_that_finds_nothing_fails_the_connect() {
     let fails = async |found: Result<Vec<IpAddr>, &'static str>| {
         let mut client = Client::to("http://events.internal:7".to_owned(), |builder| {
             builder.resolver(async move |_| found.clone().map_err(std::io::Error::other))

@@ -17,12 +17,13 @@ use crate::{
     works,
 };
 
-/// What the proxy is to be asked for: RFC 1928, section 5, with the kind of the address first.
+/// Addresses in a request to the proxy (RFC 1928, section 5). The first byte is the kind of the address.
 const NAME: &[u8] = b"\x03\x0fevents.internal";
 const ADDRESS: &[u8] = &[1, 127, 0, 0, 1];
 const ADDRESS_6: &[u8] = &[4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
-/// A SOCKS5 proxy that wants `user:p@ss`. What is `expected` leads to `server`, IPv6 nowhere else.
+/// A SOCKS5 proxy that asks for `user:p@ss`. It connects to `server` for the `expected` address, and supports no other
+/// address of IPv6.
 async fn socks_proxy(server: SocketAddr, expected: &'static [u8]) -> Front {
     Front::start(move |stream| Box::pin(socks(stream, server, expected))).await
 }
@@ -70,14 +71,14 @@ async fn read<const N: usize>(stream: &mut TcpStream) -> io::Result<[u8; N]> {
 }
 
 #[actix::test]
-async fn socks5h_leaves_the_look_up_to_the_proxy() {
+async fn with_socks5h_the_proxy_looks_up_the_host() {
     let server = EmbeddedServer::echo().unwrap();
     let proxy = socks_proxy(server.addr(), NAME).await;
     works(URL, |builder| builder.proxy(format!("socks5h://user:p%40ss@{}", proxy.addr()))).await;
 }
 
 #[actix::test]
-async fn socks5_looks_the_host_up_here() {
+async fn with_socks5_the_client_looks_up_the_host() {
     let server = EmbeddedServer::echo().unwrap();
     let proxy = socks_proxy(server.addr(), ADDRESS).await;
     works(URL, |builder| {
@@ -102,7 +103,7 @@ async fn an_address_that_the_proxy_cannot_reach_is_followed_by_the_next() {
 }
 
 #[actix::test]
-async fn an_ip_address_is_one_to_the_proxy_too() {
+async fn an_ip_address_is_sent_to_the_proxy_as_an_address() {
     let server = EmbeddedServer::echo().unwrap();
     for (url, expected) in [("http://127.0.0.1:7", ADDRESS), ("http://[::1]:7", ADDRESS_6)] {
         let proxy = socks_proxy(server.addr(), expected).await;
@@ -123,7 +124,7 @@ async fn tls_runs_through_a_socks_proxy() {
 }
 
 #[actix::test]
-async fn a_name_that_socks_cannot_carry_is_refused_by_the_client() {
+async fn a_name_that_is_too_long_for_socks_is_unsupported() {
     for length in [256, 600] {
         let url = format!("http://{}:7", "a".repeat(length));
         let mut client = Client::to(url, |builder| builder.proxy("socks5h://127.0.0.1:1"));
@@ -137,7 +138,7 @@ async fn a_name_that_socks_cannot_carry_is_refused_by_the_client() {
 }
 
 #[actix::test]
-async fn a_socks_proxy_that_wants_another_password_is_told() {
+async fn a_socks_proxy_that_asks_for_another_password_fails_the_connect() {
     let server = EmbeddedServer::echo().unwrap();
     let proxy = socks_proxy(server.addr(), NAME).await;
     for credentials in ["", "user:p4ss@"] {
@@ -153,7 +154,7 @@ async fn a_socks_proxy_that_wants_another_password_is_told() {
 }
 
 #[actix::test]
-async fn a_socks_proxy_that_does_not_allow_the_server_is_told() {
+async fn a_socks_proxy_that_does_not_allow_the_server_fails_the_connect() {
     let server = EmbeddedServer::echo().unwrap();
     let proxy = socks_proxy(server.addr(), NAME).await;
     let url = format!("socks5h://user:p%40ss@{}", proxy.addr());
@@ -165,7 +166,7 @@ async fn a_socks_proxy_that_does_not_allow_the_server_is_told() {
 }
 
 #[actix::test]
-async fn a_socks_proxy_that_keeps_silent_is_not_taken_for_a_slow_look_up() {
+async fn a_socks_proxy_that_sends_nothing_is_not_reported_as_a_slow_lookup() {
     let proxy = Server::start(|server| {
         server.accept().wait_closed();
     });

@@ -30,38 +30,38 @@ use crate::{
 pub(crate) type Authority = CertifiedIssuer<'static, KeyPair>;
 
 /// A certificate and its key.
-struct Issued {
+pub(crate) struct Issued {
     certificate: rcgen::Certificate,
     key: KeyPair,
 }
 
-fn authority() -> Authority {
+pub(crate) fn authority() -> Authority {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
 
     let mut params = CertificateParams::new([]).unwrap();
-    // A certificate names its authority, so each needs a name of its own.
+    // A certificate contains the name of its authority, so each authority needs another name.
     let name = format!("authority {}", COUNT.fetch_add(1, Ordering::Relaxed));
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-fn issue(authority: &Authority, names: &[&str]) -> Issued {
+pub(crate) fn issue(authority: &Authority, names: &[&str]) -> Issued {
     let names = names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(names).unwrap().signed_by(&key, authority).unwrap();
     Issued { certificate, key }
 }
 
-/// The roots of `authority` as rustls wants them.
-fn roots(authority: &Authority) -> RootCertStore {
+/// The store of certificates that contains only `authority`.
+pub(crate) fn roots(authority: &Authority) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add(authority.der().clone()).unwrap();
     roots
 }
 
-/// TLS with `issued`; with `clients`, only for clients that it has issued a certificate to.
-fn server_config(issued: &Issued, clients: Option<&Authority>) -> ServerConfig {
+/// TLS with the certificate `issued`. With `clients`, only for clients that have a certificate of that authority.
+pub(crate) fn server_config(issued: &Issued, clients: Option<&Authority>) -> ServerConfig {
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
     let builder = builder.unwrap();
@@ -76,7 +76,7 @@ fn server_config(issued: &Issued, clients: Option<&Authority>) -> ServerConfig {
     let key = PrivateKeyDer::try_from(issued.key.serialize_der()).unwrap();
     let mut config =
         builder.with_single_cert(vec![CertificateDer::from(issued.certificate.der().to_vec())], key).unwrap();
-    // As servers that speak HTTP/2 offer it.
+    // Servers that speak HTTP/2 offer both.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config
 }
@@ -85,7 +85,7 @@ async fn front(server: &EmbeddedServer, config: ServerConfig) -> Front {
     front_at("127.0.0.1:0", server, config).await.unwrap()
 }
 
-async fn front_at(addr: &str, server: &EmbeddedServer, config: ServerConfig) -> io::Result<Front> {
+pub(crate) async fn front_at(addr: &str, server: &EmbeddedServer, config: ServerConfig) -> io::Result<Front> {
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let server = server.addr();
     Front::start_at(addr, move |stream| {
@@ -100,15 +100,15 @@ async fn front_at(addr: &str, server: &EmbeddedServer, config: ServerConfig) -> 
     .await
 }
 
-/// TLS in front of `server`, with a certificate for `names` of an authority of its own.
+/// TLS in front of `server`, with a certificate for `names` and an authority of its own.
 pub(crate) async fn server(server: &EmbeddedServer, names: &[&str]) -> (Front, Authority) {
     let authority = authority();
     let front = front(server, server_config(&issue(&authority, names), None)).await;
     (front, authority)
 }
 
-/// How a connect fails, over either transport.
-async fn fails(
+/// The error of a connect, which has to be the same over both transports.
+pub(crate) async fn fails(
     url: &str,
     configure: impl Fn(EngineIoClientBuilder) -> EngineIoClientBuilder,
 ) -> ConnectError {
@@ -119,8 +119,8 @@ async fn fails(
     polling
 }
 
-/// The certificate was what failed, which no later attempt mends.
-fn assert_untrusted(err: &ConnectError, words: &str) {
+/// The certificate was the reason, so another attempt does not help.
+pub(crate) fn assert_untrusted(err: &ConnectError, words: &str) {
     let ConnectError::Transport { source: TransportError::Tls { cause, untrusted: true, .. }, .. } = err
     else {
         panic!("{err:?}");
@@ -143,7 +143,7 @@ async fn a_server_whose_authority_was_added_is_trusted_over_every_transport() {
 }
 
 #[actix::test]
-async fn a_server_that_nobody_vouches_for_is_refused_with_advice() {
+async fn an_unknown_authority_is_not_trusted_and_the_error_has_advice() {
     let server = EmbeddedServer::echo().unwrap();
     let (front, _) = self::server(&server, &["127.0.0.1"]).await;
     let err = fails(&format!("https://{}", front.addr()), |builder| builder).await;
@@ -166,13 +166,13 @@ async fn the_certificate_has_to_be_for_the_host_or_for_the_server_name() {
 }
 
 #[actix::test]
-async fn without_ssl_verify_any_certificate_will_do() {
+async fn without_ssl_verify_any_certificate_is_accepted() {
     let server = EmbeddedServer::echo().unwrap();
     let (front, _) = self::server(&server, &["example.org"]).await;
     works(&format!("https://{}", front.addr()), |builder| builder.ssl_verify(false)).await;
 }
 
-/// Of X.509 version 1, as `openssl x509 -req` makes it: nothing can verify it.
+/// A certificate of X.509 version 1, as `openssl x509 -req` makes it. Nothing can verify it.
 const OLD_CERTIFICATE: &str = "\
 -----BEGIN CERTIFICATE-----
 MIIBGTCBvwIUURLHTRicUWsbQO16pJ3oMqnUC+8wCgYIKoZIzj0EAwIwDjEMMAoG
@@ -191,7 +191,7 @@ diAY2ON5u8XEV8LaGaNfP3Ze6a3wIbcsklL2KTEKAadzGuhPtN5cdM6i
 -----END PRIVATE KEY-----
 ";
 
-/// Shows this certificate to everyone, and does not look at it.
+/// Presents this certificate to everybody, without parsing it.
 #[derive(Debug)]
 struct Shows(Arc<CertifiedKey>);
 
@@ -202,7 +202,7 @@ impl ResolvesServerCert for Shows {
 }
 
 #[actix::test]
-async fn without_ssl_verify_a_certificate_that_cannot_even_be_read_will_do() {
+async fn without_ssl_verify_a_certificate_that_cannot_be_parsed_is_accepted() {
     let server = EmbeddedServer::echo().unwrap();
     let chain = vec![CertificateDer::from_pem_slice(OLD_CERTIFICATE.as_bytes()).unwrap()];
     let key = PrivateKeyDer::from_pem_slice(OLD_KEY.as_bytes()).unwrap();
@@ -220,7 +220,7 @@ async fn without_ssl_verify_a_certificate_that_cannot_even_be_read_will_do() {
 }
 
 #[actix::test]
-async fn a_servers_own_certificate_can_be_trusted_unless_it_is_an_authoritys() {
+async fn the_certificate_of_a_server_can_be_trusted_unless_it_is_an_authority() {
     let server = EmbeddedServer::echo().unwrap();
     for is_ca in [IsCa::ExplicitNoCa, IsCa::Ca(BasicConstraints::Unconstrained)] {
         let is_authority = is_ca != IsCa::ExplicitNoCa;
@@ -266,7 +266,7 @@ async fn tls_runs_over_a_unix_socket() {
 }
 
 #[actix::test]
-async fn a_host_that_no_certificate_can_name_is_not_tried_again() {
+async fn a_host_that_cannot_be_in_a_certificate_is_not_retried() {
     let err = fails("https://a..b:1", |builder| builder).await;
     assert!(
         matches!(&err, ConnectError::Transport { source: TransportError::Unsupported(_), .. }),
@@ -276,7 +276,7 @@ async fn a_host_that_no_certificate_can_name_is_not_tried_again() {
 }
 
 #[actix::test]
-async fn to_verify_again_counts_although_a_clone_of_the_builder_has_connected_without() {
+async fn ssl_verify_counts_although_a_clone_of_the_builder_has_connected_without_it() {
     let server = EmbeddedServer::echo().unwrap();
     let (front, _) = self::server(&server, &["127.0.0.1"]).await;
     let url = format!("https://{}", front.addr());
@@ -304,7 +304,7 @@ async fn a_server_that_asks_for_a_client_certificate_gets_it() {
 
     let err = fails(&url, |builder| builder.root_certificates(authority.pem())).await;
     assert_untrusted(&err, "client_certificate");
-    // The client cannot know that its own certificate is not the right one.
+    // The client cannot know beforehand that the server does not accept this certificate.
     let stranger = issue(&self::authority(), &["client"]);
     let err = fails(&url, |builder| {
         builder
@@ -316,7 +316,7 @@ async fn a_server_that_asks_for_a_client_certificate_gets_it() {
 }
 
 #[actix::test]
-async fn an_ipv6_address_is_a_name_for_a_certificate() {
+async fn a_certificate_can_be_for_an_ipv6_address() {
     let server = EmbeddedServer::echo().unwrap();
     let authority = authority();
     let config = server_config(&issue(&authority, &["::1"]), None);
@@ -328,7 +328,7 @@ async fn an_ipv6_address_is_a_name_for_a_certificate() {
 }
 
 #[actix::test]
-async fn the_applications_own_configuration_takes_the_place_of_ours() {
+async fn a_tls_configuration_of_the_application_replaces_ours() {
     let server = EmbeddedServer::echo().unwrap();
     let (front, authority) = self::server(&server, &["127.0.0.1"]).await;
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -336,14 +336,14 @@ async fn the_applications_own_configuration_takes_the_place_of_ours() {
         .unwrap()
         .with_root_certificates(roots(&authority))
         .with_no_client_auth();
-    // WebSocket over HTTP/2 is another protocol: this is not asked for.
+    // WebSocket over HTTP/2 is another protocol, so the client does not offer this.
     config.alpn_protocols = vec![b"h2".to_vec()];
     let config = Arc::new(config);
     works(&format!("https://{}", front.addr()), |builder| builder.tls_config(config.clone())).await;
 }
 
 #[actix::test]
-async fn a_server_that_keeps_silent_in_the_tls_handshake_is_given_up() {
+async fn a_tls_handshake_in_which_the_server_sends_nothing_is_bounded() {
     let server = Server::start(|server| {
         server.accept().wait_closed();
     });
@@ -371,7 +371,7 @@ async fn a_server_without_tls_is_a_failure_of_tls() {
 }
 
 #[actix::test]
-async fn what_is_no_pem_is_told_by_the_connect() {
+async fn a_connect_fails_if_a_pem_file_is_invalid() {
     let authority = authority();
     let mine = issue(&authority, &["client"]);
     let other = KeyPair::generate().unwrap().serialize_pem();

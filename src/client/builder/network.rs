@@ -1,10 +1,14 @@
-//! The options of how connections are made.
+//! The options of connections: the way to the server, awc's connector, and TLS.
 
 #[cfg(unix)]
 use std::path::PathBuf;
-use std::{env, io, net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{env, fmt, io, net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use actix_codec::{AsyncRead, AsyncWrite};
+use actix_rt::net::ActixStream;
+use actix_service::Service;
+use actix_tls::connect::{ConnectError as DialError, ConnectInfo, Connection};
+use awc::http::Uri;
 use futures::{FutureExt as _, future::LocalBoxFuture};
 
 use super::EngineIoClientBuilder;
@@ -15,19 +19,29 @@ use crate::{
     protocol::endpoint::Destination,
     transport::{
         Io,
-        network::{Environment, Network, Proxy, Route},
+        network::{Configure, Dialer, Environment, Network, Proxy, Route},
     },
 };
 
 /// # How connections are made
 ///
-/// One way leads to the server: straight (the default), [`proxy`](Self::proxy),
-/// [`proxy_from_env`](Self::proxy_from_env), [`unix_socket`](Self::unix_socket) or [`connector`](Self::connector). Of
-/// these, the last one that is called counts. TLS runs on top of all of them when the URL is `https` or `wss`.
+/// The `Connector` of [awc](https://docs.rs/awc/3) opens every connection of the client, for polling and for WebSocket.
+/// The client itself sends HTTP requests and WebSocket frames on it. Inside the connector a [`Dialer`] makes the byte
+/// stream to the server. On top of the byte stream the connector does TLS, if the URL is `https` or `wss`.
+///
+/// The dialer has one way to the server: directly (the default), [`proxy`](Self::proxy),
+/// [`proxy_from_env`](Self::proxy_from_env), [`unix_socket`](Self::unix_socket) or [`connector`](Self::connector). If
+/// several of these are called, the last call counts. [`awc_connector`](Self::awc_connector) changes awc's connector: the
+/// library that does TLS, and the service that makes the byte stream.
 impl EngineIoClientBuilder {
-    /// Reaches servers through a proxy: `http://user:password@host:3128` (asked for a tunnel by CONNECT, for plain URLs
-    /// too), `socks5://user:password@host:1080` (hosts are looked up here) or `socks5h://..` (the proxy looks them up).
-    /// SOCKS needs the feature `socks`, which is on by default. Default: none.
+    /// A proxy through which the client reaches the server. Default: none.
+    ///
+    /// - `http://user:password@host:3128`: an HTTP proxy, which is asked for a tunnel with CONNECT, also for `http` and
+    ///   `ws` URLs.
+    /// - `socks5://user:password@host:1080`: a SOCKS5 proxy. The client looks up the host of the server.
+    /// - `socks5h://user:password@host:1080`: a SOCKS5 proxy, which looks up the host by itself.
+    ///
+    /// SOCKS needs the feature `socks`, which is on by default.
     ///
     /// ```
     /// use actix_engineio::EngineIoClient;
@@ -37,19 +51,20 @@ impl EngineIoClientBuilder {
     pub fn proxy(mut self, url: impl AsRef<str>) -> Self {
         match Proxy::parse(url.as_ref()) {
             Ok(proxy) => self.network().route = Route::Proxy(proxy),
-            Err(reason) => self.refuse("proxy", reason),
+            Err(reason) => self.reject_option("proxy", reason),
         }
         self
     }
 
-    /// Reaches servers through the proxies that the environment names now: `http_proxy`, `https_proxy` and `all_proxy`,
-    /// save for the hosts of `no_proxy` (domains, which include what is below them, addresses, networks such as
-    /// `10.0.0.0/8`, and `*`), in small letters or in capitals. `ws` and `wss` count as `http` and `https`. `false`
-    /// takes back an earlier `true` and nothing else. A variable that names no proxy of these kinds fails the connects that
-    /// would go by it. Default: `false`, as with python-engineio's own session.
+    /// Whether to use the proxies that the environment names: `http_proxy`, `https_proxy` and `all_proxy`, in small or
+    /// in capital letters. The environment is read when this is called. Default: `false`, as in python-engineio.
+    ///
+    /// `no_proxy` lists the exceptions: domains, which include their subdomains; addresses; networks such as
+    /// `10.0.0.0/8`; and `*`. `ws` and `wss` URLs use the proxies of `http` and `https`. If a variable contains an
+    /// invalid or unsupported URL, connects that would use it fail. `false` only takes back an earlier `true`.
     pub fn proxy_from_env(mut self, read: bool) -> Self {
         if !read {
-            // What leads elsewhere was asked for by another call, and stays.
+            // Another call may have set another way since then, which counts.
             if let Route::Environment(_) = self.config.transport.network.route {
                 self.network().route = Route::Direct;
             }
@@ -59,7 +74,9 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// Reaches the server through a unix socket; the URL still gives the `host` header, the query and TLS. Default: none.
+    /// A unix socket through which the client reaches the server. Default: none.
+    ///
+    /// The URL still determines the `host` header, the query and TLS.
     ///
     /// ```
     /// use actix_engineio::EngineIoClient;
@@ -73,16 +90,19 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// The local address of TCP connections, for machines with several. Only addresses of the same family are then
-    /// connected to. Default: the system's choice.
+    /// The local address of TCP connections, for machines that have several. Default: the system chooses.
+    ///
+    /// The client then connects only to addresses of the same family, IPv4 or IPv6.
     pub fn local_address(mut self, address: IpAddr) -> Self {
         self.network().local_address = Some(address);
         self
     }
 
-    /// Looks hosts up, the proxy's too. It is not asked about hosts that are IP addresses, and has to give one address at
-    /// least. The addresses are tried in this order, both families by turns, the next one when the one before has failed
-    /// or has not answered within 250 ms (RFC 8305). Its future need not be `Send`. Default: the system's resolver.
+    /// A function that looks up hosts: that of the server, and that of a proxy. Default: the resolver of the system.
+    ///
+    /// It is not called for IP addresses, and it has to return at least one address. The client tries the addresses in
+    /// this order, alternating between IPv6 and IPv4. It tries the next address when the one before has failed, or has
+    /// not answered within 250 ms (RFC 8305). The future does not have to be `Send`.
     ///
     /// ```
     /// use std::net::{IpAddr, Ipv4Addr};
@@ -106,11 +126,13 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// Makes byte streams to servers, for both transports: whatever a [`Destination`] means to you. TLS is still put on
-    /// top for `https` and `wss`; with a URL of `http` the stream may do TLS of its own, by another library. It is called
-    /// for every connection (polling holds up to two, an upgrade adds one) and bounded as the request is that needs it (a poll:
-    /// by the session's heartbeat, any other: by `request_timeout`); an error becomes
-    /// [`TransportError::Connect`](crate::TransportError::Connect). Its future need not be `Send`. Default: TCP.
+    /// A function that makes the byte streams to the server, for both transports. Default: TCP.
+    ///
+    /// The client calls it for every connection: polling uses up to two, and an upgrade adds one. For `https` and `wss`
+    /// the client does TLS on top of the stream. With an `http` URL the stream may do TLS by itself. A call may take as
+    /// long as the request for which it is made: a poll as long as the session's heartbeat allows, any other request
+    /// [`request_timeout`](Self::request_timeout). An error becomes
+    /// [`TransportError::Connect`](crate::TransportError::Connect). The future does not have to be `Send`.
     ///
     /// ```
     /// use actix_engineio::{Destination, EngineIoClient};
@@ -140,16 +162,92 @@ impl EngineIoClientBuilder {
         self
     }
 
+    /// A function that configures awc's [`Connector`](https://docs.rs/awc/3/awc/struct.Connector.html), which opens
+    /// every connection of this client. Default: the connector stays as it is.
+    ///
+    /// The function receives a connector that contains our [`Dialer`] and our TLS. What it does not change, stays. The
+    /// crate [`awc`](crate::awc) is re-exported.
+    ///
+    /// It is for **TLS by another library** than rustls: OpenSSL with a company's certificates, a FIPS module or an
+    /// engine, or another version of rustls. Everything else works as before: proxies, parallel attempts (RFC 8305),
+    /// `TCP_NODELAY`, time limits, and the stages in their errors.
+    ///
+    /// ```ignore
+    /// // awc = { version = "3.11", default-features = false, features = ["openssl"] }
+    /// // openssl = "0.10"
+    /// use actix_engineio::EngineIoClient;
+    /// use openssl::ssl::{SslConnector, SslMethod};
+    ///
+    /// let mut tls = SslConnector::builder(SslMethod::tls())?;
+    /// tls.set_alpn_protos(b"\x08http/1.1")?;
+    /// let tls = tls.build();
+    /// let builder = EngineIoClient::builder().awc_connector(move |connector| connector.openssl(tls.clone()));
+    /// ```
+    ///
+    /// It is also for **a service around the dialer**, which then sees every connection. Such a service needs the
+    /// crates `actix-service` (version 2) and `actix-tls` (version 3):
+    ///
+    /// ```
+    /// use actix_engineio::{Dialer, EngineIoClient, awc::http::Uri};
+    /// use actix_service::{Service as _, fn_service};
+    /// use actix_tls::connect::ConnectInfo;
+    ///
+    /// let builder = EngineIoClient::builder().awc_connector(|connector| {
+    ///     connector.connector(fn_service(|server: ConnectInfo<Uri>| {
+    ///         log::info!("connecting to {server}");
+    ///         Dialer::default().call(server)
+    ///     }))
+    /// });
+    /// ```
+    ///
+    /// # Which options count
+    ///
+    /// - TLS that the function sets replaces `tls_config`, `root_certificates`, `client_certificate` and `ssl_verify`.
+    ///   `server_name` still counts. The crate's features for TLS are not necessary then.
+    /// - [`proxy`](Self::proxy), [`unix_socket`](Self::unix_socket), [`connector`](Self::connector),
+    ///   [`resolver`](Self::resolver) and [`local_address`](Self::local_address) count if the dialer is used. The
+    ///   connector's own `local_address` does not.
+    /// - A service that connects by itself, and does not call the dialer, loses all of these, `server_name`, the
+    ///   parallel attempts and `TCP_NODELAY`, which it should set by itself. In time limits its work is
+    ///   [`Stage::Connect`](crate::Stage::Connect), with the lookup of the host and with TLS.
+    /// - The connector's time limits count if they are shorter than the client's. Its pool of connections is not used.
+    ///
+    /// # What TLS of your own has to observe
+    ///
+    /// - Its ALPN may offer only `http/1.1`. If the server chooses HTTP/2, the connect fails with
+    ///   [`TransportError::Unsupported`](crate::TransportError::Unsupported). awc reports HTTP/2 by a panic, which the
+    ///   client catches: its message is printed before, and with `panic = "abort"` it ends the process.
+    /// - For an IPv6 address in the URL it needs a `server_name`, because awc passes the address to TLS in brackets,
+    ///   and no library takes that as a name. (Our own TLS to an IPv6 address is done by the dialer.)
+    ///
+    /// # When the function is called
+    ///
+    /// The connector is not `Send`. So the function is called on the client's arbiter, before the first connection
+    /// there: once per arbiter and configuration of TLS, and not once per connection. All clients on an arbiter that
+    /// were built with this function, from clones of one builder, share the connector. Make what is expensive outside
+    /// of the function, as the example with OpenSSL does. If the function panics, the connect fails with
+    /// [`TransportError::Connect`](crate::TransportError::Connect), and the next connect calls it again. The same happens
+    /// if a service of yours panics.
+    pub fn awc_connector<F, S, I>(mut self, configure: F) -> Self
+    where
+        F: Fn(awc::Connector<Dialer>) -> awc::Connector<S> + Send + Sync + 'static,
+        S: Service<ConnectInfo<Uri>, Response = Connection<Uri, I>, Error = DialError> + Clone + 'static,
+        I: ActixStream + fmt::Debug + 'static,
+    {
+        self.network().configure = Some(Configure::new(configure));
+        self
+    }
+
     fn network(&mut self) -> &mut Network {
         Arc::make_mut(&mut self.config.transport.network)
     }
 
-    fn refuse(&mut self, what: &'static str, reason: String) {
+    fn reject_option(&mut self, what: &'static str, reason: String) {
         self.config.invalid.get_or_insert(ConnectError::Invalid { what, reason });
     }
 }
 
-/// What the user's own code does. A panic of it fails its connect, not the client.
+/// A panic of the user's own code fails its connect, and not the client.
 fn caught<T: 'static>(
     outcome: impl Future<Output = io::Result<T>> + 'static,
 ) -> LocalBoxFuture<'static, io::Result<T>> {
@@ -159,25 +257,35 @@ fn caught<T: 'static>(
 
 /// # TLS
 ///
-/// By rustls. Which authorities are trusted is a matter of features: `rustls-webpki-roots` (the default) brings those of
-/// Mozilla, `rustls-native-roots` loads those of the system; with `rustls` alone there are none, and
-/// [`root_certificates`](Self::root_certificates) or [`tls_config`](Self::tls_config) has to be given. TLS uses the
-/// process-wide provider of cryptography if the application has installed one, and ring otherwise; this crate installs
-/// none. Without any of these features `https` and `wss` are refused.
+/// rustls does TLS. The features decide which certificate authorities it trusts: `rustls-webpki-roots` (the default)
+/// brings those that Mozilla trusts, and `rustls-native-roots` loads those that the system trusts. With only `rustls`
+/// there are none, and [`root_certificates`](Self::root_certificates) or [`tls_config`](Self::tls_config) is necessary.
+/// Without any of these features `https` and `wss` fail, unless [`awc_connector`](Self::awc_connector) brings TLS of
+/// its own.
+///
+/// rustls uses the cryptography provider that the application has installed for the process, or ring if there is none.
+///
+/// This crate installs none, with one exception. If another crate in the build enables `rustls-0_23-webpki-roots` or
+/// `rustls-0_23-native-roots` of awc, and rustls has several providers to choose from, awc cannot make a connector
+/// until one is installed: it panics. The client catches the panic, installs ring, logs a warning and tries once more.
+/// With `panic = "abort"` it cannot do that. Such an application has to install a provider itself, before its first
+/// connect.
 #[cfg(feature = "rustls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
 impl EngineIoClientBuilder {
-    /// Whether the server's certificate has to be valid and for its name. With `false` the connection is open to whoever
-    /// sits on the way, and the log warns of it. Default: `true`.
+    /// Whether the certificate of the server has to be valid, and for its name. Default: `true`.
+    ///
+    /// With `false` anybody between the client and the server can read and change everything. The log warns about it.
     pub fn ssl_verify(mut self, verify: bool) -> Self {
         self.tls().set_verify(verify);
         self
     }
 
-    /// Trusts the authorities of this PEM file, beside those that the features bring. May be called several times.
+    /// Certificate authorities to trust, in a PEM file, in addition to those of the features. May be called several
+    /// times.
     ///
-    /// A server's own certificate may be given unless it is marked as an authority (CA:TRUE), as `openssl req -x509` does by
-    /// default; `-addext basicConstraints=CA:FALSE` makes one that may.
+    /// The server's own certificate can be given as well, unless it is marked as an authority (CA:TRUE), which is what
+    /// `openssl req -x509` does by default. `-addext basicConstraints=CA:FALSE` makes one that can be given.
     ///
     /// ```no_run
     /// use actix_engineio::EngineIoClient;
@@ -189,11 +297,11 @@ impl EngineIoClientBuilder {
     /// ```
     pub fn root_certificates(mut self, pem: impl AsRef<[u8]>) -> Self {
         let outcome = self.tls().add_roots(pem.as_ref());
-        self.keep("root certificate", outcome)
+        self.check("root certificate", outcome)
     }
 
-    /// Identifies the client to servers that ask for a certificate: the PEM files of its chain, own certificate first,
-    /// and of its private key (PKCS #8, PKCS #1 or SEC 1). Default: none.
+    /// The certificate of the client, for servers that ask for one: the PEM file of its chain, which begins with the
+    /// client's own certificate, and the PEM file of its private key (PKCS #8, PKCS #1 or SEC 1). Default: none.
     ///
     /// ```no_run
     /// use actix_engineio::EngineIoClient;
@@ -206,19 +314,20 @@ impl EngineIoClientBuilder {
     /// ```
     pub fn client_certificate(mut self, chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
         let outcome = self.tls().set_identity(chain.as_ref(), key.as_ref());
-        self.keep("client certificate", outcome)
+        self.check("client certificate", outcome)
     }
 
-    /// The name that the server's certificate has to be for, and that the server is told (SNI). Default: the host of the
-    /// URL.
+    /// The name that the certificate of the server has to be for, and that is sent to the server (SNI). Default: the
+    /// host of the URL.
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         let outcome = self.tls().set_server_name(name.into());
-        self.keep("server name", outcome)
+        self.check("server name", outcome)
     }
 
-    /// Takes the application's own configuration of rustls, for everything the other options do not reach. It is used as it is,
-    /// save that ALPN is set to `http/1.1`, which WebSocket needs; `ssl_verify`, `root_certificates` and
-    /// `client_certificate` then count for nothing. Default: none.
+    /// The application's own configuration of rustls, for everything that has no option. Default: none.
+    ///
+    /// It is used as it is, except that its ALPN is set to `http/1.1`, which WebSocket needs. `ssl_verify`,
+    /// `root_certificates` and `client_certificate` do not count then.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -246,9 +355,9 @@ impl EngineIoClientBuilder {
         tls
     }
 
-    fn keep(mut self, what: &'static str, outcome: Result<(), String>) -> Self {
+    fn check(mut self, what: &'static str, outcome: Result<(), String>) -> Self {
         if let Err(reason) = outcome {
-            self.refuse(what, reason);
+            self.reject_option(what, reason);
         }
         self
     }

@@ -93,7 +93,8 @@ impl Http1Connection {
             return Err(TransportError::Malformed("101 to a request that asked for no upgrade".into()));
         }
         if !head.status.is_success() {
-            return Ok(self.read_error_response(head, codec).await);
+            // Boxed, since otherwise every poll that waits would have room for it.
+            return Ok(Box::pin(self.read_error_response(head, codec)).await);
         }
         let response = self.read_body(head, codec, limit).await?;
         // A server may respond before it has read the whole request. The rest is sent all the same.

@@ -1,36 +1,37 @@
-//! Tunnels through a proxy.
+//! Tunnels through proxies.
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
 
 use super::{
-    Network,
+    Dialed, Network,
     route::{Proxy, Scheme},
 };
 use crate::{
     error::TransportError,
     protocol::endpoint::Destination,
     transport::{
-        Io, Progress,
+        Progress,
         http::{CodecConfig, Http1Connection},
     },
 };
 
 impl Network {
+    /// Makes a byte stream to `destination` through `proxy`.
     pub(super) async fn through(
         &self,
         proxy: &Proxy,
         destination: &Destination,
         progress: &Progress,
-    ) -> Result<Box<dyn Io>, TransportError> {
+    ) -> Result<Dialed, TransportError> {
         match proxy.scheme {
             Scheme::Http => {
                 let tcp = self.dial_proxy(proxy, progress).await?;
-                // What the proxy is told is no part of what the server is told.
+                // The bytes that are sent to the proxy are not part of the request to the server.
                 let connection = Http1Connection::new(Box::new(tcp), &CodecConfig::shared(), Progress::new());
                 let tunnel = connection.tunnel(Bytes::from(proxy.connect_request(destination))).await;
-                // The server has not been spoken to: whatever went wrong is the proxy's.
-                tunnel.map_err(|err| match err {
+                // The server has not received anything yet, so any failure is one of the proxy.
+                tunnel.map(Dialed::from).map_err(|err| match err {
                     err @ TransportError::Proxy { .. } => err,
                     err => TransportError::proxy(None, err),
                 })
@@ -44,6 +45,7 @@ impl Network {
         }
     }
 
+    /// Connects to `proxy` itself.
     pub(super) async fn dial_proxy(
         &self,
         proxy: &Proxy,

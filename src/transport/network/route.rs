@@ -1,4 +1,4 @@
-//! Which proxy leads to a server, and how it is asked.
+//! The choice of a proxy, and the request that is sent to it.
 
 use core::net::IpAddr;
 use std::fmt;
@@ -9,11 +9,11 @@ use url::Url;
 
 use crate::protocol::endpoint::{Destination, unbracketed};
 
-/// A proxy.
+/// A proxy that the user or the environment has named.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Proxy {
     pub(crate) scheme: Scheme,
-    /// A name or an IP address, without brackets.
+    /// A name or an IP address. An IPv6 address has no brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
     /// User and password.
@@ -24,13 +24,13 @@ pub(crate) struct Proxy {
 pub(crate) enum Scheme {
     /// CONNECT (RFC 9110, section 9.3.6).
     Http,
-    /// SOCKS version 5 (RFC 1928, RFC 1929). As with curl, `socks5` looks the host up here, `socks5h` leaves that to
-    /// the proxy.
+    /// SOCKS version 5 (RFC 1928, RFC 1929). As in curl, the client looks up the host for `socks5`, and the proxy looks
+    /// it up for `socks5h`.
     Socks5 { remote_dns: bool },
 }
 
 impl Proxy {
-    /// Takes `http://user:password@host:3128`, `socks5://..`, `socks5h://..`, or `host:3128` for an HTTP proxy.
+    /// Parses `http://user:password@host:3128`, `socks5://..`, `socks5h://..`, or `host:3128` for an HTTP proxy.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let url = if text.contains("://") { Url::parse(text) } else { Url::parse(&format!("http://{text}")) };
@@ -79,11 +79,12 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// The proxy that a variable names, if it does; or why it is of no use. Only who needs it is told.
+/// The proxy that a variable names, if there is one, or the reason why it cannot be used. Only connects that need this
+/// proxy fail.
 type Named = Result<Option<Proxy>, String>;
 
-/// The proxies that the environment names, as most programs read it: `http_proxy`, `https_proxy`, `all_proxy` and
-/// `no_proxy`, in small letters or in capitals.
+/// The proxies that the environment names. As in most programs, the variables are `http_proxy`, `https_proxy`,
+/// `all_proxy` and `no_proxy`, in small or in capital letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Environment {
     http: Named,
@@ -92,11 +93,11 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// `variable`: the value of an environment variable.
+    /// Reads the environment. `variable` returns the value of a variable.
     pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let get = |name: &str| {
             let capitals = name.to_ascii_uppercase();
-            // A CGI program's HTTP_PROXY is what its client says in the header `proxy`.
+            // In a CGI program HTTP_PROXY is the header `proxy` of the request, which anybody can set.
             let is_safe = name != "http_proxy" || variable("REQUEST_METHOD").is_none();
             variable(name)
                 .or_else(|| is_safe.then(|| variable(&capitals)).flatten())
@@ -118,7 +119,7 @@ impl Environment {
         }
     }
 
-    /// The proxy that leads to `destination`, if it is not to be reached without one.
+    /// Chooses the proxy for `destination`, if it needs one.
     pub(crate) fn proxy_for(&self, destination: &Destination) -> Result<Option<&Proxy>, &str> {
         if self.except.iter().any(|exception| exception.covers(destination)) {
             return Ok(None);
@@ -128,16 +129,16 @@ impl Environment {
     }
 }
 
-/// An item of `no_proxy`.
+/// One item of `no_proxy`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Exception {
     Everything,
-    /// A network: the addresses whose first bits are the same. An address is a network of its own.
+    /// A network: the addresses that begin with the same bits. A single address is a network with all bits.
     Network {
         address: IpAddr,
         bits: u32,
     },
-    /// The domain itself and what is below it, at one port or at all.
+    /// A domain and its subdomains, at one port or at every port.
     Domain {
         domain: String,
         port: Option<u16>,

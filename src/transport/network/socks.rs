@@ -1,29 +1,30 @@
-//! SOCKS5 (RFC 1928).
+//! SOCKS5 proxies (RFC 1928).
 
 use std::net::{IpAddr, SocketAddr};
 
 use tokio_socks::{Error as socks, TargetAddr, tcp::Socks5Stream};
 
-use super::{Network, route::Proxy, tcp::alternate};
+use super::{Dialed, Network, route::Proxy, tcp::alternate};
 use crate::{
     error::{Stage, TransportError},
     protocol::endpoint::Destination,
-    transport::{Io, Progress},
+    transport::Progress,
 };
 
-/// RFC 1928, section 4: one byte holds the length of a name.
+/// The longest name in bytes. Its length is sent in one byte (RFC 1928, section 4).
 const MAX_NAME: usize = 255;
 
 impl Network {
-    /// A tunnel through `proxy`. With `remote_dns`, the look-up of the host is the proxy's; else its addresses are tried
-    /// one after the other, since a proxy may reach one family alone. If none can be reached, the error is that of the first.
+    /// Makes a tunnel through `proxy`. With `remote_dns` the proxy looks up the host. Without it the addresses of the
+    /// host are tried one after the other, because a proxy may support only one family. If the proxy cannot reach any,
+    /// the error is that of the first address.
     pub(super) async fn socks(
         &self,
         proxy: &Proxy,
         remote_dns: bool,
         destination: &Destination,
         progress: &Progress,
-    ) -> Result<Box<dyn Io>, TransportError> {
+    ) -> Result<Dialed, TransportError> {
         let (host, port) = (destination.host(), destination.port());
         let targets = match host.parse::<IpAddr>() {
             Ok(address) => vec![TargetAddr::Ip(SocketAddr::new(address, port))],
@@ -47,7 +48,7 @@ impl Network {
                 None => Socks5Stream::connect_with_socket(tcp, target).await,
             };
             match tunnel {
-                Ok(tunnel) => return Ok(Box::new(tunnel.into_inner())),
+                Ok(tunnel) => return Ok(Dialed::from(tunnel.into_inner())),
                 Err(err) if is_about_the_address(&err) => _ = failure.get_or_insert(err),
                 Err(err) => return Err(failed(err)),
             }
@@ -56,7 +57,7 @@ impl Network {
     }
 }
 
-/// Another address may do.
+/// Whether the proxy may be able to reach another address.
 fn is_about_the_address(err: &socks) -> bool {
     matches!(
         err,
@@ -70,7 +71,7 @@ fn is_about_the_address(err: &socks) -> bool {
 }
 
 fn failed(err: socks) -> TransportError {
-    // In the terms of HTTP, which say whether another try is of use.
+    // The status codes of HTTP say whether another attempt can help.
     let status = match &err {
         socks::NoAcceptableAuthMethods | socks::PasswordAuthFailure(_) => Some(407),
         socks::ConnectionNotAllowedByRuleset => Some(403),

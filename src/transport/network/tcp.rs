@@ -1,4 +1,4 @@
-//! TCP: from a host to a connection.
+//! TCP connections: from the name of a host to a connection.
 
 use std::{
     future::Future,
@@ -21,7 +21,7 @@ use crate::{
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 impl Network {
-    /// Connects to whichever address of `host`, a name or an IP address, answers.
+    /// Connects to the first address of `host` that answers. `host` is a name or an IP address.
     pub(super) async fn dial(
         &self,
         host: &str,
@@ -36,7 +36,7 @@ impl Network {
         first(addresses, |address| attempt(address, local)).await.map_err(TransportError::connect)
     }
 
-    /// The addresses of `host`, at least one.
+    /// Looks up the addresses of `host`. There is at least one.
     pub(super) async fn resolve(
         &self,
         host: &str,
@@ -67,16 +67,16 @@ async fn attempt(address: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpSt
         socket.bind(SocketAddr::new(local, 0))?;
     }
     let stream = socket.connect(address).await?;
-    // Nagle's algorithm holds a small write back until the peer has acknowledged the one before: 40 ms where the
-    // peer delays its acknowledgements.
+    // Nagle's algorithm delays a small write until the peer has acknowledged the write before it. That takes 40 ms if
+    // the peer delays its acknowledgements.
     if let Err(err) = stream.set_nodelay(true) {
         log::debug!(target: "actix_engineio::transport", "cannot set TCP_NODELAY: {err}");
     }
     Ok(stream)
 }
 
-/// RFC 8305, section 4: addresses of both families by turns, so that a network in which one family leads nowhere
-/// costs one delay.
+/// Sorts addresses so that both families alternate (RFC 8305, section 4). If a network does not support one family,
+/// that costs only one delay.
 pub(super) fn alternate(addresses: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut addresses = addresses.into_iter().peekable();
     let starts_with_v4 = addresses.peek().is_some_and(SocketAddr::is_ipv4);
@@ -89,8 +89,8 @@ pub(super) fn alternate(addresses: impl IntoIterator<Item = SocketAddr>) -> Vec<
     order
 }
 
-/// The first attempt that succeeds; each begins when the one before has failed, or has taken a while. The error is that
-/// of the first address.
+/// Returns the connection of the first attempt that succeeds. Each attempt begins when the one before has failed, or
+/// has taken [`ATTEMPT_DELAY`]. If all attempts fail, the error is that of the first address.
 pub(super) async fn first<F, T>(
     addresses: Vec<SocketAddr>,
     attempt: impl Fn(SocketAddr) -> F,

@@ -2,6 +2,7 @@ use std::{
     cell::RefCell,
     future::pending,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -27,7 +28,7 @@ fn v6(last: u16) -> SocketAddr {
 }
 
 #[test]
-fn addresses_of_both_families_spawn_driver_and_keep_their_order() {
+fn addresses_of_both_families_alternate_and_keep_their_order() {
     assert_eq!(alternate([v6(1), v6(2), v6(3), v4(1)]), [v6(1), v4(1), v6(2), v6(3)]);
     assert_eq!(alternate([v4(1), v6(1), v6(2), v6(3)]), [v4(1), v6(1), v6(2), v6(3)]);
     assert_eq!(alternate([v4(1), v4(2)]), [v4(1), v4(2)]);
@@ -46,7 +47,7 @@ async fn an_address_that_does_not_answer_delays_the_next_by_250_ms() {
     assert_eq!(reached.await.unwrap(), v4(1));
     let tried = tried.into_inner();
     assert_eq!(tried.iter().map(|(address, _)| *address).collect::<Vec<_>>(), [v6(1), v4(1)]);
-    // The timer is good to a millisecond.
+    // The timer is exact to a millisecond.
     assert_eq!(tried[1].1.as_millis() / 5, 50);
 }
 
@@ -61,7 +62,7 @@ async fn a_slow_address_may_still_answer_first() {
 }
 
 #[actix::test]
-async fn an_address_that_refuses_delays_nothing_and_the_first_refusal_is_told() {
+async fn an_address_that_refuses_delays_nothing_and_the_error_is_that_of_the_first() {
     tokio::time::pause();
     let start = Instant::now();
     let refused = first::<_, ()>(vec![v4(1), v4(2), v6(1)], |address| async move {
@@ -73,7 +74,7 @@ async fn an_address_that_refuses_delays_nothing_and_the_first_refusal_is_told() 
 
 #[actix::test]
 async fn no_address_of_the_local_ones_family_is_an_error() {
-    let network = Network { local_address: Some(Ipv6Addr::LOCALHOST.into()), ..Network::default() };
+    let network = Arc::new(Network { local_address: Some(Ipv6Addr::LOCALHOST.into()), ..Network::default() });
     let endpoint = Endpoint::new("http://127.0.0.1:1", "engine.io", true, &"t".into()).unwrap();
     let outcome = network.connect(&endpoint.destination(), &Progress::new()).await;
     assert!(
@@ -81,11 +82,11 @@ async fn no_address_of_the_local_ones_family_is_an_error() {
     );
 }
 
-/// What a build refuses for lack of a feature, which its error names.
+/// Connects to `url` and expects an error that names the `feature` that this build does not have.
 #[cfg(not(all(feature = "rustls-webpki-roots", feature = "socks")))]
 async fn lacks(network: Network, url: &str, feature: &str) {
     let endpoint = Endpoint::new(url, "engine.io", true, &"t".into()).unwrap();
-    let outcome = network.connect(&endpoint.destination(), &Progress::new()).await;
+    let outcome = Arc::new(network).connect(&endpoint.destination(), &Progress::new()).await;
     assert!(matches!(outcome, Err(TransportError::Unsupported(what)) if what.contains(feature)));
 }
 

@@ -1,40 +1,44 @@
-//! TLS, by rustls.
+//! TLS with rustls.
 
 use std::{
+    cell::Cell,
     io,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, Weak},
 };
 
+use actix_service::Service as _;
+use actix_tls::connect::{Connection, Host, rustls_0_23::TlsConnector};
+use awc::Connector;
 use rustls::{
     CertificateError, ClientConfig, RootCertStore,
     crypto::{CryptoProvider, ring},
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
+    pki_types::{CertificateDer, IpAddr, PrivateKeyDer, ServerName, pem::PemObject as _},
 };
-use tokio_rustls::TlsConnector;
 
 use self::unverified::Unverified;
-use crate::{
-    error::{Cause, TransportError},
-    transport::Io,
-};
+use super::{Dialed, Dialer, dialer::TlsBy, failure, server::uri};
+use crate::error::{Cause, TransportError};
 
 mod unverified;
 
-/// WebSocket needs HTTP/1.1, and so do our lanes.
+/// The only protocol that is offered: the client speaks HTTP/1.1, and its WebSockets begin with it.
 const ALPN: &[u8] = b"http/1.1";
 
-/// What servers are trusted, and who we are to them.
+/// The options of TLS: the servers that are trusted, and the certificate of the client.
 #[derive(Clone)]
 pub(crate) struct Tls {
-    /// The user's own, instead of everything else.
+    /// The configuration that the user has made. It replaces `roots`, `identity` and `verify`.
     own: Option<Arc<ClientConfig>>,
     roots: Vec<CertificateDer<'static>>,
     identity: Option<Arc<Identity>>,
     verify: bool,
     server_name: Option<ServerName<'static>>,
-    /// Made at the first use, since it costs a while and memory.
-    config: OnceLock<Result<Arc<ClientConfig>, TransportError>>,
+    /// The configuration that is used. It is made when it is needed first, since it costs time and memory.
+    config: OnceLock<Result<Arc<TlsConfig>, TransportError>>,
 }
+
+/// A configuration of rustls, which connectors use for TLS. Clients with the same one share a connector.
+pub(super) struct TlsConfig(Arc<ClientConfig>);
 
 struct Identity {
     chain: Vec<CertificateDer<'static>>,
@@ -54,14 +58,24 @@ impl Default for Tls {
     }
 }
 
-/// TLS for one connection.
+/// A TLS handshake with an IPv6 address, which the dialer does.
 pub(super) struct Handshake {
-    config: Arc<ClientConfig>,
-    name: ServerName<'static>,
+    config: Arc<TlsConfig>,
+    name: Name,
+}
+
+/// The name that the certificate has to be for. An IPv6 address has no brackets.
+#[derive(Clone)]
+struct Name(String);
+
+impl Host for Name {
+    fn hostname(&self) -> &str {
+        &self.0
+    }
 }
 
 impl Tls {
-    /// To be called before a change: a client started from a clone of the same builder may have made the config already.
+    /// Has to be called before a change: a client from a clone of the same builder may have made the configuration.
     pub(crate) fn forget_config(&mut self) {
         self.config = OnceLock::new();
     }
@@ -79,7 +93,7 @@ impl Tls {
         Ok(())
     }
 
-    /// Trusts the certificates of a PEM file, too.
+    /// Adds the certificates of a PEM file to those that are trusted.
     pub(crate) fn add_roots(&mut self, pem: &[u8]) -> Result<(), String> {
         let certificates = certificates(pem)?;
         let mut check = RootCertStore::empty();
@@ -90,19 +104,21 @@ impl Tls {
         Ok(())
     }
 
-    /// Shows servers that ask for it this certificate, whose chain and key are PEM files.
+    /// Sets the certificate of the client, for servers that ask for one. `chain` and `key` are PEM files.
     pub(crate) fn set_identity(&mut self, chain: &[u8], key: &[u8]) -> Result<(), String> {
         let chain = certificates(chain)?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|err| format!("the private key: {err}"))?;
         let identity = Arc::new(Identity { chain, key });
-        // A key that does not belong to the certificate is noticed here, not at the first connect.
+        // This finds a key that does not belong to the certificate before the first connect does.
         client_config(RootCertStore::empty(), Some(&identity), true).map_err(|err| err.to_string())?;
         self.identity = Some(identity);
         Ok(())
     }
 
-    /// Everything that can be known to fail before there is a connection.
-    pub(super) fn prepare(&self, host: &str) -> Result<Handshake, TransportError> {
+    /// Decides who does TLS with `host`. It fails if TLS would certainly fail, so that nothing is connected for
+    /// nothing. `ours` is the configuration that the connector uses, or `None` if the connector has TLS of the user's
+    /// own.
+    pub(super) fn plan(&self, host: &str, ours: Option<Arc<TlsConfig>>) -> Result<TlsBy, TransportError> {
         let name = match &self.server_name {
             Some(name) => name.clone(),
             None => server_name(host.to_owned()).map_err(|err| {
@@ -111,19 +127,29 @@ impl Tls {
                 )
             })?,
         };
-        Ok(Handshake { config: self.config()?, name })
+        if let ServerName::IpAddress(IpAddr::V6(_)) = name {
+            let config = ours.ok_or_else(failure::ipv6)?;
+            let handshake = Handshake { config, name: Name(name.to_str().into_owned()) };
+            return Ok(TlsBy::Dialer { handshake, is_done: Cell::new(false) });
+        }
+        let server_name = match &self.server_name {
+            Some(name) => Some(uri("https", &name.to_str())?),
+            None => None,
+        };
+        Ok(TlsBy::Awc { server_name })
     }
 
-    fn config(&self) -> Result<Arc<ClientConfig>, TransportError> {
-        /// Most clients of a process differ in nothing: they share the roots, and the sessions to be resumed.
-        static USUAL: OnceLock<Result<Arc<ClientConfig>, TransportError>> = OnceLock::new();
+    pub(super) fn config(&self) -> Result<Arc<TlsConfig>, TransportError> {
+        /// The configuration without any options, which most clients of a process have. They share its certificate
+        /// authorities, and the TLS sessions that can be resumed.
+        static USUAL: OnceLock<Result<Arc<TlsConfig>, TransportError>> = OnceLock::new();
 
         let is_usual = self.own.is_none() && self.roots.is_empty() && self.identity.is_none() && self.verify;
         let config = if is_usual { &USUAL } else { &self.config };
-        config.get_or_init(|| self.make_config()).clone()
+        config.get_or_init(|| self.make_config().map(|config| Arc::new(TlsConfig(Arc::new(config))))).clone()
     }
 
-    fn make_config(&self) -> Result<Arc<ClientConfig>, TransportError> {
+    fn make_config(&self) -> Result<ClientConfig, TransportError> {
         let mut config = match &self.own {
             Some(own) => ClientConfig::clone(own),
             None => {
@@ -133,7 +159,7 @@ impl Tls {
                 }
                 if self.verify && roots.is_empty() {
                     return Err(TransportError::Unsupported(
-                        "https and wss, for lack of trusted certificates: enable the feature rustls-webpki-roots \
+                        "https and wss, because no authority is trusted: enable the feature rustls-webpki-roots \
                          or rustls-native-roots of actix-engineio, or give the builder root_certificates or \
                          tls_config"
                             .into(),
@@ -151,19 +177,41 @@ impl Tls {
                  everything"
             );
         }
-        Ok(Arc::new(config))
+        Ok(config)
+    }
+}
+
+impl TlsConfig {
+    /// Makes `connector` use this configuration. The second value is alive as long as the connector uses it.
+    pub(super) fn apply(&self, connector: Connector<Dialer>) -> (Connector<Dialer>, Weak<ClientConfig>) {
+        // Only the connector owns this copy. Its large parts are shared with the original.
+        let copy = Arc::new(ClientConfig::clone(&self.0));
+        let in_use = Arc::downgrade(&copy);
+        (connector.rustls_0_23(copy), in_use)
     }
 }
 
 impl Handshake {
-    pub(super) async fn handshake(self, io: Box<dyn Io>) -> Result<Box<dyn Io>, TransportError> {
-        let stream =
-            TlsConnector::from(self.config).connect(self.name, io).await.map_err(TransportError::from_io)?;
-        Ok(Box::new(stream))
+    pub(super) async fn run(&self, dialed: Dialed) -> Result<Dialed, TransportError> {
+        let service = TlsConnector::service(self.config.0.clone());
+        let connection = service.call(Connection::new(self.name.clone(), dialed)).await;
+        let stream = connection.map_err(TransportError::from_io)?.into_parts().0;
+        Ok(Dialed::other(stream))
     }
 }
 
-/// The application's choice of cryptography, ring if it has made none. Nothing is installed for the process.
+/// Installs ring as the provider of the process, for a build in which awc needs one.
+pub(super) fn install_provider() {
+    if ring::default_provider().install_default().is_ok() {
+        log::warn!(
+            target: "actix_engineio::transport",
+            "ring is now the process's provider of cryptography: a crate of this build has enabled trusted \
+             authorities for awc, which then needs one; to choose another, install it before the first connect"
+        );
+    }
+}
+
+/// The cryptography provider that the application has installed, or ring. This installs nothing.
 fn provider() -> Arc<CryptoProvider> {
     CryptoProvider::get_default().cloned().unwrap_or_else(|| Arc::new(ring::default_provider()))
 }
@@ -187,7 +235,7 @@ fn client_config(
     }
 }
 
-/// The roots that the features of this crate bring, loaded once a process.
+/// The certificate authorities of the crate's features, loaded once per process.
 fn built_in_roots() -> &'static RootCertStore {
     static ROOTS: OnceLock<RootCertStore> = OnceLock::new();
 
@@ -221,8 +269,8 @@ fn server_name(host: String) -> Result<ServerName<'static>, String> {
     ServerName::try_from(host).map_err(|err| err.to_string())
 }
 
-/// `err` in the words of TLS, if TLS is where it comes from: a server that wants a certificate of ours says so only
-/// once we have begun to send.
+/// The error of TLS that is inside `err`, if there is one. It can come after the handshake: a server that asks for a
+/// client certificate reports its absence when the client already sends.
 pub(super) fn from_io(err: &io::Error) -> Option<TransportError> {
     use rustls::{AlertDescription as Alert, Error};
 
@@ -255,7 +303,7 @@ pub(super) fn from_io(err: &io::Error) -> Option<TransportError> {
     Some(TransportError::Tls { cause, untrusted: is_about_certificates })
 }
 
-/// webpki's `CaUsedAsEndEntity`, which rustls passes on as words.
+/// Whether this is webpki's `CaUsedAsEndEntity`, of which rustls passes on only the text.
 fn is_authority(words: &str) -> bool {
     words.contains("CaUsedAsEndEntity")
 }

@@ -7,10 +7,7 @@ use actix_http::{
 use actix_rt::time::timeout;
 use base64_simd::STANDARD;
 use bytestring::ByteString;
-use rand::{
-    Rng as _, SeedableRng as _,
-    rngs::{StdRng, SysRng},
-};
+use rand::{Rng as _, TryRng as _, rngs::SysRng};
 
 use super::socket::{MaskKeys, Socket};
 use crate::{
@@ -36,11 +33,10 @@ pub(super) async fn connect(
 }
 
 async fn handshake(http_client: &HttpClient, requests: &Requests) -> Result<OpenedWebSocket, TransportError> {
-    let Ok(mut random) = StdRng::try_from_rng(&mut SysRng) else {
-        return Err(TransportError::Unsupported("the operating system gives no random numbers".into()));
-    };
     let mut nonce = [0; 16];
-    random.fill_bytes(&mut nonce);
+    if SysRng.try_fill_bytes(&mut nonce).is_err() {
+        return Err(TransportError::Unsupported("the operating system gives no random numbers".into()));
+    }
     let key = STANDARD.encode_to_string(nonce);
     let headers = Headers::from([
         (header::UPGRADE, HeaderValue::from_static("websocket")),
@@ -57,6 +53,8 @@ async fn handshake(http_client: &HttpClient, requests: &Requests) -> Result<Open
             check_accept(&headers, &key)?;
             let offered = request.headers.get_all(&header::SEC_WEBSOCKET_PROTOCOL);
             let protocol = chosen_protocol(&headers, offered)?;
+            // The thread's generator. One of its own would cost each WebSocket 320 bytes for as long as it is open.
+            let mut random = rand::rng();
             let mask_keys: MaskKeys = Box::new(move || random.next_u32().to_ne_bytes());
             let socket = Socket::new(io, WebSocketCodec::new(max_message_size, mask_keys), read_buf);
             Ok((socket, protocol))

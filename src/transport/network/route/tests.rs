@@ -78,7 +78,7 @@ fn the_environment_has_a_proxy_for_each_scheme() {
 }
 
 #[test]
-fn a_variable_that_names_no_proxy_is_told_to_those_who_need_it() {
+fn a_variable_that_names_no_proxy_fails_the_connects_that_need_it() {
     // As GNOME writes it, and as curl allows it.
     let environment = environment(&[
         ("all_proxy", "socks://127.0.0.1:1080/"),

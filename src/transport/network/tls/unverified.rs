@@ -1,4 +1,4 @@
-//! `ssl_verify(false)`.
+//! The verifier of `ssl_verify(false)`.
 
 use std::sync::Arc;
 
@@ -9,9 +9,9 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 
-/// Takes whatever certificate comes. That the server owns its key is not checked either: it would keep nobody out, since
-/// whoever is on the way can show a certificate of its own, and it cannot be checked with old certificates and short keys,
-/// which are what this is asked for.
+/// Accepts every certificate. It does not check whether the server owns the key of the certificate either. That would
+/// not keep anybody out, since an attacker can present a certificate of their own, and it would fail with old
+/// certificates and short keys, for which this option is used.
 #[derive(Debug)]
 pub(super) struct Unverified {
     provider: Arc<CryptoProvider>,

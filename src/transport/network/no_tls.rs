@@ -1,0 +1,52 @@
+//! The counterpart of `tls.rs` in a build without rustls, in which only `awc_connector` can bring TLS.
+
+use std::{
+    net::Ipv6Addr,
+    sync::{Arc, Weak},
+};
+
+use awc::Connector;
+
+use super::{Dialed, Dialer, dialer::TlsBy, failure};
+use crate::error::TransportError;
+
+/// The options of TLS, of which this build has none.
+#[derive(Clone, Default)]
+pub(crate) struct Tls;
+
+/// A configuration of TLS, which does not exist in this build.
+pub(super) enum TlsConfig {}
+
+/// A TLS handshake, which does not exist in this build.
+pub(super) enum Handshake {}
+
+impl Tls {
+    pub(super) fn config(&self) -> Result<Arc<TlsConfig>, TransportError> {
+        Err(TransportError::Unsupported(
+            "https and wss, because this build has no TLS: enable the feature rustls-webpki-roots of actix-engineio".into(),
+        ))
+    }
+
+    pub(super) fn plan(&self, host: &str, _: Option<Arc<TlsConfig>>) -> Result<TlsBy, TransportError> {
+        if host.parse::<Ipv6Addr>().is_ok() {
+            Err(failure::ipv6())
+        } else {
+            Ok(TlsBy::Awc { server_name: None })
+        }
+    }
+}
+
+impl TlsConfig {
+    pub(super) fn apply(&self, _: Connector<Dialer>) -> (Connector<Dialer>, Weak<Self>) {
+        match *self {}
+    }
+}
+
+impl Handshake {
+    pub(super) async fn run(&self, _: Dialed) -> Result<Dialed, TransportError> {
+        match *self {}
+    }
+}
+
+/// There is no provider of cryptography that could be installed.
+pub(super) fn install_provider() {}
