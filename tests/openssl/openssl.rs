@@ -13,7 +13,12 @@ mod support;
 #[path = "../network/works.rs"]
 mod works;
 
-use std::{io, net::Ipv4Addr, pin::Pin};
+use std::{
+    io,
+    net::Ipv4Addr,
+    pin::Pin,
+    sync::{Arc, Mutex},
+};
 
 use actix_engineio::{
     ConnectError, EngineIoClient, EngineIoClientBuilder, Stage, TransportError, TransportKind,
@@ -23,8 +28,8 @@ use front::{Front, Stream};
 use openssl::{
     pkey::PKey,
     ssl::{
-        AlpnError, Ssl, SslAcceptor, SslConnector, SslConnectorBuilder, SslMethod, SslVerifyMode,
-        select_next_proto,
+        AlpnError, Ssl, SslAcceptor, SslAcceptorBuilder, SslConnector, SslConnectorBuilder, SslMethod,
+        SslVerifyMode, select_next_proto,
     },
     x509::X509,
 };
@@ -46,6 +51,16 @@ fn authority() -> Authority {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
+/// OpenSSL with a certificate for `name`.
+fn acceptor(authority: &Authority, name: &str) -> SslAcceptorBuilder {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, authority).unwrap();
+    let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
+    acceptor.set_private_key(&PKey::private_key_from_der(&key.serialize_der()).unwrap()).unwrap();
+    acceptor.set_certificate(&X509::from_der(certificate.der()).unwrap()).unwrap();
+    acceptor
+}
+
 /// TLS in front of `server`, with a certificate for `name`. It chooses from `protocols`.
 async fn front(
     server: &EmbeddedServer,
@@ -53,15 +68,15 @@ async fn front(
     name: &str,
     protocols: &'static [u8],
 ) -> Front {
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, authority).unwrap();
-    let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
-    acceptor.set_private_key(&PKey::private_key_from_der(&key.serialize_der()).unwrap()).unwrap();
-    acceptor.set_certificate(&X509::from_der(certificate.der()).unwrap()).unwrap();
+    let mut acceptor = acceptor(authority, name);
     acceptor.set_alpn_select_callback(move |_, offered| {
         select_next_proto(protocols, offered).ok_or(AlpnError::ALERT_FATAL)
     });
-    let (acceptor, server) = (acceptor.build(), server.addr());
+    front_with(server, acceptor.build()).await
+}
+
+async fn front_with(server: &EmbeddedServer, acceptor: SslAcceptor) -> Front {
+    let server = server.addr();
     Front::start(move |stream| {
         let ssl = Ssl::new(acceptor.context()).unwrap();
         Box::pin(async move {
@@ -206,18 +221,25 @@ async fn a_handshake_of_openssl_in_which_the_server_sends_nothing_is_bounded() {
     server.finish().await;
 }
 
-/// A connector that is not changed has our TLS, or with no TLS of ours the one that awc has by itself.
+/// A connector that is not changed has our TLS. If there is none, it has the TLS that awc has by itself.
 #[actix::test]
-async fn a_function_that_changes_nothing_does_not_offer_http_2() {
+async fn a_function_that_changes_nothing_offers_no_http_2() {
     let server = EmbeddedServer::echo().unwrap();
-    let front = front(&server, &authority(), "127.0.0.1", b"\x02h2\x08http/1.1").await;
-    let err =
-        fails(&format!("https://{}", front.addr()), |builder| builder.awc_connector(|connector| connector))
-            .await;
+    let offers = Arc::new(Mutex::new(Vec::new()));
+    let mut acceptor = acceptor(&authority(), "127.0.0.1");
+    let seen = offers.clone();
+    acceptor.set_alpn_select_callback(move |_, offered| {
+        seen.lock().unwrap().push(offered.to_vec());
+        Err(AlpnError::NOACK)
+    });
+    let front = front_with(&server, acceptor.build()).await;
+    let url = format!("https://{}", front.addr());
+    let err = fails(&url, |builder| builder.awc_connector(|connector| connector)).await;
     assert!(
         matches!(&err, ConnectError::Transport { source: TransportError::Tls { untrusted: true, .. }, .. }),
         "{err:?}"
     );
+    assert_eq!(*offers.lock().unwrap(), [HTTP_1, HTTP_1]);
 }
 
 #[cfg(not(feature = "rustls"))]
