@@ -267,6 +267,26 @@ async fn half_a_post_was_not_sent() {
 }
 
 #[actix::test]
+async fn a_post_that_has_not_begun_was_not_sent_whatever_became_of_the_one_before() {
+    let server = Server::start(|server| {
+        let mut get = server.accept();
+        opens(&mut get);
+        let mut post = server.accept();
+        post.read_request();
+        post.respond(200, &[], "ok");
+        get.wait_closed();
+        assert_eq!(post.wait_closed(), b"");
+    });
+    let mut rig = Rig::open(&server).await;
+    rig.write(&[message("first")]);
+    assert!(matches!(rig.report().await, ReportKind::Written { .. }));
+    rig.write(&[message("second")]);
+    rig.order(Command::Abort);
+    assert_eq!(rig.closed().await.outcome, BatchOutcome::sent(0));
+    server.finish().await;
+}
+
+#[actix::test]
 async fn an_abort_during_the_handshake_says_what_it_waited_for() {
     let (asked, is_asked) = oneshot::channel();
     let server = Server::start(move |server| {

@@ -255,3 +255,6 @@ pub(super) fn close_code(reason: &CloseReason) -> Option<u16> {
         CloseReason::Failed(_) | CloseReason::Interrupted(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
