@@ -10,6 +10,7 @@ mod builder;
 mod event;
 mod handlers;
 mod interrupt;
+mod journal;
 mod lifecycle;
 mod message;
 mod outbox;
@@ -257,6 +258,7 @@ impl EngineIoClient {
             counters: self.connection.counters(),
             reconnects: self.lifecycle.reconnects(),
             round_trip: self.connection.round_trip(),
+            last_error: self.lifecycle.last_error().cloned(),
         }
     }
 }

@@ -121,7 +121,8 @@
 //! [`DisconnectReason`](DisconnectReason::get_ref) and [`TransportError`](TransportError::get_ref) gives the error that
 //! caused it, for downcasting: a [`std::io::Error`], an error of rustls, or one of the application's own.
 //!
-//! [`ConnectError::is_retryable`] says whether another attempt can help. The page
+//! [`ConnectError::is_retryable`] says whether another attempt can help a first connect. After a session a [`Reconnect`]
+//! policy goes on after every error that may be temporary. The page
 //! [`what_happens_when`](guide::what_happens_when) lists each failure and where it shows.
 //!
 //! # Flow control

@@ -12,7 +12,8 @@ use std::{
 };
 
 use actix_engineio::{
-    self as engineio, Connect, EngineIoClient, Event, Reconnect, TransportKind, cookie_store::CookieStore,
+    self as engineio, Connect, EngineIoClient, Event, GetStatus, Reconnect, TransportKind,
+    cookie_store::CookieStore,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -153,7 +154,7 @@ async fn a_trace_shows_what_happened_and_no_secret() {
     for (level, room, text) in [
         (Level::Debug, "client", "starting polling to http://127.0.0.1:"),
         (Level::Trace, "transport", "/engine.io/?token=..&..&EIO=4&transport=polling&t=..&sid=.."),
-        (Level::Debug, "client", "connected over polling"),
+        (Level::Info, "client", "connected over polling"),
         (Level::Debug, "client", "starting websocket to http://127.0.0.1:"),
         (Level::Debug, "transport", "polling received open"),
         (Level::Debug, "transport", "polling sends message, 6 bytes of text"),
@@ -163,17 +164,17 @@ async fn a_trace_shows_what_happened_and_no_secret() {
         (Level::Debug, "transport", "websocket sends ping"),
         (Level::Debug, "transport", "websocket received pong"),
         (Level::Debug, "transport", "websocket sends upgrade"),
-        (Level::Debug, "client", "upgraded to websocket"),
+        (Level::Info, "client", "upgraded to websocket"),
         (Level::Debug, "transport", "polling is closed"),
         (Level::Debug, "transport", "websocket failed: connection lost"),
-        (Level::Debug, "client", "disconnected: transport error"),
+        (Level::Warn, "client", "disconnected: transport error"),
         (Level::Debug, "client", "connecting again in"),
         (Level::Debug, "transport", "polling received message, 5000 bytes of text"),
         (Level::Debug, "transport", "polling received message, 3 bytes, binary"),
         (Level::Trace, "transport", r#"polling received b"\0\x01\x02""#),
         (Level::Debug, "transport", "unknown type 7"),
         (Level::Debug, "transport", "a cookie is not kept"),
-        (Level::Debug, "client", "disconnected: server disconnect"),
+        (Level::Warn, "client", "disconnected: server disconnect"),
     ] {
         has(&lines, level, room, text);
     }
@@ -276,4 +277,63 @@ async fn a_trace_shows_what_happened_and_no_secret() {
     {
         has(&lines, Level::Debug, "client", text);
     }
+
+    operators_see_why().await;
+}
+
+/// A client with a policy, from its first connect to its end.
+async fn operators_see_why() {
+    let server = Server::start(|server| {
+        let get = server.opens(UPGRADABLE);
+        let ws = server.upgrades(get);
+        ws.reset();
+        // A router without its route.
+        let mut get = server.accept();
+        get.handshake();
+        get.respond(404, &[], "no route");
+        get.expect_closed();
+        let get = server.opens(OPEN);
+        let mut post = server.accept();
+        post.accepts("1");
+        get.expect_closed();
+        post.expect_closed();
+        let get = server.opens(OPEN);
+        server.stops_listening();
+        get.ends_session();
+    });
+    let policy = Reconnect::constant(Duration::from_millis(1)).max_attempts(3);
+    let policy = policy.retry_if(|cause| !cause.to_string().contains("cannot connect"));
+    let mut client = Client::with(&server, |builder| builder.reconnect(policy));
+    client.addr.do_send(Connect::new(format!("{}/app/{SECRET}?token={SECRET}", server.origin())));
+    while !matches!(client.next().await, Event::Upgraded(_)) {}
+    while !matches!(client.next().await, Event::Connected(_)) {}
+    client.disconnect().await;
+    while !matches!(client.next().await, Event::Disconnected(_)) {}
+    client.addr.do_send(Connect::new(server.origin()));
+    while !matches!(client.next().await, Event::ReconnectFailed(_)) {}
+    let status = client.addr.send(GetStatus).await.unwrap();
+    server.finish().await;
+
+    let lines = logged();
+    has_no_secrets(&lines);
+    let of_operators = lines.iter().filter(|line| line.level <= Level::Info);
+    let words = of_operators.map(|line| (line.level, line.text.as_str())).collect::<Vec<_>>();
+    let expected = [
+        (Level::Warn, "the path of the URL is not used, requests go to http://127.0.0.1:"),
+        (Level::Info, "connected over polling to http://127.0.0.1:"),
+        (Level::Info, "upgraded to websocket"),
+        (Level::Warn, "disconnected: transport error: connection lost"),
+        (Level::Warn, "connecting again in 10ms, attempt 2: http://127.0.0.1:"),
+        (Level::Info, "connected over polling to http://127.0.0.1:"),
+        (Level::Info, "disconnected: client disconnect"),
+        (Level::Info, "connected over polling to http://127.0.0.1:"),
+        (Level::Warn, "disconnected: server disconnect"),
+        (Level::Warn, "giving up: http://127.0.0.1:"),
+    ];
+    assert_eq!(words.len(), expected.len(), "{words:#?}");
+    for ((level, text), (expected_level, start)) in words.iter().zip(expected) {
+        assert!(*level == expected_level && text.starts_with(start), "{text:?} is not {start:?}");
+    }
+    let last_error = status.last_error.unwrap().to_string();
+    assert!(last_error.contains("cannot connect") && words.last().unwrap().1.contains(&last_error));
 }

@@ -94,6 +94,11 @@ async fn print(mut events: EventStream, output: Rc<Output>, count: watch::Sender
                 count.send_modify(|count| *count += 1);
             }
             Event::Disconnected(end) => output.notice(&format!("disconnected: {}", end.reason)),
+            Event::Reconnecting(next) => output.notice(&format!(
+                "connecting again in {:.1?}, attempt {}, after: {}",
+                next.delay, next.attempt, next.cause
+            )),
+            Event::ReconnectFailed(err) => output.notice(&format!("gave up: {err}")),
             event => output.notice(&format!("{event:?}")),
         }
     }
@@ -174,6 +179,9 @@ impl Console {
         text += &format!(", sent {} bytes, received {}", counters.bytes_sent, counters.bytes_received);
         if status.queued_messages > 0 {
             text += &format!(", {} waiting", status.queued_messages);
+        }
+        if let Some(err) = &status.last_error {
+            text += &format!(", last failure: {err}");
         }
         self.output.notice(&text);
         Ok(())

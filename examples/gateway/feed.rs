@@ -99,12 +99,18 @@ impl Handler<Event> for Feed {
                 println!("state         disconnected: {}", end.reason);
                 self.enter(State::Disconnected { reason: end.reason.to_string() });
             }
-            Event::Reconnecting(next) => self.enter(State::Reconnecting {
-                attempt: next.attempt,
-                delay_ms: next.delay.as_millis(),
-                cause: next.cause.to_string(),
-            }),
-            Event::ReconnectFailed(err) => self.enter(State::Disconnected { reason: err.to_string() }),
+            Event::Reconnecting(next) => {
+                println!("state         reconnecting in {:.1?}: {}", next.delay, next.cause);
+                self.enter(State::Reconnecting {
+                    attempt: next.attempt,
+                    delay_ms: next.delay.as_millis(),
+                    cause: next.cause.to_string(),
+                });
+            }
+            Event::ReconnectFailed(err) => {
+                println!("state         gave up: {err}");
+                self.enter(State::Disconnected { reason: err.to_string() });
+            }
             event => println!("event         {event:?}"),
         }
     }

@@ -10,7 +10,7 @@
 //! | `GET /` | a page that shows what comes, and sends |
 //! | `POST /send-message` | forwards its body: JSON and text as text, `application/octet-stream` as bytes; not for pages of other sites |
 //! | `GET /events` | what comes from the server, and the state of the connection, as server-sent events |
-//! | `GET /health` | the state of the connection: 200 while a session is open, 503 otherwise |
+//! | `GET /health` | the state of the connection and its last failure: 200 while a session is open, 503 otherwise |
 //!
 //! The connection outlives restarts of the Engine.IO server. Ctrl-C and SIGTERM end the browsers' streams, finish the
 //! requests under way, flush what is queued, and disconnect.

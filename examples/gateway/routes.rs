@@ -108,6 +108,7 @@ async fn health(gateway: web::Data<Gateway>) -> Result<HttpResponse, Error> {
         "bytes_sent": status.counters.bytes_sent,
         "bytes_received": status.counters.bytes_received,
         "reconnects": status.reconnects,
+        "last_error": status.last_error.map(|err| err.to_string()),
         "browsers": browsers,
     })))
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use futures::future::LocalBoxFuture;
+use url::Url;
 
 use super::{
     builder::{Config, Hook},
@@ -96,6 +97,14 @@ pub(super) fn check(config: &Config, request: &Connect) -> Result<Box<str>, Conn
         return Err(ConnectError::NoTransports);
     }
     Ok(endpoint.display_url().into())
+}
+
+/// Whether the URL of the request has a path that is not used, since another path is.
+pub(super) fn has_unused_path(config: &Config, request: &Connect) -> bool {
+    let path = request.path.as_ref().unwrap_or(&config.path);
+    let url = Url::parse(&request.url);
+    let in_url = url.as_ref().map_or("", |url| url.path().trim_matches('/'));
+    !in_url.is_empty() && in_url != path.trim_matches('/')
 }
 
 /// What a connection and its transports need to know for an attempt with this request.

@@ -6,7 +6,7 @@ use actix::{AsyncContext, Context, Handler, MessageResult};
 
 use super::{
     Connect, Disconnect, EngineIoClient, Flush, GetStatus, NotConnected, Send, Spawn, Subscribe, TaskHandle,
-    Unsubscribe, Wait, attempts, interrupt::Interrupt, reply::Reply, stream::SubscribeStream,
+    Unsubscribe, Wait, attempts, interrupt::Interrupt, journal, reply::Reply, stream::SubscribeStream,
     subscribers::Sink, timer::now,
 };
 use crate::{
@@ -37,8 +37,11 @@ impl Handler<Connect> for EngineIoClient {
         self.advance_outbox();
         let url = attempts::check(&self.config, &request);
         if let Err(err) = self.lifecycle.connect(now(), url) {
-            log::debug!(target: "actix_engineio::client", "connect refused: {err}");
+            journal::connect_refused(&err);
             return Reply::now(Err(err));
+        }
+        if attempts::has_unused_path(&self.config, &request) {
+            journal::path_unused(self.lifecycle.url());
         }
         self.attempts.set_request(request);
         let reply = self.replies.connect();

@@ -19,7 +19,7 @@
 //!    │                 │                      │ delay is over        │
 //!    │                 │ connect, caught up   ▼                      │ disconnect
 //!    │                 └──────────── AwaitingSubscribers             │
-//!    │                                        │ stalled, disconnect  │
+//!    │                                        │ disconnect           │
 //!    └────────────────────────────────────────┴──────────────────────┘
 //! ```
 //!
@@ -56,6 +56,8 @@ pub(super) struct Lifecycle {
     phase: Phase,
     /// The URL of the user's last `Connect`, without secrets, for errors.
     url: Box<str>,
+    /// The last failure that the application did not cause itself.
+    last_error: Option<ReconnectCause>,
     /// The number of sessions that were opened because of the policy.
     reconnects: u64,
     outputs: VecDeque<Output>,
@@ -66,7 +68,7 @@ pub(super) struct Lifecycle {
 pub(super) struct Options {
     /// The limit for an attempt, from the start of its hook to its session.
     pub(super) connect_timeout: Duration,
-    /// The limit for subscribers that handle no event of the last session.
+    /// The time after which subscribers that handle no event of the last session are worth a warning.
     pub(super) stall_timeout: Duration,
     /// Every attempt begins with a `before_connect` hook.
     pub(super) has_hook: bool,
@@ -88,8 +90,9 @@ enum Phase {
     Connected { since: Instant, close_requested: bool },
     /// The policy's delay before the next attempt is running.
     Backoff { initiator: Initiator, deadline: Instant },
-    /// The delay is over, but some subscriber has not handled any event of the last session.
-    AwaitingSubscribers { initiator: Initiator, deadline: Instant },
+    /// The delay is over, but some subscriber has not handled any event of the last session. `warning`: the time at which
+    /// that is worth a warning, unless there was one.
+    AwaitingSubscribers { initiator: Initiator, warning: Option<Instant> },
 }
 
 impl Default for Phase {
@@ -142,10 +145,13 @@ pub(super) enum Output {
     Closed { end: Disconnected, carry_over: bool },
     /// Another attempt follows: announce it to the subscribers.
     Reconnecting(Reconnecting),
+    /// The next attempt waits for subscribers: warn about that.
+    SubscribersBehind,
     /// No other attempt follows: show that to the subscribers.
     ReconnectFailed(ConnectError),
-    /// The last attempt has failed: answer the `Connect`, if that was its cause.
-    ConnectFailed(ConnectError),
+    /// The last attempt has failed: answer the `Connect`, if that was its cause. `is_announced`: a `ReconnectFailed` came
+    /// before.
+    ConnectFailed { err: ConnectError, is_announced: bool },
     /// The client is idle now: refuse the messages that wait, answer `Disconnect` and, with this reason, `Wait`.
     Ended(Option<DisconnectReason>),
 }
@@ -158,6 +164,15 @@ struct End {
     cause: ReconnectCause,
 }
 
+/// What follows the end of a session or of an attempt.
+enum Next {
+    Attempt(NextAttempt),
+    /// The policy wants another attempt, but none is left, or the user has asked for the end.
+    Denied,
+    /// There is no policy, or it does not want another attempt.
+    Nothing,
+}
+
 impl Lifecycle {
     pub(super) fn new(options: Options, backoff: Option<Box<Backoff>>) -> Self {
         Self {
@@ -165,6 +180,7 @@ impl Lifecycle {
             backoff,
             phase: Phase::default(),
             url: Box::default(),
+            last_error: None,
             reconnects: 0,
             outputs: VecDeque::new(),
         }
@@ -183,7 +199,8 @@ impl Lifecycle {
             | Phase::AwaitingSubscribers { initiator: Initiator::Policy { .. }, .. } => true,
             _ => return Err(ConnectError::AlreadyConnected),
         };
-        self.url = url.inspect_err(|_| {
+        self.url = url.inspect_err(|err| {
+            self.last_error = Some(ReconnectCause::Failed(err.clone()));
             // The last `Connect` of an idle client has failed, so there is no last session for `Wait`.
             if let Phase::Idle { last_reason } = &mut self.phase {
                 *last_reason = None;
@@ -233,7 +250,7 @@ impl Lifecycle {
         let close_requested = matches!(self.phase, Phase::Connecting { close_requested: true, .. });
         let Some(initiator) = self.take_initiator() else { return };
         let end = End { initiator, close_requested, cause: ReconnectCause::Failed(err) };
-        let next = self.next_attempt(&end, Duration::ZERO);
+        let next = self.decide(&end);
         self.follow(now, end, next);
     }
 
@@ -242,16 +259,19 @@ impl Lifecycle {
         let Phase::Connected { since, close_requested } = self.phase else { return };
         let initiator = Initiator::Policy { last_reason: closed.reason.clone() };
         let end = End { initiator, close_requested, cause: ReconnectCause::Lost(closed.reason.clone()) };
-        let next = self.next_attempt(&end, now.saturating_duration_since(since));
-        let carry_over = next.is_some() && self.options.keep_unsent;
+        if let Some(backoff) = &mut self.backoff {
+            backoff.session_ended(now.saturating_duration_since(since));
+        }
+        let next = self.decide(&end);
+        let carry_over = matches!(next, Next::Attempt(_)) && self.options.keep_unsent;
         self.outputs.push_back(Output::Closed { end: closed, carry_over });
         self.follow(now, end, next);
     }
 
     /// A subscriber has handled an event.
     pub(super) fn handle_progress(&mut self, now: Instant) {
-        if let Phase::AwaitingSubscribers { deadline, .. } = &mut self.phase {
-            *deadline = now + self.options.stall_timeout;
+        if let Phase::AwaitingSubscribers { warning: Some(warning), .. } = &mut self.phase {
+            *warning = now + self.options.stall_timeout;
         }
     }
 
@@ -269,17 +289,21 @@ impl Lifecycle {
         if self.poll_timeout().is_none_or(|deadline| now < deadline) {
             return;
         }
-        match self.phase {
+        match &mut self.phase {
             Phase::Preparing { .. } => {
                 let err = ConnectError::Timeout { url: self.url.clone(), stage: Stage::Hook };
                 self.handle_connect_failed(now, err);
             }
             Phase::Backoff { .. } => {
-                let deadline = now + self.options.stall_timeout;
+                let warning = Some(now + self.options.stall_timeout);
                 let Some(initiator) = self.take_initiator() else { return };
-                self.phase = Phase::AwaitingSubscribers { initiator, deadline };
+                self.phase = Phase::AwaitingSubscribers { initiator, warning };
             }
-            Phase::AwaitingSubscribers { .. } => self.handle_connect_failed(now, ConnectError::Stalled),
+            // Only they can say when it goes on.
+            Phase::AwaitingSubscribers { warning, .. } => {
+                *warning = None;
+                self.outputs.push_back(Output::SubscribersBehind);
+            }
             Phase::Idle { .. } | Phase::Connecting { .. } | Phase::Connected { .. } => {}
         }
     }
@@ -287,9 +311,8 @@ impl Lifecycle {
     /// The time at which `handle_timeout` is due.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Preparing { deadline, .. }
-            | Phase::Backoff { deadline, .. }
-            | Phase::AwaitingSubscribers { deadline, .. } => Some(deadline),
+            Phase::Preparing { deadline, .. } | Phase::Backoff { deadline, .. } => Some(deadline),
+            Phase::AwaitingSubscribers { warning, .. } => warning,
             // The connection has limits of its own.
             Phase::Idle { .. } | Phase::Connecting { .. } | Phase::Connected { .. } => None,
         }
@@ -334,25 +357,32 @@ impl Lifecycle {
         self.outputs.push_back(Output::Connect { deadline });
     }
 
-    /// Decides whether another attempt follows. `lifetime` is that of the session that has ended.
-    fn next_attempt(&mut self, end: &End, lifetime: Duration) -> Option<NextAttempt> {
-        let backoff = self.backoff.as_mut().filter(|_| !end.close_requested)?;
-        match &end.cause {
-            ReconnectCause::Lost(reason) => backoff.after_session(reason, lifetime),
-            ReconnectCause::Failed(err) => backoff.after_failure(err, end.initiator.is_user()),
+    /// Decides whether another attempt follows.
+    fn decide(&mut self, end: &End) -> Next {
+        let Some(backoff) = &mut self.backoff else { return Next::Nothing };
+        if !backoff.wants(&end.cause, end.initiator.is_user()) {
+            return Next::Nothing;
         }
+        if end.close_requested {
+            return Next::Denied;
+        }
+        backoff.next(&end.cause).map_or(Next::Denied, Next::Attempt)
     }
 
     /// Waits for the next attempt, or ends everything if there is none.
-    fn follow(&mut self, now: Instant, end: End, next: Option<NextAttempt>) {
-        if let Some(NextAttempt { number, delay }) = next {
+    fn follow(&mut self, now: Instant, end: End, next: Next) {
+        if !end.cause.is_by_application() {
+            self.last_error = Some(end.cause.clone());
+        }
+        if let Next::Attempt(NextAttempt { number, delay }) = next {
             self.outputs.push_back(Output::Reconnecting(Reconnecting::new(number, delay, end.cause)));
             self.phase = Phase::Backoff { initiator: end.initiator.announced(), deadline: now + delay };
             return;
         }
-        self.outputs.extend(self.reconnect_failure(&end).map(Output::ReconnectFailed));
+        self.outputs.extend(reconnect_failure(&end, &next).map(Output::ReconnectFailed));
         if let ReconnectCause::Failed(err) = end.cause {
-            self.outputs.push_back(Output::ConnectFailed(err));
+            let is_announced = end.initiator.is_announced();
+            self.outputs.push_back(Output::ConnectFailed { err, is_announced });
         }
         let last_reason = match end.initiator {
             Initiator::User { .. } => None,
@@ -361,18 +391,16 @@ impl Lifecycle {
         self.phase = Phase::Idle { last_reason: last_reason.clone() };
         self.outputs.push_back(Output::Ended(last_reason));
     }
+}
 
-    /// The error for the subscribers when no other attempt follows, if they expect one.
-    fn reconnect_failure(&self, end: &End) -> Option<ConnectError> {
-        match &end.cause {
-            ReconnectCause::Failed(err) => end.initiator.is_announced().then(|| err.clone()),
-            ReconnectCause::Lost(reason) => {
-                let backoff = self.backoff.as_ref().filter(|backoff| backoff.wants(reason));
-                backoff.map(|_| match end.close_requested {
-                    true => ConnectError::Cancelled,
-                    false => ConnectError::Exhausted(Box::new(reason.clone())),
-                })
-            }
+/// The error for the subscribers when no other attempt follows, if they expect one.
+fn reconnect_failure(end: &End, next: &Next) -> Option<ConnectError> {
+    match (&end.cause, next) {
+        (ReconnectCause::Failed(err), _) => end.initiator.is_announced().then(|| err.clone()),
+        (ReconnectCause::Lost(_), Next::Denied) if end.close_requested => Some(ConnectError::Cancelled),
+        (ReconnectCause::Lost(reason), Next::Denied) => {
+            Some(ConnectError::Exhausted(Box::new(reason.clone())))
         }
+        (ReconnectCause::Lost(_), _) => None,
     }
 }

@@ -8,7 +8,10 @@ use bytestring::ByteString;
 use serde::Serialize;
 use url::Url;
 
-use super::event::{Event, EventKind};
+use super::{
+    event::{Event, EventKind},
+    reconnect::ReconnectCause,
+};
 use crate::{
     data::Data,
     error::{ConnectError, DisconnectReason, FlushError, SendError},
@@ -56,7 +59,7 @@ pub struct Connect {
 impl Connect {
     /// A connect to this URL. It has the scheme `http`, `https`, `ws` or `wss`, a host, a port if it is not the default
     /// of the scheme, and a query that is sent with every request. The path of the URL is not used: see
-    /// [`path`](Self::path). A user name and a password become a basic `authorization` header.
+    /// [`path`](Self::path). If it has one, a warning is logged. A user name and a password become a basic `authorization` header.
     pub fn new(url: impl Into<String>) -> Self {
         Self { url: url.into(), path: None, transports: None, headers: Headers::default(), invalid: None }
     }
@@ -456,4 +459,7 @@ pub struct Status {
     pub reconnects: u64,
     /// The time from the last request to its answer: that of the handshake or, over polling, of a POST.
     pub round_trip: Option<Duration>,
+    /// The last failure: why a session was lost, or why an attempt to connect failed. It stays when the client connects
+    /// again, so that it can be seen later. A `Disconnect` is no failure.
+    pub last_error: Option<ReconnectCause>,
 }

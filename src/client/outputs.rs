@@ -5,14 +5,14 @@ use std::sync::Arc;
 use actix::{AsyncContext, Context};
 
 use super::{
-    Disconnected, EngineIoClient, Event, attempts, lifecycle::Output as LifecycleOutput, timer::now,
+    Disconnected, EngineIoClient, Event, attempts, journal, lifecycle::Output as LifecycleOutput, timer::now,
     transports::NewTransport,
 };
 use crate::{
     error::ConnectError,
     protocol::{
         connection::{Connection, Outcome, Output, TransportId},
-        handshake::{MAX_INTERVAL, Session},
+        handshake::Session,
         packet::Packet,
     },
 };
@@ -64,7 +64,7 @@ impl EngineIoClient {
             }
             Output::Opened(session) => self.lifecycle.handle_opened(now(), session),
             Output::Upgraded(kind) => {
-                log::debug!(target: "actix_engineio::client", "upgraded to {kind}");
+                journal::upgraded(kind);
                 self.subscribers.session_upgraded(kind, self.connection.session());
             }
             Output::UpgradeFailed(err) => {
@@ -97,7 +97,7 @@ impl EngineIoClient {
             }
             LifecycleOutput::Opened(session) => self.on_opened(session),
             LifecycleOutput::Closed { mut end, carry_over } => {
-                log::debug!(target: "actix_engineio::client", "disconnected: {}", end.reason);
+                journal::closed(&end);
                 self.tasks.abort_all();
                 self.replies.fail_flushes();
                 end.unsent = self.outbox.end_session(end.unsent, carry_over);
@@ -105,17 +105,17 @@ impl EngineIoClient {
             }
             LifecycleOutput::Reconnecting(next) => {
                 self.attempts.cancel_hook();
-                let (attempt, delay, cause) = (next.attempt, next.delay, &next.cause);
-                log::debug!(
-                    target: "actix_engineio::client",
-                    "connecting again in {delay:?}, attempt {attempt}: {cause}"
-                );
+                journal::reconnecting(&next);
                 self.subscribers.push(Event::Reconnecting(Arc::new(next)));
             }
+            LifecycleOutput::SubscribersBehind => journal::subscribers_behind(),
             LifecycleOutput::ReconnectFailed(err) => {
+                journal::reconnect_failed(&err);
                 self.subscribers.push(Event::ReconnectFailed(Arc::new(err)));
             }
-            LifecycleOutput::ConnectFailed(err) => self.on_connect_failed(err),
+            LifecycleOutput::ConnectFailed { err, is_announced } => {
+                self.on_connect_failed(err, is_announced);
+            }
             LifecycleOutput::Ended(last_reason) => {
                 self.outbox.refuse_all();
                 self.replies.answer_end(last_reason.as_ref());
@@ -137,21 +137,20 @@ impl EngineIoClient {
     }
 
     fn on_opened(&mut self, session: Arc<Session>) {
-        log::debug!(target: "actix_engineio::client", "connected over {}", session.transport);
-        if session.ping_interval.max(session.ping_timeout) >= MAX_INTERVAL {
-            log::warn!(target: "actix_engineio::client", "the heartbeat's intervals are cut at 24 hours");
-        }
+        journal::opened(&session, self.transports.url());
         self.subscribers.session_opened(session.clone());
         // The session is open even if whoever asked for it has stopped waiting.
         let _ = self.replies.answer_connect(Ok(session));
         self.advance_outbox();
     }
 
-    fn on_connect_failed(&mut self, err: ConnectError) {
+    fn on_connect_failed(&mut self, err: ConnectError, is_announced: bool) {
         self.attempts.cancel_hook();
-        log::debug!(target: "actix_engineio::client", "connect failed: {err}");
-        if let Err(Err(err)) = self.replies.answer_connect(Err(err)) {
-            log::warn!(target: "actix_engineio::client", "gave up, and nobody awaits the reply: {err}");
+        journal::connect_failed(&err);
+        if let Err(Err(err)) = self.replies.answer_connect(Err(err))
+            && !is_announced
+        {
+            journal::connect_failed_unseen(&err);
         }
     }
 }

@@ -314,7 +314,11 @@ async fn open(wire: &Wire) {
 }
 
 fn fail(wire: &Wire) {
-    let cause = CloseReason::Failed(TransportError::eof("gone"));
+    fail_with(wire, TransportError::eof("gone"));
+}
+
+fn fail_with(wire: &Wire, err: TransportError) {
+    let cause = CloseReason::Failed(err);
     wire.report(ReportKind::Closed(TransportClosed { reason: cause, outcome: BatchOutcome::sent(0) }));
 }
 

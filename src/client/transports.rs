@@ -52,6 +52,11 @@ impl Transports {
         self.trusted = Some(trusted);
     }
 
+    /// The URL of the current attempt or session, without secrets.
+    pub(super) fn url(&self) -> &str {
+        self.trusted.as_ref().map_or("", |endpoint| endpoint.display_url())
+    }
+
     /// Starts a transport, which sends its reports to `reports`.
     pub(super) fn start(
         &mut self,

@@ -40,7 +40,8 @@ pub enum ConnectError {
     /// The [`Reconnect`](crate::Reconnect) policy allows no further attempt: too many sessions in a row ended too soon,
     /// the last one for this reason.
     Exhausted(Box<DisconnectReason>),
-    /// The client made no attempt, because no subscriber handled an event of the last session for `stall_timeout`.
+    /// The client made no attempt, because no subscriber handled an event of the last session for `stall_timeout`. At
+    /// present no client fails with it: the attempt waits for the subscribers, and a warning is logged.
     Stalled,
     /// A time limit ran out.
     #[non_exhaustive]
@@ -83,7 +84,8 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Whether the same connect may succeed later.
+    /// Whether a first connect that failed like this may succeed later, with the same URL and the same options. A
+    /// [`Reconnect`](crate::Reconnect) policy also retries after the other errors once it had a session.
     ///
     /// `true` for failures of the network and of the `before_connect` hook, for time limits, for the statuses 408, 429
     /// and 5xx, and for an unknown session ID. `false` for an invalid URL, an untrusted certificate, the other 4xx
@@ -103,6 +105,28 @@ impl ConnectError {
                     | TransportError::BodyTooLarge { .. }
                     | TransportError::Protocol(_)
             ),
+            _ => false,
+        }
+    }
+
+    /// Whether no later attempt can succeed: the error lies in the program, or the application asked for the end.
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            Self::Invalid { .. }
+            | Self::NoTransports
+            | Self::AlreadyConnected
+            | Self::Cancelled
+            | Self::Stopped => true,
+            Self::Transport { source, .. } => matches!(source, TransportError::Unsupported(_)),
+            _ => false,
+        }
+    }
+
+    /// See [`TransportError::is_about_credentials`].
+    pub(crate) fn is_about_credentials(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => status.is_about_credentials(),
+            Self::Transport { source, .. } => source.is_about_credentials(),
             _ => false,
         }
     }

@@ -5,6 +5,10 @@ use std::{fmt, time::Duration};
 use super::OneLine;
 
 /// An HTTP response with an error status, and what the server said in its body.
+///
+/// A server that does not know the session says "Session ID unknown" (code 1). It has restarted, or it has ended the
+/// session; if that happens again and again, a load balancer sends the requests of one session to several servers. It
+/// must be configured with sticky sessions. `Display` says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HttpStatus {
@@ -16,7 +20,7 @@ pub struct HttpStatus {
     pub code: Option<i64>,
     /// The `message` of the JSON body, or the start of a body that is plain text: at most 200 characters, on one line.
     pub message: Option<String>,
-    /// The server's `Retry-After`, if it is given in seconds.
+    /// The time for which the server's `Retry-After` asks to wait, given in seconds or as a date.
     pub retry_after: Option<Duration>,
 }
 
@@ -34,6 +38,20 @@ impl HttpStatus {
     pub fn new(status: u16) -> Self {
         Self { status, code: None, message: None, retry_after: None }
     }
+
+    /// Whether the server does not know the session.
+    fn is_about_session(&self) -> bool {
+        // python-engineio has no codes.
+        let is_invalid = |message: &String| message.starts_with("Invalid session");
+        self.status == 400
+            && (self.code == Some(1)
+                || (self.code.is_none() && self.message.as_ref().is_some_and(is_invalid)))
+    }
+
+    /// Whether the server or a proxy asks for credentials.
+    pub(crate) fn is_about_credentials(&self) -> bool {
+        matches!(self.status, 401 | 407)
+    }
 }
 
 impl fmt::Display for HttpStatus {
@@ -44,6 +62,12 @@ impl fmt::Display for HttpStatus {
             (Some(code), None) => write!(f, ", code {code}"),
             (None, Some(message)) => write!(f, ": {}", OneLine(message)),
             (None, None) => Ok(()),
+        }?;
+        if self.is_about_session() {
+            f.write_str(
+                " (if the server has not restarted: a load balancer before it needs sticky sessions)",
+            )?;
         }
+        Ok(())
     }
 }

@@ -105,6 +105,17 @@ impl TransportError {
         }
     }
 
+    /// Whether the server or a proxy asked for credentials or for a client certificate, or did not accept those of the
+    /// client.
+    pub(crate) fn is_about_credentials(&self) -> bool {
+        match self {
+            Self::Status(status) => status.is_about_credentials(),
+            Self::Proxy { status, .. } => *status == Some(407),
+            Self::Tls { cause, untrusted: true } => is_alert(cause),
+            _ => false,
+        }
+    }
+
     /// The lookup of a host succeeded, but it found no address.
     pub(crate) fn no_addresses() -> Self {
         Self::Resolve(Cause::text("the host has no addresses"))
@@ -182,6 +193,18 @@ impl Error for TransportError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.get_ref()?.source()
     }
+}
+
+/// Whether the peer sent this error of TLS. An alert about certificates is about the client's own.
+#[cfg(feature = "rustls")]
+fn is_alert(cause: &Cause) -> bool {
+    let err = cause.get_ref().and_then(|err| err.downcast_ref::<rustls::Error>());
+    matches!(err, Some(rustls::Error::AlertReceived(_)))
+}
+
+#[cfg(not(feature = "rustls"))]
+fn is_alert(_: &Cause) -> bool {
+    false
 }
 
 impl From<ProtocolError> for TransportError {

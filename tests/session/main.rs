@@ -13,6 +13,7 @@ mod heartbeat;
 mod messages;
 mod polls;
 mod posts;
+mod reconnects;
 mod websocket;
 
 use actix_engineio::EngineIoClientBuilder;

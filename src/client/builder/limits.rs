@@ -45,6 +45,9 @@ impl EngineIoClientBuilder {
     /// How long a graceful [`Disconnect`](crate::Disconnect) may take. After that every socket is closed, and the
     /// messages that were not written come back in [`Event::Disconnected`](crate::Event::Disconnected). Default: 5
     /// seconds.
+    ///
+    /// A `Disconnect` during a [`Connect`](crate::Connect) waits for the answer to a handshake that was sent over
+    /// polling, so that the session can be closed: for this long, but not for more than 2 seconds.
     pub fn close_timeout(mut self, limit: Duration) -> Self {
         self.config.limits.close_timeout = limit.min(NO_LIMIT);
         self
@@ -53,6 +56,9 @@ impl EngineIoClientBuilder {
     /// How long the client waits for slow subscribers. If more than [`receive_buffer`](Self::receive_buffer) bytes of
     /// events are waiting and no subscriber handles an event for this long, the session ends with
     /// [`DisconnectReason::Stalled`](crate::DisconnectReason::Stalled). Default: 60 seconds.
+    ///
+    /// Between two sessions a [`Reconnect`](crate::Reconnect) policy waits for its subscribers without a limit; after
+    /// this time it logs a warning.
     ///
     /// An actor receives events in batches: up to 64 events, and no more than it is expected to handle in one second.
     /// The client notices that it made progress when it has finished a batch.

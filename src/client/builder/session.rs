@@ -53,7 +53,8 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// The policy by which the client connects again on its own after it lost a session. Default: none.
+    /// The policy by which the client connects again on its own after it lost a session, until the application says
+    /// stop. Default: none.
     pub fn reconnect(mut self, policy: Reconnect) -> Self {
         self.config.reconnect = Some(policy);
         self

@@ -2,6 +2,7 @@
 
 mod ledger;
 mod model;
+mod promise;
 mod transport;
 mod walk;
 
@@ -55,8 +56,9 @@ fn word(output: Output) -> String {
         Output::Closed { end, carry_over: false } => format!("closed: {}", end.reason),
         Output::Closed { end, carry_over: true } => format!("closed, carry over: {}", end.reason),
         Output::Reconnecting(next) => format!("reconnecting {}: {}", next.attempt, next.cause),
+        Output::SubscribersBehind => "subscribers are behind".to_owned(),
         Output::ReconnectFailed(err) => format!("reconnect failed: {err}"),
-        Output::ConnectFailed(err) => format!("connect failed: {err}"),
+        Output::ConnectFailed { err, .. } => format!("connect failed: {err}"),
         Output::Ended(None) => "ended".to_owned(),
         Output::Ended(Some(reason)) => format!("ended: {reason}"),
     }
@@ -335,12 +337,11 @@ fn the_hook_runs_before_each_attempt_and_counts_as_part_of_it() {
 
 #[test]
 fn a_hook_is_asked_again_where_the_server_wants_other_credentials() {
-    let status = HttpStatus { status: 401, code: None, message: None, retry_after: None };
-    let err = || ConnectError::Status { url: "".into(), status: Box::new(status.clone()) };
+    let err = || ConnectError::status("", HttpStatus::new(401));
     for has_hook in [false, true] {
-        let mut rig = Rig::reconnecting(Options { has_hook, ..options() });
-        rig.elapses();
-        rig.catches_up();
+        let policy = policy().on_initial_connect(true);
+        let mut rig = Rig::new(Some(policy), Options { has_hook, ..options() });
+        rig.connects();
         rig.lifecycle.handle_prepared();
         rig.out();
         assert_eq!(rig.fails(err())[0].starts_with("reconnecting"), has_hook);
@@ -348,7 +349,42 @@ fn a_hook_is_asked_again_where_the_server_wants_other_credentials() {
 }
 
 #[test]
-fn subscribers_that_handle_nothing_of_the_last_session_end_it_after_the_stall_timeout() {
+fn a_client_that_had_a_session_goes_on_whatever_the_server_answers_until_the_user_connects_again() {
+    let not_found = || ConnectError::status("", HttpStatus::new(404));
+    let mut rig = Rig::reconnecting(options());
+    for attempt in 2..100 {
+        rig.elapses();
+        assert_eq!(rig.catches_up(), ["connect"]);
+        assert_eq!(rig.fails(not_found()), [format!("reconnecting {attempt}: {}", not_found())]);
+    }
+    // Another URL, which may be wrong.
+    rig.connects();
+    assert_eq!(rig.fails(not_found())[0], format!("reconnect failed: {}", not_found()));
+
+    let mut rig = Rig::new(Some(policy().on_initial_connect(true)), options());
+    rig.connects();
+    assert_eq!(rig.fails(not_found()), [format!("connect failed: {}", not_found()), "ended".to_owned()]);
+}
+
+#[test]
+fn the_applications_rule_can_end_it_after_a_session_or_after_an_attempt() {
+    let lost_only = |cause: &ReconnectCause| matches!(cause, ReconnectCause::Lost(_));
+    let mut rig = Rig::new(Some(policy().retry_if(lost_only)), options());
+    rig.connects();
+    rig.opens();
+    assert_eq!(rig.closes(lost())[1], "reconnecting 1: ping timeout");
+    rig.elapses();
+    rig.catches_up();
+    assert_eq!(rig.fails(failure())[0], format!("reconnect failed: {}", failure()));
+
+    let mut rig = Rig::new(Some(policy().retry_if(|_| false)), options());
+    rig.connects();
+    rig.opens();
+    assert_eq!(rig.closes(lost()), ["closed: ping timeout", "ended: ping timeout"], "nobody expects another");
+}
+
+#[test]
+fn subscribers_that_handle_nothing_of_the_last_session_are_waited_for_with_one_warning() {
     let mut rig = Rig::reconnecting(options());
     rig.elapses();
     let due = rig.seconds();
@@ -358,14 +394,21 @@ fn subscribers_that_handle_nothing_of_the_last_session_end_it_after_the_stall_ti
         rig.lifecycle.handle_timeout(rig.now);
         assert_eq!(rig.out(), [""; 0], "one of them makes progress");
     }
-    let stalled = ConnectError::Stalled.to_string();
-    let end = [
-        &format!("reconnect failed: {stalled}"),
-        &format!("connect failed: {stalled}"),
-        "ended: ping timeout",
-    ];
-    assert_eq!(rig.elapses(), end);
+    assert_eq!(rig.elapses(), ["subscribers are behind"]);
     assert_eq!(rig.seconds() - due, 560);
+    for _ in 0..10 {
+        rig.now += Duration::from_secs(3600);
+        rig.lifecycle.handle_timeout(rig.now);
+        rig.lifecycle.handle_progress(rig.now);
+        assert_eq!((rig.lifecycle.poll_timeout(), rig.out()), (None, vec![]), "one warning");
+    }
+    assert_eq!(rig.catches_up(), ["connect"]);
+
+    // The next wait is another one, and a Disconnect ends it.
+    rig.fails(failure());
+    rig.elapses();
+    assert_eq!(rig.elapses(), ["subscribers are behind"]);
+    assert_eq!(rig.disconnects()[0], format!("reconnect failed: {}", ConnectError::Cancelled));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{Initiator, Lifecycle, Phase};
 use crate::{
-    client::{message::State, outbox::Gate},
+    client::{message::State, outbox::Gate, reconnect::ReconnectCause},
     error::DisconnectReason,
     protocol::connection::Connection,
 };
@@ -29,6 +29,16 @@ impl Lifecycle {
             Phase::Idle { last_reason } => last_reason.as_ref(),
             _ => None,
         }
+    }
+
+    /// The URL of the user's last `Connect`, without secrets.
+    pub(in crate::client) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The last failure that the application did not cause itself.
+    pub(in crate::client) fn last_error(&self) -> Option<&ReconnectCause> {
+        self.last_error.as_ref()
     }
 
     pub(in crate::client) fn reconnects(&self) -> u64 {

@@ -1,19 +1,19 @@
 //! A policy at work: whether another attempt follows, and after which delay.
 
-use std::time::Duration;
+use std::{
+    panic::{self, AssertUnwindSafe},
+    time::Duration,
+};
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use super::Reconnect;
-use crate::{
-    error::{ConnectError, DisconnectReason},
-    protocol::handshake::MAX_INTERVAL,
-};
+use super::{Reconnect, ReconnectCause};
+use crate::{error::ConnectError, protocol::handshake::MAX_INTERVAL};
 
 /// Lower limit of the longest possible delay. Without any delay, attempts would follow each other as fast as they fail.
 const MIN_CEILING: Duration = Duration::from_millis(10);
 
-/// Lower limit of the time after which a session counts as stable.
+/// Lower limit of the time after which a session counts as stable, if the application has not chosen one.
 const MIN_STABLE: Duration = Duration::from_secs(1);
 
 /// An attempt that the policy wants.
@@ -49,57 +49,68 @@ impl Backoff {
         self.attempts = 0;
     }
 
-    /// The attempt that follows a session which ended for this reason, if one follows. `lifetime` is the time from its
-    /// opening to its end.
-    pub(in crate::client) fn after_session(
-        &mut self,
-        reason: &DisconnectReason,
-        lifetime: Duration,
-    ) -> Option<NextAttempt> {
-        if lifetime >= self.policy.max_delay.max(MIN_STABLE) {
+    /// A session has ended. `lifetime` is the time from its opening to its end.
+    pub(in crate::client) fn session_ended(&mut self, lifetime: Duration) {
+        let stable_after = self.policy.stable_after;
+        if lifetime >= stable_after.unwrap_or_else(|| self.policy.max_delay.max(MIN_STABLE)) {
             self.attempts = 0;
         }
-        if self.wants(reason) { self.next(Duration::ZERO) } else { None }
     }
 
-    /// Whether the policy wants another session after one that ended for this reason. `max_attempts` does not count here.
-    pub(in crate::client) fn wants(&self, reason: &DisconnectReason) -> bool {
-        match reason {
-            DisconnectReason::Client(_) => false,
-            reason => self.policy.on_server_close || !reason.is_server_close(),
+    /// Whether the policy wants another attempt after this failure, as long as attempts are left. `is_initial`: the user's
+    /// last `Connect` has not led to a session.
+    pub(in crate::client) fn wants(&self, cause: &ReconnectCause, is_initial: bool) -> bool {
+        if cause.is_final()
+            || (is_initial && !self.policy.on_initial_connect)
+            || (cause.is_server_close() && !self.policy.on_server_close)
+        {
+            return false;
+        }
+        match &self.policy.retry_if {
+            Some(retry_if) => panic::catch_unwind(AssertUnwindSafe(|| retry_if(cause))).unwrap_or(true),
+            None => !is_initial || self.may_be_temporary(cause),
         }
     }
 
-    /// The attempt that follows one which failed with this error, if one follows. `is_initial`: it was made for a `Connect`
-    /// of the user.
-    pub(in crate::client) fn after_failure(
-        &mut self,
-        err: &ConnectError,
-        is_initial: bool,
-    ) -> Option<NextAttempt> {
-        let (is_unauthorized, retry_after) = match err {
-            ConnectError::Status { status, .. } => (matches!(status.status, 401 | 403), status.retry_after),
-            _ => (false, None),
-        };
-        let may_succeed = err.is_retryable() || (is_unauthorized && self.has_hook);
-        if !may_succeed || (is_initial && !self.policy.on_initial_connect) {
-            return None;
-        }
-        self.next(retry_after.unwrap_or_default())
+    /// Whether a first connect that failed like this may succeed later. If not, the URL or an option is wrong.
+    fn may_be_temporary(&self, cause: &ReconnectCause) -> bool {
+        let ReconnectCause::Failed(err) = cause else { return true };
+        let is_unauthorized =
+            matches!(err, ConnectError::Status { status, .. } if matches!(status.status, 401 | 403));
+        err.is_retryable() || (is_unauthorized && self.has_hook)
     }
 
-    fn next(&mut self, min_delay: Duration) -> Option<NextAttempt> {
+    /// The next attempt, which follows this failure. `None` if no attempt is left.
+    pub(in crate::client) fn next(&mut self, cause: &ReconnectCause) -> Option<NextAttempt> {
         if self.policy.max_attempts.is_some_and(|max| self.attempts >= max) {
             return None;
         }
-        let factor = 1_u32.checked_shl(self.attempts).unwrap_or(u32::MAX);
-        let ceiling = self.policy.initial_delay.saturating_mul(factor).min(self.policy.max_delay);
-        let ceiling = ceiling.clamp(MIN_CEILING, MAX_INTERVAL);
+        let earlier = self.attempts;
         self.attempts = self.attempts.saturating_add(1);
-        let delay = ceiling.mul_f64(self.random.random_range(0.0..=1.0));
-        // A server may ask for more time than the clock can count.
-        let min_delay = min_delay.min(MAX_INTERVAL);
-        Some(NextAttempt { number: self.attempts, delay: delay.max(min_delay) })
+        let delay = match &self.policy.delay {
+            Some(delay) => {
+                let delay = || delay(self.attempts, cause);
+                panic::catch_unwind(AssertUnwindSafe(delay)).unwrap_or(Duration::ZERO)
+            }
+            None => self.delay(earlier, cause),
+        };
+        let retry_after = cause.retry_after().unwrap_or_default().min(self.policy.max_retry_after);
+        // A server or the application may ask for more time than the clock can count.
+        Some(NextAttempt { number: self.attempts, delay: delay.max(retry_after).min(MAX_INTERVAL) })
+    }
+
+    /// The delay after this failure, and after as many attempts as `earlier`.
+    fn delay(&mut self, earlier: u32, cause: &ReconnectCause) -> Duration {
+        let policy = &self.policy;
+        let ceiling = if cause.is_about_credentials() && !self.has_hook {
+            // The same credentials will hardly be accepted soon, and some servers lock out who tries them often.
+            policy.max_delay
+        } else {
+            let factor = 1_u32.checked_shl(earlier).unwrap_or(u32::MAX);
+            policy.initial_delay.saturating_mul(factor).min(policy.max_delay)
+        };
+        let ceiling = ceiling.clamp(MIN_CEILING, MAX_INTERVAL);
+        if policy.jitter { ceiling.mul_f64(self.random.random_range(0.0..=1.0)) } else { ceiling }
     }
 }
 

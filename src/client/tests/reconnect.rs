@@ -83,16 +83,26 @@ async fn sessions_that_end_too_soon_use_up_the_attempts() {
 }
 
 #[actix::test]
-async fn an_error_that_another_attempt_cannot_fix_ends_reconnecting() {
-    let (started, _client, wire, mut events) =
+async fn answers_that_look_like_a_wrong_url_do_not_end_it_after_a_session_but_an_error_of_the_program_does() {
+    let (started, client, wire, mut events) =
         reconnecting(EngineIoClient::builder().reconnect(policy())).await;
     fail(&wire);
     event(&mut events).await;
     reconnecting_in(&mut events, 1).await;
+    let errors = [
+        TransportError::Status(Box::new(HttpStatus::new(404))),
+        TransportError::Status(Box::new(HttpStatus::new(403))),
+        TransportError::Malformed("a page of HTML".into()),
+        TransportError::tls("an unknown authority", true),
+    ];
+    for (number, err) in (2..).zip(errors) {
+        let (wire, _) = started_after(&started).await;
+        fail_with(&wire, err);
+        reconnecting_in(&mut events, number).await;
+        assert_eq!(client.send(GetStatus).await.unwrap().state, State::Reconnecting);
+    }
     let (wire, _) = started_after(&started).await;
-    let status = HttpStatus { status: 403, code: Some(4), message: None, retry_after: None };
-    let cause = CloseReason::Failed(TransportError::Status(Box::new(status)));
-    wire.report(ReportKind::Closed(TransportClosed { reason: cause, outcome: BatchOutcome::sent(0) }));
+    fail_with(&wire, TransportError::Unsupported("https".into()));
     assert!(matches!(event(&mut events).await, Event::ReconnectFailed(_)));
 }
 
@@ -165,10 +175,19 @@ async fn no_attempt_starts_while_a_subscriber_has_handled_nothing_of_the_last_se
     open(&wire).await;
     assert_eq!(words(&mut slow_events).await.len(), 3);
 
+    // However long that takes.
     fail(&wire);
-    sleep(Duration::from_secs(70)).await;
-    let words = words(&mut events).await;
-    assert!(words.last().unwrap().contains("ReconnectFailed(Stalled)"), "{words:?}");
+    for expected in ["connected abc", "disconnected transport error: connection lost: gone"] {
+        assert_eq!(word(&event(&mut events).await), expected);
+    }
+    reconnecting_in(&mut events, 2).await;
+    sleep(Duration::from_secs(3600)).await;
+    assert!(started.0.lock().unwrap().is_empty());
+    assert_eq!(words(&mut events).await, [""; 0]);
+    for _ in 0..3 {
+        permit.unbounded_send(()).unwrap();
+    }
+    started_after(&started).await;
 }
 
 #[actix::test]

@@ -42,8 +42,9 @@ enum Phase {
     Requested,
     /// The WebSocket is open, and must bring the open packet before the deadline.
     WebSocketOpen { deadline: Instant },
-    /// The user does not want the session any more. It is closed as soon as it opens.
-    Cancelled,
+    /// The user does not want the session any more. It is closed as soon as it opens, if it opens before `deadline`.
+    /// The close must be done before `close_deadline`.
+    Cancelled { deadline: Instant, close_deadline: Instant },
     /// The connect took too long, and the transport was ordered to close. Its last report says what it was waiting
     /// for.
     Interrupted { deadline: Instant },
@@ -70,8 +71,9 @@ impl Connecting {
     pub(super) fn deadline(&self) -> Instant {
         match self.phase {
             Phase::WebSocketOpen { deadline } => deadline.min(self.deadline),
+            Phase::Cancelled { deadline, .. } => deadline.min(self.deadline),
             Phase::Interrupted { deadline } => deadline,
-            Phase::Started | Phase::Requested | Phase::Cancelled => self.deadline,
+            Phase::Started | Phase::Requested => self.deadline,
         }
     }
 
@@ -101,15 +103,14 @@ impl Connecting {
 
     /// Cancels the connect. Returns whether the connection must wait for the session that the server may have opened
     /// already: it must be closed, or it would live on there until its ping timeout. A WebSocket needs no such care,
-    /// since the session ends with it.
-    pub(super) fn cancel(&mut self, deadline: Instant) -> bool {
+    /// since the session ends with it. The wait for the session ends at `deadline`, and its close at `close_deadline`.
+    pub(super) fn cancel(&mut self, deadline: Instant, close_deadline: Instant) -> bool {
         match self.phase {
             Phase::Requested => {
-                self.phase = Phase::Cancelled;
-                self.deadline = self.deadline.min(deadline);
+                self.phase = Phase::Cancelled { deadline, close_deadline };
                 true
             }
-            Phase::Cancelled => true,
+            Phase::Cancelled { .. } => true,
             Phase::Started | Phase::WebSocketOpen { .. } | Phase::Interrupted { .. } => false,
         }
     }
@@ -154,7 +155,7 @@ impl Connection {
         if id.kind == TransportKind::WebSocket {
             self.remembered.remove(endpoint.display_url());
         }
-        if connecting.phase == Phase::Cancelled {
+        if let Phase::Cancelled { .. } = connecting.phase {
             return self.fail_connect(now, ConnectError::Cancelled);
         }
         let err = ConnectError::from_transport(endpoint.display_url(), err);
@@ -189,7 +190,7 @@ impl Connection {
             Phase::WebSocketOpen { .. } => {
                 self.fail_attempt(now, TransportError::Timeout { stage: Stage::Open });
             }
-            Phase::Cancelled => self.fail_connect(now, ConnectError::Cancelled),
+            Phase::Cancelled { .. } => self.fail_connect(now, ConnectError::Cancelled),
             // A transport that does not even close has nothing to say.
             Phase::Interrupted { .. } => {
                 let url = connecting.target.endpoint.display_url().into();
@@ -202,8 +203,11 @@ impl Connection {
     /// The first packets: the open packet, and whatever the server put behind it.
     pub(super) fn on_handshake(&mut self, now: Instant, mut received: Received) {
         let State::Connecting(connecting) = &self.state else { return };
-        let (id, is_cancelled) = (connecting.transport, connecting.phase == Phase::Cancelled);
-        let (deadline, target) = (connecting.deadline, connecting.target.clone());
+        let (id, target) = (connecting.transport, connecting.target.clone());
+        let close_deadline = match connecting.phase {
+            Phase::Cancelled { close_deadline, .. } => Some(close_deadline.min(connecting.deadline)),
+            _ => None,
+        };
         let mut session = match decode_open(&mut received, id.kind) {
             Ok(session) => session,
             Err(err) => return self.fail_attempt(now, err.into()),
@@ -216,7 +220,7 @@ impl Connection {
                 target.add_to(&mut self.remembered);
             }
         }
-        if is_cancelled {
+        if let Some(deadline) = close_deadline {
             return self.close_unwanted(now, id, deadline);
         }
         self.open(now, session, received);

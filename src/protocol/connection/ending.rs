@@ -20,6 +20,10 @@ use crate::{
 /// The time that an aborted transport has to close. It needs one turn of the event loop, unless it is broken.
 pub(super) const ABORT: Duration = Duration::from_secs(1);
 
+/// The time that the handshake of a cancelled connect has to be answered, so that the session can be closed. A server that
+/// answers at all usually does so within it.
+const ANSWER: Duration = Duration::from_secs(2);
+
 /// The connection only waits for its transports to close.
 #[derive(Debug)]
 pub(super) struct Ending {
@@ -51,7 +55,7 @@ impl Connection {
         let deadline = now + self.limits.close_timeout;
         match &mut self.state {
             State::Connecting(connecting) => {
-                if !connecting.cancel(deadline) {
+                if !connecting.cancel(deadline.min(now + ANSWER), deadline) {
                     self.fail_connect(now, ConnectError::Cancelled);
                 }
             }

@@ -1,10 +1,10 @@
 //! Requests and responses.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use actix_http::{
     Method, StatusCode,
-    header::{self, HeaderMap, HeaderValue},
+    header::{self, HeaderMap, HeaderValue, HttpDate},
     uri::PathAndQuery,
 };
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -106,7 +106,12 @@ impl Response {
             Err(_) if self.is_html() => (None, None),
             Err(_) => (None, str::from_utf8(&self.body).ok().and_then(excerpt)),
         };
-        HttpStatus { status: self.status.as_u16(), code, message, retry_after: self.retry_after() }
+        HttpStatus {
+            status: self.status.as_u16(),
+            code,
+            message,
+            retry_after: self.retry_after(SystemTime::now()),
+        }
     }
 
     /// Whether the response redirects the request (RFC 9110, section 15.4). The statuses 300, 304 and 305 do not.
@@ -120,9 +125,17 @@ impl Response {
         content_type.starts_with(b"text/html") || self.body.trim_ascii_start().starts_with(b"<")
     }
 
-    fn retry_after(&self) -> Option<Duration> {
-        let seconds = self.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-        Some(Duration::from_secs(seconds))
+    /// The time for which the server asks to wait (RFC 9110, section 10.2.3). `now` is the client's clock.
+    fn retry_after(&self, now: SystemTime) -> Option<Duration> {
+        let value = self.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+        if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+            // More seconds than a number can count are as good as the most that it can.
+            return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+        }
+        // The server means its own clock, which the header `date` shows.
+        let date = self.headers.get(header::DATE).and_then(|date| http_date(date.to_str().ok()?));
+        let wait = http_date(value)?.duration_since(date.unwrap_or(now));
+        Some(wait.unwrap_or_default())
     }
 }
 
@@ -135,8 +148,16 @@ impl Code {
     }
 }
 
+/// A date in one of the three formats that RFC 9110, section 5.6.7, allows.
+fn http_date(value: &str) -> Option<SystemTime> {
+    value.parse().map(|date: HttpDate| date.into()).ok()
+}
+
 /// The start of a text, on one line; `None` if the text is empty.
 fn excerpt(text: &str) -> Option<String> {
     let line = text.trim().chars().take(EXCERPT).map(|char| if char.is_control() { ' ' } else { char });
     Some(line.collect()).filter(|line: &String| !line.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

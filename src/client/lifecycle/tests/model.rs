@@ -5,6 +5,7 @@
 
 use super::{
     ledger::{Fate, Ledger, Seen},
+    promise::{Promise, is_refused},
     transport::{FakeTransport, Reported},
     *,
 };
@@ -43,6 +44,8 @@ pub(super) struct PolicySetup {
     pub(super) max_attempts: Option<u32>,
     pub(super) on_initial_connect: bool,
     pub(super) on_server_close: bool,
+    /// The application has a rule of its own.
+    pub(super) has_rule: bool,
 }
 
 /// One thing that may happen.
@@ -105,6 +108,7 @@ pub(super) struct Model {
     not_before: Option<Instant>,
     ledger: Ledger,
     seen: Seen,
+    promise: Promise,
     connects: Vec<Awaiting<Result<Arc<Session>, ConnectError>>>,
     ends: Vec<Awaiting<()>>,
     waits: Vec<Awaiting<Option<DisconnectReason>>>,
@@ -130,6 +134,9 @@ impl Model {
             if let Some(max) = policy_setup.max_attempts {
                 policy = policy.max_attempts(max);
             }
+            if policy_setup.has_rule {
+                policy = policy.retry_if(|cause| !is_refused(cause));
+            }
             policy
         });
         let options = Options { has_hook: setup.has_hook, keep_unsent: setup.keep_unsent, ..options() };
@@ -149,6 +156,7 @@ impl Model {
             not_before: None,
             ledger: Ledger::default(),
             seen: Seen::default(),
+            promise: Promise::new(setup.policy),
             connects: Vec::new(),
             ends: Vec::new(),
             waits: Vec::new(),
@@ -210,6 +218,7 @@ impl Model {
         match self.lifecycle.connect(self.now, url) {
             Ok(()) => {
                 let reply = self.replies.connect();
+                self.promise.connect();
                 self.not_before = None;
                 self.drain(Connection::pending_output);
                 self.connects.push(Awaiting::new(reply));
@@ -235,6 +244,7 @@ impl Model {
     }
 
     fn disconnect(&mut self, abort: bool) {
+        self.promise.disconnect();
         if self.lifecycle.disconnect(self.now) {
             self.limited.push((Limited::Close, self.now));
             if abort {
@@ -392,6 +402,7 @@ impl Model {
             Output::Opened(session) => {
                 self.limited.retain(|(limited, _)| *limited != Limited::Attempt);
                 self.seen.see(Seen::Connected);
+                self.promise.opened();
                 self.are_behind = true;
                 let _ = self.replies.answer_connect(Ok(session));
                 self.advance_outbox();
@@ -408,13 +419,22 @@ impl Model {
                 self.limited.clear();
                 self.not_before = Some(self.now + next.delay);
                 self.seen.see(Seen::Reconnecting);
+                self.promise.reconnecting(&next);
             }
-            Output::ReconnectFailed(_) => self.seen.see(Seen::ReconnectFailed),
-            Output::ConnectFailed(err) => {
+            Output::SubscribersBehind => {
+                assert!(self.are_behind && self.lifecycle.awaits_subscribers(), "{:?}", self.lifecycle);
+            }
+            Output::ReconnectFailed(err) => {
+                self.seen.see(Seen::ReconnectFailed);
+                self.promise.reconnect_failed(&err);
+            }
+            Output::ConnectFailed { err, is_announced } => {
+                assert!(!is_announced || self.seen == Seen::ReconnectFailed, "{err}");
                 self.is_hook_running = false;
                 let _ = self.replies.answer_connect(Err(err));
             }
             Output::Ended(reason) => {
+                self.promise.ended(reason.as_ref());
                 self.limited.clear();
                 self.outbox.refuse_all();
                 self.replies.answer_end(reason.as_ref());
@@ -459,7 +479,7 @@ impl Model {
             self.connects.clear();
             self.ends.clear();
             self.waits.clear();
-        } else {
+        } else if !(self.lifecycle.awaits_subscribers() && self.are_behind) {
             assert!(self.poll_timeout().is_some(), "every wait has an end: {:?}", self.lifecycle);
         }
     }

@@ -110,12 +110,17 @@ fn received(what: u8, how: u8) -> Vec<Packet> {
 }
 
 fn failure(how: u8) -> CloseReason {
-    let status = |status| HttpStatus { status, code: None, message: None, retry_after: None };
-    match how % 5 {
-        0 => CloseReason::CloseFrame { code: 1000, reason: "".into() },
-        1 => CloseReason::Failed(TransportError::Status(Box::new(status(503)))),
-        2 => CloseReason::Failed(TransportError::Status(Box::new(status(401)))),
-        3 => CloseReason::Failed(TransportError::Status(Box::new(status(400)))),
-        _ => CloseReason::Failed(TransportError::eof("gone")),
-    }
+    let status = |status| TransportError::Status(Box::new(HttpStatus::new(status)));
+    CloseReason::Failed(match how % 12 {
+        0 => return CloseReason::CloseFrame { code: 1000, reason: "".into() },
+        1 => status(503),
+        2 => status(401),
+        3 => status(400),
+        4 => status(404),
+        5 => TransportError::Malformed("a page of HTML".into()),
+        6 => TransportError::tls("an unknown authority", true),
+        7 => TransportError::Redirect("to a portal".into()),
+        8 if how.is_multiple_of(16) => TransportError::Unsupported("https".into()),
+        _ => TransportError::eof("gone"),
+    })
 }

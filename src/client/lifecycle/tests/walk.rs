@@ -5,11 +5,12 @@ use proptest::{option, prelude::*};
 use super::model::{Model, PolicySetup, Setup, Step};
 
 fn policy() -> impl Strategy<Value = PolicySetup> {
-    (option::of(0_u32..3), any::<bool>(), any::<bool>()).prop_map(
-        |(max_attempts, on_initial_connect, on_server_close)| PolicySetup {
+    (option::of(0_u32..3), any::<[bool; 3]>()).prop_map(
+        |(max_attempts, [on_initial_connect, on_server_close, has_rule])| PolicySetup {
             max_attempts,
             on_initial_connect,
             on_server_close,
+            has_rule,
         },
     )
 }

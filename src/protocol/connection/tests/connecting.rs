@@ -47,12 +47,28 @@ fn no_session_stays_open_after_a_close_while_connecting() {
     rig.closed(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["connect failed: cancelled by Disconnect"]);
 
-    // It is not waited for longer than `close_timeout`.
+    // It is not waited for longer than `close_timeout` and than two seconds.
+    for (close_timeout, waited) in [(5_000, 2_000), (1_500, 1_500)] {
+        let close_timeout = Duration::from_millis(close_timeout);
+        let mut rig = Rig::with(Limits { close_timeout, ..limits() });
+        let params = params(rig.now, &[TransportKind::Polling]);
+        rig.connection.connect(rig.now, params).unwrap();
+        rig.out();
+        rig.report(POLLING, ReportKind::Requested);
+        rig.connection.close(rig.now, None);
+        assert_eq!(rig.elapse(), waited);
+        assert_eq!(rig.out(), ["0 abort"]);
+    }
+
+    // If it opens, `close_timeout` counts for its close.
     let mut rig = Rig::connect(&[TransportKind::Polling]);
     rig.out();
     rig.report(POLLING, ReportKind::Requested);
     rig.connection.close(rig.now, None);
-    assert_eq!(rig.elapse(), 5_000);
+    rig.now += Duration::from_millis(1_900);
+    rig.packets(POLLING, vec![open_packet("")]);
+    assert_eq!(rig.out(), ["0 session abc", "0 write 1"]);
+    assert_eq!(rig.elapse(), 3_100);
     assert_eq!(rig.out(), ["0 abort"]);
 
     // No request was sent: at once.

@@ -1,0 +1,81 @@
+//! The lines of the log from which an operator learns what a client does and why.
+//!
+//! There is one line at `info` for each connect, each upgrade and each disconnect by the application, and one at `warn` for
+//! each lost session, each failed attempt of the policy, each wait for subscribers and each end of the policy.
+
+use super::{event::Disconnected, reconnect::Reconnecting};
+use crate::{
+    client::reconnect::ReconnectCause,
+    error::{ConnectError, DisconnectReason},
+    protocol::handshake::{MAX_INTERVAL, Session, TransportKind},
+};
+
+const TARGET: &str = "actix_engineio::client";
+
+/// A session was opened at this URL, which has no secrets.
+pub(super) fn opened(session: &Session, url: &str) {
+    log::info!(target: TARGET, "connected over {} to {url}", session.transport);
+    if session.ping_interval.max(session.ping_timeout) >= MAX_INTERVAL {
+        log::warn!(target: TARGET, "the heartbeat's intervals are cut at 24 hours");
+    }
+}
+
+pub(super) fn upgraded(kind: TransportKind) {
+    log::info!(target: TARGET, "upgraded to {kind}");
+}
+
+pub(super) fn closed(end: &Disconnected) {
+    match &end.reason {
+        reason @ DisconnectReason::Client(_) => log::info!(target: TARGET, "disconnected: {reason}"),
+        reason => log::warn!(target: TARGET, "disconnected: {reason}"),
+    }
+}
+
+pub(super) fn reconnecting(next: &Reconnecting) {
+    let level = match next.cause {
+        // There was a line about it.
+        ReconnectCause::Lost(_) => log::Level::Debug,
+        ReconnectCause::Failed(_) => log::Level::Warn,
+    };
+    let Reconnecting { attempt, delay, cause } = next;
+    log::log!(target: TARGET, level, "connecting again in {delay:?}, attempt {attempt}: {cause}");
+}
+
+pub(super) fn subscribers_behind() {
+    log::warn!(
+        target: TARGET,
+        "the next attempt to connect waits for a subscriber that has not handled any event of the last session"
+    );
+}
+
+/// No other attempt follows.
+pub(super) fn reconnect_failed(err: &ConnectError) {
+    match err {
+        ConnectError::Cancelled | ConnectError::Stopped => {
+            log::info!(target: TARGET, "not connecting again: {err}");
+        }
+        err => log::warn!(target: TARGET, "giving up: {err}"),
+    }
+}
+
+/// The URL of a `Connect` has a path that is not used. It is not shown, since it may be a secret; `url` has none.
+pub(super) fn path_unused(url: &str) {
+    log::warn!(
+        target: TARGET,
+        "the path of the URL is not used, requests go to {url}; set the path of Engine.IO with path(..)"
+    );
+}
+
+/// A `Connect` is not even tried.
+pub(super) fn connect_refused(err: &ConnectError) {
+    log::debug!(target: TARGET, "connect refused: {err}");
+}
+
+pub(super) fn connect_failed(err: &ConnectError) {
+    log::debug!(target: TARGET, "connect failed: {err}");
+}
+
+/// Nobody awaits the reply of the `Connect` that failed with this error.
+pub(super) fn connect_failed_unseen(err: &ConnectError) {
+    log::warn!(target: TARGET, "gave up, and nobody awaits the reply: {err}");
+}

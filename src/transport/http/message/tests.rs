@@ -1,0 +1,53 @@
+//! What is read from the headers of a response.
+
+use super::*;
+
+/// Sun, 06 Nov 1994 08:49:37 GMT.
+const NOW: u64 = 784_111_777;
+
+fn retry_after(headers: &[(header::HeaderName, &'static str)]) -> Option<Duration> {
+    let mut response =
+        Response { status: StatusCode::SERVICE_UNAVAILABLE, headers: HeaderMap::new(), body: Bytes::new() };
+    for (name, value) in headers {
+        response.headers.insert(name.clone(), HeaderValue::from_static(value));
+    }
+    response.retry_after(SystemTime::UNIX_EPOCH + Duration::from_secs(NOW))
+}
+
+#[test]
+fn retry_after_is_a_number_of_seconds_or_a_date_in_any_format_of_http() {
+    for (value, seconds) in [
+        ("0", Some(0)),
+        ("120", Some(120)),
+        (" 7 ", Some(7)),
+        ("18446744073709551615", Some(u64::MAX)),
+        ("1000000000000000000000000000000", Some(u64::MAX)),
+        ("Sun, 06 Nov 1994 08:49:40 GMT", Some(3)),
+        ("Sunday, 06-Nov-94 08:50:37 GMT", Some(60)),
+        ("Sun Nov  6 09:49:37 1994", Some(3600)),
+        // In the past.
+        ("Sun, 06 Nov 1994 08:49:36 GMT", Some(0)),
+        ("", None),
+        ("-1", None),
+        ("+1", None),
+        ("1.5", None),
+        ("soon", None),
+        ("Sun, 99 Nov 1994 08:49:40 GMT", None),
+    ] {
+        let expected = seconds.map(Duration::from_secs);
+        assert_eq!(retry_after(&[(header::RETRY_AFTER, value)]), expected, "{value:?}");
+    }
+    assert_eq!(retry_after(&[]), None);
+}
+
+#[test]
+fn a_date_is_one_by_the_servers_clock_if_the_server_shows_it() {
+    let later = (header::RETRY_AFTER, "Wed, 21 Oct 2015 07:28:05 GMT");
+    let date = |value| (header::DATE, value);
+    let by_the_server = retry_after(&[later.clone(), date("Wed, 21 Oct 2015 07:28:00 GMT")]);
+    assert_eq!(by_the_server, Some(Duration::from_secs(5)));
+    let by_the_client = Duration::from_secs(1_445_412_485 - NOW);
+    assert_eq!(retry_after(&[later.clone(), date("today")]), Some(by_the_client));
+    assert_eq!(retry_after(&[later]), Some(by_the_client));
+    assert_eq!(retry_after(&[(header::RETRY_AFTER, "5"), date("today")]), Some(Duration::from_secs(5)));
+}
