@@ -279,7 +279,7 @@ async fn oversized(cell: Cell) {
     let mut talk = cell.settle(&server).await;
     let data = Data::from("x".repeat(20_000));
     let packet = talk.packets(data.clone()).remove(0);
-    if cell.way == Way::Polling && cell.peer.has_max_payload() {
+    if cell.peer.has_max_payload() {
         let sent = talk.client.addr.send(engineio::Send::new(packet.clone()));
         let err = soon("a send", sent).await.expect("the client lives").expect_err("too large");
         assert!(matches!(err.kind, SendErrorKind::TooLarge { limit: 10_000, .. }), "{err}");

@@ -185,7 +185,17 @@ impl Connection {
             self.order(polling, Command::Resume);
         }
         self.outputs.push_back(Output::UpgradeFailed(err));
+        if is_paused {
+            self.check_waiting();
+        }
         self.grant_reads(now);
+    }
+
+    /// Messages that were accepted for the WebSocket go out over polling after all, as far as it can carry them.
+    fn check_waiting(&mut self) {
+        let State::Open(open) = &self.state else { return };
+        let refused = self.queue.refuse(|data| open.check(data));
+        self.outputs.extend(refused.into_iter().map(Output::Rejected));
     }
 
     pub(super) fn handle_upgrade_timeout(&mut self, now: Instant) {

@@ -235,3 +235,50 @@ fn a_delayed_poll_waits_for_the_subscribers_too() {
     assert_eq!(rig.out(), [""; 0]);
     assert_eq!(rig.elapse(), 9_950, "until the upgrade has failed");
 }
+
+#[test]
+fn a_message_that_waits_for_the_upgrade_is_measured_for_the_websocket() {
+    for steps in [2, 3] {
+        let mut rig = probing(steps);
+        // In base64 it would be larger than the limit, 100 bytes.
+        rig.connection.send(Data::from(vec![0; 100])).unwrap();
+        rig.connection.send(Data::from("a\u{1e}b")).unwrap();
+        let err = rig.connection.send(Data::from(vec![0; 101])).unwrap_err();
+        assert_eq!(err.kind, SendErrorKind::TooLarge { size: 101, limit: 100 });
+        if steps == 2 {
+            rig.packets(POLLING, vec![Packet::Noop]);
+            rig.report(POLLING, ReportKind::Paused);
+            rig.out();
+        }
+        rig.written(PROBE);
+        assert_eq!(rig.out().len(), 3, "moved, and all of it in one batch");
+        rig.written(PROBE);
+        assert_eq!((rig.connection.accepted(), rig.connection.settled()), (3, 3));
+    }
+}
+
+#[test]
+fn what_waited_for_an_upgrade_that_failed_is_checked_again() {
+    for steps in [2, 3] {
+        let mut rig = probing(steps);
+        rig.connection.send(Data::from(vec![0; 100])).unwrap();
+        rig.send("small");
+        rig.connection.send(Data::from("a\u{1e}b")).unwrap();
+        rig.closed(PROBE, Rig::eof(), BatchOutcome::sent(0));
+        assert_eq!(
+            rig.out(),
+            [
+                "0 resume",
+                "upgrade failed: connection lost: gone",
+                "rejected 100 bytes: 137 bytes exceed the server's maxPayload, 100 bytes",
+                "rejected 3 bytes: text with U+001E cannot be sent over polling",
+                "0 write 4kept|4small",
+            ]
+        );
+        assert_eq!(rig.connection.waiting(), (2, 9));
+        assert_eq!(rig.connection.settled(), 0, "the first message is not written yet");
+        rig.written(POLLING);
+        assert_eq!((rig.connection.accepted(), rig.connection.settled()), (4, 4));
+        assert_eq!(rig.connection.waiting(), (0, 0));
+    }
+}
