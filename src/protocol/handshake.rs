@@ -78,10 +78,10 @@ pub struct Session {
     pub sid: ByteString,
     /// The transports that the session can be upgraded to.
     pub upgrades: Vec<TransportKind>,
-    /// The time between two pings of the server, at most 24 hours.
+    /// The time between two pings of the server: 1 ms to 24 hours, and 25 s if the server did not say it.
     pub ping_interval: Duration,
-    /// The time that the server waits for the answer to a ping, at most 24 hours. After `ping_interval +
-    /// ping_timeout` of silence the client considers the server dead.
+    /// The time that the server waits for the answer to a ping: 1 ms to 24 hours, and 20 s if the server did not say
+    /// it. After `ping_interval + ping_timeout` of silence the client considers the server dead.
     pub ping_timeout: Duration,
     /// The largest POST, or the largest message over WebSocket, that the server accepts, in bytes; `None` if the
     /// server did not name a limit.

@@ -97,6 +97,8 @@ struct Fake {
     wrote: Instant,
     may_read: bool,
     pausing: bool,
+    /// It was ordered to pause, and not to go on.
+    paused: bool,
     closing: bool,
     aborted: bool,
     /// It was given a batch.
@@ -260,6 +262,8 @@ impl Model {
             assert!(deadline.is_some(), "every wait has an end");
         }
         if self.has_session() {
+            let is_paused = |fake: &Fake| fake.paused && !fake.closing && fake.writing.is_none();
+            self.time.pause(self.now, self.fakes.values().any(is_paused));
             let limit = self.time.deadline(self.now, self.last_progress());
             assert!(deadline <= Some(limit), "silence is noticed in time");
             assert_eq!(self.connection.has_backpressure(), self.time.has_backpressure());
@@ -312,6 +316,7 @@ impl Model {
             wrote: self.now,
             may_read: true,
             pausing: false,
+            paused: false,
             closing: false,
             aborted: false,
             asked: false,
@@ -336,8 +341,8 @@ impl Model {
                 assert!(!self.time.has_backpressure(), "nothing is read under back-pressure");
                 fake.may_read = true;
             }
-            Command::Pause => fake.pausing = true,
-            Command::Resume => fake.pausing = false,
+            Command::Pause => (fake.pausing, fake.paused) = (true, true),
+            Command::Resume => (fake.pausing, fake.paused) = (false, false),
             Command::Close => fake.closing = true,
             Command::Abort => {
                 (fake.closing, fake.aborted) = (true, true);

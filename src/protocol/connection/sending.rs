@@ -119,6 +119,7 @@ impl Connection {
             }
             State::Open(open) if open.active() == id => {
                 open.post_answered(any_number);
+                open.upgrade.limit_pause(now);
                 // An answer to a ping that came while the close packet was written is not sent any more.
                 if is_closing {
                     self.on_close_sent(id);

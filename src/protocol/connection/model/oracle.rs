@@ -12,6 +12,9 @@ use crate::{
 /// The sum of the intervals in [`open_packet`](super::open_packet).
 const SILENCE: Duration = Duration::from_secs(45);
 
+/// The longest time for which only an upgrade keeps messages from being sent.
+const PAUSE: Duration = Duration::from_secs(2);
+
 /// The longest time that a late wake-up adds to a deadline.
 const REPRIEVE: Duration = Duration::from_secs(1);
 
@@ -152,11 +155,13 @@ pub(super) struct Time {
     stuck: Duration,
     /// An upgrade packet was to be written.
     switched: bool,
+    /// The time since when only an upgrade keeps messages from being sent.
+    paused: Option<Instant>,
 }
 
 impl Time {
     pub(super) fn new(now: Instant) -> Self {
-        Self { heard: now, backpressure: None, stuck: Duration::ZERO, switched: false }
+        Self { heard: now, backpressure: None, stuck: Duration::ZERO, switched: false, paused: None }
     }
 
     /// The server was heard.
@@ -185,6 +190,11 @@ impl Time {
         if self.backpressure.take().is_some() {
             self.heard = now;
         }
+    }
+
+    /// Whether only an upgrade keeps messages from being sent now.
+    pub(super) fn pause(&mut self, now: Instant, is_paused: bool) {
+        self.paused = is_paused.then(|| self.paused.unwrap_or(now));
     }
 
     pub(super) fn writes(&mut self, batch: &[Packet]) {
@@ -218,7 +228,8 @@ impl Time {
     /// flight.
     pub(super) fn deadline(&self, now: Instant, wrote: Option<Instant>) -> Instant {
         let silence = self.backpressure.map_or(self.heard + SILENCE, |since| since + limits().stall_timeout);
-        let first = wrote.map_or(silence, |wrote| silence.min(wrote + SILENCE));
+        let others = [wrote.map(|wrote| wrote + SILENCE), self.paused.map(|since| since + PAUSE)];
+        let first = others.into_iter().flatten().fold(silence, Instant::min);
         first.max(now + REPRIEVE)
     }
 }
