@@ -21,7 +21,7 @@ use crate::{
     data::Data,
     error::{ProtocolError, TransportError},
     protocol::{
-        connection::model::{Model, Step},
+        connection::model::{Model, Size, Step},
         endpoint::Endpoint,
         handshake::{Session, TransportKind},
         packet::Packet,
@@ -229,7 +229,12 @@ pub fn connection(data: &[u8]) {
     for &[kind, a, b] in data.as_chunks().0 {
         walk.take(match kind % 8 {
             0 => Step::Connect { websocket: a & 1 != 0, upgrade: a & 2 != 0, others: a & 4 != 0 },
-            1 => Step::Send,
+            1 => Step::Send(match b % 8 {
+                1 => Size::Full,
+                2 => Size::WebSocketOnly,
+                3 => Size::TooLarge,
+                _ => Size::Small,
+            }),
             2 if a % 8 == 0 => Step::Abort,
             2 if a % 8 == 4 => Step::Stop,
             2 => Step::Close,

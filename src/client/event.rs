@@ -70,8 +70,8 @@ pub enum Event {
     Upgraded(TransportKind),
     /// The session could not move to WebSocket, for this reason. It goes on over polling.
     UpgradeFailed(TransportError),
-    /// A message could not be accepted, and nobody awaits the reply of its [`Send`](crate::Send). It carries the
-    /// message.
+    /// A message cannot be sent, and nobody awaits the reply of its [`Send`](crate::Send) any more: mostly because it
+    /// was not accepted. It carries the message.
     Rejected(Arc<SendError>),
     /// The session has ended, and its sockets are closed. Sent once per session, as its last event.
     Disconnected(Arc<Disconnected>),

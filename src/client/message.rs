@@ -127,7 +127,7 @@ impl fmt::Debug for Connect {
 /// waits, and the message waits with it: dropping the reply withdraws the message. During a [`Connect`] the reply waits
 /// for the outcome.
 ///
-/// An accepted message is sent, or it comes back in [`Event::Disconnected`]. This needs a client that runs: when `main`
+/// An accepted message is sent, or it comes back in [`Event::Disconnected`] or as [`Event::Rejected`]. This needs a client that runs: when `main`
 /// returns or the client's arbiter stops, accepted messages can be lost. End a program with a graceful [`Disconnect`],
 /// or with [`Flush`]. Over WebSocket the protocol has no acknowledgement: a message that was sent has not necessarily
 /// arrived.

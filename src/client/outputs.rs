@@ -67,6 +67,7 @@ impl EngineIoClient {
                 journal::upgraded(kind);
                 self.subscribers.session_upgraded(kind, self.connection.session());
             }
+            Output::Rejected(err) => self.subscribers.push(Event::Rejected(Arc::new(err))),
             Output::UpgradeFailed(err) => {
                 log::debug!(target: "actix_engineio::client", "staying on polling: {err}");
                 self.subscribers.push(Event::UpgradeFailed(err));

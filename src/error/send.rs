@@ -45,11 +45,15 @@ pub enum SendErrorKind {
     /// There is no session, and no connect whose outcome the message could wait for.
     #[error("not connected")]
     NotConnected,
-    /// Over polling, the server's `maxPayload` does not allow a message of this size. The session goes on.
-    #[error("{size} bytes exceed the server's maxPayload over polling, {limit} bytes")]
+    /// The server's `maxPayload` does not allow a message of this size. The session goes on.
+    ///
+    /// The size depends on the transport: over polling, binary data is sent as base64. A message that is accepted while
+    /// an upgrade pauses polling is measured for WebSocket. If the upgrade then fails, a message that is too large for
+    /// polling comes back as [`Event::Rejected`](crate::Event::Rejected).
+    #[error("{size} bytes exceed the server's maxPayload, {limit} bytes")]
     #[non_exhaustive]
     TooLarge {
-        /// Size in bytes of the message's packet, as polling would encode it.
+        /// Size in bytes of the message's packet, as the session's transport would encode it.
         size: usize,
         /// The server's limit in bytes.
         limit: usize,

@@ -1,14 +1,25 @@
 //! The handshake: the session as the server's open packet describes it (protocol 4, "Handshake").
 
-use std::{error, fmt, str::FromStr, time::Duration};
+use std::{borrow::Cow, error, fmt, str::FromStr, time::Duration};
 
 use bytestring::ByteString;
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
 
 use crate::error::ProtocolError;
 
 /// The longest interval that is used. No server intends a longer one, and the sum of two of these overflows no clock.
 pub(crate) const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The shortest interval that is used.
+const MIN_INTERVAL: Duration = Duration::from_millis(1);
+
+/// The intervals of a session whose open packet has none that can be used: the defaults of the `engine.io` server.
+const PING_INTERVAL: Duration = Duration::from_secs(25);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How packets reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,10 +78,10 @@ pub struct Session {
     pub sid: ByteString,
     /// The transports that the session can be upgraded to.
     pub upgrades: Vec<TransportKind>,
-    /// The time between two pings of the server, at most 24 hours.
+    /// The time between two pings of the server: 1 ms to 24 hours, and 25 s if the server did not say it.
     pub ping_interval: Duration,
-    /// The time that the server waits for the answer to a ping, at most 24 hours. After `ping_interval +
-    /// ping_timeout` of silence the client considers the server dead.
+    /// The time that the server waits for the answer to a ping: 1 ms to 24 hours, and 20 s if the server did not say
+    /// it. After `ping_interval + ping_timeout` of silence the client considers the server dead.
     pub ping_timeout: Duration,
     /// The largest POST, or the largest message over WebSocket, that the server accepts, in bytes; `None` if the
     /// server did not name a limit.
@@ -106,8 +117,8 @@ impl Session {
                 TransportKind::Polling => vec![TransportKind::WebSocket],
                 TransportKind::WebSocket => Vec::new(),
             },
-            ping_interval: Duration::from_secs(25),
-            ping_timeout: Duration::from_secs(20),
+            ping_interval: PING_INTERVAL,
+            ping_timeout: PING_TIMEOUT,
             max_payload: Some(1_000_000),
             transport,
             websocket_protocol: None,
@@ -115,20 +126,21 @@ impl Session {
     }
 
     /// Decodes the JSON of the open packet that came over `transport`.
+    ///
+    /// Only the sid is necessary. Everything else is a hint: a value that cannot be read counts as a missing one.
     pub(crate) fn decode(json: &str, transport: TransportKind) -> Result<Self, ProtocolError> {
-        // serde would accept an array instead of an object.
-        if json.trim_start().starts_with('[') {
-            return Err(invalid_open("an array"));
-        }
-        let open: OpenPacket = serde_json::from_str(json).map_err(|err| invalid_open(&err.to_string()))?;
-        if open.sid.is_empty() {
+        let open: OpenPacket<'_> =
+            serde_json::from_str(json).map_err(|err| invalid_open(&err.to_string()))?;
+        let sid = open.sid.ok_or_else(|| invalid_open("missing field `sid`"))?;
+        let sid: String = serde_json::from_str(sid.get()).map_err(|err| invalid_open(&err.to_string()))?;
+        if sid.is_empty() {
             return Err(invalid_open("sid is empty"));
         }
         Ok(Self {
-            sid: open.sid.into(),
-            upgrades: open.upgrades.into_iter().flatten().filter_map(|OfferedTransport(kind)| kind).collect(),
-            ping_interval: interval("pingInterval", open.ping_interval)?,
-            ping_timeout: interval("pingTimeout", open.ping_timeout)?,
+            sid: sid.into(),
+            upgrades: open.upgrades.map(upgrades).unwrap_or_default(),
+            ping_interval: open.ping_interval.and_then(interval).unwrap_or(PING_INTERVAL),
+            ping_timeout: open.ping_timeout.and_then(interval).unwrap_or(PING_TIMEOUT),
             max_payload: open.max_payload.and_then(byte_limit),
             transport,
             websocket_protocol: None,
@@ -136,42 +148,107 @@ impl Session {
     }
 }
 
-/// The fields of the open packet. Numbers are `f64` because Python servers send `1e8` as `100000000.0`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OpenPacket {
-    sid: String,
-    upgrades: Option<Vec<OfferedTransport>>,
-    ping_interval: f64,
-    ping_timeout: f64,
-    /// Missing in engine.io before version 6.
-    max_payload: Option<f64>,
+/// The fields of the open packet, as they are in the JSON. Of a field that occurs twice, the last value counts, as in
+/// JavaScript and Python.
+#[derive(Default)]
+struct OpenPacket<'a> {
+    sid: Option<&'a RawValue>,
+    upgrades: Option<&'a RawValue>,
+    ping_interval: Option<&'a RawValue>,
+    ping_timeout: Option<&'a RawValue>,
+    /// The limit, which is missing in engine.io before version 6.
+    max_payload: Option<&'a RawValue>,
 }
 
-/// A transport by its name; `None` if this client does not have it.
 #[derive(Deserialize)]
-#[serde(from = "String")]
+#[serde(field_identifier, rename_all = "camelCase")]
+enum Field {
+    Sid,
+    Upgrades,
+    PingInterval,
+    PingTimeout,
+    MaxPayload,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de> Deserialize<'de> for OpenPacket<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(OpenPacketVisitor)
+    }
+}
+
+struct OpenPacketVisitor;
+
+impl<'de> Visitor<'de> for OpenPacketVisitor {
+    type Value = OpenPacket<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut open = OpenPacket::default();
+        while let Some(field) = map.next_key()? {
+            let value = match field {
+                Field::Sid => &mut open.sid,
+                Field::Upgrades => &mut open.upgrades,
+                Field::PingInterval => &mut open.ping_interval,
+                Field::PingTimeout => &mut open.ping_timeout,
+                Field::MaxPayload => &mut open.max_payload,
+                Field::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            *value = Some(map.next_value()?);
+        }
+        Ok(open)
+    }
+}
+
+/// An element of `upgrades`; `None` if it is not a transport that this client has.
 struct OfferedTransport(Option<TransportKind>);
 
-impl From<String> for OfferedTransport {
-    fn from(name: String) -> Self {
-        Self(name.parse().ok())
+impl<'de> Deserialize<'de> for OfferedTransport {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = <&RawValue>::deserialize(deserializer)?;
+        Ok(Self(text(value).parse().ok()))
     }
 }
 
-fn interval(name: &str, ms: f64) -> Result<Duration, ProtocolError> {
-    if ms > 0.0 && ms.fract() == 0.0 {
-        Ok(Duration::try_from_secs_f64(ms / 1000.0)
-            .map_or(MAX_INTERVAL, |interval| interval.min(MAX_INTERVAL)))
-    } else {
-        Err(invalid_open(&format!("{name} is {ms}, not a positive whole number of milliseconds")))
-    }
+/// The transports in a list of names, or the one transport that a name outside of a list names.
+fn upgrades(value: &RawValue) -> Vec<TransportKind> {
+    let offered = serde_json::from_str::<Vec<OfferedTransport>>(value.get())
+        .or_else(|_| serde_json::from_str::<OfferedTransport>(value.get()).map(|only| vec![only]));
+    offered.into_iter().flatten().filter_map(|OfferedTransport(kind)| kind).collect()
 }
 
-/// A limit in bytes; `None` for zero and for a number that does not fit. Going through the digits avoids a lossy
-/// cast.
-fn byte_limit(bytes: f64) -> Option<usize> {
+/// A positive number of milliseconds, as an interval from 1 ms to 24 hours.
+fn interval(value: &RawValue) -> Option<Duration> {
+    let ms = number(value).filter(|&ms| ms > 0.0)?;
+    let interval = Duration::try_from_secs_f64(ms / 1000.0).unwrap_or(MAX_INTERVAL);
+    Some(interval.clamp(MIN_INTERVAL, MAX_INTERVAL))
+}
+
+/// A limit in bytes; `None` for zero and for a number that does not fit. Going through the digits avoids a lossy cast.
+fn byte_limit(value: &RawValue) -> Option<usize> {
+    let bytes = number(value)?.floor();
     format!("{bytes:.0}").parse().ok().filter(|&limit| limit > 0)
+}
+
+/// The number that a JSON value is, or that its text says. JSON sets no limit to a number: one that no `f64` can hold is
+/// infinite.
+fn number(value: &RawValue) -> Option<f64> {
+    text(value).trim().parse().ok()
+}
+
+/// The text of a JSON string, or any other value as it is in the JSON.
+fn text(value: &RawValue) -> Cow<'_, str> {
+    match serde_json::from_str::<String>(value.get()) {
+        Ok(text) => text.into(),
+        Err(_) => value.get().into(),
+    }
 }
 
 /// Shortens the reason, which may quote a long text of the server.

@@ -14,6 +14,7 @@ use crate::{
     data::Data,
     error::{ProtocolError, SendErrorKind},
     protocol::{
+        handshake::TransportKind,
         packet::Packet,
         websocket::{Frame, FrameEnds, Message, Opcode, Text, WebSocketCodec},
     },
@@ -97,16 +98,51 @@ impl Wire {
         let Self::V4 = self;
         payload::is_representable(packet)
     }
+}
 
-    /// Checks that polling can carry a message to a server that accepts bodies of `max_payload` bytes.
-    pub(crate) fn check_polling(self, data: &Data, max_payload: Option<usize>) -> Result<(), SendErrorKind> {
+/// # Limits
+///
+/// A server compares its `maxPayload` with the packet as it arrives: with the body of a POST, or with the payload of a
+/// WebSocket message.
+impl Wire {
+    /// Checks that a transport can carry a message to a server that accepts `max_payload` bytes.
+    pub(crate) fn check_message(
+        self,
+        data: &Data,
+        kind: TransportKind,
+        max_payload: Option<usize>,
+    ) -> Result<(), SendErrorKind> {
         // A clone shares the data.
         let packet = Packet::Message(data.clone());
-        let size = self.size_in_payload(&packet, true);
+        let size = self.message_size(&packet, kind);
         match max_payload {
             Some(limit) if size > limit => Err(SendErrorKind::TooLarge { size, limit }),
-            _ if !self.is_representable(&packet) => Err(SendErrorKind::NotRepresentable),
+            _ if kind == TransportKind::Polling && !self.is_representable(&packet) => {
+                Err(SendErrorKind::NotRepresentable)
+            }
             _ => Ok(()),
+        }
+    }
+
+    /// The length below which every message passes [`check_message`](Self::check_message), whatever its content is. Over
+    /// polling the content matters.
+    pub(crate) fn unchecked_len(self, kind: TransportKind, max_payload: Option<usize>) -> usize {
+        let Self::V4 = self;
+        match kind {
+            TransportKind::Polling => 0,
+            // A text has its type in front.
+            TransportKind::WebSocket => max_payload.unwrap_or(usize::MAX),
+        }
+    }
+
+    /// The size of one packet that is sent by itself.
+    fn message_size(self, packet: &Packet, kind: TransportKind) -> usize {
+        match kind {
+            TransportKind::Polling => self.size_in_payload(packet, true),
+            TransportKind::WebSocket => {
+                let frame = self.frame(packet);
+                frame.head.len() + frame.body.len()
+            }
         }
     }
 }

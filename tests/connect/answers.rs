@@ -7,7 +7,12 @@ use actix_engineio::{
     TransportKind, Wait,
 };
 
-use crate::support::{Client, Clock, SHORT, milestone, script::OPEN, server::Server, signal};
+use crate::support::{
+    Client, Clock, SHORT, milestone,
+    script::{OPEN, SID},
+    server::Server,
+    signal,
+};
 
 /// The longest wait for the body of an error response.
 const ERROR_BODY_LIMIT: Duration = Duration::from_millis(500);
@@ -185,16 +190,36 @@ async fn an_invalid_open_packet_is_refused() {
         r#"0{"upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#,
         r#"0{"sid":"","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#,
         r#"0{"sid":7,"upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#,
-        r#"0{"sid":"abc","upgrades":[],"pingTimeout":20000}"#,
-        r#"0{"sid":"abc","upgrades":[],"pingInterval":25000}"#,
-        r#"0{"sid":"abc","upgrades":[],"pingInterval":0,"pingTimeout":20000}"#,
-        r#"0{"sid":"abc","upgrades":[],"pingInterval":-1,"pingTimeout":20000}"#,
-        r#"0{"sid":"abc","upgrades":[],"pingInterval":25000,"pingTimeout":"soon"}"#,
-        r#"0{"sid":"abc","upgrades":7,"pingInterval":25000,"pingTimeout":20000}"#,
     ];
     for body in bodies {
         let reason = not_engine_io(response(200, "", body)).await;
         assert!(reason.contains("bad open packet"), "{body}: {reason}");
+    }
+}
+
+#[actix::test]
+async fn an_open_packet_whose_hints_cannot_be_read_opens_a_session() {
+    let sid = format!(r#""sid":"{SID}""#);
+    let second = Duration::from_secs(1);
+    for (hints, interval, timeout) in [
+        ("", 25 * second, 20 * second),
+        (
+            r#","pingInterval":8571.428571428572,"pingTimeout":0"#,
+            Duration::from_nanos(8_571_428_571),
+            20 * second,
+        ),
+        (r#","pingInterval":"7000","pingTimeout":"soon","upgrades":7"#, 7 * second, 20 * second),
+        (r#","pingInterval":-1,"pingTimeout":1e999,"upgrades":[null]"#, 25 * second, 24 * 3600 * second),
+        (r#","pingInterval":null,"pingTimeout":{},"maxPayload":[1]"#, 25 * second, 20 * second),
+    ] {
+        let body = format!("0{{{sid}{hints}}}");
+        let server = Server::start(move |server| server.opens(body).ends_session());
+        let mut client = Client::start(&server);
+        let session = client.connect().await;
+        assert_eq!((session.ping_interval, session.ping_timeout), (interval, timeout), "{hints}");
+        assert_eq!((&*session.upgrades, session.max_payload), ([].as_slice(), None), "{hints}");
+        client.ended_cleanly().await;
+        server.finish().await;
     }
 }
 

@@ -228,7 +228,7 @@ async fn a_server_that_pings_and_does_not_read_is_stuck() {
     let (mut pings, cues) = steps();
     let (ended, has_ended) = signal();
     let server = Server::on(listen_with_small_buffers(), move |server| {
-        let mut ws = server.opens_websocket(OPEN.ping(INTERVAL, TIMEOUT));
+        let mut ws = server.opens_websocket(OPEN.ping(INTERVAL, TIMEOUT).max_payload(2 * LARGE));
         // Both kinds of ping.
         for _ in 0..HEARTBEATS {
             cues.step(|| ws.write(b"\x81\x022x\x89\x00"));

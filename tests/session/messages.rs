@@ -1,6 +1,6 @@
 //! The content of messages, and their size.
 
-use actix_engineio::{Data, Flush, TransportKind};
+use actix_engineio::{self as engineio, Data, Event, Flush, SendErrorKind, TransportKind};
 
 use crate::support::{Client, script::OPEN, server::Server};
 
@@ -47,7 +47,7 @@ async fn every_kind_of_message_goes_both_ways_over_polling() {
 #[actix::test]
 async fn every_kind_of_message_goes_both_ways_over_websocket() {
     let server = Server::start(|server| {
-        let mut ws = server.opens_websocket(OPEN.max_payload(10));
+        let mut ws = server.opens_websocket(OPEN);
         ws.send_text("4text £ 😀");
         ws.send_text("4");
         ws.send_binary([]);
@@ -62,8 +62,6 @@ async fn every_kind_of_message_goes_both_ways_over_websocket() {
         assert_eq!(ws.read_frame(), (2, vec![]));
         assert_eq!(ws.read_frame(), (2, vec![1, 2, 3]));
         ws.reads("4a\u{1e}4b");
-        // Over WebSocket only the server enforces its `maxPayload`.
-        ws.reads(&format!("4{}", "x".repeat(1000)));
         ws.send_text("1");
         ws.wait_closed();
     });
@@ -79,14 +77,8 @@ async fn every_kind_of_message_goes_both_ways_over_websocket() {
     ] {
         assert_eq!(client.message().await, expected);
     }
-    for data in [
-        Data::from("text £ 😀"),
-        "".into(),
-        vec![].into(),
-        vec![1, 2, 3].into(),
-        "a\u{1e}4b".into(),
-        "x".repeat(1000).into(),
-    ] {
+    for data in [Data::from("text £ 😀"), "".into(), vec![].into(), vec![1, 2, 3].into(), "a\u{1e}4b".into()]
+    {
         client.send(data).await;
     }
     client.ended_cleanly().await;
@@ -125,7 +117,7 @@ async fn large_messages_go_both_ways_over_polling() {
 #[actix::test]
 async fn large_messages_go_both_ways_over_websocket() {
     let server = Server::start(|server| {
-        let mut ws = server.opens_websocket(OPEN);
+        let mut ws = server.opens_websocket(OPEN.max_payload((1 << 20) + 1));
         for _ in 0..2 {
             let (opcode, payload) = ws.read_frame();
             assert_eq!(payload.len(), (1 << 20) + usize::from(opcode == 1));
@@ -171,4 +163,34 @@ async fn many_messages_arrive_in_order() {
         client.ended_cleanly().await;
         server.finish().await;
     }
+}
+
+#[actix::test]
+async fn a_message_that_is_too_large_for_the_server_is_returned_and_what_follows_arrives() {
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN.max_payload(1000));
+        for at in 0..20 {
+            ws.reads(&format!("4{at}"));
+        }
+        ws.reads(&format!("4{}", "x".repeat(999)));
+        assert_eq!(ws.read_frame(), (2, vec![0; 1000]));
+        ws.send_text("1");
+        ws.wait_closed();
+    });
+    let mut client = Client::connected_over(&server, TransportKind::WebSocket).await;
+    for data in [Data::from("x".repeat(2000)), Data::from("x".repeat(1000)), Data::from(vec![0; 1001])] {
+        let size = data.len() + usize::from(data.as_text().is_some());
+        let err = client.addr.send(engineio::Send::new(data.clone())).await.unwrap().unwrap_err();
+        assert_eq!((err.kind, &err.data), (SendErrorKind::too_large(size, 1000), &data));
+        client.addr.do_send(engineio::Send::new(data.clone()));
+        let Event::Rejected(err) = client.next().await else { panic!("it was not rejected") };
+        assert_eq!(err.data, data);
+    }
+    for at in 0..20 {
+        client.send(at.to_string()).await;
+    }
+    client.send("x".repeat(999)).await;
+    client.send(vec![0; 1000]).await;
+    client.ended_cleanly().await;
+    server.finish().await;
 }

@@ -41,7 +41,7 @@ async fn a_close_packet_ends_the_session() {
 #[actix::test]
 async fn of_several_pings_during_a_long_upload_only_the_latest_is_answered_behind_it() {
     let server = Server::on(listen_with_small_buffers(), |server| {
-        let mut ws = server.opens_websocket(OPEN);
+        let mut ws = server.opens_websocket(OPEN.max_payload(2 * LARGE));
         // The rest of the batch does not fit into the sockets.
         ws.reads("4first");
         for ping in ["one", "two", "three"] {

@@ -1,6 +1,6 @@
 //! What fails before the upgrade packet ends the probe, and the session goes on over polling.
 
-use std::io;
+use std::{io, time::Duration};
 
 use actix_engineio::{
     DisconnectReason, EngineIoClientBuilder, ProtocolError, Stage, TransportError, TransportKind,
@@ -230,6 +230,15 @@ async fn a_websocket_that_ends_while_polling_pauses_does_not_end_the_session() {
 
 #[actix::test]
 async fn a_poll_that_is_not_answered_in_the_pause_is_bounded_by_upgrade_timeout() {
+    an_upgrade_gives_up_in_the_pause_after(SHORT, SHORT).await;
+}
+
+#[actix::test]
+async fn an_upgrade_stops_sending_for_at_most_two_seconds() {
+    an_upgrade_gives_up_in_the_pause_after(Duration::from_secs(2), Duration::from_secs(10)).await;
+}
+
+async fn an_upgrade_gives_up_in_the_pause_after(pause: Duration, upgrade_timeout: Duration) {
     let clock = Clock::stop();
     let (paused, is_paused) = milestone();
     let server = Server::start(move |server| {
@@ -240,11 +249,11 @@ async fn a_poll_that_is_not_answered_in_the_pause_is_bounded_by_upgrade_timeout(
         // What was sent during the pause is posted now, and the poll in flight is still to be answered.
         goes_on(server, get);
     });
-    let mut client = Client::with(&server, |builder| builder.upgrade_timeout(SHORT));
+    let mut client = Client::with(&server, |builder| builder.upgrade_timeout(upgrade_timeout));
     client.connect().await;
     is_paused.await;
     client.send("up").await;
-    let err = clock.takes(SHORT, async {}, client.upgrade_failed()).await;
+    let err = clock.takes(pause, async {}, client.upgrade_failed()).await;
     assert_eq!(err, TransportError::timeout(Stage::Probe));
     assert_eq!(client.text().await, "down");
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);

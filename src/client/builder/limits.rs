@@ -35,6 +35,9 @@ impl EngineIoClientBuilder {
     /// How long an upgrade may take, from the moment it begins. After that the session goes on over polling. Default:
     /// 10 seconds.
     ///
+    /// In its last steps no messages are sent. If they take more than two seconds after the last POST was answered, the
+    /// upgrade is given up, too.
+    ///
     /// With zero every upgrade begins and fails, and some servers end the session after an upgrade that failed. Turn
     /// upgrades off with [`upgrade(false)`](Self::upgrade) instead.
     pub fn upgrade_timeout(mut self, limit: Duration) -> Self {

@@ -64,7 +64,8 @@ impl EngineIoClientBuilder {
     ///
     /// With `true`, the messages that were accepted and not written, and those that are sent between two sessions, are
     /// sent first on the next session, in order. A message that may have been written is never sent twice. If the
-    /// client gives up, the messages come back as [`Event::Rejected`](crate::Event::Rejected).
+    /// client gives up, the messages come back as [`Event::Rejected`](crate::Event::Rejected), and so does a message that
+    /// is larger than the `maxPayload` of the next session.
     ///
     /// The messages are sent before a subscriber can react to [`Event::Connected`](crate::Event::Connected). A protocol
     /// that begins each session with messages of its own, such as Socket.IO, must therefore not use this option.

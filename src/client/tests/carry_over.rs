@@ -148,3 +148,23 @@ async fn carried_over_messages_go_out_before_a_disconnect_in_the_wake_up_of_the_
     let all = [Packet::Message("carried over".into()), Packet::Message("later".into()), Packet::Close];
     assert_eq!(wire.next_write().await, all);
 }
+
+#[actix::test]
+async fn a_carried_over_message_that_is_too_large_for_the_next_session_comes_back() {
+    let builder = EngineIoClient::builder().reconnect(policy()).keep_unsent(true);
+    let (started, client, wire, mut events) = reconnecting(builder).await;
+    fail(&wire);
+    event(&mut events).await;
+    let large = Data::from("x".repeat(1000));
+    for data in [large.clone(), "small".into()] {
+        client.send(Send::new(data)).await.unwrap().unwrap();
+    }
+    reconnecting_in(&mut events, 1).await;
+    let (mut wire, _) = started_after(&started).await;
+    wire.report(ReportKind::Opened { protocol: None });
+    wire.packets(vec![Packet::Open(OPEN.replace("1000000", "1000").into())]);
+    assert_eq!(wire.next_write().await, [Packet::Message("small".into())]);
+    let Event::Connected(_) = event(&mut events).await else { panic!("no session") };
+    let Event::Rejected(err) = event(&mut events).await else { panic!("it was not rejected") };
+    assert_eq!(*err, SendError::new(SendErrorKind::too_large(1001, 1000), large));
+}

@@ -9,7 +9,7 @@ use bytestring::ByteString;
 
 use crate::{
     data::Data,
-    error::{CloseWords, ConnectError, DisconnectReason, Stage, TransportError},
+    error::{CloseWords, ConnectError, DisconnectReason, SendError, Stage, TransportError},
     protocol::{
         endpoint::Endpoint,
         handshake::{Session, TransportKind},
@@ -180,6 +180,8 @@ pub(crate) enum Output {
         packets: Vec<Packet>,
     },
     Upgraded(TransportKind),
+    /// A message was accepted for a WebSocket that the session did not move to, and polling cannot carry it.
+    Rejected(SendError),
     UpgradeFailed(TransportError),
     /// The connect has failed, or the session has ended, and everything is closed.
     Ended(Outcome),

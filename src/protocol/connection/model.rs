@@ -13,7 +13,8 @@ mod oracle;
 
 use std::{collections::BTreeMap, mem};
 
-use self::oracle::{Messages, Time};
+pub(crate) use self::oracle::Size;
+use self::oracle::{Messages, Time, check_sizes};
 use super::{
     CloseReason::{CloseFrame, Failed, Interrupted, Ordered},
     *,
@@ -23,6 +24,9 @@ use crate::{
     error::{Stage, TransportError},
     protocol::packet::Packet,
 };
+
+/// The `maxPayload` in [`open_packet`].
+const MAX_PAYLOAD: usize = 100;
 
 pub(super) fn limits() -> Limits {
     Limits {
@@ -42,7 +46,7 @@ pub(super) fn endpoint() -> Arc<Endpoint> {
 pub(super) fn open_packet(upgrades: &str) -> Packet {
     Packet::Open(
         format!(
-            r#"{{"sid":"abc","upgrades":[{upgrades}],"pingInterval":25000,"pingTimeout":20000,"maxPayload":100}}"#
+            r#"{{"sid":"abc","upgrades":[{upgrades}],"pingInterval":25000,"pingTimeout":20000,"maxPayload":{MAX_PAYLOAD}}}"#
         )
         .into(),
     )
@@ -60,7 +64,7 @@ pub(crate) enum Step {
         upgrade: bool,
         others: bool,
     },
-    Send,
+    Send(Size),
     Close,
     Abort,
     Stop,
@@ -93,6 +97,8 @@ struct Fake {
     wrote: Instant,
     may_read: bool,
     pausing: bool,
+    /// It was ordered to pause, and not to go on.
+    paused: bool,
     closing: bool,
     aborted: bool,
     /// It was given a batch.
@@ -145,7 +151,7 @@ impl Model {
     pub(crate) fn take(&mut self, step: Step) {
         match step {
             Step::Connect { websocket, upgrade, others } => self.connect(websocket, upgrade, others),
-            Step::Send => return self.send(),
+            Step::Send(size) => return self.send(size),
             Step::Close => self.connection.close(self.now, None),
             Step::Abort => self.connection.abort(self.now, None),
             Step::Stop => self.stop(),
@@ -206,8 +212,9 @@ impl Model {
     }
 
     /// A message begins no batch by itself: others may go with it.
-    fn send(&mut self) {
-        self.messages.send(|data| self.connection.send(data).is_ok());
+    fn send(&mut self, size: Size) {
+        let transport = self.connection.transport();
+        self.messages.send(size, transport, |data| self.connection.send(data));
         assert!(self.connection.pending_output().is_none());
     }
 
@@ -255,6 +262,8 @@ impl Model {
             assert!(deadline.is_some(), "every wait has an end");
         }
         if self.has_session() {
+            let is_paused = |fake: &Fake| fake.paused && !fake.closing && fake.writing.is_none();
+            self.time.pause(self.now, self.fakes.values().any(is_paused));
             let limit = self.time.deadline(self.now, self.last_progress());
             assert!(deadline <= Some(limit), "silence is noticed in time");
             assert_eq!(self.connection.has_backpressure(), self.time.has_backpressure());
@@ -290,6 +299,10 @@ impl Model {
                 self.time.heard(self.now);
             }
             Output::UpgradeFailed(_) => assert!(self.open),
+            Output::Rejected(err) => {
+                assert_eq!(self.connection.transport(), Some(TransportKind::Polling));
+                self.messages.reject(&err.data);
+            }
             Output::Ended(outcome) => self.ended(outcome),
         }
     }
@@ -303,6 +316,7 @@ impl Model {
             wrote: self.now,
             may_read: true,
             pausing: false,
+            paused: false,
             closing: false,
             aborted: false,
             asked: false,
@@ -318,6 +332,7 @@ impl Model {
             Command::Write(batch) => {
                 assert!(!batch.is_empty(), "an empty payload is an error");
                 assert!(fake.writing.is_none(), "one batch in flight");
+                check_sizes(&batch, id.kind);
                 self.time.writes(&batch);
                 (fake.writing, fake.wrote, fake.asked) = (Some(batch), self.now, true);
             }
@@ -326,8 +341,8 @@ impl Model {
                 assert!(!self.time.has_backpressure(), "nothing is read under back-pressure");
                 fake.may_read = true;
             }
-            Command::Pause => fake.pausing = true,
-            Command::Resume => fake.pausing = false,
+            Command::Pause => (fake.pausing, fake.paused) = (true, true),
+            Command::Resume => (fake.pausing, fake.paused) = (false, false),
             Command::Close => fake.closing = true,
             Command::Abort => {
                 (fake.closing, fake.aborted) = (true, true);

@@ -6,10 +6,12 @@ use bytestring::ByteString;
 
 use super::{io::TransportId, liveness::Liveness, reading::Flow, upgrade::Upgrade};
 use crate::{
-    error::DisconnectReason,
+    data::Data,
+    error::{DisconnectReason, SendErrorKind},
     protocol::{
         endpoint::Endpoint,
         handshake::{Session, TransportKind},
+        wire::Wire,
     },
 };
 
@@ -37,6 +39,8 @@ pub(super) struct Open {
     target: Target,
     /// The transport that messages are written to.
     active: TransportId,
+    /// The length below which the active transport carries every message.
+    unchecked_len: usize,
     /// The server has shown that it accepts any number of packets in a POST.
     any_number: bool,
     close_requested: Option<CloseRequest>,
@@ -57,6 +61,7 @@ impl Open {
         Self {
             target,
             active,
+            unchecked_len: Wire::V4.unchecked_len(active.kind, session.max_payload),
             any_number: false,
             close_requested: None,
             upgrade: Upgrade::default(),
@@ -88,7 +93,20 @@ impl Open {
         if protocol.is_some() {
             Arc::make_mut(&mut self.session).websocket_protocol = protocol;
         }
+        self.unchecked_len = Wire::V4.unchecked_len(id.kind, self.session.max_payload);
         mem::replace(&mut self.active, id)
+    }
+
+    /// The length below which a message needs no [`check`](Self::check).
+    pub(super) fn unchecked_len(&self) -> usize {
+        self.unchecked_len
+    }
+
+    /// Checks that the transport that will carry a message can do so. While an upgrade stops writing, that is the WebSocket:
+    /// if the upgrade fails, the messages that wait are checked again.
+    pub(super) fn check(&self, data: &Data) -> Result<(), SendErrorKind> {
+        let carrier = if self.upgrade.blocks_writes() { TransportKind::WebSocket } else { self.kind() };
+        Wire::V4.check_message(data, carrier, self.session.max_payload)
     }
 
     pub(super) fn accepts_any_number(&self) -> bool {

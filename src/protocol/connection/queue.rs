@@ -7,6 +7,7 @@ use bytestring::ByteString;
 use super::io::BatchOutcome;
 use crate::{
     data::{Data, OVERHEAD},
+    error::{SendError, SendErrorKind},
     protocol::{packet::Packet, wire::Wire},
 };
 
@@ -82,6 +83,9 @@ pub(super) struct SendQueue {
     bytes: usize,
     accepted: u64,
     settled: u64,
+    /// The messages that were refused while earlier ones still waited, each as the number of messages accepted before it.
+    /// Messages are settled in the order in which they were accepted.
+    refused: VecDeque<u64>,
     /// Messages of batches that were not, or perhaps not, sent.
     returned: Undelivered,
 }
@@ -105,7 +109,7 @@ impl SendQueue {
         self.accepted
     }
 
-    /// Messages written or given back so far, over the life of the queue.
+    /// Messages written or given back so far, over the life of the queue. All of them were accepted before all others.
     pub(super) fn settled(&self) -> u64 {
         self.settled
     }
@@ -173,6 +177,42 @@ impl SendQueue {
         self.messages = self.messages.saturating_sub(batch.messages);
         self.bytes = self.bytes.saturating_sub(batch.bytes);
         self.settled += u64::try_from(batch.messages).unwrap_or(u64::MAX);
+        self.settle_refused();
+    }
+
+    /// Takes out the messages that do not pass `check`, which is done at most once per session.
+    pub(super) fn refuse(&mut self, check: impl Fn(&Data) -> Result<(), SendErrorKind>) -> Vec<SendError> {
+        let is_message = |packet: &&Packet| matches!(packet, Packet::Message(_));
+        let waiting = self.packets.iter().filter(is_message).count();
+        let mut accepted_before = self.accepted - u64::try_from(waiting).unwrap_or(u64::MAX);
+        let mut errors = Vec::new();
+        for packet in mem::take(&mut self.packets) {
+            match packet {
+                Packet::Message(data) => {
+                    match check(&data) {
+                        Ok(()) => self.packets.push_back(Packet::Message(data)),
+                        Err(kind) => {
+                            self.messages = self.messages.saturating_sub(1);
+                            self.bytes = self.bytes.saturating_sub(data.len());
+                            self.refused.push_back(accepted_before);
+                            errors.push(SendError { kind, data });
+                        }
+                    }
+                    accepted_before += 1;
+                }
+                packet => self.packets.push_back(packet),
+            }
+        }
+        self.settle_refused();
+        errors
+    }
+
+    /// Settles the refused messages that no earlier one precedes any more.
+    fn settle_refused(&mut self) {
+        while self.refused.front().is_some_and(|&accepted_before| accepted_before <= self.settled) {
+            self.refused.pop_front();
+            self.settled += 1;
+        }
     }
 
     /// The transport of a batch ended before the batch was written as a whole.
@@ -188,6 +228,7 @@ impl SendQueue {
         self.messages = 0;
         self.bytes = 0;
         self.settled = self.accepted;
+        self.refused = VecDeque::new();
         let mut undelivered = mem::take(&mut self.returned);
         undelivered.unsent.extend(messages(mem::take(&mut self.packets)));
         undelivered

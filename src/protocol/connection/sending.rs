@@ -13,7 +13,7 @@ use super::{
 use crate::{
     data::Data,
     error::{SendError, SendErrorKind},
-    protocol::{handshake::TransportKind, packet::Packet, wire::Wire},
+    protocol::{handshake::TransportKind, packet::Packet},
 };
 
 /// The size of a batch for a WebSocket. It is limited so that buffers stay in the processor's caches, and so that
@@ -28,13 +28,13 @@ const CAUTIOUS_POST: usize = 16;
 const DEFAULT_MAX_PAYLOAD: usize = 1_000_000;
 
 impl Connection {
-    /// Accepts a message. It is sent, or comes back in `Closed`.
+    /// Accepts a message. It is sent, or comes back in `Closed` or as `Rejected`.
     #[inline(always)] // Otherwise each message would be moved once more.
     pub(crate) fn send(&mut self, data: Data) -> Result<(), SendError> {
         let error = match &self.state {
             State::Open(open) if open.is_closing() => Some(SendErrorKind::NotConnected),
-            State::Open(open) if open.kind() == TransportKind::Polling => check_for_polling(open, &data),
-            State::Open(_) => None,
+            State::Open(open) if data.len() < open.unchecked_len() => None,
+            State::Open(open) => check(open, &data),
             _ => Some(SendErrorKind::NotConnected),
         };
         if let Some(kind) = error {
@@ -119,6 +119,7 @@ impl Connection {
             }
             State::Open(open) if open.active() == id => {
                 open.post_answered(any_number);
+                open.upgrade.limit_pause(now);
                 // An answer to a ping that came while the close packet was written is not sent any more.
                 if is_closing {
                     self.on_close_sent(id);
@@ -130,8 +131,8 @@ impl Connection {
     }
 }
 
-/// Why polling cannot carry a message.
+/// Why the session cannot carry a message.
 #[inline(never)] // Inlined, it would slow down every message over WebSocket.
-fn check_for_polling(open: &Open, data: &Data) -> Option<SendErrorKind> {
-    Wire::V4.check_polling(data, open.session().max_payload).err()
+fn check(open: &Open, data: &Data) -> Option<SendErrorKind> {
+    open.check(data).err()
 }

@@ -74,6 +74,7 @@ fn word(output: Output) -> String {
         Output::Opened(session) => format!("opened {} {}", session.sid, session.transport),
         Output::Messages { packets, .. } => format!("messages {}", wires(&packets)),
         Output::Upgraded(kind) => format!("upgraded {kind}"),
+        Output::Rejected(err) => format!("rejected {} bytes: {err}", err.data.len()),
         Output::UpgradeFailed(err) => format!("upgrade failed: {err}"),
         Output::Ended(Outcome::ConnectFailed(err)) => format!("connect failed: {err}"),
         Output::Ended(Outcome::Closed { reason, unsent, in_doubt }) => {
@@ -118,11 +119,25 @@ impl Rig {
     /// Over a WebSocket from the start.
     fn websocket() -> Self {
         let mut rig = Self::connect(&[TransportKind::WebSocket]);
-        rig.out();
-        rig.report(WEBSOCKET, ReportKind::Opened { protocol: None });
-        rig.packets(WEBSOCKET, vec![open_packet("")]);
-        rig.out();
+        rig.opens(WEBSOCKET, open_packet(""));
         rig
+    }
+
+    /// Over `transport`, with a server that names no `maxPayload`.
+    fn without_max_payload(transport: TransportId) -> Self {
+        let mut rig = Self::connect(&[transport.kind]);
+        let json = r#"{"sid":"abc","pingInterval":25000,"pingTimeout":20000}"#;
+        rig.opens(transport, Packet::Open(json.into()));
+        rig
+    }
+
+    fn opens(&mut self, transport: TransportId, open: Packet) {
+        self.out();
+        if transport.kind == TransportKind::WebSocket {
+            self.report(transport, ReportKind::Opened { protocol: None });
+        }
+        self.packets(transport, vec![open]);
+        self.out();
     }
 
     fn report(&mut self, from: TransportId, kind: ReportKind) {

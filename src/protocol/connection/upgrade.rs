@@ -2,7 +2,7 @@
 //!
 //! A failure before the upgrade packet was sent costs nothing: the probe is given up and polling goes on.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     Connection,
@@ -18,6 +18,10 @@ use crate::{
 
 /// The upgrade packet could not be written in time.
 pub(super) const UPGRADE_NOT_WRITTEN: TransportError = TransportError::Timeout { stage: Stage::Write };
+
+/// The longest time for which only an upgrade keeps messages from being sent. It takes a round trip: a server that
+/// has answered the probe answers the last poll at once.
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// The upgrade of a session, if one is under way.
 #[derive(Debug, Default)]
@@ -64,6 +68,11 @@ impl Upgrade {
 
     pub(super) fn end(&mut self) {
         self.0 = None;
+    }
+
+    /// No POST is in flight. If polling pauses, only the upgrade keeps messages from being sent from now on.
+    pub(super) fn limit_pause(&mut self, now: Instant) {
+        self.hurry(now + MAX_PAUSE);
     }
 
     /// A close was requested. If the requests of polling do not end, there must be time to go on over polling.
@@ -128,6 +137,9 @@ impl Connection {
         }
         open.upgrade.advance(UpgradeStep::Pausing);
         let polling = open.active();
+        if self.transports.get(polling).is_some_and(|polling| polling.writing.is_free()) {
+            open.upgrade.limit_pause(now);
+        }
         self.order(polling, Command::Pause);
         received.packets.remove(0);
         self.on_session_packets(now, id, received);
@@ -185,7 +197,17 @@ impl Connection {
             self.order(polling, Command::Resume);
         }
         self.outputs.push_back(Output::UpgradeFailed(err));
+        if is_paused {
+            self.check_waiting();
+        }
         self.grant_reads(now);
+    }
+
+    /// Messages that were accepted for the WebSocket go out over polling after all, as far as it can carry them.
+    fn check_waiting(&mut self) {
+        let State::Open(open) = &self.state else { return };
+        let refused = self.queue.refuse(|data| open.check(data));
+        self.outputs.extend(refused.into_iter().map(Output::Rejected));
     }
 
     pub(super) fn handle_upgrade_timeout(&mut self, now: Instant) {

@@ -108,22 +108,40 @@ fn one_reservation_is_enough_for_a_batch() {
 }
 
 #[test]
-fn polling_refuses_a_message_that_is_too_large_or_contains_the_separator() {
+fn a_transport_refuses_a_message_that_is_too_large_for_the_server() {
     let too_large = |size, limit| Err(SendErrorKind::TooLarge { size, limit });
     let binary = |len| Data::from(vec![0; len]);
-    for (data, limit, expected) in [
-        (text("abc"), None, Ok(())),
-        (text("abc"), Some(4), Ok(())),
-        (text("abc"), Some(3), too_large(4, 3)),
-        (text("€"), Some(3), too_large(4, 3)),
-        (binary(3), Some(5), Ok(())),
-        (binary(4), Some(5), too_large(9, 5)),
-        (binary(0), Some(1), Ok(())),
-        (text("a\u{1e}b"), Some(4), Err(SendErrorKind::NotRepresentable)),
-        (text("a\u{1e}b"), Some(3), too_large(4, 3)),
+    let (polling, websocket) = (TransportKind::Polling, TransportKind::WebSocket);
+    for (data, kind, limit, expected) in [
+        (text("abc"), polling, None, Ok(())),
+        (text("abc"), polling, Some(4), Ok(())),
+        (text("abc"), polling, Some(3), too_large(4, 3)),
+        (text("€"), polling, Some(3), too_large(4, 3)),
+        (binary(3), polling, Some(5), Ok(())),
+        (binary(4), polling, Some(5), too_large(9, 5)),
+        (binary(0), polling, Some(1), Ok(())),
+        (text("a\u{1e}b"), polling, Some(3), too_large(4, 3)),
+        (text("abc"), websocket, None, Ok(())),
+        (text("abc"), websocket, Some(4), Ok(())),
+        (text("abc"), websocket, Some(3), too_large(4, 3)),
+        (text("€"), websocket, Some(3), too_large(4, 3)),
+        (binary(4), websocket, Some(4), Ok(())),
+        (binary(4), websocket, Some(3), too_large(4, 3)),
+        (text(""), websocket, Some(1), Ok(())),
     ] {
-        assert_eq!(Wire::V4.check_polling(&data, limit), expected, "{data:?} within {limit:?}");
+        let outcome = Wire::V4.check_message(&data, kind, limit);
+        assert_eq!(outcome, expected, "{data:?} within {limit:?} over {kind}");
     }
+}
+
+#[test]
+fn polling_refuses_a_text_that_contains_the_separator() {
+    let data = text("a\u{1e}b");
+    let over = |kind| Wire::V4.check_message(&data, kind, Some(4));
+    assert_eq!(over(TransportKind::Polling), Err(SendErrorKind::NotRepresentable));
+    assert_eq!(over(TransportKind::WebSocket), Ok(()));
+    let data = Data::from(vec![0x1e]);
+    assert_eq!(Wire::V4.check_message(&data, TransportKind::Polling, None), Ok(()));
 }
 
 #[test]
@@ -185,5 +203,17 @@ proptest! {
         let sizes = packets.iter().enumerate().map(|(at, packet)| wire.size_in_payload(packet, at == 0));
         prop_assert_eq!(body.len(), sizes.sum::<usize>());
         prop_assert_eq!(wire.decode_payload(body.freeze()).unwrap().collect::<Result<Vec<_>, _>>(), Ok(packets));
+    }
+
+    #[test]
+    fn a_message_that_needs_no_check_passes_it(packet in any_packet(), limit in 0..40_usize) {
+        let Packet::Message(data) = packet else { return Ok(()) };
+        for kind in [TransportKind::Polling, TransportKind::WebSocket] {
+            for limit in [None, Some(limit)] {
+                if data.len() < Wire::V4.unchecked_len(kind, limit) {
+                    prop_assert_eq!(Wire::V4.check_message(&data, kind, limit), Ok(()));
+                }
+            }
+        }
     }
 }

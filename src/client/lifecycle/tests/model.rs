@@ -374,6 +374,7 @@ impl Model {
                 self.connection.return_buffer(from, packets);
             }
             Output::AttemptFailed { .. } | Output::Upgraded(_) | Output::UpgradeFailed(_) => {}
+            Output::Rejected(err) => panic!("the server accepts every message: {err}"),
             Output::Opened(session) => self.lifecycle.handle_opened(self.now, session),
             Output::Ended(Outcome::ConnectFailed(err)) => {
                 self.lifecycle.handle_connect_failed(self.now, err);

@@ -2,18 +2,63 @@
 
 use std::time::{Duration, Instant};
 
-use super::{limits, text};
+use super::{MAX_PAYLOAD, limits, text};
 use crate::{
     data::Data,
-    error::{DisconnectReason, Stage, TransportError},
-    protocol::packet::Packet,
+    error::{DisconnectReason, SendError, SendErrorKind, Stage, TransportError},
+    protocol::{handshake::TransportKind, packet::Packet, wire::Wire},
 };
 
 /// The sum of the intervals in [`open_packet`](super::open_packet).
 const SILENCE: Duration = Duration::from_secs(45);
 
+/// The longest time for which only an upgrade keeps messages from being sent.
+const PAUSE: Duration = Duration::from_secs(2);
+
 /// The longest time that a late wake-up adds to a deadline.
 const REPRIEVE: Duration = Duration::from_secs(1);
+
+/// The size of a message, compared with the server's `maxPayload`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// A few bytes.
+    Small,
+    /// As large as a text may be.
+    Full,
+    /// Binary data that a WebSocket can carry. Over polling, its base64 is too large.
+    WebSocketOnly,
+    /// A byte more than a text may have.
+    TooLarge,
+}
+
+impl Size {
+    /// A message of this size that contains its number.
+    fn message(self, number: u64) -> Data {
+        match self {
+            Self::Small => Data::from(number.to_string()),
+            Self::Full => Data::from(format!("{number:width$}", width = MAX_PAYLOAD - 1)),
+            Self::WebSocketOnly => Data::from(format!("{number:width$}", width = MAX_PAYLOAD).into_bytes()),
+            Self::TooLarge => Data::from(format!("{number:width$}", width = MAX_PAYLOAD)),
+        }
+    }
+}
+
+/// The server accepts every packet that is written.
+pub(super) fn check_sizes(packets: &[Packet], kind: TransportKind) {
+    let size = |(at, packet): (usize, &Packet)| match kind {
+        TransportKind::Polling => Wire::V4.size_in_payload(packet, at == 0),
+        TransportKind::WebSocket => {
+            let frame = Wire::V4.frame(packet);
+            frame.head.len() + frame.body.len()
+        }
+    };
+    let sizes = packets.iter().enumerate().map(size);
+    let largest = match kind {
+        TransportKind::Polling => sizes.sum(),
+        TransportKind::WebSocket => sizes.max().unwrap_or_default(),
+    };
+    assert!(largest <= MAX_PAYLOAD, "{largest} bytes over {kind}");
+}
 
 /// The messages of the session, which are numbered in order.
 #[derive(Debug, Default)]
@@ -33,12 +78,33 @@ impl Messages {
         self.settled.clear();
     }
 
-    /// Sends the next message. `send` says whether it was accepted.
-    pub(super) fn send(&mut self, send: impl FnOnce(Data) -> bool) {
-        if send(Data::from(self.sent.to_string())) {
-            self.accepted.push(self.sent);
+    /// Sends the next message.
+    pub(super) fn send(
+        &mut self,
+        size: Size,
+        transport: Option<TransportKind>,
+        send: impl FnOnce(Data) -> Result<(), SendError>,
+    ) {
+        match (size, send(size.message(self.sent)).map_err(|err| err.kind)) {
+            (Size::TooLarge, Ok(())) => panic!("no transport can carry it"),
+            (_, Ok(())) => self.accepted.push(self.sent),
+            (_, Err(SendErrorKind::NotConnected)) => {}
+            (Size::WebSocketOnly, Err(SendErrorKind::TooLarge { .. })) => {
+                assert_eq!(transport, Some(TransportKind::Polling));
+            }
+            (Size::TooLarge, Err(err)) => {
+                assert_eq!(err, SendErrorKind::too_large(MAX_PAYLOAD + 1, MAX_PAYLOAD));
+            }
+            (size, Err(err)) => panic!("{size:?}: {err}"),
         }
         self.sent += 1;
+    }
+
+    /// A message that was accepted comes back.
+    pub(super) fn reject(&mut self, data: &Data) {
+        let number = number(data);
+        let at = self.accepted.iter().position(|&accepted| Some(accepted) == number);
+        self.accepted.remove(at.expect("it was accepted, and comes back once"));
     }
 
     pub(super) fn wrote(&mut self, packets: &[Packet]) {
@@ -75,7 +141,7 @@ fn data(packet: &Packet) -> Option<&Data> {
 }
 
 fn number(data: &Data) -> Option<u64> {
-    data.as_text()?.parse().ok()
+    std::str::from_utf8(data.as_bytes()).ok()?.trim_start().parse().ok()
 }
 
 /// What the session's time limits depend on.
@@ -89,11 +155,13 @@ pub(super) struct Time {
     stuck: Duration,
     /// An upgrade packet was to be written.
     switched: bool,
+    /// The time since when only an upgrade keeps messages from being sent.
+    paused: Option<Instant>,
 }
 
 impl Time {
     pub(super) fn new(now: Instant) -> Self {
-        Self { heard: now, backpressure: None, stuck: Duration::ZERO, switched: false }
+        Self { heard: now, backpressure: None, stuck: Duration::ZERO, switched: false, paused: None }
     }
 
     /// The server was heard.
@@ -122,6 +190,11 @@ impl Time {
         if self.backpressure.take().is_some() {
             self.heard = now;
         }
+    }
+
+    /// Whether only an upgrade keeps messages from being sent now.
+    pub(super) fn pause(&mut self, now: Instant, is_paused: bool) {
+        self.paused = is_paused.then(|| self.paused.unwrap_or(now));
     }
 
     pub(super) fn writes(&mut self, batch: &[Packet]) {
@@ -155,7 +228,8 @@ impl Time {
     /// flight.
     pub(super) fn deadline(&self, now: Instant, wrote: Option<Instant>) -> Instant {
         let silence = self.backpressure.map_or(self.heard + SILENCE, |since| since + limits().stall_timeout);
-        let first = wrote.map_or(silence, |wrote| silence.min(wrote + SILENCE));
+        let others = [wrote.map(|wrote| wrote + SILENCE), self.paused.map(|since| since + PAUSE)];
+        let first = others.into_iter().flatten().fold(silence, Instant::min);
         first.max(now + REPRIEVE)
     }
 }

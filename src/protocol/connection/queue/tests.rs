@@ -113,3 +113,48 @@ fn a_queue_that_was_long_gives_its_memory_back() {
     take(&mut queue, NO_LIMIT);
     assert_eq!(queue.packets.capacity(), 0);
 }
+
+#[test]
+fn refused_messages_are_settled_in_the_order_in_which_all_were_accepted() {
+    let mut queue = queue(&["in flight"]);
+    let in_flight = take(&mut queue, NO_LIMIT);
+    for text in ["a", "large", "b", "large", "large"] {
+        queue.push(Data::from(text));
+    }
+    queue.push_control(Packet::Close);
+    let refused = queue.refuse(|data| match data.len() {
+        5.. => Err(SendErrorKind::NotRepresentable),
+        _ => Ok(()),
+    });
+    assert_eq!(refused, vec![SendError::new(SendErrorKind::NotRepresentable, "large"); 3]);
+    assert_eq!((queue.waiting(), queue.accepted(), queue.settled()), ((3, 11), 6, 0));
+    queue.written(&in_flight);
+    assert_eq!(queue.settled(), 1);
+    let batch = take(&mut queue, BatchLimit { packets: 1, ..NO_LIMIT });
+    queue.written(&batch);
+    assert_eq!(queue.settled(), 3, "with the refused message behind it");
+    let batch = take(&mut queue, NO_LIMIT);
+    assert!(batch.ends_with_close());
+    queue.written(&batch);
+    assert_eq!((queue.waiting(), queue.settled()), ((0, 0), 6));
+}
+
+#[test]
+fn refused_messages_are_not_given_back_at_the_end() {
+    let mut queue = queue(&["a", "large", "b"]);
+    assert_eq!(
+        queue
+            .refuse(|data| match data.len() {
+                5.. => Err(SendErrorKind::NotRepresentable),
+                _ => Ok(()),
+            })
+            .len(),
+        1
+    );
+    assert_eq!(texts(&queue.end().unsent), ["a", "b"]);
+    assert_eq!((queue.accepted(), queue.settled()), (3, 3));
+    queue.push(Data::from("next"));
+    let batch = take(&mut queue, NO_LIMIT);
+    queue.written(&batch);
+    assert_eq!((queue.accepted(), queue.settled()), (4, 4));
+}

@@ -43,7 +43,7 @@ fn a_whole_batch_is_there_once_every_1024_messages_and_for_every_256_kib() {
     }
     assert_eq!(at, [1024, 2048, 3072]);
 
-    let mut rig = Rig::websocket();
+    let mut rig = Rig::without_max_payload(WEBSOCKET);
     rig.send(&"a".repeat(BATCH.bytes));
     assert!(rig.connection.has_batch());
     rig.out();
@@ -109,8 +109,28 @@ fn a_message_that_polling_cannot_carry_goes_back_to_its_sender() {
     rig.connection.send(Data::from("a".repeat(99))).unwrap();
 
     let mut rig = Rig::websocket();
-    rig.connection.send(Data::from("a".repeat(1000))).unwrap();
     rig.connection.send(Data::from("a\u{1e}b")).unwrap();
+}
+
+#[test]
+fn a_message_that_is_too_large_for_the_server_goes_back_to_its_sender_over_websocket_too() {
+    let mut rig = Rig::websocket();
+    for (data, size) in [(Data::from("a".repeat(100)), 101), (Data::from(vec![0; 101]), 101)] {
+        let err = rig.connection.send(data.clone()).unwrap_err();
+        assert_eq!((err.kind, err.data), (SendErrorKind::TooLarge { size, limit: 100 }, data));
+    }
+    rig.connection.send(Data::from("a".repeat(99))).unwrap();
+    rig.connection.send(Data::from(vec![0; 100])).unwrap();
+    assert!(rig.connection.is_open());
+}
+
+#[test]
+fn a_server_without_max_payload_gets_messages_of_any_size() {
+    for transport in [POLLING, WEBSOCKET] {
+        let mut rig = Rig::without_max_payload(transport);
+        rig.send(&"a".repeat(10_000_000));
+        assert_eq!(rig.connection.waiting(), (1, 10_000_000));
+    }
 }
 
 #[test]

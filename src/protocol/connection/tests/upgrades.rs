@@ -94,7 +94,7 @@ fn an_upgrade_that_fails_goes_on_over_polling() {
 
     for steps in 0..3 {
         let mut rig = probing(steps);
-        rig.connection.handle_timeout(rig.now + Duration::from_secs(10));
+        rig.elapse();
         let out = rig.out();
         let failed = "upgrade failed: timed out waiting for the answer to the probe".to_owned();
         assert!(out.contains(&"1 abort".to_owned()) && out.contains(&failed), "{out:?}");
@@ -114,10 +114,10 @@ fn a_websocket_lost_after_the_upgrade_packet_ends_the_session() {
 #[test]
 fn an_upgrade_packet_that_is_not_sent_in_time_fails_the_upgrade() {
     let mut rig = probing(3);
-    rig.connection.handle_timeout(rig.now + Duration::from_secs(10));
+    rig.elapse();
     assert_eq!(rig.out(), ["1 abort"]);
     rig.closed(PROBE, CloseReason::Ordered, BatchOutcome::sent(0));
-    assert_eq!(rig.out(), ["0 resume", "upgrade failed: timed out writing", "0 write 4kept"]);
+    assert_eq!(rig.out(), ["0 resume", "upgrade failed: timed out writing", "0 read", "0 write 4kept"]);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_close_during_the_switch_goes_out_over_the_websocket() {
 fn an_upgrade_packet_that_may_have_been_sent_ends_the_session() {
     let aborting = || {
         let mut rig = probing(3);
-        assert_eq!(rig.elapse(), 10_000);
+        assert_eq!(rig.elapse(), 2000);
         assert_eq!(rig.out(), ["1 abort"]);
         rig
     };
@@ -200,11 +200,12 @@ fn a_probe_that_is_lost_while_it_is_written_to_does_not_end_the_session() {
 
 #[test]
 fn an_upgrade_that_pauses_during_a_close_fails_in_time_to_close_over_polling() {
-    let mut rig = probing(2);
+    let mut rig = pausing_with_a_post();
     rig.connection.close(rig.now, None);
     assert_eq!(rig.elapse(), 2500, "half of the time for the close");
-    let failed = "upgrade failed: timed out waiting for the answer to the probe";
-    assert_eq!(rig.out(), ["1 abort", "0 resume", failed, "0 write 4kept|1"]);
+    assert_eq!(rig.out(), ["1 abort", "0 resume", NOT_ANSWERED]);
+    rig.written(POLLING);
+    assert_eq!(rig.out(), ["0 write 1"]);
 
     // Before the pause nothing waits for the probe.
     let mut rig = probing(1);
@@ -234,4 +235,95 @@ fn a_delayed_poll_waits_for_the_subscribers_too() {
     rig.connection.handle_timeout(rig.now);
     assert_eq!(rig.out(), [""; 0]);
     assert_eq!(rig.elapse(), 9_950, "until the upgrade has failed");
+}
+
+#[test]
+fn a_message_that_waits_for_the_upgrade_is_measured_for_the_websocket() {
+    for steps in [2, 3] {
+        let mut rig = probing(steps);
+        // In base64 it would be larger than the limit, 100 bytes.
+        rig.connection.send(Data::from(vec![0; 100])).unwrap();
+        rig.connection.send(Data::from("a\u{1e}b")).unwrap();
+        let err = rig.connection.send(Data::from(vec![0; 101])).unwrap_err();
+        assert_eq!(err.kind, SendErrorKind::TooLarge { size: 101, limit: 100 });
+        if steps == 2 {
+            rig.packets(POLLING, vec![Packet::Noop]);
+            rig.report(POLLING, ReportKind::Paused);
+            rig.out();
+        }
+        rig.written(PROBE);
+        assert_eq!(rig.out().len(), 3, "moved, and all of it in one batch");
+        rig.written(PROBE);
+        assert_eq!((rig.connection.accepted(), rig.connection.settled()), (3, 3));
+    }
+}
+
+#[test]
+fn what_waited_for_an_upgrade_that_failed_is_checked_again() {
+    for steps in [2, 3] {
+        let mut rig = probing(steps);
+        rig.connection.send(Data::from(vec![0; 100])).unwrap();
+        rig.send("small");
+        rig.connection.send(Data::from("a\u{1e}b")).unwrap();
+        rig.closed(PROBE, Rig::eof(), BatchOutcome::sent(0));
+        assert_eq!(
+            rig.out(),
+            [
+                "0 resume",
+                "upgrade failed: connection lost: gone",
+                "rejected 100 bytes: 137 bytes exceed the server's maxPayload, 100 bytes",
+                "rejected 3 bytes: text with U+001E cannot be sent over polling",
+                "0 write 4kept|4small",
+            ]
+        );
+        assert_eq!(rig.connection.waiting(), (2, 9));
+        assert_eq!(rig.connection.settled(), 0, "the first message is not written yet");
+        rig.written(POLLING);
+        assert_eq!((rig.connection.accepted(), rig.connection.settled()), (4, 4));
+        assert_eq!(rig.connection.waiting(), (0, 0));
+    }
+}
+
+const NOT_ANSWERED: &str = "upgrade failed: timed out waiting for the answer to the probe";
+
+/// Polling pauses, and its last POST is in flight.
+fn pausing_with_a_post() -> Rig {
+    let mut rig = probing(1);
+    assert_eq!(rig.out(), ["0 write 4kept"]);
+    rig.packets(PROBE, vec![Packet::Pong("probe".into())]);
+    assert_eq!(rig.out(), ["0 pause", "1 read"]);
+    rig
+}
+
+#[test]
+fn an_upgrade_is_given_up_when_it_has_stopped_sending_for_two_seconds() {
+    let mut rig = probing(2);
+    assert_eq!(rig.elapse(), 2000, "the last poll is not answered");
+    assert_eq!(rig.out(), ["1 abort", "0 resume", NOT_ANSWERED, "0 write 4kept"]);
+
+    let mut rig = probing(2);
+    rig.now += Duration::from_millis(1500);
+    rig.packets(POLLING, vec![Packet::Noop]);
+    rig.report(POLLING, ReportKind::Paused);
+    assert_eq!(rig.out(), ["0 read", "1 write 5"]);
+    assert_eq!(rig.elapse(), 500, "the upgrade packet is not written");
+    assert_eq!(rig.out(), ["1 abort"]);
+    rig.closed(PROBE, CloseReason::Ordered, BatchOutcome::sent(0));
+    assert_eq!(rig.out(), ["0 resume", "upgrade failed: timed out writing", "0 write 4kept"]);
+}
+
+#[test]
+fn the_two_seconds_of_an_upgrade_begin_when_no_post_is_in_flight_any_more() {
+    let mut rig = pausing_with_a_post();
+    rig.send("waits");
+    rig.now += Duration::from_secs(5);
+    rig.connection.handle_timeout(rig.now);
+    rig.written(POLLING);
+    assert_eq!(rig.out(), [""; 0]);
+    assert_eq!(rig.elapse(), 2000);
+    assert_eq!(rig.out(), ["1 abort", "0 resume", NOT_ANSWERED, "0 write 4waits"]);
+
+    let mut rig = pausing_with_a_post();
+    assert_eq!(rig.elapse(), 10_000, "the upgrade as a whole has its limit");
+    assert_eq!(rig.out(), ["1 abort", "0 resume", NOT_ANSWERED]);
 }

@@ -2,12 +2,21 @@
 
 use proptest::prelude::*;
 
-use crate::protocol::connection::model::{Model, Step};
+use crate::protocol::connection::model::{Model, Size, Step};
+
+fn size() -> impl Strategy<Value = Size> {
+    prop_oneof![
+        4 => Just(Size::Small),
+        1 => Just(Size::Full),
+        1 => Just(Size::WebSocketOnly),
+        1 => Just(Size::TooLarge),
+    ]
+}
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => any::<[bool; 3]>().prop_map(|[websocket, upgrade, others]| Step::Connect { websocket, upgrade, others }),
-        8 => Just(Step::Send),
+        8 => size().prop_map(Step::Send),
         2 => prop_oneof![3 => Just(Step::Close), 1 => Just(Step::Abort), 1 => Just(Step::Stop)],
         14 => (any::<u8>(), any::<u8>()).prop_map(|(which, what)| Step::Report { which, what }),
         20 => any::<u8>().prop_map(|which| Step::Obey { which }),
