@@ -10,6 +10,7 @@
 mod body;
 mod codec_config;
 mod connection;
+mod head;
 mod message;
 
 pub(crate) use self::{
