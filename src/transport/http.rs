@@ -9,6 +9,7 @@
 
 mod body;
 mod codec_config;
+mod coding;
 mod connection;
 mod head;
 mod message;
