@@ -48,7 +48,7 @@ impl Messages {
 /// # Errors
 /// The body is not a payload.
 pub fn decode_payload(body: Bytes) -> Result<usize, ProtocolError> {
-    Wire::V4.decode_payload(body)?.try_fold(0, |count, packet| packet.map(|_| count + 1))
+    Wire::V4.decode_payload(body).try_fold(0, |count, packet| packet.map(|_| count + 1))
 }
 
 /// Decodes the frames of a server and returns the number of their packets.

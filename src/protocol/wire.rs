@@ -82,7 +82,7 @@ impl Wire {
     }
 
     /// The packets in the body of a poll.
-    pub(crate) fn decode_payload(self, body: Bytes) -> Result<Payload, ProtocolError> {
+    pub(crate) fn decode_payload(self, body: Bytes) -> Payload {
         let Self::V4 = self;
         Payload::new(body)
     }

@@ -9,7 +9,9 @@
 
 mod body;
 mod codec_config;
+mod coding;
 mod connection;
+mod head;
 mod message;
 
 pub(crate) use self::{

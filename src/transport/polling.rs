@@ -134,7 +134,7 @@ impl PollingTransport {
                 return Err(TransportError::Malformed("a page of HTML".into()));
             }
         }
-        self.body = Some(self.wire.decode_payload(response.body)?);
+        self.body = Some(self.wire.decode_payload(response.body));
         Ok(())
     }
 

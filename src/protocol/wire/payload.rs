@@ -16,21 +16,27 @@ const SEPARATOR: u8 = 0x1e;
 /// The iterator ends after the first packet that cannot be decoded.
 #[derive(Debug)]
 pub(crate) struct Payload {
-    body: ByteString,
+    /// The body, up to the first packet that is not UTF-8.
+    text: ByteString,
+    /// The size of the whole body, in bytes.
+    len: usize,
     /// The position of the next packet, `None` after the last one.
     next: Option<usize>,
 }
 
 impl Payload {
-    pub(super) fn new(body: Bytes) -> Result<Self, ProtocolError> {
-        let body = ByteString::try_from(body).map_err(|_| ProtocolError::Utf8)?;
-        let next = (!body.is_empty()).then_some(0);
-        Ok(Self { body, next })
+    pub(super) fn new(body: Bytes) -> Self {
+        let len = body.len();
+        let next = (len > 0).then_some(0);
+        match ByteString::try_from(body.clone()) {
+            Ok(text) => Self { text, len, next },
+            Err(err) => Self { text: before_invalid(&body, err.valid_up_to()), len, next },
+        }
     }
 
     /// The size of the whole body, in bytes.
     pub(crate) fn len(&self) -> usize {
-        self.body.len()
+        self.len
     }
 
     /// Whether every packet has been taken.
@@ -39,15 +45,26 @@ impl Payload {
     }
 }
 
+/// The packets before the one that is not UTF-8 from `valid` on, each with the separator behind it.
+#[cold]
+fn before_invalid(body: &Bytes, valid: usize) -> ByteString {
+    let separator = body.get(..valid).and_then(|valid| memchr::memrchr(SEPARATOR, valid));
+    let packets = body.slice(..separator.map_or(0, |separator| separator + 1));
+    ByteString::try_from(packets).unwrap_or_default()
+}
+
 impl Iterator for Payload {
     type Item = Result<Packet, ProtocolError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let start = self.next.take()?;
-        let rest = self.body.get(start..)?;
+        let rest = self.text.get(start..)?;
         let len = memchr::memchr(SEPARATOR, rest.as_bytes());
+        if rest.is_empty() && start < self.len {
+            return Some(Err(ProtocolError::Utf8));
+        }
         let mut chars = rest.get(..len.unwrap_or(rest.len()))?.chars();
-        let packet = text::decode(chars.next(), self.body.slice_ref(chars.as_str()));
+        let packet = text::decode(chars.next(), self.text.slice_ref(chars.as_str()));
         if packet.is_ok() {
             self.next = len.map(|len| start + len + 1);
         }

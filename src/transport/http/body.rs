@@ -1,6 +1,4 @@
-//! The body of a response: its end, and its content encoding.
-
-use std::io::{self, Read};
+//! The body of a response, and where it ends.
 
 use actix_codec::Decoder as _;
 use actix_http::{
@@ -10,14 +8,14 @@ use actix_http::{
     header::{self, HeaderMap, HeaderValue},
 };
 use bytes::{Bytes, BytesMut};
-use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
 
+use super::coding::Coding;
 use crate::error::TransportError;
 
 /// The largest number of bytes that are reserved for the next read because a header announces them. A length is only a
 /// claim, so memory follows the bytes that have arrived.
 const MAX_READ_AHEAD: usize = 1 << 20;
-/// The number of bytes that are reserved for the next read of any other body, and the step in which a body is inflated.
+/// The number of bytes that are reserved for the next read of any other body.
 const READ_AHEAD: usize = 64 << 10;
 
 /// A body that is being received.
@@ -121,79 +119,4 @@ fn is_chunked(headers: &HeaderMap) -> bool {
 
 fn malformed(err: PayloadError) -> TransportError {
     TransportError::Malformed(err.to_string().into())
-}
-
-/// The `content-encoding` of a body.
-#[derive(Clone, Copy)]
-enum Coding {
-    Identity,
-    Gzip,
-    Deflate,
-}
-
-impl Coding {
-    fn new(headers: &HeaderMap) -> Result<Self, TransportError> {
-        let name = headers.get(header::CONTENT_ENCODING).map_or(b"".as_slice(), HeaderValue::as_bytes);
-        match name.trim_ascii().to_ascii_lowercase().as_slice() {
-            b"" | b"identity" => Ok(Self::Identity),
-            b"gzip" | b"x-gzip" => Ok(Self::Gzip),
-            b"deflate" => Ok(Self::Deflate),
-            name => {
-                let name: String = String::from_utf8_lossy(name).chars().take(100).collect();
-                Err(TransportError::Malformed(format!("unknown content-encoding {name}").into()))
-            }
-        }
-    }
-
-    /// The largest size that a body of `limit` bytes can have in this coding. Deflate adds a few bytes to every block that
-    /// it cannot compress.
-    fn max_length(self, limit: usize) -> usize {
-        match self {
-            Self::Identity => limit,
-            Self::Gzip | Self::Deflate => limit.saturating_add(limit / 1024).saturating_add(READ_AHEAD),
-        }
-    }
-
-    /// The decoded body.
-    fn decode(self, body: Bytes, limit: usize) -> Result<Bytes, TransportError> {
-        match self {
-            Self::Gzip if !body.is_empty() => inflate(GzDecoder::new(&*body), limit),
-            Self::Deflate if has_zlib_header(&body) => inflate(ZlibDecoder::new(&*body), limit),
-            Self::Deflate if !body.is_empty() => inflate(DeflateDecoder::new(&*body), limit),
-            _ => Ok(body),
-        }
-    }
-}
-
-/// Whether a body is in zlib's format. RFC 9110, section 8.4.1.2: `deflate` means this format, but "some non-conformant
-/// implementations" send the bare one, which never begins like this.
-fn has_zlib_header(body: &[u8]) -> bool {
-    matches!(*body, [first, second, ..] if first & 0x8f == 8 && u16::from_be_bytes([first, second]) % 31 == 0)
-}
-
-fn inflate(mut source: impl Read, limit: usize) -> Result<Bytes, TransportError> {
-    let mut body = Vec::new();
-    let mut step = vec![0; READ_AHEAD];
-    loop {
-        let inflated = match source.read(&mut step) {
-            Ok(length) => step.get(..length).unwrap_or_default(),
-            Err(err) if err.kind() == io::ErrorKind::UnexpectedEof => {
-                return Err(TransportError::eof("a compressed body is cut short"));
-            }
-            Err(err) => return Err(TransportError::Malformed(err.to_string().into())),
-        };
-        if inflated.is_empty() {
-            return Ok(body.into());
-        }
-        let length = body.len().saturating_add(inflated.len());
-        if length > limit {
-            return Err(TransportError::BodyTooLarge { limit });
-        }
-        if length > body.capacity() {
-            // The capacity doubles, as that of a `Vec` does, but not beyond the limit.
-            let capacity = length.saturating_mul(2).min(limit);
-            body.reserve_exact(capacity.saturating_sub(body.len()));
-        }
-        body.extend_from_slice(inflated);
-    }
 }

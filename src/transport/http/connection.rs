@@ -10,17 +10,15 @@ use std::{
     time::Duration,
 };
 
-use actix_codec::{AsyncRead as _, AsyncWrite as _, Decoder as _, ReadBuf, poll_read_buf};
+use actix_codec::{AsyncRead as _, AsyncWrite as _, ReadBuf, poll_read_buf};
 use actix_http::{
-    ResponseHead, StatusCode,
-    error::ParseError,
-    h1,
+    ResponseHead, StatusCode, h1,
     header::{self, HeaderMap},
 };
 use actix_rt::time::timeout;
 use bytes::{Buf as _, Bytes, BytesMut, buf::Chain};
 
-use super::{Request, Response, body::Body, codec_config::CodecConfig};
+use super::{Request, Response, body::Body, codec_config::CodecConfig, head};
 use crate::{
     error::{Cause, Stage, TransportError},
     transport::{Io, Progress},
@@ -171,7 +169,7 @@ impl Http1Connection {
         for _ in 0..=MAX_INTERIM_HEADS {
             let mut codec = self.codec_config.codec();
             let head = loop {
-                if let Some(head) = codec.decode(&mut self.read_buf).map_err(malformed)? {
+                if let Some(head) = head::decode(&mut codec, &mut self.read_buf)? {
                     break head;
                 }
                 if self.fill(HEAD_READ_AHEAD).await? == 0 {
@@ -274,13 +272,4 @@ impl Http1Connection {
         self.progress.end_request();
         Poll::Ready(Ok(()))
     }
-}
-
-fn malformed(err: ParseError) -> TransportError {
-    let what = match err {
-        ParseError::TooLarge => "the head has more than 128 KiB or 96 headers",
-        ParseError::Header => "bad header",
-        _ => "not HTTP",
-    };
-    TransportError::Malformed(what.into())
 }

@@ -323,7 +323,7 @@ async fn what_is_not_http_is_malformed() {
 
 #[actix::test]
 async fn a_head_has_a_limit() {
-    let too_large = malformed("the head has more than 128 KiB or 96 headers");
+    let too_large = malformed("the head has more than 64 KiB or 96 headers");
     let long = format!("HTTP/1.1 200 OK\r\nx: {}", "y".repeat(200 << 10));
     assert_eq!(answered(long).await.unwrap_err(), too_large);
     let many = response(&"x: y\r\n".repeat(96), "");

@@ -12,7 +12,7 @@ fn binary(bytes: &[u8]) -> Packet {
 }
 
 fn payload(body: impl Into<Bytes>) -> Payload {
-    Payload::new(body.into()).unwrap()
+    Payload::new(body.into())
 }
 
 fn encoded(packets: &[Packet]) -> Bytes {
@@ -78,8 +78,26 @@ fn an_empty_body_contains_no_packets() {
 }
 
 #[test]
-fn a_body_that_is_not_utf8_is_refused_as_a_whole() {
-    assert_eq!(Payload::new(Bytes::from_static(b"4a\x1e4\xff")).unwrap_err(), ProtocolError::Utf8);
+fn packets_before_one_that_is_not_utf8_are_decoded_and_those_after_it_are_not() {
+    for (wire, texts) in [
+        (&b"4a\x1e4b\x1e4\xff\xfe"[..], &["a", "b"][..]),
+        (b"4a\x1e4b\x1e4\xff\x1e4c", &["a", "b"]),
+        (b"4a\x1e\xff", &["a"]),
+        (b"4a\x1e4cut \xe2\x82", &["a"]),
+        ("4é€\x1e4\u{10ffff}\x1e4z".as_bytes(), &["é€", "\u{10ffff}", "z"]),
+        (b"4\xe9\x1e4a", &[]),
+        (b"\xff", &[]),
+    ] {
+        let mut payload = payload(wire.to_vec());
+        for expected in texts {
+            assert_eq!(payload.next(), Some(Ok(text(expected))), "{wire:x?}");
+        }
+        let last = str::from_utf8(wire).is_err().then_some(Err(ProtocolError::Utf8));
+        assert_eq!(payload.next(), last, "{wire:x?}");
+        assert!(payload.is_empty());
+        assert_eq!(payload.next(), None);
+        assert_eq!(payload.len(), wire.len());
+    }
 }
 
 #[test]
@@ -125,11 +143,9 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_give_packets_and_at_most_one_error_at_the_end(body: Vec<u8>) {
-        if let Ok(payload) = Payload::new(body.into()) {
-            let packets: Vec<_> = payload.collect();
-            let errors = packets.iter().filter(|packet| packet.is_err()).count();
-            prop_assert!(errors == 0 || errors == 1 && packets[packets.len() - 1].is_err());
-        }
+        let packets: Vec<_> = payload(body).collect();
+        let errors = packets.iter().filter(|packet| packet.is_err()).count();
+        prop_assert!(errors == 0 || errors == 1 && packets[packets.len() - 1].is_err());
     }
 
     #[test]
