@@ -44,7 +44,9 @@ use self::{
     requests::Requests,
     websocket::WebSocketTransport,
 };
-pub(crate) use self::{cookies::Cookies, headers::Headers, io::Io, options::Options};
+pub(crate) use self::{
+    cookies::Cookies, headers::Headers, io::Io, network::is_client_certificate_refused, options::Options,
+};
 use crate::protocol::{
     connection::{Command, Report, TransportId},
     endpoint::Endpoint,

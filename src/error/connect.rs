@@ -122,12 +122,12 @@ impl ConnectError {
         }
     }
 
-    /// See [`TransportError::is_about_credentials`].
-    pub(crate) fn is_about_credentials(&self) -> bool {
+    /// See [`TransportError::http_status`].
+    pub(crate) fn http_status(&self) -> Option<&HttpStatus> {
         match self {
-            Self::Status { status, .. } => status.is_about_credentials(),
-            Self::Transport { source, .. } => source.is_about_credentials(),
-            _ => false,
+            Self::Status { status, .. } => Some(status),
+            Self::Transport { source, .. } => source.http_status(),
+            _ => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! HTTP responses that mean failure.
 
-use std::{fmt, time::Duration};
+use std::{error::Error, fmt, time::Duration};
 
 use super::OneLine;
 
@@ -53,6 +53,9 @@ impl HttpStatus {
         matches!(self.status, 401 | 407)
     }
 }
+
+/// It has no source.
+impl Error for HttpStatus {}
 
 impl fmt::Display for HttpStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

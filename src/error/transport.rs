@@ -37,7 +37,7 @@ pub enum TransportError {
         /// The status with which an HTTP proxy answered, such as 407. For a SOCKS proxy, 407 if it asks for other
         /// credentials and 403 if it does not allow the connection.
         status: Option<u16>,
-        /// What happened: the proxy's own words, an [`io::Error`], or another `TransportError`.
+        /// What happened: the [`HttpStatus`] of the proxy, an [`io::Error`], or another `TransportError`.
         cause: Cause,
     },
     /// A time limit ran out.
@@ -105,13 +105,20 @@ impl TransportError {
         }
     }
 
-    /// Whether the server or a proxy asked for credentials or for a client certificate, or did not accept those of the
-    /// client.
+    /// The error status with which the server or a proxy answered, if that is what happened.
+    pub(crate) fn http_status(&self) -> Option<&HttpStatus> {
+        match self {
+            Self::Status(status) => Some(status),
+            Self::Proxy { cause, .. } => cause.get_ref()?.downcast_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether the server or a proxy asked for credentials, or did not accept those of the client.
     pub(crate) fn is_about_credentials(&self) -> bool {
         match self {
             Self::Status(status) => status.is_about_credentials(),
             Self::Proxy { status, .. } => *status == Some(407),
-            Self::Tls { cause, untrusted: true } => is_alert(cause),
             _ => false,
         }
     }
@@ -193,18 +200,6 @@ impl Error for TransportError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.get_ref()?.source()
     }
-}
-
-/// Whether the peer sent this error of TLS. An alert about certificates is about the client's own.
-#[cfg(feature = "rustls")]
-fn is_alert(cause: &Cause) -> bool {
-    let err = cause.get_ref().and_then(|err| err.downcast_ref::<rustls::Error>());
-    matches!(err, Some(rustls::Error::AlertReceived(_)))
-}
-
-#[cfg(not(feature = "rustls"))]
-fn is_alert(_: &Cause) -> bool {
-    false
 }
 
 impl From<ProtocolError> for TransportError {

@@ -35,6 +35,7 @@ use tokio::net::UnixStream;
 
 #[cfg(not(feature = "rustls"))]
 use self::no_tls as tls;
+pub(crate) use self::tls::is_client_certificate_refused;
 pub use self::{dialed::Dialed, dialer::Dialer};
 use self::{
     dialer::{Dialing, TlsBy},

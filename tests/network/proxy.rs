@@ -2,9 +2,10 @@ use std::{
     env, io,
     net::SocketAddr,
     process::{Command, Stdio},
+    time::Duration,
 };
 
-use actix_engineio::{ConnectError, TransportError};
+use actix_engineio::{ConnectError, HttpStatus, TransportError};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpStream,
@@ -114,7 +115,7 @@ async fn a_connect_is_retryable_if_the_proxy_is_down_or_busy() {
     let busy = Server::start(|server| {
         let mut peer = server.accept();
         peer.read_head();
-        peer.write("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
+        peer.write("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 7\r\n\r\n");
     });
     let proxy = busy.origin();
     let mut client = Client::to(URL.to_owned(), |builder| builder.proxy(&proxy));
@@ -127,6 +128,8 @@ async fn a_connect_is_retryable_if_the_proxy_is_down_or_busy() {
         "{err:?}"
     );
     assert!(err.is_retryable());
+    let status = err.get_ref().and_then(|cause| cause.downcast_ref::<HttpStatus>()).unwrap();
+    assert_eq!((status.status, status.retry_after), (503, Some(Duration::from_secs(7))));
     busy.finish().await;
 
     let err = client.fails().await;

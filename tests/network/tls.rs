@@ -4,10 +4,12 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use actix_engineio::{
-    ConnectError, Destination, EngineIoClient, EngineIoClientBuilder, Stage, TransportError, TransportKind,
+    Connect, ConnectError, Destination, EngineIoClient, EngineIoClientBuilder, Event, Reconnect, Stage,
+    TransportError, TransportKind,
     rustls::{
         self, ClientConfig, RootCertStore, ServerConfig,
         crypto::ring,
@@ -304,6 +306,15 @@ async fn a_server_that_asks_for_a_client_certificate_gets_it() {
 
     let err = fails(&url, |builder| builder.root_certificates(authority.pem())).await;
     assert_untrusted(&err, "client_certificate");
+    // Another attempt with the same certificate is made seldom.
+    let policy = Reconnect::exponential().max_delay(Duration::from_secs(60)).jitter(false);
+    let policy = policy.on_initial_connect(true).retry_if(|_| true);
+    let mut client =
+        Client::to(url.clone(), |builder| builder.root_certificates(authority.pem()).reconnect(policy));
+    client.addr.do_send(Connect::new(&*url));
+    let Event::Reconnecting(next) = client.next().await else { panic!("no other attempt") };
+    assert_eq!(next.delay, Duration::from_secs(60));
+    client.disconnect().await;
     // The client cannot know beforehand that the server does not accept this certificate.
     let stranger = issue(&self::authority(), &["client"]);
     let err = fails(&url, |builder| {

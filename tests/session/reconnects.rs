@@ -1,4 +1,4 @@
-//! A reconnect policy and what servers, and those who stand before them, answer for a while.
+//! A reconnect policy, and what servers and proxies answer for a while.
 
 use std::time::{Duration, Instant};
 

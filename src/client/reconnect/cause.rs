@@ -2,7 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use crate::error::{ConnectError, DisconnectReason, TransportError};
+use crate::{
+    error::{ConnectError, DisconnectReason, HttpStatus},
+    transport,
+};
 
 /// The next attempt to connect, as [`Event::Reconnecting`](crate::Event::Reconnecting) announces it.
 ///
@@ -68,21 +71,26 @@ impl ReconnectCause {
         matches!(self, Self::Lost(reason) if reason.is_server_close())
     }
 
-    /// The time that the server asked for with `Retry-After`, in whatever response ended the session or the attempt.
+    /// The time that the server, or a proxy, asked for with `Retry-After`, in whatever response ended the session or the
+    /// attempt.
     pub(super) fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Lost(DisconnectReason::TransportError(TransportError::Status(status)))
-            | Self::Failed(ConnectError::Status { status, .. }) => status.retry_after,
-            _ => None,
-        }
+        let status = match self {
+            Self::Lost(DisconnectReason::TransportError(err)) => err.http_status(),
+            Self::Lost(_) => None,
+            Self::Failed(err) => err.http_status(),
+        };
+        status?.retry_after
     }
 
     /// Whether the server or a proxy did not accept the client's credentials or its certificate, or asked for some.
     pub(super) fn is_about_credentials(&self) -> bool {
         match self {
-            Self::Lost(DisconnectReason::TransportError(err)) => err.is_about_credentials(),
+            Self::Lost(DisconnectReason::TransportError(err))
+            | Self::Failed(ConnectError::Transport { source: err, .. }) => {
+                err.is_about_credentials() || transport::is_client_certificate_refused(err)
+            }
             Self::Lost(_) => false,
-            Self::Failed(err) => err.is_about_credentials(),
+            Self::Failed(err) => err.http_status().is_some_and(HttpStatus::is_about_credentials),
         }
     }
 }

@@ -20,7 +20,7 @@ use bytes::{Buf as _, Bytes, BytesMut, buf::Chain};
 
 use super::{Request, Response, body::Body, codec_config::CodecConfig, head};
 use crate::{
-    error::{Cause, Stage, TransportError},
+    error::{Stage, TransportError},
     transport::{Io, Progress},
 };
 
@@ -137,8 +137,8 @@ impl Http1Connection {
             return Err(TransportError::Malformed("the proxy spoke before the server was asked".into()));
         }
         let status = head.status.as_u16();
-        let message = self.read_error_response(head, codec).await.http_status(None).to_string();
-        Err(TransportError::Proxy { status: Some(status), cause: Cause::text(&message) })
+        let refusal = self.read_error_response(head, codec).await.http_status(None);
+        Err(TransportError::proxy(Some(status), refusal))
     }
 
     /// Whether the request was sent completely.

@@ -303,7 +303,18 @@ pub(super) fn from_io(err: &io::Error) -> Option<TransportError> {
     Some(TransportError::Tls { cause, untrusted: is_about_certificates })
 }
 
+/// Whether this error says that the server asks for a client certificate, or does not accept the client's.
+pub(crate) fn is_client_certificate_refused(err: &TransportError) -> bool {
+    let TransportError::Tls { cause, untrusted: true, .. } = err else { return false };
+    // An alert comes from the server; a certificate of the server that is refused raises another error.
+    let err = cause.get_ref().and_then(|err| err.downcast_ref::<rustls::Error>());
+    matches!(err, Some(rustls::Error::AlertReceived(_)))
+}
+
 /// Whether this is webpki's `CaUsedAsEndEntity`, of which rustls passes on only the text.
 fn is_authority(words: &str) -> bool {
     words.contains("CaUsedAsEndEntity")
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,12 +13,13 @@ fn status(status: u16) -> TransportError {
     TransportError::Status(Box::new(HttpStatus::new(status)))
 }
 
-/// A refusal with `Retry-After`, of a handshake or of a request of a session.
-fn busy(seconds: u64) -> [ReconnectCause; 2] {
+/// Refusals with `Retry-After`: of a handshake, of a request of a session, of a tunnel through a proxy.
+fn busy(seconds: u64) -> [ReconnectCause; 3] {
     let mut status = HttpStatus::new(503);
     status.retry_after = Some(Duration::from_secs(seconds));
+    let by_proxy = failed(TransportError::proxy(Some(503), status.clone()));
     let err = TransportError::Status(Box::new(status));
-    [failed(err.clone()), ReconnectCause::Lost(DisconnectReason::TransportError(err))]
+    [failed(err.clone()), ReconnectCause::Lost(DisconnectReason::TransportError(err)), by_proxy]
 }
 
 fn policy() -> Reconnect {
@@ -248,23 +249,6 @@ fn credentials_that_were_not_accepted_are_tried_again_seldom_unless_a_hook_may_b
             let mut backoff = Backoff::new(policy().jitter(false), has_hook);
             assert_eq!(backoff.next(&cause).unwrap().delay, Duration::from_millis(delay), "{cause}");
         }
-    }
-}
-
-#[cfg(feature = "rustls")]
-#[test]
-fn a_client_certificate_that_was_not_accepted_is_shown_again_seldom() {
-    use rustls::{AlertDescription, CertificateError, Error};
-
-    let alert = || Error::AlertReceived(AlertDescription::CertificateRequired);
-    let foreign = Error::InvalidCertificate(CertificateError::UnknownIssuer);
-    for (err, delay) in [
-        (TransportError::tls(alert(), true), 1000),
-        (TransportError::tls(alert(), false), 100),
-        (TransportError::tls(foreign, true), 100),
-    ] {
-        let mut backoff = Backoff::new(policy().jitter(false), false);
-        assert_eq!(backoff.next(&failed(err)).unwrap().delay, Duration::from_millis(delay));
     }
 }
 
