@@ -25,7 +25,7 @@ pub enum DisconnectReason {
     Client(Option<Box<str>>),
     /// The server sent a close packet.
     Server,
-    /// The server was silent for `pingInterval + pingTimeout`.
+    /// The server was silent for `pingInterval + pingTimeout`: no byte arrived on any connection of the session.
     PingTimeout,
     /// The server closed the WebSocket.
     #[non_exhaustive]

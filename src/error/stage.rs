@@ -18,6 +18,8 @@ pub enum Stage {
     Response,
     /// The body of a response.
     Body,
+    /// The rest of a message over WebSocket.
+    Frame,
     /// The open packet, after the transport was connected.
     Open,
     /// The server's answer to the probe of an upgrade.
@@ -37,6 +39,7 @@ impl fmt::Display for Stage {
             Self::Request => "sending a request",
             Self::Response => "waiting for a response",
             Self::Body => "reading the body of a response",
+            Self::Frame => "reading a message",
             Self::Open => "waiting for the open packet",
             Self::Probe => "waiting for the answer to the probe",
             Self::Write => "writing",

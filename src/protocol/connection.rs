@@ -99,7 +99,10 @@ impl Connection {
                 self.on_packets(now, id, Received { packets, complete, useful: false });
             }
             ReportKind::Written { any_number } => self.on_written(now, id, any_number),
-            ReportKind::Alive => self.on_alive(now),
+            ReportKind::Alive { is_partial } => {
+                transport.reading.heard(now, is_partial);
+                self.on_alive(now);
+            }
             ReportKind::Writing => transport.writing.progress(now),
             ReportKind::Paused => self.on_paused(now, id),
             ReportKind::Closed(closed) => self.on_transport_closed(now, id, closed),

@@ -67,6 +67,11 @@ impl<K: FnMut() -> [u8; 4]> WebSocketCodec<K> {
     pub(crate) fn new(max_message_size: usize, mask_key: K) -> Self {
         Self { max_message_size, mask_key, state: State::Idle }
     }
+
+    /// Whether the next fragment of a message is awaited.
+    pub(crate) fn is_in_message(&self) -> bool {
+        matches!(self.state, State::Fragmented(_))
+    }
 }
 
 impl<K> fmt::Debug for WebSocketCodec<K> {

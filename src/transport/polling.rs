@@ -237,8 +237,9 @@ impl PollingTransport {
             }
             _ => {}
         }
-        if self.read_reports.is_due(self.get.progress().read()) {
-            self.reports.send(ReportKind::Alive);
+        if self.read_reports.is_due(self.get.progress().read() + self.post.progress().read()) {
+            let is_partial = self.get.has_partial_response() || self.post.has_partial_response();
+            self.reports.send(ReportKind::Alive { is_partial });
         }
         if self.write_reports.is_due(self.post.progress().written()) && self.post.is_busy() {
             self.reports.send(ReportKind::Writing);

@@ -142,7 +142,7 @@ impl WebSocketTransport {
             }
         }
         if self.read_reports.is_due(socket.read()) {
-            self.reports.send(ReportKind::Alive);
+            self.reports.send(ReportKind::Alive { is_partial: socket.has_partial_message() });
         }
         if may_go_on {
             task.waker().wake_by_ref();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_engineio::{Data, DisconnectReason, Flush, Stage, TransportError, TransportKind};
+use actix_engineio::{Data, DisconnectReason, Flush, GetStatus, Stage, State, TransportError, TransportKind};
 
 use crate::{
     posting,
@@ -106,7 +106,7 @@ async fn a_websocket_on_which_nothing_comes_is_a_ping_timeout() {
 }
 
 #[actix::test]
-async fn the_answer_to_a_post_is_no_sign_of_life() {
+async fn the_answer_to_a_post_is_a_sign_of_life() {
     let clock = Clock::stop();
     let (waited, has_waited) = signal();
     let server = Server::start(|server| {
@@ -125,7 +125,7 @@ async fn the_answer_to_a_post_is_no_sign_of_life() {
         waited.send();
         flush.await.unwrap().unwrap();
     };
-    let reason = clock.takes(TIMEOUT, answered, client.ended_cleanly()).await;
+    let reason = clock.takes(INTERVAL + TIMEOUT, answered, client.ended_cleanly()).await;
     assert_eq!(reason, DisconnectReason::PingTimeout);
     server.finish().await;
 }
@@ -218,6 +218,41 @@ async fn a_message_that_takes_long_to_arrive_is_a_sign_of_life() {
         }
         assert_eq!(client.text().await, PARTS.concat()[1..]);
         assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
+        server.finish().await;
+    }
+}
+
+#[actix::test]
+async fn a_message_that_never_ends_ends_the_session() {
+    for (way, stage) in [(TransportKind::Polling, Stage::Body), (TransportKind::WebSocket, Stage::Frame)] {
+        let clock = Clock::stop();
+        let (mut bytes, cues) = steps();
+        let open = OPEN.ping(INTERVAL, TIMEOUT);
+        let server = Server::start(move |server| {
+            let (mut peer, start) = match way {
+                TransportKind::Polling => {
+                    (server.opens(open), &b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n"[..])
+                }
+                TransportKind::WebSocket => (server.opens_websocket(open), &b"\x81\x644"[..]),
+            };
+            cues.step(|| peer.write(start));
+            for _ in 1..10 {
+                cues.step(|| peer.write("x"));
+            }
+            peer.wait_closed();
+        });
+        let mut client = Client::connected_over(&server, way).await;
+        clock.advance(INTERVAL).await;
+        // Each byte comes in time.
+        for _ in 0..10 {
+            let status = client.addr.send(GetStatus).await.unwrap();
+            assert_eq!(status.state, State::Connected);
+            bytes.next().await;
+            clock.advance((INTERVAL + TIMEOUT) / 2).await;
+        }
+        clock.advance(TIMEOUT).await;
+        let reason = client.ended_cleanly().await;
+        assert_eq!(reason, DisconnectReason::TransportError(TransportError::timeout(stage)));
         server.finish().await;
     }
 }

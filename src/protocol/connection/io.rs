@@ -80,8 +80,11 @@ pub(crate) enum ReportKind {
         /// The answer showed a server that accepts any number of packets in a POST.
         any_number: bool,
     },
-    /// Bytes arrived, but no whole packet yet. Reported at most ten times a second.
-    Alive,
+    /// Bytes arrived, and perhaps no whole packet. Reported at most ten times a second.
+    Alive {
+        /// Whether the rest of a message, or of a response, is still to arrive.
+        is_partial: bool,
+    },
     /// Some bytes of the batch were sent, but not yet all. Reported at most ten times a second.
     Writing,
     /// Every request has ended after `Pause`.

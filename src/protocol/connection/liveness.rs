@@ -10,6 +10,9 @@ const LATE: Duration = Duration::from_secs(1);
 /// How long a process that woke up late has to read and report what happened in the meantime.
 const REPRIEVE: Duration = Duration::from_secs(1);
 
+/// The time in which one message has to arrive, as a multiple of the longest silence.
+const PATIENCE: u32 = 5;
+
 /// When the server was last heard, and how long it may be silent.
 ///
 /// "If the client does not receive a ping packet within `pingInterval + pingTimeout`, it should consider the
@@ -33,6 +36,12 @@ impl Liveness {
     /// The moment at which the server counts as dead.
     pub(super) fn deadline(&self) -> Instant {
         self.heard + self.limit
+    }
+
+    /// The moment at which a message that has been arriving since `since` counts as one that never ends. Each of its
+    /// bytes is a sign of life, so without this limit a server could keep the session open with a byte now and then.
+    pub(super) fn partial_deadline(&self, since: Instant) -> Instant {
+        since + PATIENCE * self.limit
     }
 
     /// The moment at which a batch that last made progress at `progress` counts as stuck.

@@ -101,6 +101,8 @@ struct Fake {
     paused: bool,
     closing: bool,
     aborted: bool,
+    /// The time since when a message has arrived in part.
+    partial: Option<Instant>,
     /// It was given a batch.
     asked: bool,
     /// It has reported `Opened`, and its first packets.
@@ -159,8 +161,9 @@ impl Model {
             Step::Obey { which } => self.obey(which),
             Step::Resume => {
                 self.connection.resume_reading(self.now);
-                if self.has_session() {
-                    self.time.resume(self.now);
+                if self.has_session() && self.time.resume(self.now) {
+                    let partials = self.fakes.values_mut().filter_map(|fake| fake.partial.as_mut());
+                    partials.for_each(|since| *since = self.now);
                 }
             }
             Step::Progress => {
@@ -264,7 +267,7 @@ impl Model {
         if self.has_session() {
             let is_paused = |fake: &Fake| fake.paused && !fake.closing && fake.writing.is_none();
             self.time.pause(self.now, self.fakes.values().any(is_paused));
-            let limit = self.time.deadline(self.now, self.last_progress());
+            let limit = self.time.deadline(self.now, self.last_progress(), self.partial_since());
             assert!(deadline <= Some(limit), "silence is noticed in time");
             assert_eq!(self.connection.has_backpressure(), self.time.has_backpressure());
         }
@@ -272,10 +275,19 @@ impl Model {
 
     /// When the batch of the session that is in flight last made progress.
     fn last_progress(&self) -> Option<Instant> {
+        let fake = self.carries_session()?;
+        fake.writing.as_ref().map(|_| fake.wrote)
+    }
+
+    /// The time since when a message of the session has arrived in part.
+    fn partial_since(&self) -> Option<Instant> {
+        self.carries_session()?.partial
+    }
+
+    fn carries_session(&self) -> Option<&Fake> {
         let carries_session =
             |fake: &&Fake| !fake.closing && self.connection.transport() == Some(fake.id.kind);
-        let fake = self.fakes.values().find(carries_session)?;
-        fake.writing.as_ref().map(|_| fake.wrote)
+        self.fakes.values().find(carries_session)
     }
 
     fn carry_out(&mut self, output: Output) {
@@ -319,6 +331,7 @@ impl Model {
             paused: false,
             closing: false,
             aborted: false,
+            partial: None,
             asked: false,
             opened: false,
             greeted: false,
@@ -350,6 +363,9 @@ impl Model {
                 if fake.writing.is_some() && self.connection.session().is_none() {
                     self.time.stuck(self.now - fake.wrote);
                 }
+                if let Some(since) = fake.partial {
+                    self.time.incomplete(self.now - since);
+                }
             }
             Command::Session(_) => {}
         }
@@ -372,8 +388,18 @@ impl Model {
     }
 
     fn say(&mut self, from: TransportId, kind: ReportKind) {
-        if matches!(kind, ReportKind::Alive | ReportKind::Packets { .. }) && self.has_session() {
+        let is_answer = matches!(kind, ReportKind::Written { .. }) && from.kind == TransportKind::Polling;
+        let is_heard =
+            matches!(kind, ReportKind::Alive { .. } | ReportKind::Opened { .. } | ReportKind::Packets { .. });
+        if (is_heard || is_answer) && self.has_session() {
             self.time.heard(self.now);
+        }
+        if let Some(fake) = self.fakes.get_mut(&from.number) {
+            match kind {
+                ReportKind::Alive { is_partial: true } => _ = fake.partial.get_or_insert(self.now),
+                ReportKind::Alive { is_partial: false } | ReportKind::Packets { .. } => fake.partial = None,
+                _ => {}
+            }
         }
         self.connection.handle_report(self.now, Report { from, kind });
     }
@@ -407,7 +433,7 @@ impl Model {
                 fake.wrote = self.now;
                 self.say(id, ReportKind::Writing);
             }
-            1 => self.say(id, ReportKind::Alive),
+            1 => self.say(id, ReportKind::Alive { is_partial: what > 64 }),
             2..=4 => {
                 let Some(batch) = fake.writing.take() else { return };
                 self.messages.wrote(&batch);

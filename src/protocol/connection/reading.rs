@@ -26,13 +26,15 @@ pub(super) struct Received {
     pub(super) useful: bool,
 }
 
-/// The read credit of a transport, and its pauses.
+/// The read credit of a transport, its pauses, and a message that has arrived in part.
 #[derive(Debug)]
 pub(super) struct Reading {
     /// The buffer that goes to the transport with its next permission to read; `None` while the transport has one.
     credit: Option<Vec<Packet>>,
     /// The pauses between polls; `None` for a WebSocket.
     pacing: Option<PollPacing>,
+    /// The time since when the rest of a message or of a response is awaited.
+    partial: Option<Instant>,
 }
 
 impl Reading {
@@ -42,15 +44,31 @@ impl Reading {
             TransportKind::Polling => Some(PollPacing::default()),
             TransportKind::WebSocket => None,
         };
-        Self { credit: None, pacing }
+        Self { credit: None, pacing, partial: None }
     }
 
     /// The transport has reported a batch, and used up its permission.
     pub(super) fn received(&mut self, now: Instant, received: &Received) {
         self.credit = Some(Vec::new());
+        self.partial = None;
         if let Some(pacing) = &mut self.pacing {
             pacing.received(now, received);
         }
+    }
+
+    /// Bytes arrived. `is_partial`: the rest of a message or of a response is still to arrive.
+    pub(super) fn heard(&mut self, now: Instant, is_partial: bool) {
+        self.partial = is_partial.then(|| self.partial.unwrap_or(now));
+    }
+
+    /// Back-pressure has ended. The rest of a message could not arrive meanwhile.
+    pub(super) fn resume(&mut self, now: Instant) {
+        self.partial = self.partial.map(|_| now);
+    }
+
+    /// The time since when the rest of a message or of a response is awaited.
+    pub(super) fn partial_since(&self) -> Option<Instant> {
+        self.partial
     }
 
     /// Takes an emptied buffer back, for the next batch.

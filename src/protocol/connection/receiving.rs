@@ -22,6 +22,7 @@ impl Connection {
         if let Some(transport) = self.transports.get_mut(id) {
             transport.protocol = protocol;
         }
+        self.on_alive(now);
         match &mut self.state {
             State::Connecting(connecting) if connecting.transport() == id => {
                 connecting.on_opened(now + self.limits.request_timeout);
@@ -130,6 +131,9 @@ impl Connection {
         {
             // The server could not be heard while nothing was read.
             open.liveness.heard(now);
+            if let Some(active) = self.transports.get_mut(open.active()) {
+                active.reading.resume(now);
+            }
             self.grant_reads(now);
         }
     }

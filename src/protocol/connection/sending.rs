@@ -118,6 +118,10 @@ impl Connection {
                 self.end_session(now, UPGRADE_NOT_WRITTEN.into());
             }
             State::Open(open) if open.active() == id => {
+                if id.kind == TransportKind::Polling {
+                    // The answer to a POST is a sign of life. That a WebSocket has taken bytes is none.
+                    open.liveness.heard(now);
+                }
                 open.post_answered(any_number);
                 open.upgrade.limit_pause(now);
                 // An answer to a ping that came while the close packet was written is not sent any more.

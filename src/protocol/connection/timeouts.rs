@@ -2,8 +2,11 @@
 
 use std::time::Instant;
 
-use super::{Connection, open::Open, state::State};
-use crate::error::{DisconnectReason, Stage, TransportError};
+use super::{Connection, open::Open, reading::Flow, state::State};
+use crate::{
+    error::{DisconnectReason, Stage, TransportError},
+    protocol::handshake::TransportKind,
+};
 
 impl Connection {
     /// When `handle_timeout` is due.
@@ -35,7 +38,12 @@ impl Connection {
             State::Connecting(connecting) => Some(connecting.deadline()),
             State::Open(open) => {
                 let silence = self.stall_deadline(open).unwrap_or_else(|| open.liveness.deadline());
-                let others = [self.write_deadline(open), open.upgrade.deadline(), open.close_deadline()];
+                let others = [
+                    self.write_deadline(open),
+                    self.partial_deadline(open),
+                    open.upgrade.deadline(),
+                    open.close_deadline(),
+                ];
                 others.into_iter().flatten().chain([silence]).min()
             }
             State::Ending(ending) => Some(ending.deadline()),
@@ -60,6 +68,13 @@ impl Connection {
         if has_passed(self.write_deadline(open)) {
             return Some(TransportError::Timeout { stage: Stage::Write }.into());
         }
+        if has_passed(self.partial_deadline(open)) {
+            let stage = match open.kind() {
+                TransportKind::Polling => Stage::Body,
+                TransportKind::WebSocket => Stage::Frame,
+            };
+            return Some(TransportError::Timeout { stage }.into());
+        }
         match self.stall_deadline(open) {
             Some(deadline) => (now >= deadline).then_some(DisconnectReason::Stalled),
             None => (now >= open.liveness.deadline()).then_some(DisconnectReason::PingTimeout),
@@ -70,6 +85,12 @@ impl Connection {
     /// its silence does not count.
     fn stall_deadline(&self, open: &Open) -> Option<Instant> {
         open.flow.deadline(self.limits.stall_timeout)
+    }
+
+    /// When a message that has arrived in part counts as one that never ends. Under back-pressure its rest cannot arrive.
+    fn partial_deadline(&self, open: &Open) -> Option<Instant> {
+        let active = self.transports.get(open.active()).filter(|_| open.flow == Flow::Open)?;
+        active.reading.partial_since().map(|since| open.liveness.partial_deadline(since))
     }
 
     /// When the batch in flight counts as stuck.

@@ -33,6 +33,8 @@ struct Exchange {
     timer: Option<Pin<Box<Sleep>>>,
     /// The number of bytes that were written when the timer was last set.
     written: u64,
+    /// The number of bytes that were read before the exchange.
+    read_before: u64,
 }
 
 /// The time limit of an exchange.
@@ -55,6 +57,11 @@ impl ExchangeSlot {
         self.exchange.is_some()
     }
 
+    /// Whether a response has arrived in part.
+    pub(super) fn has_partial_response(&self) -> bool {
+        self.exchange.as_ref().is_some_and(|exchange| self.progress.read() > exchange.read_before)
+    }
+
     /// The progress of the current request, or of the last one.
     pub(super) fn progress(&self) -> &ProgressReader {
         &self.progress
@@ -73,7 +80,8 @@ impl ExchangeSlot {
             let outcome = http_client.send(&request, max_body).await;
             (http_client, outcome)
         });
-        self.exchange = Some(Exchange { future, limit, timer, written: self.progress.written() });
+        let (written, read_before) = (self.progress.written(), self.progress.read());
+        self.exchange = Some(Exchange { future, limit, timer, written, read_before });
     }
 
     /// Moves the exchange on. Ready once, when it has ended.

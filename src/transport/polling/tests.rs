@@ -102,7 +102,7 @@ impl Rig {
         loop {
             let report = timeout(Duration::from_secs(10), self.reports.next()).await;
             match report.expect("no report").expect("the transport has ended") {
-                ReportKind::Alive | ReportKind::Writing | ReportKind::Requested => {}
+                ReportKind::Alive { .. } | ReportKind::Writing | ReportKind::Requested => {}
                 report => return report,
             }
         }

@@ -109,6 +109,11 @@ impl Socket {
         self.input.total()
     }
 
+    /// Whether a message has arrived in part.
+    pub(super) fn has_partial_message(&self) -> bool {
+        !self.input.undecoded().is_empty() || self.codec.is_in_message()
+    }
+
     /// The number of bytes written.
     pub(super) fn written(&self) -> u64 {
         self.output.written()

@@ -153,6 +153,8 @@ pub(super) struct Time {
     backpressure: Option<Instant>,
     /// The longest time without progress of the batches in flight, when the session ended.
     stuck: Duration,
+    /// How long a message had been arriving when a transport was aborted; the longest of these times.
+    incomplete: Duration,
     /// An upgrade packet was to be written.
     switched: bool,
     /// The time since when only an upgrade keeps messages from being sent.
@@ -161,7 +163,14 @@ pub(super) struct Time {
 
 impl Time {
     pub(super) fn new(now: Instant) -> Self {
-        Self { heard: now, backpressure: None, stuck: Duration::ZERO, switched: false, paused: None }
+        Self {
+            heard: now,
+            backpressure: None,
+            stuck: Duration::ZERO,
+            incomplete: Duration::ZERO,
+            switched: false,
+            paused: None,
+        }
     }
 
     /// The server was heard.
@@ -185,11 +194,13 @@ impl Time {
         }
     }
 
-    /// The subscribers have room again.
-    pub(super) fn resume(&mut self, now: Instant) {
-        if self.backpressure.take().is_some() {
+    /// The subscribers have room again. Returns whether there was back-pressure.
+    pub(super) fn resume(&mut self, now: Instant) -> bool {
+        let had_backpressure = self.backpressure.take().is_some();
+        if had_backpressure {
             self.heard = now;
         }
+        had_backpressure
     }
 
     /// Whether only an upgrade keeps messages from being sent now.
@@ -206,6 +217,11 @@ impl Time {
         self.stuck = self.stuck.max(time);
     }
 
+    /// A transport was aborted that had been reading one message for so long.
+    pub(super) fn incomplete(&mut self, time: Duration) {
+        self.incomplete = self.incomplete.max(time);
+    }
+
     /// Nobody is blamed before the time limit has passed.
     pub(super) fn check(&self, now: Instant, reason: &DisconnectReason) {
         match reason {
@@ -220,15 +236,26 @@ impl Time {
             DisconnectReason::TransportError(TransportError::Timeout { stage: Stage::Write }) => {
                 assert!(self.stuck >= SILENCE || self.switched, "the batch made progress in time");
             }
+            DisconnectReason::TransportError(TransportError::Timeout {
+                stage: Stage::Body | Stage::Frame,
+            }) => {
+                assert!(self.incomplete >= 5 * SILENCE, "the message had time to arrive");
+                assert!(self.backpressure.is_none(), "its rest could not be read");
+            }
             _ => {}
         }
     }
 
     /// The latest moment at which the session must be looked at again. `wrote`: the last progress of a batch in
-    /// flight.
-    pub(super) fn deadline(&self, now: Instant, wrote: Option<Instant>) -> Instant {
+    /// flight. `partial`: the time since when a message has arrived in part.
+    pub(super) fn deadline(&self, now: Instant, wrote: Option<Instant>, partial: Option<Instant>) -> Instant {
         let silence = self.backpressure.map_or(self.heard + SILENCE, |since| since + limits().stall_timeout);
-        let others = [wrote.map(|wrote| wrote + SILENCE), self.paused.map(|since| since + PAUSE)];
+        let partial = partial.filter(|_| self.backpressure.is_none());
+        let others = [
+            wrote.map(|wrote| wrote + SILENCE),
+            partial.map(|since| since + 5 * SILENCE),
+            self.paused.map(|since| since + PAUSE),
+        ];
         let first = others.into_iter().flatten().fold(silence, Instant::min);
         first.max(now + REPRIEVE)
     }

@@ -2,12 +2,15 @@
 
 use super::*;
 
+/// Bytes arrive, and nothing is incomplete.
+const ALIVE: ReportKind = ReportKind::Alive { is_partial: false };
+
 #[test]
 fn silence_is_a_ping_timeout_at_its_moment() {
     for (mut rig, transport) in [(Rig::websocket(), WEBSOCKET), (Rig::polling(""), POLLING)] {
         rig.out();
         rig.now += Duration::from_secs(44);
-        rig.report(transport, ReportKind::Alive);
+        rig.report(transport, ALIVE);
         assert_eq!(rig.elapse(), 45_000);
         assert_eq!(rig.out(), ["0 abort"]);
         rig.closed(transport, CloseReason::Ordered, BatchOutcome::sent(0));
@@ -16,12 +19,93 @@ fn silence_is_a_ping_timeout_at_its_moment() {
 }
 
 #[test]
-fn a_post_that_is_answered_is_no_sign_of_life() {
+fn whatever_the_server_sends_is_a_sign_of_life() {
+    let mut rig = Rig::polling(r#""websocket""#);
+    rig.send("a");
+    rig.out();
+    rig.now += Duration::from_secs(4);
+    rig.written(POLLING);
+    assert_eq!(rig.connection.poll_timeout(), Some(rig.now + Duration::from_secs(6)), "the upgrade");
+    rig.now += Duration::from_secs(3);
+    rig.report(PROBE, ReportKind::Opened { protocol: None });
+    rig.closed(PROBE, Rig::eof(), BatchOutcome::sent(0));
+    assert_eq!(rig.elapse(), 45_000, "the response to the handshake of the WebSocket counts");
+
     let mut rig = Rig::polling("");
     rig.send("a");
     rig.out();
     rig.now += Duration::from_secs(20);
     rig.written(POLLING);
+    assert_eq!(rig.elapse(), 45_000, "the answer to a POST counts");
+
+    let mut rig = Rig::websocket();
+    rig.send("a");
+    rig.out();
+    rig.now += Duration::from_secs(20);
+    rig.written(WEBSOCKET);
+    assert_eq!(rig.elapse(), 25_000, "a write is nothing that the server sent");
+}
+
+/// A part of a message arrives.
+const PART: ReportKind = ReportKind::Alive { is_partial: true };
+
+impl Rig {
+    /// Bytes arrive every 40 s, `count` times.
+    fn arrives(&mut self, transport: TransportId, kind: &ReportKind, count: u32) {
+        for _ in 0..count {
+            let ReportKind::Alive { is_partial } = *kind else { panic!("{kind:?}") };
+            self.report(transport, ReportKind::Alive { is_partial });
+            self.now += Duration::from_secs(40);
+            self.connection.handle_timeout(self.now);
+            assert_eq!(self.out(), [""; 0]);
+        }
+    }
+}
+
+#[test]
+fn a_message_that_never_ends_ends_the_session() {
+    for (mut rig, transport, reading) in [
+        (Rig::websocket(), WEBSOCKET, "reading a message"),
+        (Rig::polling(""), POLLING, "reading the body of a response"),
+    ] {
+        rig.out();
+        // Before, and between two of them, everything is complete.
+        rig.arrives(transport, &ALIVE, 10);
+        rig.arrives(transport, &PART, 5);
+        rig.arrives(transport, &ALIVE, 1);
+        rig.arrives(transport, &PART, 5);
+        rig.report(transport, PART);
+        assert_eq!(rig.elapse(), 25_000, "five times 45 s since its first part");
+        assert_eq!(rig.out(), ["0 abort"]);
+        rig.closed(transport, CloseReason::Ordered, BatchOutcome::sent(0));
+        assert_eq!(rig.out(), [format!("closed: transport error: timed out {reading}; unsent ; in doubt ")]);
+    }
+}
+
+#[test]
+fn messages_that_arrive_completely_may_be_followed_by_parts_for_ever() {
+    let mut rig = Rig::websocket();
+    for _ in 0..20 {
+        rig.report(WEBSOCKET, PART);
+        rig.now += Duration::from_secs(44);
+        rig.packets(WEBSOCKET, vec![Packet::Noop]);
+        assert_eq!(rig.out(), ["0 read"]);
+    }
+}
+
+#[test]
+fn the_rest_of_a_message_cannot_arrive_under_backpressure() {
+    let mut rig = Rig::websocket();
+    rig.packets(WEBSOCKET, vec![text("a")]);
+    rig.report(WEBSOCKET, PART);
+    for _ in 0..10 {
+        rig.now += Duration::from_secs(50);
+        rig.connection.progress(rig.now);
+    }
+    rig.resume();
+    assert_eq!(rig.out(), ["messages 4a", "0 read"]);
+    rig.arrives(WEBSOCKET, &PART, 5);
+    rig.report(WEBSOCKET, PART);
     assert_eq!(rig.elapse(), 25_000);
     assert_eq!(rig.out(), ["0 abort"]);
 }
@@ -34,12 +118,12 @@ fn a_write_without_progress_is_a_transport_error() {
     for _ in 0..5 {
         rig.now += Duration::from_secs(40);
         rig.report(WEBSOCKET, ReportKind::Writing);
-        rig.report(WEBSOCKET, ReportKind::Alive);
+        rig.report(WEBSOCKET, ALIVE);
         rig.connection.handle_timeout(rig.now);
         assert_eq!(rig.out(), [""; 0]);
     }
     rig.now += Duration::from_secs(45);
-    rig.report(WEBSOCKET, ReportKind::Alive);
+    rig.report(WEBSOCKET, ALIVE);
     rig.connection.handle_timeout(rig.now);
     assert_eq!(rig.out(), ["0 abort"]);
     rig.closed(WEBSOCKET, CloseReason::Ordered, BatchOutcome::sent(0));
@@ -83,7 +167,7 @@ fn a_server_that_is_heard_after_a_long_sleep_has_its_whole_time_again() {
     for _ in 0..3 {
         rig.sleep();
         assert_eq!(rig.out(), [""; 0]);
-        rig.report(WEBSOCKET, ReportKind::Alive);
+        rig.report(WEBSOCKET, ALIVE);
         assert_eq!(rig.connection.poll_timeout(), Some(rig.now + Duration::from_secs(45)));
     }
     assert_eq!(rig.elapse(), 45_000);
@@ -107,7 +191,7 @@ fn a_process_that_slept_still_has_time_to_report_what_was_written() {
     rig.sleep();
     assert_eq!(rig.out(), [""; 0]);
     // A server that is heard does not prolong the second for the write.
-    rig.report(WEBSOCKET, ReportKind::Alive);
+    rig.report(WEBSOCKET, ALIVE);
     assert_eq!(rig.elapse(), 1000);
     assert_eq!(rig.out(), ["0 abort"]);
     rig.closed(WEBSOCKET, CloseReason::Ordered, BatchOutcome::sent(0));
@@ -117,7 +201,7 @@ fn a_process_that_slept_still_has_time_to_report_what_was_written() {
     rig.send("a");
     rig.out();
     rig.sleep();
-    rig.report(WEBSOCKET, ReportKind::Alive);
+    rig.report(WEBSOCKET, ALIVE);
     rig.report(WEBSOCKET, ReportKind::Writing);
     assert_eq!(rig.elapse(), 45_000, "a write that goes on has its whole time again");
 }
