@@ -114,10 +114,11 @@ impl Response {
         matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308)
     }
 
-    fn is_html(&self) -> bool {
+    pub(crate) fn is_html(&self) -> bool {
         let content_type =
             self.headers.get(header::CONTENT_TYPE).map_or(b"".as_slice(), HeaderValue::as_bytes);
-        content_type.starts_with(b"text/html") || self.body.trim_ascii_start().starts_with(b"<")
+        content_type.to_ascii_lowercase().starts_with(b"text/html")
+            || self.body.trim_ascii_start().starts_with(b"<")
     }
 
     fn retry_after(&self) -> Option<Duration> {

@@ -15,7 +15,6 @@ use rand::{
 use super::socket::{MaskKeys, Socket};
 use crate::{
     error::TransportError,
-    protocol::websocket::WebSocketCodec,
     transport::{Headers, Requests, http::UpgradeResponse, http_client::HttpClient},
 };
 
@@ -58,7 +57,7 @@ async fn handshake(http_client: &HttpClient, requests: &Requests) -> Result<Open
             let offered = request.headers.get_all(&header::SEC_WEBSOCKET_PROTOCOL);
             let protocol = chosen_protocol(&headers, offered)?;
             let mask_keys: MaskKeys = Box::new(move || random.next_u32().to_ne_bytes());
-            let socket = Socket::new(io, WebSocketCodec::new(max_message_size, mask_keys), read_buf);
+            let socket = Socket::new(io, mask_keys, max_message_size, read_buf);
             Ok((socket, protocol))
         }
         UpgradeResponse::Other(response) if response.status.is_success() => {
