@@ -48,7 +48,7 @@ impl Messages {
 /// # Errors
 /// The body is not a payload.
 pub fn decode_payload(body: Bytes) -> Result<usize, ProtocolError> {
-    Wire::V4.decode_payload(body).try_fold(0, |count, packet| packet.map(|_| count + 1))
+    Wire::V4.decode_payload(body, usize::MAX).try_fold(0, |count, packet| packet.map(|_| count + 1))
 }
 
 /// Decodes the frames of a server and returns the number of their packets.
@@ -60,7 +60,7 @@ pub fn decode_frames(src: &mut BytesMut) -> Result<usize, TransportError> {
     let mut count = 0;
     while let Some(message) = codec.decode(src)? {
         if let Message::Text(_) | Message::Binary(_) = message {
-            black_box(Wire::V4.decode_message(message)?);
+            black_box(Wire::V4.decode_message(message, usize::MAX)?);
             count += 1;
         }
     }

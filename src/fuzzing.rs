@@ -43,7 +43,7 @@ pub fn packet(text: &str) {
 }
 
 fn decode_text(text: ByteString) -> Result<Packet, ProtocolError> {
-    Wire::V4.decode_message(Message::Text(text.into()))
+    Wire::V4.decode_message(Message::Text(text.into()), usize::MAX)
 }
 
 fn encode_text(packet: &Packet) -> ByteString {
@@ -56,14 +56,14 @@ fn encode_text(packet: &Packet) -> ByteString {
 /// The body of a poll: its packets do not change when they are encoded and decoded again.
 pub fn payload(body: &[u8]) {
     let _ = wire::looks_like_protocol_3(body);
-    let mut payload = Wire::V4.decode_payload(Bytes::copy_from_slice(body));
+    let mut payload = Wire::V4.decode_payload(Bytes::copy_from_slice(body), usize::MAX);
     let packets: Vec<_> = payload.by_ref().map_while(Result::ok).collect();
     assert!(payload.is_empty() && payload.next().is_none(), "nothing comes after the first error");
     assert!(packets.iter().all(|packet| Wire::V4.is_representable(packet)));
 
     let mut encoded = BytesMut::new();
     Wire::V4.encode_payload(&packets, &mut encoded);
-    let again = Wire::V4.decode_payload(encoded.freeze());
+    let again = Wire::V4.decode_payload(encoded.freeze(), usize::MAX);
     let again: Vec<_> = again.map(Result::unwrap).collect();
     assert_eq!(again, packets);
 }

@@ -58,7 +58,8 @@ pub enum TransportError {
     Status(Box<HttpStatus>),
     /// The server redirected a request that is not redirected, or redirected too often.
     Redirect(Box<str>),
-    /// The response is not HTTP, or it is not the WebSocket handshake that the client asked for.
+    /// The response is not HTTP, or it is not what an Engine.IO server answers: no WebSocket handshake, or no
+    /// acknowledgement of a POST.
     Malformed(Box<str>),
     /// The body of a response is larger than `max_message_size`.
     #[non_exhaustive]

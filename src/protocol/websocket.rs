@@ -47,6 +47,8 @@ const FINAL_BINARY: u8 = 0x82;
 /// An error of the decoder is final: the position of the next frame is unknown, or not needed any more.
 pub(crate) struct WebSocketCodec<K> {
     max_message_size: usize,
+    /// The number of bytes by which the payload of a text message may exceed `max_message_size`.
+    text_overhead: usize,
     mask_key: K,
     state: State,
 }
@@ -65,7 +67,12 @@ impl<K: FnMut() -> [u8; 4]> WebSocketCodec<K> {
     /// A codec that refuses messages of more than `max_message_size` bytes, fragmented or not. It masks each frame with a
     /// new key from `mask_key`, which must be unpredictable (RFC 6455, section 5.3).
     pub(crate) fn new(max_message_size: usize, mask_key: K) -> Self {
-        Self { max_message_size, mask_key, state: State::Idle }
+        Self { max_message_size, text_overhead: 0, mask_key, state: State::Idle }
+    }
+
+    /// Accepts texts that are larger by this number of bytes, for what an encoding adds to a message.
+    pub(crate) fn with_text_overhead(self, text_overhead: usize) -> Self {
+        Self { text_overhead, ..self }
     }
 
     /// Whether the next fragment of a message is awaited.
@@ -111,15 +118,15 @@ impl<K> WebSocketCodec<K> {
     /// Takes frames from `src`, up to the first one that completes a message.
     fn decode_frames(&mut self, src: &mut BytesMut) -> Result<Option<Message>, ProtocolError> {
         loop {
-            let arrived = match &self.state {
+            let fragments = match &self.state {
                 State::Idle => None,
-                State::Fragmented(message) => Some(message.len()),
+                State::Fragmented(fragments) => Some(fragments),
                 State::Failed(err) => return Err(err.clone()),
             };
             let Some(header) = Header::parse(src)? else {
                 return Ok(None);
             };
-            let payload_len = header.admit(arrived, self.max_message_size)?;
+            let payload_len = header.admit(fragments, self.max_message_size, self.text_overhead)?;
             let missing = header.len.saturating_add(payload_len).saturating_sub(src.len());
             if missing > 0 {
                 src.reserve(missing.min(READ_AHEAD));

@@ -27,6 +27,14 @@ pub(crate) enum Wire {
     V4,
 }
 
+impl Wire {
+    /// The number of bytes by which a text frame or a body with one message of `size` bytes can exceed it.
+    pub(crate) fn max_overhead(self, size: usize) -> usize {
+        let Self::V4 = self;
+        text::max_overhead(size)
+    }
+}
+
 /// # WebSocket
 ///
 /// "One packet per message" (protocol 4, "WebSocket").
@@ -57,12 +65,17 @@ impl Wire {
         codec.encode_batch(packets.iter().map(|packet| self.frame(packet)), dst, ends);
     }
 
-    /// The packet of a text message or a binary message.
+    /// The packet of a text message or a binary message. Its data may have `max_message_size` bytes; the codec has checked
+    /// that of a binary message.
     #[inline(always)] // A call would move each packet once more.
-    pub(crate) fn decode_message(self, message: Message) -> Result<Packet, ProtocolError> {
+    pub(crate) fn decode_message(
+        self,
+        message: Message,
+        max_message_size: usize,
+    ) -> Result<Packet, ProtocolError> {
         let Self::V4 = self;
         match message {
-            Message::Text(Text { head, rest }) => text::decode(head, rest),
+            Message::Text(Text { head, rest }) => text::decode(head, rest, max_message_size),
             Message::Binary(bytes) => Ok(Packet::Message(bytes.into())),
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {
                 Err(ProtocolError::Frame("a control frame is no packet"))
@@ -81,10 +94,10 @@ impl Wire {
         payload::encode(packets, dst);
     }
 
-    /// The packets in the body of a poll.
-    pub(crate) fn decode_payload(self, body: Bytes) -> Payload {
+    /// The packets in the body of a poll. The data of each may have `max_message_size` bytes.
+    pub(crate) fn decode_payload(self, body: Bytes, max_message_size: usize) -> Payload {
         let Self::V4 = self;
-        Payload::new(body)
+        Payload::new(body, max_message_size)
     }
 
     /// The number of bytes that a packet adds to the body of a POST. `is_first`: no packet precedes it.

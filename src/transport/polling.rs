@@ -1,10 +1,12 @@
 //! HTTP long-polling: one GET and one POST at a time, each on a connection of its own.
 
+mod acknowledgement;
 mod exchange;
 
 use std::task::{Context as Task, Poll};
 
 use actix::{Actor, ActorContext, Context, Handler};
+use actix_http::StatusCode;
 use bytes::BytesMut;
 
 use self::exchange::{ExchangeSlot, Limit};
@@ -26,6 +28,7 @@ pub(super) struct PollingTransport {
     reports: ReportSender,
     requests: Requests,
     wire: Wire,
+    max_message_size: usize,
     phase: Phase,
     get: ExchangeSlot,
     post: ExchangeSlot,
@@ -64,6 +67,7 @@ impl PollingTransport {
             phase: Phase::Handshaking { redirects: 0, reported: false },
             get: ExchangeSlot::new(requests.http_client()),
             post: ExchangeSlot::new(requests.http_client()),
+            max_message_size: requests.options().max_message_size,
             requests,
             body: None,
             read_credit: Some(Vec::new()),
@@ -85,6 +89,7 @@ impl PollingTransport {
     fn poll_get(&mut self, task: &mut Task<'_>) -> Result<(), TransportError> {
         loop {
             while let Poll::Ready(outcome) = self.get.poll(task) {
+                let outcome = outcome.map_err(|err| self.in_terms_of_polling(err));
                 let outcome = outcome.and_then(|response| self.on_get(response));
                 if !matches!(self.phase, Phase::Closing) {
                     outcome?;
@@ -113,7 +118,8 @@ impl PollingTransport {
             // A poll lasts until the server has a packet. The session's heartbeat limits it.
             _ => Limit::None,
         };
-        self.get.start(request, options.max_message_size, limit);
+        let max_body = self.max_message_size.saturating_add(self.wire.max_overhead(self.max_message_size));
+        self.get.start(request, max_body, limit);
         Ok(())
     }
 
@@ -125,6 +131,10 @@ impl PollingTransport {
         if !response.status.is_success() {
             return Err(self.requests.http_error(&response));
         }
+        // RFC 9110, section 15.3.7: it answers a request for a range, and no request of this client is one.
+        if response.status == StatusCode::PARTIAL_CONTENT {
+            return Err(TransportError::Malformed("a part of a body that was not asked for".into()));
+        }
         if let Phase::Handshaking { .. } = self.phase {
             self.phase = Phase::Running;
             if wire::looks_like_protocol_3(&response.body) {
@@ -134,7 +144,7 @@ impl PollingTransport {
                 return Err(TransportError::Malformed("a page of HTML".into()));
             }
         }
-        self.body = Some(self.wire.decode_payload(response.body));
+        self.body = Some(self.wire.decode_payload(response.body, self.max_message_size));
         Ok(())
     }
 
@@ -180,7 +190,19 @@ impl PollingTransport {
             let packets = batch.into_packets(size);
             self.reports.send(ReportKind::Packets { packets, complete: self.body.is_none() });
         }
-        outcome
+        outcome.map_err(|err| self.in_terms_of_polling(err))
+    }
+
+    /// A message that is too large is one kind of error, whether the body of the poll exceeds the limit or only the decoded
+    /// message does.
+    fn in_terms_of_polling(&self, err: TransportError) -> TransportError {
+        match err {
+            TransportError::BodyTooLarge { .. }
+            | TransportError::Protocol(ProtocolError::TooLarge { .. }) => {
+                TransportError::BodyTooLarge { limit: self.max_message_size }
+            }
+            err => err,
+        }
     }
 
     /// Sends packets: moves the POST on. Returns its error once everything that arrived before it is reported.
@@ -217,6 +239,7 @@ impl PollingTransport {
         if !response.status.is_success() {
             return Err(self.requests.http_error(response));
         }
+        acknowledgement::check(response)?;
         self.is_writing = false;
         // python-engineio drops everything behind the sixteenth packet. It answers `OK`, the others `ok`.
         let any_number = &*response.body == b"ok";

@@ -204,10 +204,41 @@ async fn a_packet_out_of_place_is_a_parse_error() {
 }
 
 #[actix::test]
-async fn a_body_larger_than_max_message_size_is_a_transport_error() {
-    let (_, reason) = answered(200, &[], format!("4{}", "x".repeat(4096))).await;
-    let err = TransportError::body_too_large(4096);
-    assert_eq!(reason, DisconnectReason::TransportError(err));
+async fn a_message_larger_than_max_message_size_is_a_transport_error_over_polling() {
+    let bodies = [
+        format!("4{}", "x".repeat(4097)),
+        // 4097 bytes in base64.
+        format!("b{}A=", "A".repeat(5462)),
+        format!("4{}", "x".repeat(6000)),
+        format!("4hello\u{1e}4{}", "x".repeat(4097)),
+    ];
+    for body in bodies {
+        let (_, reason) = answered(200, &[], body).await;
+        let err = TransportError::body_too_large(4096);
+        assert_eq!(reason, DisconnectReason::TransportError(err));
+    }
+}
+
+#[actix::test]
+async fn a_message_as_large_as_max_message_size_is_delivered_over_polling() {
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        get.packets(format!("4{}", "\u{7}".repeat(4096)));
+        get.poll();
+        get.packets(format!("b{}Bw==", "BwcH".repeat(1365)));
+        get.poll();
+        get.packets(format!("6\u{1e}4{}\u{1e}4short", "\u{7}".repeat(4096)));
+        get.poll();
+        get.ends_session();
+    });
+    let mut client = Client::with(&server, |builder| builder.max_message_size(4096));
+    client.connect().await;
+    for _ in 0..3 {
+        assert_eq!(client.message().await.as_bytes(), [7; 4096].as_slice());
+    }
+    assert_eq!(client.text().await, "short");
+    client.ended_cleanly().await;
+    server.finish().await;
 }
 
 #[actix::test]

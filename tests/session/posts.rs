@@ -202,6 +202,52 @@ async fn a_post_has_at_most_sixteen_packets_until_the_server_says_ok() {
 }
 
 #[actix::test]
+async fn an_answer_that_is_no_acknowledgement_ends_the_session_with_the_messages_in_doubt() {
+    const LONG: &str = "0123456789012345678901234567890123456789012345678901234567890123456789";
+    let html: &[(&str, &str)] = &[("content-type", "text/html")];
+    for (status, headers, body, what) in [
+        (200, &[][..], "<p>Please log in", "a page of HTML"),
+        (200, html, "Please log in", "a page of HTML"),
+        (201, &[], r#"{"id":1}"#, "JSON"),
+        (200, &[], LONG, "more than 64 bytes"),
+    ] {
+        let end = answered(status, headers, body).await;
+        let err = TransportError::Malformed(format!("{what} in the answer to a POST").into());
+        assert_eq!(end.reason, DisconnectReason::TransportError(err));
+        assert_eq!((&*end.in_doubt, &*end.unsent), (&[Data::from("a")][..], &[Data::from("b")][..]));
+    }
+}
+
+#[actix::test]
+async fn any_2xx_with_a_short_text_or_no_body_acknowledges_a_post() {
+    let server = Server::start(|server| {
+        let (get, mut post) = server.opens_both(OPEN);
+        let answers = [
+            "200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\nOK",
+            "201 Created\r\ncontent-length: 5\r\n\r\ndone\n",
+            "202 Accepted\r\ncontent-length: 0\r\n\r\n",
+            "204 No Content\r\n\r\n",
+            "206 Partial Content\r\ntransfer-encoding: chunked\r\n\r\n2\r\noK\r\n0\r\n\r\n",
+            "299 Whatever\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\nok",
+        ];
+        for answer in answers {
+            post.posts("4hi");
+            post.write(format!("HTTP/1.1 {answer}"));
+        }
+        get.ends_session();
+        post.expect_closed();
+    });
+    let mut client = Client::connected(&server).await;
+    for _ in 0..6 {
+        client.send("hi").await;
+        client.addr.send(Flush).await.unwrap().unwrap();
+    }
+    let end = client.ended().await;
+    assert_eq!((end.in_doubt.len(), end.unsent.len()), (0, 0));
+    server.finish().await;
+}
+
+#[actix::test]
 async fn a_post_is_as_large_as_max_payload_and_no_larger() {
     let server = Server::start(|server| {
         let (get, mut post) = server.opens_both(OPEN.max_payload(100));

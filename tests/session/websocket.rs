@@ -201,8 +201,10 @@ async fn a_packet_out_of_place_is_a_parse_error() {
 #[actix::test]
 async fn a_message_larger_than_max_message_size_ends_the_session() {
     type Act = fn(&mut Peer);
-    let cases: [(Act, u64); 4] = [
-        (|ws| ws.send_text(&format!("4{}", "x".repeat(4096))), 4097),
+    let cases: [(Act, u64); 6] = [
+        (|ws| ws.send_text(&format!("4{}", "x".repeat(4097))), 4097),
+        // 4097 bytes in base64.
+        (|ws| ws.send_text(&format!("b{}A=", "A".repeat(5462))), 4097),
         (|ws| ws.send_binary([0; 5000]), 5000),
         // The length in the header is enough.
         (|ws| ws.write(b"\x82\x7f\x00\x00\x00\xff\x00\x00\x00\x00"), 0xff_0000_0000),
@@ -211,6 +213,13 @@ async fn a_message_larger_than_max_message_size_ends_the_session() {
                 ws.send_frame(false, 0, 2, [0; 4000]);
                 ws.send_frame(false, 0, 0, [0; 96]);
                 ws.send_frame(true, 0, 0, [0; 1]);
+            },
+            4097,
+        ),
+        (
+            |ws| {
+                ws.send_frame(false, 0, 1, format!("4{}", "x".repeat(4000)));
+                ws.send_frame(true, 0, 0, "x".repeat(97));
             },
             4097,
         ),
@@ -235,12 +244,18 @@ async fn a_message_as_large_as_max_message_size_is_delivered() {
         ws.send_frame(true, 0, 9, "between");
         assert_eq!(ws.read_frame(), (10, b"between".to_vec()));
         ws.send_frame(true, 0, 0, [7; 96]);
+        let text = format!("4{}", "\u{7}".repeat(4096));
+        ws.send_text(&text);
+        ws.send_frame(false, 0, 1, &text[..1]);
+        ws.send_frame(false, 0, 0, &text[1..4000]);
+        ws.send_frame(true, 0, 0, &text[4000..]);
+        ws.send_text(&format!("b{}Bw==", "BwcH".repeat(1365)));
         ws.send_text("1");
         ws.wait_closed();
     });
     let mut client = Client::with(&server, |builder| builder.max_message_size(4096));
     client.connect_over(TransportKind::WebSocket).await;
-    for _ in 0..2 {
+    for _ in 0..5 {
         assert_eq!(client.message().await.as_bytes(), [7; 4096].as_slice());
     }
     client.ended_cleanly().await;

@@ -73,8 +73,12 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// Largest message, in bytes, that the client accepts from the server; over polling, also the largest response
-    /// body. A larger one ends the session. Default: 64 MiB.
+    /// Largest message, in bytes, that the client accepts from the server. A larger one ends the session. Default: 64
+    /// MiB.
+    ///
+    /// The data of the message counts, without what carries it: the type of the packet, and base64 over polling. Over
+    /// polling the body of a response may have as many bytes as a binary message of this size has in base64, that is
+    /// about a third more.
     ///
     /// The open packet counts, too. It has about a hundred bytes, so with zero every connect fails.
     pub fn max_message_size(mut self, bytes: usize) -> Self {

@@ -21,6 +21,10 @@ impl Fragments {
         Self { is_text: opcode == Some(Opcode::Text), payload: BytesMut::new(), checked: 0 }
     }
 
+    pub(super) fn is_text(&self) -> bool {
+        self.is_text
+    }
+
     /// The number of bytes that have arrived.
     pub(super) fn len(&self) -> usize {
         self.payload.len()

@@ -1,6 +1,6 @@
 //! The header of a frame (RFC 6455, section 5.2), and the check whether the frame is allowed at this point.
 
-use super::{FIN, MASK, MAX_CONTROL, OPCODE, RSV};
+use super::{FIN, Fragments, MASK, MAX_CONTROL, OPCODE, RSV};
 use crate::error::ProtocolError;
 
 /// The kind of a frame that does not continue another.
@@ -87,27 +87,30 @@ impl Header {
         Ok(lengths.map(|(len, payload_len)| Self { fin, opcode, len, payload_len }))
     }
 
-    /// Checks that the frame is allowed at this point and small enough, before its payload is waited for. `arrived` is the
-    /// length of the fragmented message that the frame interrupts or continues, if there is one. Returns the length of the
-    /// payload.
+    /// Checks that the frame is allowed at this point and small enough, before its payload is waited for. `fragments`: the
+    /// message that the frame interrupts or continues, if there is one. A text may exceed `max_message_size` by
+    /// `text_overhead`. Returns the length of the payload.
     #[inline]
     pub(super) fn admit(
         &self,
-        arrived: Option<usize>,
+        fragments: Option<&Fragments>,
         max_message_size: usize,
+        text_overhead: usize,
     ) -> Result<usize, ProtocolError> {
-        let (arrived, limit) = match (arrived, self.opcode) {
+        let (arrived, limit, overhead) = match (fragments, self.opcode) {
             // RFC 6455, 5.4: "Control frames MAY be injected in the middle of a fragmented message."
-            (_, Some(Opcode::Close | Opcode::Ping | Opcode::Pong)) => (0, MAX_CONTROL),
-            (None, Some(Opcode::Text | Opcode::Binary)) => (0, max_message_size),
-            (Some(arrived), None) => (arrived, max_message_size),
+            (_, Some(Opcode::Close | Opcode::Ping | Opcode::Pong)) => (0, MAX_CONTROL, 0),
+            (None, Some(Opcode::Text)) => (0, max_message_size, text_overhead),
+            (None, Some(Opcode::Binary)) => (0, max_message_size, 0),
+            (Some(text), None) if text.is_text() => (text.len(), max_message_size, text_overhead),
+            (Some(binary), None) => (binary.len(), max_message_size, 0),
             // RFC 6455, 5.4: "The fragments of one message MUST NOT be interleaved between the fragments of
             // another message unless an extension has been negotiated that can interpret the interleaving."
             (Some(_), Some(_)) => return Err(ProtocolError::Frame("a message inside a fragmented message")),
             (None, None) => return Err(ProtocolError::Frame("a continuation of no message")),
         };
         match usize::try_from(self.payload_len) {
-            Ok(len) if len <= limit.saturating_sub(arrived) => Ok(len),
+            Ok(len) if len <= limit.saturating_add(overhead).saturating_sub(arrived) => Ok(len),
             _ => {
                 let arrived = u64::try_from(arrived).unwrap_or(u64::MAX);
                 Err(ProtocolError::TooLarge { size: self.payload_len.saturating_add(arrived), limit })

@@ -354,6 +354,31 @@ fn the_limit_is_that_of_the_whole_message() {
 }
 
 #[test]
+fn a_text_may_exceed_the_limit_by_its_overhead_and_a_binary_message_may_not() {
+    let outcome = |wire: &[u8], overhead| {
+        codec(200)
+            .with_text_overhead(overhead)
+            .decode(&mut BytesMut::from(wire))
+            .map(|message| message.is_some())
+    };
+    for overhead in [0, 1, 5] {
+        for (opcode, max) in [(1, 200 + overhead), (2, 200)] {
+            let payload = vec![b'x'; max + 1];
+            let too_large = ProtocolError::TooLarge { size: u64::try_from(max).unwrap() + 1, limit: 200 };
+            assert_eq!(outcome(&server_frame(true, opcode, &payload[1..]), overhead), Ok(true));
+            assert_eq!(
+                outcome(&server_frame(true, opcode, &payload), overhead),
+                Err(too_large.clone().into())
+            );
+            let start = server_frame(false, opcode, &payload[..100]);
+            let fragmented = |rest: &[u8]| [start.clone(), server_frame(true, 0, rest)].concat();
+            assert_eq!(outcome(&fragmented(&payload[101..]), overhead), Ok(true));
+            assert_eq!(outcome(&fragmented(&payload[100..]), overhead), Err(too_large.into()));
+        }
+    }
+}
+
+#[test]
 fn a_message_too_large_is_refused_at_its_header() {
     let fragment = |len: u64| [&b"\x01\x01a\x00\x7f"[..], &len.to_be_bytes()].concat();
     for len in [(1 << 20) + 1, 1 << 32, 1 << 40, 1 << 62, LONGEST] {

@@ -22,16 +22,17 @@ pub(crate) struct Payload {
     len: usize,
     /// The position of the next packet, `None` after the last one.
     next: Option<usize>,
+    max_message_size: usize,
 }
 
 impl Payload {
-    pub(super) fn new(body: Bytes) -> Self {
+    pub(super) fn new(body: Bytes, max_message_size: usize) -> Self {
         let len = body.len();
-        let next = (len > 0).then_some(0);
-        match ByteString::try_from(body.clone()) {
-            Ok(text) => Self { text, len, next },
-            Err(err) => Self { text: before_invalid(&body, err.valid_up_to()), len, next },
-        }
+        let text = match ByteString::try_from(body.clone()) {
+            Ok(text) => text,
+            Err(err) => before_invalid(&body, err.valid_up_to()),
+        };
+        Self { text, len, next: (len > 0).then_some(0), max_message_size }
     }
 
     /// The size of the whole body, in bytes.
@@ -64,7 +65,7 @@ impl Iterator for Payload {
             return Some(Err(ProtocolError::Utf8));
         }
         let mut chars = rest.get(..len.unwrap_or(rest.len()))?.chars();
-        let packet = text::decode(chars.next(), self.text.slice_ref(chars.as_str()));
+        let packet = text::decode(chars.next(), self.text.slice_ref(chars.as_str()), self.max_message_size);
         if packet.is_ok() {
             self.next = len.map(|len| start + len + 1);
         }

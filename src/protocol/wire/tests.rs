@@ -61,7 +61,7 @@ fn a_message_of_the_server_is_one_packet() {
         (text_message("bAQID"), Packet::Message(Data::from(vec![1, 2, 3]))),
         (Message::Binary(Bytes::from_static(b"4hi")), Packet::Message(Data::from(b"4hi".to_vec()))),
     ] {
-        assert_eq!(Wire::V4.decode_message(message), Ok(packet));
+        assert_eq!(Wire::V4.decode_message(message, usize::MAX), Ok(packet));
     }
 }
 
@@ -74,7 +74,7 @@ fn a_control_frame_or_a_text_without_a_type_is_no_packet() {
         Message::Pong(Bytes::new()),
         Message::Close(None),
     ] {
-        assert!(Wire::V4.decode_message(message.clone()).is_err(), "{message:?}");
+        assert!(Wire::V4.decode_message(message.clone(), usize::MAX).is_err(), "{message:?}");
     }
 }
 
@@ -189,7 +189,7 @@ proptest! {
                 true => Message::Binary(payload),
                 false => Message::Text(ByteString::try_from(payload).unwrap().into()),
             };
-            prop_assert_eq!(Wire::V4.decode_message(message), Ok(packet));
+            prop_assert_eq!(Wire::V4.decode_message(message, usize::MAX), Ok(packet));
         }
         prop_assert!(wire.is_empty());
     }
@@ -202,7 +202,7 @@ proptest! {
         wire.encode_payload(&packets, &mut body);
         let sizes = packets.iter().enumerate().map(|(at, packet)| wire.size_in_payload(packet, at == 0));
         prop_assert_eq!(body.len(), sizes.sum::<usize>());
-        prop_assert_eq!(wire.decode_payload(body.freeze()).collect::<Result<Vec<_>, _>>(), Ok(packets));
+        prop_assert_eq!(wire.decode_payload(body.freeze(), usize::MAX).collect::<Result<Vec<_>, _>>(), Ok(packets));
     }
 
     #[test]

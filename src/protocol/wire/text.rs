@@ -6,12 +6,26 @@ use bytestring::ByteString;
 
 use crate::{data::Data, error::ProtocolError, protocol::packet::Packet};
 
-/// Decodes a packet. `kind` is its first character, `data` the text behind it.
+/// The number of bytes by which the text form of a message of `size` bytes can exceed it: the type, and base64.
+pub(super) fn max_overhead(size: usize) -> usize {
+    let base64 = size.div_ceil(3).saturating_mul(4);
+    base64.saturating_sub(size).saturating_add(1)
+}
+
+/// Decodes a packet. `kind` is its first character, `data` the text behind it. The decoded data may have `max_size` bytes.
 #[inline(always)] // A call would move each packet once more.
-pub(super) fn decode(kind: Option<char>, data: ByteString) -> Result<Packet, ProtocolError> {
+pub(super) fn decode(kind: Option<char>, data: ByteString, max_size: usize) -> Result<Packet, ProtocolError> {
     let Some(kind) = kind else {
         return Err(ProtocolError::Packet("it is empty"));
     };
+    // "In case of HTTP long-polling, the binary packets are base64-encoded and prefixed with a `b` character." Servers
+    // accept and send this form over WebSocket too.
+    if kind == 'b' {
+        let bytes = decode_base64(data.as_bytes())?;
+        check_size(bytes.len(), max_size)?;
+        return Ok(Packet::Message(Data::Binary(bytes)));
+    }
+    check_size(data.len(), max_size)?;
     Ok(match kind {
         '0' => Packet::Open(data),
         '1' => Packet::Close,
@@ -23,11 +37,16 @@ pub(super) fn decode(kind: Option<char>, data: ByteString) -> Result<Packet, Pro
         '7' => Packet::Unknown(7),
         '8' => Packet::Unknown(8),
         '9' => Packet::Unknown(9),
-        // "In case of HTTP long-polling, the binary packets are base64-encoded and prefixed with a `b`
-        // character." Servers accept and send this form over WebSocket too.
-        'b' => Packet::Message(Data::Binary(decode_base64(data.as_bytes())?)),
         _ => return Err(ProtocolError::Packet("its type is not a digit")),
     })
+}
+
+#[inline]
+fn check_size(size: usize, limit: usize) -> Result<(), ProtocolError> {
+    if size > limit {
+        return Err(ProtocolError::TooLarge { size: u64::try_from(size).unwrap_or(u64::MAX), limit });
+    }
+    Ok(())
 }
 
 /// Appends the text form of a packet.

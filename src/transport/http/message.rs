@@ -119,10 +119,11 @@ impl Response {
         matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308)
     }
 
-    fn is_html(&self) -> bool {
+    pub(crate) fn is_html(&self) -> bool {
         let content_type =
             self.headers.get(header::CONTENT_TYPE).map_or(b"".as_slice(), HeaderValue::as_bytes);
-        content_type.starts_with(b"text/html") || self.body.trim_ascii_start().starts_with(b"<")
+        content_type.to_ascii_lowercase().starts_with(b"text/html")
+            || self.body.trim_ascii_start().starts_with(b"<")
     }
 
     /// The time for which the server asks to wait (RFC 9110, section 10.2.3). `now` is the client's clock.

@@ -12,7 +12,6 @@ use rand::{Rng as _, TryRng as _, rngs::SysRng};
 use super::socket::{MaskKeys, Socket};
 use crate::{
     error::TransportError,
-    protocol::websocket::WebSocketCodec,
     transport::{Headers, Requests, http::UpgradeResponse, http_client::HttpClient},
 };
 
@@ -56,7 +55,7 @@ async fn handshake(http_client: &HttpClient, requests: &Requests) -> Result<Open
             // The thread's generator. One of its own would cost each WebSocket 320 bytes for as long as it is open.
             let mut random = rand::rng();
             let mask_keys: MaskKeys = Box::new(move || random.next_u32().to_ne_bytes());
-            let socket = Socket::new(io, WebSocketCodec::new(max_message_size, mask_keys), read_buf);
+            let socket = Socket::new(io, mask_keys, max_message_size, read_buf);
             Ok((socket, protocol))
         }
         UpgradeResponse::Other(response) if response.status.is_success() => {

@@ -36,6 +36,7 @@ pub(super) struct Socket {
     io: Box<dyn Io>,
     codec: WebSocketCodec<MaskKeys>,
     wire: Wire,
+    max_message_size: usize,
     input: ReadBuffer,
     output: WriteBuffer,
     /// The number of reads since others had their turn.
@@ -48,11 +49,19 @@ pub(super) struct Socket {
 
 impl Socket {
     /// `read_buf`: the bytes that arrived behind the handshake.
-    pub(super) fn new(io: Box<dyn Io>, codec: WebSocketCodec<MaskKeys>, read_buf: BytesMut) -> Self {
+    pub(super) fn new(
+        io: Box<dyn Io>,
+        mask_keys: MaskKeys,
+        max_message_size: usize,
+        read_buf: BytesMut,
+    ) -> Self {
+        let wire = Wire::V4;
+        let codec = WebSocketCodec::new(max_message_size, mask_keys);
         Self {
             io,
-            codec,
-            wire: Wire::V4,
+            codec: codec.with_text_overhead(wire.max_overhead(max_message_size)),
+            wire,
+            max_message_size,
             input: ReadBuffer::new(read_buf),
             output: WriteBuffer::default(),
             reads: 0,
@@ -198,12 +207,12 @@ impl Socket {
     ) -> Poll<Result<(), CloseReason>> {
         let Some(emptied) = credit.take() else { return Poll::Pending };
         self.reads = 0;
-        let wire = self.wire;
+        let (wire, max) = (self.wire, self.max_message_size);
         let mut batch = BatchBuilder::new(emptied);
         let mut end = None;
         while !batch.is_full() && end.is_none() {
             // Packets that have arrived do not wait for more.
-            match self.poll_message(batch.is_empty(), |message| wire.decode_message(message), task) {
+            match self.poll_message(batch.is_empty(), |message| wire.decode_message(message, max), task) {
                 Poll::Ready(Ok(packet)) => batch.push(packet),
                 Poll::Ready(Err(reason)) => end = Some(reason),
                 Poll::Pending => break,

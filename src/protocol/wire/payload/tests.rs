@@ -12,7 +12,7 @@ fn binary(bytes: &[u8]) -> Packet {
 }
 
 fn payload(body: impl Into<Bytes>) -> Payload {
-    Payload::new(body.into())
+    Payload::new(body.into(), usize::MAX)
 }
 
 fn encoded(packets: &[Packet]) -> Bytes {

@@ -19,7 +19,7 @@ fn decode(wire: &str) -> Result<Packet, ProtocolError> {
 
 fn decode_shared(wire: &ByteString) -> Result<Packet, ProtocolError> {
     let mut chars = wire.chars();
-    super::decode(chars.next(), wire.slice_ref(chars.as_str()))
+    super::decode(chars.next(), wire.slice_ref(chars.as_str()), usize::MAX)
 }
 
 fn encode(packet: &Packet) -> Bytes {
@@ -99,6 +99,23 @@ fn decoded_text_shares_the_buffer_of_the_packet() {
         panic!("no text message");
     };
     assert_eq!(text.as_ptr(), wire[1..].as_ptr());
+}
+
+#[test]
+fn the_limit_is_that_of_the_decoded_data() {
+    let decode = |wire: &str, limit| super::decode(wire.chars().next(), wire[1..].into(), limit);
+    for size in 0..10 {
+        let base64 = encode(&binary(&vec![0; size]));
+        for wire in ["4".to_owned() + &"x".repeat(size), String::from_utf8(base64.to_vec()).unwrap()] {
+            assert!(decode(&wire, size).is_ok(), "{wire}");
+            if let Some(limit) = size.checked_sub(1) {
+                let err = ProtocolError::TooLarge { size: u64::try_from(size).unwrap(), limit };
+                assert_eq!(decode(&wire, limit), Err(err), "{wire}");
+            }
+            assert!(wire.len() <= size + max_overhead(size), "{wire}");
+        }
+    }
+    assert_eq!(max_overhead(usize::MAX), 1);
 }
 
 proptest! {
