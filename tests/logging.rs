@@ -309,7 +309,8 @@ async fn operators_see_why() {
     while !matches!(client.next().await, Event::Connected(_)) {}
     client.disconnect().await;
     while !matches!(client.next().await, Event::Disconnected(_)) {}
-    client.addr.do_send(Connect::new(server.origin()));
+    // This path is the one that is used.
+    client.addr.do_send(Connect::new(format!("{}/engine.io", server.origin())));
     while !matches!(client.next().await, Event::ReconnectFailed(_)) {}
     let status = client.addr.send(GetStatus).await.unwrap();
     server.finish().await;

@@ -99,12 +99,12 @@ pub(super) fn check(config: &Config, request: &Connect) -> Result<Box<str>, Conn
     Ok(endpoint.display_url().into())
 }
 
-/// Whether the URL of the request has a path that is not used, since another path is.
-pub(super) fn has_unused_path(config: &Config, request: &Connect) -> bool {
-    let path = request.path.as_ref().unwrap_or(&config.path);
-    let url = Url::parse(&request.url);
-    let in_url = url.as_ref().map_or("", |url| url.path().trim_matches('/'));
-    !in_url.is_empty() && in_url != path.trim_matches('/')
+/// Whether the URL of the request has a path that is not used, since requests go to the path of `used`.
+pub(super) fn has_unused_path(request: &Connect, used: &str) -> bool {
+    let path =
+        |url: &str| Url::parse(url).map(|url| url.path().trim_matches('/').to_owned()).unwrap_or_default();
+    let in_request = path(&request.url);
+    !in_request.is_empty() && in_request != path(used)
 }
 
 /// What a connection and its transports need to know for an attempt with this request.

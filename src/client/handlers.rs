@@ -40,7 +40,7 @@ impl Handler<Connect> for EngineIoClient {
             journal::connect_refused(&err);
             return Reply::now(Err(err));
         }
-        if attempts::has_unused_path(&self.config, &request) {
+        if attempts::has_unused_path(&request, self.lifecycle.url()) {
             journal::path_unused(self.lifecycle.url());
         }
         self.attempts.set_request(request);

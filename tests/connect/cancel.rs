@@ -1,6 +1,6 @@
 //! Connects that the user no longer wants, or wants twice.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix_engineio::{
     Connect, ConnectError, Disconnect, DisconnectReason, EngineIoClientBuilder, Event, Session, TransportKind,
@@ -102,13 +102,17 @@ async fn a_close_of_an_unwanted_session_that_is_refused_or_lost_is_cancelled_too
 }
 
 #[actix::test]
-async fn a_handshake_that_is_never_answered_is_cancelled_within_close_timeout() {
+async fn a_handshake_that_is_never_answered_is_cancelled_within_close_timeout_and_two_seconds() {
     let clock = Clock::stop();
-    let (mut client, connecting, server) =
-        connecting(|builder| builder.close_timeout(SHORT), |_, get| get.expect_closed()).await;
-    clock.takes(SHORT, async {}, client.addr.send(Disconnect::new())).await.unwrap();
-    is_cancelled_and_gone(&mut client, connecting).await;
-    server.finish().await;
+    let seconds = Duration::from_secs;
+    for (close_timeout, waited) in [(SHORT, SHORT), (seconds(2), seconds(2)), (seconds(60), seconds(2))] {
+        let (mut client, connecting, server) =
+            connecting(move |builder| builder.close_timeout(close_timeout), |_, get| get.expect_closed())
+                .await;
+        clock.takes(waited, async {}, client.addr.send(Disconnect::new())).await.unwrap();
+        is_cancelled_and_gone(&mut client, connecting).await;
+        server.finish().await;
+    }
 }
 
 #[actix::test]
