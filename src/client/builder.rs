@@ -110,6 +110,7 @@ impl EngineIoClientBuilder {
                     stall_timeout: Duration::from_secs(60),
                     send_queue: 1 << 20,
                     max_packets_per_post: None,
+                    max_post_bytes: None,
                 },
                 connect_timeout: Duration::from_secs(20),
                 receive_buffer: 1 << 20,

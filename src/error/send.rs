@@ -45,17 +45,18 @@ pub enum SendErrorKind {
     /// There is no session, and no connect whose outcome the message could wait for.
     #[error("not connected")]
     NotConnected,
-    /// The server's `maxPayload` does not allow a message of this size. The session goes on.
+    /// The server's `maxPayload` does not allow a message of this size, or, over polling,
+    /// [`max_post_bytes`](crate::EngineIoClientBuilder::max_post_bytes) does not. The session goes on.
     ///
     /// The size depends on the transport: over polling, binary data is sent as base64. A message that is accepted while
     /// an upgrade pauses polling is measured for WebSocket. If the upgrade then fails, a message that is too large for
     /// polling comes back as [`Event::Rejected`](crate::Event::Rejected).
-    #[error("{size} bytes exceed the server's maxPayload, {limit} bytes")]
+    #[error("{size} bytes exceed maxPayload or max_post_bytes, {limit} bytes")]
     #[non_exhaustive]
     TooLarge {
         /// Size in bytes of the message's packet, as the session's transport would encode it.
         size: usize,
-        /// The server's limit in bytes.
+        /// The limit in bytes.
         limit: usize,
     },
     /// The session ended before the message was accepted.

@@ -15,6 +15,7 @@ mod io;
 mod liveness;
 mod open;
 mod plan;
+mod post_size;
 mod queue;
 mod reading;
 mod receiving;

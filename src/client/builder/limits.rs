@@ -114,4 +114,16 @@ impl EngineIoClientBuilder {
         self.config.limits.max_packets_per_post = Some(packets.max(1));
         self
     }
+
+    /// Largest POST in bytes, for proxies that accept less than the server behind them. A message that does not fit
+    /// into one, as polling encodes it, is [`TooLarge`](crate::SendErrorKind::TooLarge) while the session is over
+    /// polling. With zero no message can be sent over polling. Default: the `maxPayload` of the server.
+    ///
+    /// Most POSTs are smaller. The first one of a session has at most 128 KiB, unless one message is larger. POSTs grow
+    /// as long as they are answered quickly, and shrink when one took longer than 5 seconds, or than half of the
+    /// server's `pingTimeout`.
+    pub fn max_post_bytes(mut self, bytes: usize) -> Self {
+        self.config.limits.max_post_bytes = Some(bytes);
+        self
+    }
 }

@@ -225,6 +225,8 @@ pub(crate) struct Limits {
     pub(crate) send_queue: usize,
     /// Packets in a POST, whatever the server shows. `None`: 16 until the server shows that it accepts any number.
     pub(crate) max_packets_per_post: Option<usize>,
+    /// Bytes in a POST, whatever the server accepts.
+    pub(crate) max_post_bytes: Option<usize>,
 }
 
 /// The parameters of a connect.

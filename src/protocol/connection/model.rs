@@ -36,6 +36,7 @@ pub(super) fn limits() -> Limits {
         stall_timeout: Duration::from_secs(60),
         send_queue: 1 << 20,
         max_packets_per_post: None,
+        max_post_bytes: None,
     }
 }
 

@@ -4,7 +4,13 @@ use std::{collections::HashSet, mem, sync::Arc, time::Instant};
 
 use bytestring::ByteString;
 
-use super::{io::TransportId, liveness::Liveness, reading::Flow, upgrade::Upgrade};
+use super::{
+    io::{Limits, TransportId},
+    liveness::Liveness,
+    post_size::PostSize,
+    reading::Flow,
+    upgrade::Upgrade,
+};
 use crate::{
     data::Data,
     error::{DisconnectReason, SendErrorKind},
@@ -41,8 +47,7 @@ pub(super) struct Open {
     active: TransportId,
     /// The length below which the active transport carries every message.
     unchecked_len: usize,
-    /// The server has shown that it accepts any number of packets in a POST.
-    any_number: bool,
+    pub(super) post_size: PostSize,
     close_requested: Option<CloseRequest>,
     pub(super) upgrade: Upgrade,
     pub(super) liveness: Liveness,
@@ -62,7 +67,7 @@ impl Open {
             target,
             active,
             unchecked_len: Wire::V4.unchecked_len(active.kind, session.max_payload),
-            any_number: false,
+            post_size: PostSize::new(&session),
             close_requested: None,
             upgrade: Upgrade::default(),
             liveness: Liveness::new(now, &session),
@@ -102,20 +107,16 @@ impl Open {
         self.unchecked_len
     }
 
-    /// Checks that the transport that will carry a message can do so. While an upgrade stops writing, that is the WebSocket:
-    /// if the upgrade fails, the messages that wait are checked again.
-    pub(super) fn check(&self, data: &Data) -> Result<(), SendErrorKind> {
+    /// Checks that the transport that will carry a message can do so. While an upgrade stops writing, that is the
+    /// WebSocket: if the upgrade fails, the messages that wait are checked again.
+    pub(super) fn check(&self, data: &Data, limits: &Limits) -> Result<(), SendErrorKind> {
         let carrier = if self.upgrade.blocks_writes() { TransportKind::WebSocket } else { self.kind() };
-        Wire::V4.check_message(data, carrier, self.session.max_payload)
-    }
-
-    pub(super) fn accepts_any_number(&self) -> bool {
-        self.any_number
-    }
-
-    /// An answer to a POST showed whether the server accepts any number of packets in one.
-    pub(super) fn post_answered(&mut self, any_number: bool) {
-        self.any_number |= any_number;
+        let of_carrier = match carrier {
+            TransportKind::Polling => limits.max_post_bytes,
+            TransportKind::WebSocket => None,
+        };
+        let limit = self.session.max_payload.into_iter().chain(of_carrier).min();
+        Wire::V4.check_message(data, carrier, limit)
     }
 
     pub(super) fn is_closing(&self) -> bool {

@@ -36,17 +36,19 @@ pub(super) struct Batch {
     packets: Arc<Vec<Packet>>,
     messages: usize,
     bytes: usize,
+    /// The part of the limit that the batch uses.
+    size: usize,
 }
 
 impl Batch {
     /// One packet that does not come from the queue, and is no message.
     pub(super) fn control(packet: Packet) -> Self {
-        Self { packets: Arc::new(vec![packet]), messages: 0, bytes: 0 }
+        Self { packets: Arc::new(vec![packet]), messages: 0, bytes: 0, size: 0 }
     }
 
     #[cfg(test)]
     pub(super) fn of(packets: Vec<Packet>) -> Self {
-        Self { packets: packets.into(), messages: 0, bytes: 0 }
+        Self { packets: packets.into(), messages: 0, bytes: 0, size: 0 }
     }
 
     /// The packets, shared with the transport that writes them.
@@ -65,6 +67,11 @@ impl Batch {
     /// Bytes of data in the messages of the batch.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// The size of the batch as the limit counts it: over polling, that of the POST.
+    pub(super) fn size(&self) -> usize {
+        self.size
     }
 
     pub(super) fn ends_with_close(&self) -> bool {
@@ -169,7 +176,7 @@ impl SendQueue {
                 break;
             }
         }
-        Batch { packets: buffer, messages: filling.messages, bytes: filling.bytes }
+        Batch { packets: buffer, messages: filling.messages, bytes: filling.bytes, size: filling.used }
     }
 
     /// A batch was written.
@@ -253,10 +260,11 @@ impl Filling {
             let len = packet.body().len();
             let size =
                 if self.limit.encoded { Wire::V4.size_in_payload(packet, self.packets == 0) } else { len };
-            self.used = self.used.saturating_add(size);
-            if self.packets > 0 && self.used > self.limit.bytes {
+            let used = self.used.saturating_add(size);
+            if self.packets > 0 && used > self.limit.bytes {
                 break;
             }
+            self.used = used;
             self.packets += 1;
             if let Packet::Message(_) = packet {
                 self.messages += 1;

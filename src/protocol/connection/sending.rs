@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{
     Connection,
-    io::{Command, TransportId},
+    io::{Command, Limits, TransportId},
     open::Open,
     queue::{Batch, BatchLimit},
     state::State,
@@ -20,13 +20,6 @@ use crate::{
 /// answers to pings never wait for long. Each batch costs a system call, which many short messages share.
 pub(super) const BATCH: BatchLimit = BatchLimit { packets: 1024, bytes: 256 << 10, encoded: false };
 
-/// Packets in a POST to a server that has not shown that it accepts more: python-engineio answers 200 to a larger
-/// payload and drops it.
-const CAUTIOUS_POST: usize = 16;
-
-/// Bytes in a POST to a server that sends no `maxPayload`.
-const DEFAULT_MAX_PAYLOAD: usize = 1_000_000;
-
 impl Connection {
     /// Accepts a message. It is sent, or comes back in `Closed` or as `Rejected`.
     #[inline(always)] // Otherwise each message would be moved once more.
@@ -34,7 +27,7 @@ impl Connection {
         let error = match &self.state {
             State::Open(open) if open.is_closing() => Some(SendErrorKind::NotConnected),
             State::Open(open) if data.len() < open.unchecked_len() => None,
-            State::Open(open) => check(open, &data),
+            State::Open(open) => check(open, &data, &self.limits),
             _ => Some(SendErrorKind::NotConnected),
         };
         if let Some(kind) = error {
@@ -69,14 +62,9 @@ impl Connection {
     }
 
     fn batch_limit(&self, open: &Open) -> BatchLimit {
-        if open.kind() == TransportKind::WebSocket {
-            return BATCH;
-        }
-        let packets = if open.accepts_any_number() { usize::MAX } else { CAUTIOUS_POST };
-        BatchLimit {
-            packets: self.limits.max_packets_per_post.unwrap_or(packets),
-            bytes: open.session().max_payload.unwrap_or(DEFAULT_MAX_PAYLOAD),
-            encoded: true,
+        match open.kind() {
+            TransportKind::WebSocket => BATCH,
+            TransportKind::Polling => open.post_size.limit(&self.limits),
         }
     }
 
@@ -105,8 +93,9 @@ impl Connection {
         self.queue.written(&batch);
         self.counters.packets_sent += u64::try_from(batch.len()).unwrap_or(u64::MAX);
         self.counters.bytes_sent += u64::try_from(batch.bytes()).unwrap_or(u64::MAX);
+        let (size, time) = (batch.size(), now.saturating_duration_since(in_flight.started));
         if id.kind == TransportKind::Polling {
-            self.round_trip = Some(now.saturating_duration_since(in_flight.started));
+            self.round_trip = Some(time);
         }
         transport.writing.recycle(batch);
         match &mut self.state {
@@ -121,9 +110,9 @@ impl Connection {
                 if id.kind == TransportKind::Polling {
                     // The answer to a POST is a sign of life. That a WebSocket has taken bytes is none.
                     open.liveness.heard(now);
+                    open.post_size.answered(size, time, any_number);
+                    open.upgrade.limit_pause(now);
                 }
-                open.post_answered(any_number);
-                open.upgrade.limit_pause(now);
                 // An answer to a ping that came while the close packet was written is not sent any more.
                 if is_closing {
                     self.on_close_sent(id);
@@ -137,6 +126,6 @@ impl Connection {
 
 /// Why the session cannot carry a message.
 #[inline(never)] // Inlined, it would slow down every message over WebSocket.
-fn check(open: &Open, data: &Data) -> Option<SendErrorKind> {
-    open.check(data).err()
+fn check(open: &Open, data: &Data, limits: &Limits) -> Option<SendErrorKind> {
+    open.check(data, limits).err()
 }

@@ -206,7 +206,7 @@ impl Connection {
     /// Messages that were accepted for the WebSocket go out over polling after all, as far as it can carry them.
     fn check_waiting(&mut self) {
         let State::Open(open) = &self.state else { return };
-        let refused = self.queue.refuse(|data| open.check(data));
+        let refused = self.queue.refuse(|data| open.check(data, &self.limits));
         self.outputs.extend(refused.into_iter().map(Output::Rejected));
     }
 

@@ -122,6 +122,7 @@ fn limits() -> Limits {
         stall_timeout: options().stall_timeout,
         send_queue: 200,
         max_packets_per_post: None,
+        max_post_bytes: None,
     }
 }
 

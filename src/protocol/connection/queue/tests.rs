@@ -33,6 +33,8 @@ fn a_batch_has_as_many_packets_as_the_limit_allows_but_at_least_one() {
         let mut queue = queue(&["aa", "bb", "cc", "dd"]);
         let batch = take(&mut queue, limit);
         assert_eq!((batch.len(), batch.bytes()), (expected, 2 * expected), "{limit:?}");
+        let size = if limit.encoded { 4 * expected - 1 } else { 2 * expected };
+        assert_eq!(batch.size(), size, "{limit:?}");
         assert_eq!(queue.ready(), 4 - expected);
     }
 }

@@ -1,6 +1,6 @@
 //! Writing: batches, the queue, and answers to pings.
 
-use super::*;
+use super::{timeouts::ALIVE, *};
 
 #[test]
 fn batches_of_any_size_contain_every_packet_in_order() {
@@ -76,6 +76,70 @@ fn a_batch_for_polling_stays_within_max_payload_and_sixteen_packets() {
     assert_eq!(rig.out(), [format!("0 write 4{a}|4{b}")]);
     rig.written(POLLING);
     assert_eq!(rig.out(), [format!("0 write 4{c}")]);
+}
+
+#[test]
+fn posts_grow_while_they_are_quick_and_shrink_when_one_was_slow() {
+    const KIB: usize = 1 << 10;
+    let mut rig = Rig::without_max_payload(POLLING);
+    // Each takes 16 KiB in a POST, with its type and a separator.
+    let message = "x".repeat(16 * KIB - 2);
+    for _ in 0..64 {
+        rig.send(&message);
+    }
+    let mut posted = |millis| {
+        let out = rig.out();
+        rig.now += Duration::from_millis(millis);
+        rig.report(POLLING, ALIVE);
+        rig.written(POLLING);
+        out.last().expect("a POST").split('|').count()
+    };
+    assert_eq!([100, 9_000, 100, 4_000].map(&mut posted), [8, 16, 8, 16]);
+    assert_eq!(posted(100), 16, "16 packets are the most");
+}
+
+#[test]
+fn a_pong_goes_before_a_message_that_is_larger_than_a_post() {
+    let mut rig = Rig::without_max_payload(POLLING);
+    rig.send("first");
+    rig.out();
+    rig.packets(POLLING, vec![Packet::Ping("".into())]);
+    let large = "x".repeat(200_000);
+    rig.send(&large);
+    rig.send("behind");
+    rig.written(POLLING);
+    assert_eq!(rig.out(), ["0 read", "0 write 3"]);
+    rig.written(POLLING);
+    assert_eq!(rig.out(), [format!("0 write 4{large}")]);
+    rig.written(POLLING);
+    assert_eq!(rig.out(), ["0 write 4behind"]);
+}
+
+#[test]
+fn the_application_may_allow_less_in_a_post_than_the_server() {
+    let mut rig = Rig::with(Limits { max_post_bytes: Some(10), ..limits() });
+    let params = params(rig.now, &[TransportKind::Polling, TransportKind::WebSocket]);
+    rig.connection.connect(rig.now, params).unwrap();
+    rig.packets(POLLING, vec![open_packet(r#""websocket""#)]);
+    rig.out();
+    let err = rig.connection.send(Data::from("a".repeat(10))).unwrap_err();
+    assert_eq!(err.kind, SendErrorKind::TooLarge { size: 11, limit: 10 });
+    rig.send("abcd");
+    rig.send("efgh");
+    assert_eq!(rig.out(), ["0 write 4abcd"], "with the separator, both have 11 bytes");
+    rig.written(POLLING);
+    assert_eq!(rig.out(), ["0 write 4efgh"]);
+    rig.written(POLLING);
+    // A WebSocket knows nothing of POSTs.
+    rig.report(PROBE, ReportKind::Opened { protocol: None });
+    rig.out();
+    rig.written(PROBE);
+    rig.packets(PROBE, vec![Packet::Pong("probe".into())]);
+    rig.report(POLLING, ReportKind::Paused);
+    rig.out();
+    rig.written(PROBE);
+    rig.send(&"a".repeat(50));
+    assert_eq!(rig.out().last(), Some(&format!("1 write 4{}", "a".repeat(50))));
 }
 
 #[test]

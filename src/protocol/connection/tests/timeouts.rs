@@ -3,7 +3,7 @@
 use super::*;
 
 /// Bytes arrive, and nothing is incomplete.
-const ALIVE: ReportKind = ReportKind::Alive { is_partial: false };
+pub(super) const ALIVE: ReportKind = ReportKind::Alive { is_partial: false };
 
 #[test]
 fn silence_is_a_ping_timeout_at_its_moment() {

@@ -271,7 +271,7 @@ fn what_waited_for_an_upgrade_that_failed_is_checked_again() {
             [
                 "0 resume",
                 "upgrade failed: connection lost: gone",
-                "rejected 100 bytes: 137 bytes exceed the server's maxPayload, 100 bytes",
+                "rejected 100 bytes: 137 bytes exceed maxPayload or max_post_bytes, 100 bytes",
                 "rejected 3 bytes: text with U+001E cannot be sent over polling",
                 "0 write 4kept|4small",
             ]
