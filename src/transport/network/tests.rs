@@ -1,22 +1,24 @@
 use std::{
     cell::RefCell,
     future::pending,
+    io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 #[cfg(not(feature = "socks"))]
-use super::Route;
-#[cfg(not(feature = "socks"))]
 use super::route::Proxy;
-use super::tcp::{alternate, first};
+use super::{
+    Network, Route,
+    tcp::{alternate, first},
+};
 use crate::{
     error::TransportError,
-    protocol::endpoint::Endpoint,
-    transport::{Progress, network::Network},
+    protocol::endpoint::{Destination, Endpoint},
+    transport::{Io, Progress},
 };
 
 fn v4(last: u8) -> SocketAddr {
@@ -80,6 +82,67 @@ async fn no_address_of_the_local_ones_family_is_an_error() {
     assert!(
         matches!(outcome, Err(TransportError::Connect { cause, .. }) if cause.to_string().contains("family"))
     );
+}
+
+/// A network whose connections are those that the function makes.
+fn network<F>(connect: impl Fn() -> F + Send + Sync + 'static) -> Arc<Network>
+where
+    F: Future<Output = io::Result<Box<dyn Io>>> + 'static,
+{
+    let route = Route::Connector(Arc::new(move |_| Box::pin(connect())));
+    Arc::new(Network { route, ..Network::default() })
+}
+
+fn destination(is_secure: bool) -> Destination {
+    Destination::new("events.internal".to_owned(), 7, is_secure)
+}
+
+#[actix::test]
+async fn the_time_limits_of_awc_do_not_count() {
+    tokio::time::pause();
+    let slow = network(|| async {
+        sleep(Duration::from_secs(3600)).await;
+        Err(io::Error::other("the network is slow"))
+    });
+    let outcome = slow.connect(&destination(false), &Progress::new()).await;
+    assert!(
+        matches!(outcome, Err(TransportError::Connect { cause, .. }) if cause.to_string().contains("slow"))
+    );
+}
+
+#[cfg(feature = "rustls")]
+#[actix::test]
+async fn the_time_limit_of_awc_for_tls_does_not_count_either() {
+    use std::sync::Mutex;
+
+    use crate::error::Stage;
+
+    tokio::time::pause();
+    // The other end sends nothing.
+    let (stream, _peer) = tokio::io::duplex(1 << 16);
+    let stream = Mutex::new(Some(stream));
+    let mut silent = network(move || {
+        let stream = stream.lock().unwrap().take().unwrap();
+        async move { Ok(Box::new(stream) as Box<dyn Io>) }
+    });
+    Arc::get_mut(&mut silent).unwrap().tls.set_verify(false);
+    let progress = Progress::new();
+    let connect = async { silent.connect(&destination(true), &progress).await.map(|_| ()) };
+    assert!(timeout(Duration::from_secs(3600), connect).await.is_err(), "it ended");
+    assert_eq!(progress.reader().stage(), Stage::Tls);
+}
+
+#[actix::test]
+async fn the_limit_of_awc_for_connections_does_not_count() {
+    tokio::time::pause();
+    let network = network(|| async { Ok(Box::new(tokio::io::duplex(1).0) as Box<dyn Io>) });
+    let (destination, progress) = (destination(false), Progress::new());
+    let mut connections = Vec::new();
+    for _ in 0..200 {
+        let connect = network.connect(&destination, &progress);
+        let outcome = timeout(Duration::from_secs(1), connect).await.expect("it does not wait");
+        connections.push(outcome.unwrap_or_else(|err| panic!("{err}")));
+    }
 }
 
 /// Connects to `url` and expects an error that names the `feature` that this build does not have.
