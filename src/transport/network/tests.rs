@@ -123,7 +123,10 @@ async fn the_time_limit_of_awc_for_tls_does_not_count_either() {
     let stream = Mutex::new(Some(stream));
     let mut silent = network(move || {
         let stream = stream.lock().unwrap().take().unwrap();
-        async move { Ok(Box::new(stream) as Box<dyn Io>) }
+        async move {
+            let io: Box<dyn Io> = Box::new(stream);
+            Ok(io)
+        }
     });
     Arc::get_mut(&mut silent).unwrap().tls.set_verify(false);
     let progress = Progress::new();
@@ -135,7 +138,10 @@ async fn the_time_limit_of_awc_for_tls_does_not_count_either() {
 #[actix::test]
 async fn the_limit_of_awc_for_connections_does_not_count() {
     tokio::time::pause();
-    let network = network(|| async { Ok(Box::new(tokio::io::duplex(1).0) as Box<dyn Io>) });
+    let network = network(|| async {
+        let io: Box<dyn Io> = Box::new(tokio::io::duplex(1).0);
+        Ok(io)
+    });
     let (destination, progress) = (destination(false), Progress::new());
     let mut connections = Vec::new();
     for _ in 0..200 {
