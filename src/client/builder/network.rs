@@ -166,7 +166,7 @@ impl EngineIoClientBuilder {
     /// every connection of this client. Default: the connector stays as it is.
     ///
     /// The function receives a connector that contains our [`Dialer`] and our TLS. What it does not change, stays. The
-    /// crate [`awc`](crate::awc) is re-exported.
+    /// crate [`crate::awc`] is re-exported.
     ///
     /// It is for **TLS by another library** than rustls: OpenSSL with a company's certificates, a FIPS module or an
     /// engine, or another version of rustls. Everything else works as before: proxies, parallel attempts (RFC 8305),
