@@ -1,8 +1,8 @@
-//! The life of a client around its sessions, decided without an actor, a socket or a clock.
+//! Decides when a client connects, reconnects and stops. It uses no actor, no socket and no clock of its own.
 //!
 //! The inputs of a [`Lifecycle`] say what happened and when (`connect`, `disconnect`, `handle_opened`, `handle_closed`, ..).
 //! Its outputs say what to do (`poll_output`) and when to call `handle_timeout` (`poll_timeout`). It decides when an attempt
-//! to connect begins and what follows its end; the session itself is decided by a
+//! to connect begins, and what happens after an attempt or a session has ended. The session itself is decided by a
 //! [`Connection`](crate::protocol::connection::Connection).
 //!
 //! ```text
@@ -23,8 +23,9 @@
 //!    └────────────────────────────────────────┴──────────────────────┘
 //! ```
 //!
-//! Without a `before_connect` hook, `Preparing` is skipped. A `disconnect` in `Preparing` is a failure. In `Connecting` and
-//! `Connected` the phase goes on until the connection has closed, and then no attempt follows.
+//! Without a `before_connect` hook, `Preparing` is skipped. A `disconnect` in `Preparing`, `Backoff` or
+//! `AwaitingSubscribers` ends in `Idle` at once. In `Connecting` and `Connected` it only sets a flag: the phase changes when
+//! the connection has closed, and then no attempt follows.
 
 mod view;
 
@@ -51,7 +52,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Lifecycle {
     options: Options,
-    /// The policy, if the client connects again by itself. Boxed, because it is large and seldom used.
+    /// The policy, if the client connects again by itself. Boxed, because it is large and rarely used.
     backoff: Option<Box<Backoff>>,
     phase: Phase,
     /// The URL of the user's last `Connect`, without secrets, for errors.
@@ -88,7 +89,7 @@ enum Phase {
     Connecting { initiator: Initiator, close_requested: bool },
     /// A session was opened, and its transports have not closed yet. `close_requested`: the user has asked for its end.
     Connected { since: Instant, close_requested: bool },
-    /// The policy's delay before the next attempt is running.
+    /// The client waits for the policy's delay before the next attempt.
     Backoff { initiator: Initiator, deadline: Instant },
     /// The delay is over, but some subscriber has not handled any event of the last session. `warning`: the time at which
     /// that is worth a warning, unless there was one.
@@ -104,7 +105,7 @@ impl Default for Phase {
 /// Who wants a session. This stays the same over all attempts until one succeeds.
 #[derive(Debug)]
 enum Initiator {
-    /// The user, by a `Connect` whose reply was not given yet. `announced`: the subscribers have seen a `Reconnecting`, and
+    /// The user, by a `Connect` that has not been answered yet. `announced`: the subscribers have seen a `Reconnecting`, and
     /// expect an outcome.
     User { announced: bool },
     /// The policy, after a session that ended for this reason.
@@ -149,10 +150,10 @@ pub(super) enum Output {
     SubscribersBehind,
     /// No other attempt follows: show that to the subscribers.
     ReconnectFailed(ConnectError),
-    /// The last attempt has failed: answer the `Connect`, if that was its cause. `is_announced`: a `ReconnectFailed` came
+    /// The last attempt has failed: answer the user's `Connect`, if one is pending. `is_announced`: a `ReconnectFailed` came
     /// before.
     ConnectFailed { err: ConnectError, is_announced: bool },
-    /// The client is idle now: refuse the messages that wait, answer `Disconnect` and, with this reason, `Wait`.
+    /// The client is idle now: refuse the messages that wait, and answer `Disconnect` and `Wait`. `Wait` gets this reason.
     Ended(Option<DisconnectReason>),
 }
 
@@ -322,7 +323,7 @@ impl Lifecycle {
     pub(super) fn poll_output(&mut self) -> Option<Output> {
         let output = self.outputs.pop_front();
         if output.is_none() && self.outputs.capacity() > 0 {
-            // An idle session does not need the memory.
+            // There is nothing to do, so the memory is not needed.
             self.outputs = VecDeque::new();
         }
         output
