@@ -57,7 +57,7 @@ pub use self::{
         Connect, Disconnect, Flush, GetStatus, Send, State, Status, Subscribe, SubscriptionId, Unsubscribe,
         Wait,
     },
-    reconnect::{Reconnect, ReconnectCause, Reconnecting},
+    reconnect::{Attempt, Reconnect, ReconnectCause, Reconnecting},
     reply::Reply,
     stream::EventStream,
     task::{NotConnected, Spawn, TaskError, TaskHandle},

@@ -209,9 +209,9 @@ mod transport;
 pub use {awc, bytes, bytestring, cookie_store};
 
 pub use client::{
-    Connect, Disconnect, Disconnected, EngineIoClient, EngineIoClientBuilder, Event, EventKind, EventStream,
-    Flush, GetStatus, NotConnected, Reconnect, ReconnectCause, Reconnecting, Reply, Send, Spawn, State,
-    Status, Subscribe, SubscriptionId, TaskError, TaskHandle, Unsubscribe, Wait,
+    Attempt, Connect, Disconnect, Disconnected, EngineIoClient, EngineIoClientBuilder, Event, EventKind,
+    EventStream, Flush, GetStatus, NotConnected, Reconnect, ReconnectCause, Reconnecting, Reply, Send, Spawn,
+    State, Status, Subscribe, SubscriptionId, TaskError, TaskHandle, Unsubscribe, Wait,
 };
 pub use data::Data;
 pub use error::{

@@ -13,6 +13,7 @@ use url::Url;
 use super::{
     builder::{Config, Hook},
     message::Connect,
+    reconnect::Attempt,
 };
 use crate::{
     error::{Cause, ConnectError},
@@ -50,9 +51,9 @@ impl Attempts {
     }
 
     /// Starts the hook on the user's request.
-    pub(super) fn run_hook(&mut self, hook: Option<&Hook>) {
+    pub(super) fn run_hook(&mut self, hook: Option<&Hook>, attempt: Attempt) {
         self.preparation = match (hook, self.request.clone()) {
-            (Some(hook), Some(request)) => Preparation::Running(hook(request)),
+            (Some(hook), Some(request)) => Preparation::Running(hook(request, attempt)),
             _ => Preparation::None,
         };
     }

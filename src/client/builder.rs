@@ -16,7 +16,11 @@ use actix_rt::ArbiterHandle;
 use bytestring::ByteString;
 use futures::future::LocalBoxFuture;
 
-use super::{Connect, EngineIoClient, event::Event, reconnect::Reconnect};
+use super::{
+    Connect, EngineIoClient,
+    event::Event,
+    reconnect::{Attempt, Reconnect},
+};
 use crate::{
     error::{Cause, ConnectError},
     protocol::{connection::Limits, handshake::TransportKind},
@@ -27,8 +31,9 @@ use crate::{
 static PLAIN_NETWORK: LazyLock<Arc<Network>> = LazyLock::new(Arc::default);
 
 /// The `before_connect` hook, with the types of the closure erased.
-pub(super) type Hook =
-    Arc<dyn Fn(Connect) -> LocalBoxFuture<'static, Result<Connect, Cause>> + std::marker::Send + Sync>;
+pub(super) type Hook = Arc<
+    dyn Fn(Connect, Attempt) -> LocalBoxFuture<'static, Result<Connect, Cause>> + std::marker::Send + Sync,
+>;
 
 /// The options of a client, for all its sessions.
 #[derive(Clone)]

@@ -41,7 +41,7 @@ use std::{
 
 use super::{
     event::Disconnected,
-    reconnect::{Backoff, NextAttempt, ReconnectCause, Reconnecting},
+    reconnect::{Attempt, Backoff, NextAttempt, ReconnectCause, Reconnecting},
 };
 use crate::{
     error::{ConnectError, DisconnectReason, Stage},
@@ -136,8 +136,8 @@ impl Initiator {
 /// What a `Lifecycle` wants done, in this order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Output {
-    /// Run the `before_connect` hook. `handle_prepared` or `handle_connect_failed` must follow.
-    RunHook,
+    /// Run the `before_connect` hook for this attempt. `handle_prepared` or `handle_connect_failed` must follow.
+    RunHook(Attempt),
     /// Open a session until the deadline. `handle_opened` or `handle_connect_failed` must follow.
     Connect { deadline: Instant },
     /// A session was opened: show it to the subscribers, answer the `Connect`.
@@ -347,7 +347,8 @@ impl Lifecycle {
         let deadline = now + self.options.connect_timeout;
         if self.options.has_hook {
             self.phase = Phase::Preparing { initiator, deadline };
-            self.outputs.push_back(Output::RunHook);
+            let attempt = self.backoff.as_ref().map(|backoff| backoff.attempt().clone());
+            self.outputs.push_back(Output::RunHook(attempt.unwrap_or_default()));
         } else {
             self.open_session(initiator, deadline);
         }

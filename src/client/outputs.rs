@@ -84,7 +84,9 @@ impl EngineIoClient {
 
     fn carry_out_lifecycle(&mut self, output: LifecycleOutput) {
         match output {
-            LifecycleOutput::RunHook => self.attempts.run_hook(self.config.before_connect.as_ref()),
+            LifecycleOutput::RunHook(attempt) => {
+                self.attempts.run_hook(self.config.before_connect.as_ref(), attempt);
+            }
             LifecycleOutput::Connect { deadline } => {
                 let request = self.attempts.next_request();
                 let resolved = request.and_then(|request| attempts::resolve(&self.config, request, deadline));

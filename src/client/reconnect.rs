@@ -1,12 +1,16 @@
 //! The policy by which a client connects again, and what it says about each attempt.
 
+mod attempt;
 mod backoff;
 mod cause;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 pub(super) use self::backoff::{Backoff, NextAttempt};
-pub use self::cause::{ReconnectCause, Reconnecting};
+pub use self::{
+    attempt::Attempt,
+    cause::{ReconnectCause, Reconnecting},
+};
 
 /// The application's own decision whether the client connects again.
 type RetryIf = Arc<dyn Fn(&ReconnectCause) -> bool + Send + Sync>;

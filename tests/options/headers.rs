@@ -79,7 +79,7 @@ async fn a_token_of_the_hook_replaces_an_earlier_one() {
     });
     let attempts = Arc::new(AtomicUsize::new(0));
     let origin = server.origin();
-    let hook = async move |connect: Connect| {
+    let hook = async move |connect: Connect, _| {
         let attempt = attempts.fetch_add(1, Ordering::SeqCst);
         Ok::<_, Infallible>(
             connect
@@ -136,7 +136,7 @@ async fn the_hook_may_change_everything_about_an_attempt() {
     });
     let attempts = Arc::new(AtomicUsize::new(0));
     let elsewhere = format!("{}/?room=2", other.origin());
-    let hook = async move |connect: Connect| {
+    let hook = async move |connect: Connect, _| {
         let attempt = attempts.fetch_add(1, Ordering::SeqCst);
         let token = format!("Bearer {attempt}");
         Ok::<_, Infallible>(match attempt {

@@ -6,7 +6,10 @@ use futures::FutureExt as _;
 
 use super::EngineIoClientBuilder;
 use crate::{
-    client::{Connect, reconnect::Reconnect},
+    client::{
+        Connect,
+        reconnect::{Attempt, Reconnect},
+    },
     error::Cause,
     protocol::handshake::TransportKind,
 };
@@ -80,8 +83,9 @@ impl EngineIoClientBuilder {
     /// Runs `hook` before every attempt to connect, also before those of the [`reconnect`](Self::reconnect) policy. It
     /// can give the [`Connect`] a fresh token, other headers or another URL, or fail the attempt. Default: none.
     ///
-    /// Each time it gets the `Connect` that the application sent. It is part of the connect and must finish within
-    /// `connect_timeout`. Its future does not have to be `Send`.
+    /// Each time it gets the `Connect` that the application sent, without what an earlier call has changed, and an
+    /// [`Attempt`] that says which attempt this is and which failure came before. It is part of the connect and must
+    /// finish within `connect_timeout`. Its future does not have to be `Send`.
     ///
     /// Its error becomes [`ConnectError::Hook`](crate::ConnectError::Hook), which is
     /// [retryable](crate::ConnectError::is_retryable). It can be a text or any error that is `Send` and `Sync`;
@@ -89,26 +93,43 @@ impl EngineIoClientBuilder {
     /// text with `.map_err(|err| err.to_string())`. A panic of the hook fails its attempt and nothing else.
     ///
     /// ```
-    /// use actix_engineio::{Connect, EngineIoClient};
+    /// use std::{io, sync::Mutex};
     ///
-    /// async fn fetch_token() -> Result<String, std::io::Error> {
+    /// use actix_engineio::{Attempt, Connect, EngineIoClient, ReconnectCause};
+    ///
+    /// async fn fetch_token() -> Result<String, io::Error> {
     ///     Ok("secret".to_owned())
     /// }
     ///
-    /// let builder = EngineIoClient::builder().before_connect(async |connect: Connect| {
-    ///     let token = fetch_token().await?;
-    ///     Ok::<_, std::io::Error>(connect.header("authorization", format!("Bearer {token}")))
+    /// fn is_unauthorized(attempt: &Attempt) -> bool {
+    ///     let status = match &attempt.cause {
+    ///         Some(ReconnectCause::Failed(err)) => err.http_status(),
+    ///         _ => None,
+    ///     };
+    ///     status.is_some_and(|status| status.status == 401)
+    /// }
+    ///
+    /// // The token is fetched at the first attempt, and again when the server no longer accepts it.
+    /// let token = Mutex::new(None);
+    /// let builder = EngineIoClient::builder().before_connect(async move |connect: Connect, attempt: Attempt| {
+    ///     let known = token.lock().unwrap().clone().filter(|_| !is_unauthorized(&attempt));
+    ///     let current = match known {
+    ///         Some(known) => known,
+    ///         None => fetch_token().await?,
+    ///     };
+    ///     *token.lock().unwrap() = Some(current.clone());
+    ///     Ok::<_, io::Error>(connect.header("authorization", format!("Bearer {current}")))
     /// });
     /// ```
     pub fn before_connect<F, E>(mut self, hook: F) -> Self
     where
-        F: AsyncFn(Connect) -> Result<Connect, E> + std::marker::Send + Sync + 'static,
+        F: AsyncFn(Connect, Attempt) -> Result<Connect, E> + std::marker::Send + Sync + 'static,
         E: Into<Box<dyn Error + std::marker::Send + Sync>>,
     {
         let hook = Arc::new(hook);
-        self.config.before_connect = Some(Arc::new(move |connect| {
+        self.config.before_connect = Some(Arc::new(move |connect, attempt| {
             let hook = hook.clone();
-            let outcome = async move { hook(connect).await.map_err(Cause::new) };
+            let outcome = async move { hook(connect, attempt).await.map_err(Cause::new) };
             let outcome = AssertUnwindSafe(outcome).catch_unwind();
             Box::pin(outcome.map(|outcome| outcome.unwrap_or_else(|_| Err(Cause::text("it panicked")))))
         }));

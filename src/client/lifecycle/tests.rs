@@ -50,7 +50,7 @@ fn session() -> Arc<Session> {
 /// An output in a word, with a delay of any length.
 fn word(output: Output) -> String {
     match output {
-        Output::RunHook => "run hook".to_owned(),
+        Output::RunHook(_) => "run hook".to_owned(),
         Output::Connect { .. } => "connect".to_owned(),
         Output::Opened(_) => "opened".to_owned(),
         Output::Closed { end, carry_over: false } => format!("closed: {}", end.reason),

@@ -7,7 +7,7 @@ use std::{
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use super::{Reconnect, ReconnectCause};
+use super::{Attempt, Reconnect, ReconnectCause};
 use crate::{error::ConnectError, protocol::handshake::MAX_INTERVAL};
 
 /// Lower limit of the longest possible delay. Without any delay, attempts would follow each other as fast as they fail.
@@ -31,8 +31,8 @@ pub(in crate::client) struct Backoff {
     /// A `before_connect` hook exists. It may bring the credentials that the server asked for.
     has_hook: bool,
     random: StdRng,
-    /// Attempts since the last stable session.
-    attempts: u32,
+    /// The last planned attempt. Its number counts the attempts since the last stable session.
+    attempt: Attempt,
 }
 
 impl Backoff {
@@ -41,19 +41,25 @@ impl Backoff {
             Some(seed) => StdRng::seed_from_u64(seed),
             None => StdRng::from_rng(&mut rand::rng()),
         };
-        Self { policy, has_hook, random, attempts: 0 }
+        Self { policy, has_hook, random, attempt: Attempt::default() }
+    }
+
+    /// The attempt that the policy has planned last: the default if there was none since the user's `Connect`, or since the
+    /// last stable session.
+    pub(in crate::client) fn attempt(&self) -> &Attempt {
+        &self.attempt
     }
 
     /// Starts the count of attempts again, for a `Connect` of the user.
     pub(in crate::client) fn reset(&mut self) {
-        self.attempts = 0;
+        self.attempt = Attempt::default();
     }
 
     /// A session has ended. `lifetime` is the time from its opening to its end.
     pub(in crate::client) fn session_ended(&mut self, lifetime: Duration) {
         let stable_after = self.policy.stable_after;
         if lifetime >= stable_after.unwrap_or_else(|| self.policy.max_delay.max(MIN_STABLE)) {
-            self.attempts = 0;
+            self.attempt = Attempt::default();
         }
     }
 
@@ -82,21 +88,22 @@ impl Backoff {
 
     /// The next attempt, which follows this failure. `None` if no attempt is left.
     pub(in crate::client) fn next(&mut self, cause: &ReconnectCause) -> Option<NextAttempt> {
-        if self.policy.max_attempts.is_some_and(|max| self.attempts >= max) {
+        if self.policy.max_attempts.is_some_and(|max| self.attempt.number >= max) {
             return None;
         }
-        let earlier = self.attempts;
-        self.attempts = self.attempts.saturating_add(1);
+        let earlier = self.attempt.number;
+        let number = earlier.saturating_add(1);
+        self.attempt = Attempt::new(number, Some(cause.clone()));
         let delay = match &self.policy.delay {
             Some(delay) => {
-                let delay = || delay(self.attempts, cause);
+                let delay = || delay(number, cause);
                 panic::catch_unwind(AssertUnwindSafe(delay)).unwrap_or(Duration::ZERO)
             }
             None => self.delay(earlier, cause),
         };
         let retry_after = cause.retry_after().unwrap_or_default().min(self.policy.max_retry_after);
         // A server or the application may ask for more time than the clock can count.
-        Some(NextAttempt { number: self.attempts, delay: delay.max(retry_after).min(MAX_INTERVAL) })
+        Some(NextAttempt { number, delay: delay.max(retry_after).min(MAX_INTERVAL) })
     }
 
     /// The delay after this failure, and after as many attempts as `earlier`.

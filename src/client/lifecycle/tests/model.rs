@@ -390,7 +390,7 @@ impl Model {
 
     fn carry_out_lifecycle(&mut self, output: Output) {
         match output {
-            Output::RunHook => {
+            Output::RunHook(_) => {
                 assert!(self.setup.has_hook);
                 self.begins(Limited::Attempt);
                 self.is_hook_running = true;
