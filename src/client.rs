@@ -140,6 +140,8 @@ impl EngineIoClient {
             if self.subscribers.poll(task) {
                 self.handle_progress();
             }
+            // Before the timeout, so that a hook that has returned in time counts, although the process woke up late.
+            self.poll_hook(task);
             // Only once per wake-up. Otherwise attempts that fail at once, after short delays, would block other actors.
             if mem::take(&mut is_due) {
                 self.lifecycle.handle_timeout(now());
@@ -147,7 +149,6 @@ impl EngineIoClient {
             if self.lifecycle.awaits_subscribers() && !self.subscribers.are_behind() {
                 self.lifecycle.handle_caught_up(now());
             }
-            self.poll_hook(task);
             if !self.lifecycle.has_outputs() && !self.resume_reading() {
                 break;
             }
@@ -176,10 +177,7 @@ impl EngineIoClient {
 
     fn poll_hook(&mut self, task: &mut Task<'_>) {
         if let Poll::Ready(outcome) = self.attempts.poll_hook(task) {
-            match outcome {
-                Ok(()) => self.lifecycle.handle_prepared(),
-                Err(err) => self.lifecycle.handle_connect_failed(now(), err),
-            }
+            self.lifecycle.handle_hook_result(now(), outcome);
         }
     }
 

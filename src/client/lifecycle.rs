@@ -6,7 +6,7 @@
 //! [`Connection`](crate::protocol::connection::Connection).
 //!
 //! ```text
-//!          connect              prepared              opened
+//!          connect             hook result            opened
 //!   Idle ───────────► Preparing ─────────► Connecting ─────────► Connected
 //!    ▲                 ▲     │ failed          │ failed              │ closed
 //!    │                 │     ▼                 ▼                     ▼
@@ -23,7 +23,8 @@
 //!    └────────────────────────────────────────┴──────────────────────┘
 //! ```
 //!
-//! Without a `before_connect` hook, `Preparing` is skipped. A `disconnect` in `Preparing`, `Backoff` or
+//! In `Backoff` and `AwaitingSubscribers`, a `connect` is accepted only if the policy has planned the attempt, and not while an
+//! earlier `connect` waits for its answer. Without a `before_connect` hook, `Preparing` is skipped. A `disconnect` in `Preparing`, `Backoff` or
 //! `AwaitingSubscribers` ends in `Idle` at once. In `Connecting` and `Connected` it only sets a flag: the phase changes when
 //! the connection has closed, and then no attempt follows.
 
@@ -57,9 +58,9 @@ pub(super) struct Lifecycle {
     phase: Phase,
     /// The URL of the user's last `Connect`, without secrets, for errors.
     url: Box<str>,
-    /// The last failure that the application did not cause itself.
+    /// The last failure. The end of a session or an attempt because of `Disconnect`, or because the client was stopped, is none.
     last_error: Option<ReconnectCause>,
-    /// The number of sessions that were opened because of the policy.
+    /// The number of sessions that the policy opened after an earlier one was lost.
     reconnects: u64,
     outputs: VecDeque<Output>,
 }
@@ -67,9 +68,9 @@ pub(super) struct Lifecycle {
 /// The options of the client that matter here.
 #[derive(Debug, Clone)]
 pub(super) struct Options {
-    /// The limit for an attempt, from the start of its hook to its session.
+    /// The time limit of an attempt, from the start of its hook to its session.
     pub(super) connect_timeout: Duration,
-    /// The time after which subscribers that handle no event of the last session are worth a warning.
+    /// If the next attempt waits for subscribers and none of them makes progress for this time, a warning is logged.
     pub(super) stall_timeout: Duration,
     /// Every attempt begins with a `before_connect` hook.
     pub(super) has_hook: bool,
@@ -85,14 +86,15 @@ enum Phase {
     Idle { last_reason: Option<DisconnectReason> },
     /// The `before_connect` hook is running.
     Preparing { initiator: Initiator, deadline: Instant },
-    /// The connection is opening a session. `close_requested`: the user does not want it any more.
+    /// The connection is opening a session. `close_requested`: the user has sent `Disconnect`, so the session is not wanted any
+    /// more.
     Connecting { initiator: Initiator, close_requested: bool },
-    /// A session was opened, and its transports have not closed yet. `close_requested`: the user has asked for its end.
+    /// A session was opened, and its transports have not closed yet. `close_requested`: the user has sent `Disconnect`.
     Connected { since: Instant, close_requested: bool },
     /// The client waits for the policy's delay before the next attempt.
     Backoff { initiator: Initiator, deadline: Instant },
-    /// The delay is over, but some subscriber has not handled any event of the last session. `warning`: the time at which
-    /// that is worth a warning, unless there was one.
+    /// The delay is over, but some subscriber has not handled any event of the last session. `warning`: the time at which the
+    /// warning about that is due. It is `None` after the warning was given.
     AwaitingSubscribers { initiator: Initiator, warning: Option<Instant> },
 }
 
@@ -102,13 +104,14 @@ impl Default for Phase {
     }
 }
 
-/// Who wants a session. This stays the same over all attempts until one succeeds.
+/// The reason for the current attempts: a request of the user, or the policy. It changes only if the user sends `Connect`
+/// during the policy's delay.
 #[derive(Debug)]
 enum Initiator {
     /// The user, by a `Connect` that has not been answered yet. `announced`: the subscribers have seen a `Reconnecting`, and
     /// expect an outcome.
     User { announced: bool },
-    /// The policy, after a session that ended for this reason.
+    /// The policy, because the last session ended for this reason. `Wait` gets the reason if no other session follows.
     Policy { last_reason: DisconnectReason },
 }
 
@@ -133,16 +136,17 @@ impl Initiator {
     }
 }
 
-/// What a `Lifecycle` wants done, in this order.
+/// An action that the client must carry out. The actions are carried out in the order in which `poll_output` returns them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Output {
-    /// Run the `before_connect` hook for this attempt. `handle_prepared` or `handle_connect_failed` must follow.
+    /// Run the `before_connect` hook for this attempt. `handle_hook_result` must follow, unless the attempt ends before.
     RunHook(Attempt),
-    /// Open a session until the deadline. `handle_opened` or `handle_connect_failed` must follow.
+    /// Open a session before the deadline. `handle_opened` or `handle_connect_failed` must follow.
     Connect { deadline: Instant },
     /// A session was opened: show it to the subscribers, answer the `Connect`.
     Opened(Arc<Session>),
-    /// A session has ended: show that to the subscribers. `carry_over`: messages that were not sent wait for the next session.
+    /// A session has ended: show that to the subscribers. `carry_over`: the messages that were not sent are carried
+    /// over to the next session.
     Closed { end: Disconnected, carry_over: bool },
     /// Another attempt follows: announce it to the subscribers.
     Reconnecting(Reconnecting),
@@ -153,7 +157,7 @@ pub(super) enum Output {
     /// The last attempt has failed: answer the user's `Connect`, if one is pending. `is_announced`: a `ReconnectFailed` came
     /// before.
     ConnectFailed { err: ConnectError, is_announced: bool },
-    /// The client is idle now: refuse the messages that wait, and answer `Disconnect` and `Wait`. `Wait` gets this reason.
+    /// The client is idle now: refuse all messages in the outbox, and answer `Disconnect` and `Wait`. `Wait` gets this reason.
     Ended(Option<DisconnectReason>),
 }
 
@@ -168,7 +172,7 @@ struct End {
 /// What follows the end of a session or of an attempt.
 enum Next {
     Attempt(NextAttempt),
-    /// The policy wants another attempt, but none is left, or the user has asked for the end.
+    /// The policy wants another attempt, but its `max_attempts` are used up, or the user has sent `Disconnect`.
     Denied,
     /// There is no policy, or it does not want another attempt.
     Nothing,
@@ -200,13 +204,13 @@ impl Lifecycle {
             | Phase::AwaitingSubscribers { initiator: Initiator::Policy { .. }, .. } => true,
             _ => return Err(ConnectError::AlreadyConnected),
         };
-        self.url = url.inspect_err(|err| {
-            self.last_error = Some(ReconnectCause::Failed(err.clone()));
-            // The last `Connect` of an idle client has failed, so there is no last session for `Wait`.
-            if let Phase::Idle { last_reason } = &mut self.phase {
-                *last_reason = None;
+        match url {
+            Ok(url) => self.url = url,
+            Err(err) => {
+                self.refuse_connect(&err);
+                return Err(err);
             }
-        })?;
+        }
         if let Some(backoff) = &mut self.backoff {
             backoff.reset();
         }
@@ -214,8 +218,16 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// The user asks for the end. Returns whether there is a connection that has to be closed for it; otherwise the client
-    /// is idle now.
+    fn refuse_connect(&mut self, err: &ConnectError) {
+        self.last_error = Some(ReconnectCause::Failed(err.clone()));
+        // The last `Connect` of an idle client has failed, so there is no last session for `Wait`.
+        if let Phase::Idle { last_reason } = &mut self.phase {
+            *last_reason = None;
+        }
+    }
+
+    /// The user has sent `Disconnect`. Returns whether there is a connection that the caller has to close. If there is none, the
+    /// client is idle when this returns: there is no connection before the hook has returned, nor between two attempts.
     pub(super) fn disconnect(&mut self, now: Instant) -> bool {
         match &mut self.phase {
             Phase::Idle { .. } => false,
@@ -230,12 +242,16 @@ impl Lifecycle {
         }
     }
 
-    /// The hook has succeeded.
-    pub(super) fn handle_prepared(&mut self) {
-        if let Phase::Preparing { deadline, .. } = self.phase
-            && let Some(initiator) = self.take_initiator()
-        {
-            self.open_session(initiator, deadline);
+    /// The hook has returned. That has no effect if its attempt has ended before, by a timeout or by `Disconnect`.
+    pub(super) fn handle_hook_result(&mut self, now: Instant, result: Result<(), ConnectError>) {
+        let Phase::Preparing { deadline, .. } = self.phase else { return };
+        match result {
+            Ok(()) => {
+                if let Some(initiator) = self.take_initiator() {
+                    self.open_session(initiator, deadline);
+                }
+            }
+            Err(err) => self.handle_connect_failed(now, err),
         }
     }
 
@@ -246,13 +262,14 @@ impl Lifecycle {
         self.outputs.push_back(Output::Opened(session));
     }
 
-    /// The attempt has failed, and everything that was opened for it is closed.
+    /// The attempt has ended without a session, and everything that was opened for it is closed. Or `Disconnect` has ended the
+    /// wait for the next attempt.
     pub(super) fn handle_connect_failed(&mut self, now: Instant, err: ConnectError) {
         let close_requested = matches!(self.phase, Phase::Connecting { close_requested: true, .. });
         let Some(initiator) = self.take_initiator() else { return };
         let end = End { initiator, close_requested, cause: ReconnectCause::Failed(err) };
         let next = self.decide(&end);
-        self.follow(now, end, next);
+        self.apply(now, end, next);
     }
 
     /// The session has ended, and everything is closed.
@@ -266,7 +283,7 @@ impl Lifecycle {
         let next = self.decide(&end);
         let carry_over = matches!(next, Next::Attempt(_)) && self.options.keep_unsent;
         self.outputs.push_back(Output::Closed { end: closed, carry_over });
-        self.follow(now, end, next);
+        self.apply(now, end, next);
     }
 
     /// A subscriber has handled an event.
@@ -276,7 +293,7 @@ impl Lifecycle {
         }
     }
 
-    /// Every subscriber has handled some event of the last session.
+    /// Every subscriber has handled some event of the last session. This has an effect only if the next attempt waits for that.
     pub(super) fn handle_caught_up(&mut self, now: Instant) {
         if self.awaits_subscribers()
             && let Some(initiator) = self.take_initiator()
@@ -300,7 +317,7 @@ impl Lifecycle {
                 let Some(initiator) = self.take_initiator() else { return };
                 self.phase = Phase::AwaitingSubscribers { initiator, warning };
             }
-            // Only they can say when it goes on.
+            // The next attempt begins when the subscribers have caught up, so here only the warning is given.
             Phase::AwaitingSubscribers { warning, .. } => {
                 *warning = None;
                 self.outputs.push_back(Output::SubscribersBehind);
@@ -329,7 +346,7 @@ impl Lifecycle {
         output
     }
 
-    /// Ends a phase in which an attempt is made or planned. The caller sets the next phase.
+    /// Ends the phase, if an attempt is made or planned in it. Returns the initiator, and the caller sets the next phase.
     fn take_initiator(&mut self) -> Option<Initiator> {
         match mem::take(&mut self.phase) {
             Phase::Preparing { initiator, .. }
@@ -371,8 +388,8 @@ impl Lifecycle {
         backoff.next(&end.cause).map_or(Next::Denied, Next::Attempt)
     }
 
-    /// Waits for the next attempt, or ends everything if there is none.
-    fn follow(&mut self, now: Instant, end: End, next: Next) {
+    /// Plans the next attempt, or becomes idle if there is none.
+    fn apply(&mut self, now: Instant, end: End, next: Next) {
         if !end.cause.is_by_application() {
             self.last_error = Some(end.cause.clone());
         }
@@ -395,7 +412,8 @@ impl Lifecycle {
     }
 }
 
-/// The error for the subscribers when no other attempt follows, if they expect one.
+/// The error of `ReconnectFailed` when no other attempt follows. It is `None` if the subscribers do not expect an outcome: they
+/// have seen no `Reconnecting`, or the end of the session does not lead to an attempt.
 fn reconnect_failure(end: &End, next: &Next) -> Option<ConnectError> {
     match (&end.cause, next) {
         (ReconnectCause::Failed(err), _) => end.initiator.is_announced().then(|| err.clone()),

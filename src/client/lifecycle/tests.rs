@@ -75,7 +75,7 @@ impl Rig {
     fn reconnecting(options: Options) -> Self {
         let mut rig = Self::new(Some(policy()), options);
         rig.connects();
-        rig.lifecycle.handle_prepared();
+        rig.lifecycle.handle_hook_result(rig.now, Ok(()));
         rig.opens();
         rig.closes(lost());
         rig
@@ -318,7 +318,7 @@ fn the_hook_runs_before_each_attempt_and_counts_as_part_of_it() {
     let mut rig = Rig::new(Some(policy()), Options { has_hook: true, ..options() });
     assert_eq!(rig.connects(), ["run hook"]);
     rig.now += Duration::from_secs(15);
-    rig.lifecycle.handle_prepared();
+    rig.lifecycle.handle_hook_result(rig.now, Ok(()));
     let deadline = rig.start + Duration::from_secs(20);
     assert_eq!(rig.lifecycle.poll_output(), Some(Output::Connect { deadline }));
     rig.opens();
@@ -331,8 +331,10 @@ fn the_hook_runs_before_each_attempt_and_counts_as_part_of_it() {
         ["reconnecting 2: http://localhost: timed out waiting for the before_connect hook"]
     );
     assert_eq!(rig.seconds() - begun, 20);
-    rig.lifecycle.handle_prepared();
-    assert_eq!(rig.out(), [""; 0], "its outcome comes too late");
+    for result in [Ok(()), Err(ConnectError::hook("no token"))] {
+        rig.lifecycle.handle_hook_result(rig.now, result);
+        assert_eq!(rig.out(), [""; 0], "its outcome comes too late");
+    }
 }
 
 #[test]
@@ -342,7 +344,7 @@ fn a_hook_is_asked_again_where_the_server_wants_other_credentials() {
         let policy = policy().on_initial_connect(true);
         let mut rig = Rig::new(Some(policy), Options { has_hook, ..options() });
         rig.connects();
-        rig.lifecycle.handle_prepared();
+        rig.lifecycle.handle_hook_result(rig.now, Ok(()));
         rig.out();
         assert_eq!(rig.fails(err())[0].starts_with("reconnecting"), has_hook);
     }

@@ -93,6 +93,26 @@ async fn a_hook_that_fails_or_takes_too_long_fails_the_connect() {
 }
 
 #[actix::test]
+async fn a_hook_that_fails_at_the_moment_of_its_timeout_fails_one_attempt() {
+    let builder =
+        EngineIoClient::builder().reconnect(policy()).before_connect(async |connect, attempt: Attempt| {
+            if attempt.number == 1 {
+                sleep(Duration::from_secs(20)).await;
+                return Err("no token");
+            }
+            Ok(connect)
+        });
+    let (started, _client, wire, mut events) = reconnecting(builder).await;
+    fail(&wire);
+    event(&mut events).await;
+    reconnecting_in(&mut events, 1).await;
+    reconnecting_in(&mut events, 2).await;
+    let (wire, _) = started_after(&started).await;
+    open(&wire).await;
+    assert_eq!(word(&event(&mut events).await), "connected abc");
+}
+
+#[actix::test]
 async fn the_hook_counts_as_part_of_the_connect() {
     tokio::time::pause();
     let started = Started::default();

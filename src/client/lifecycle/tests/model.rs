@@ -169,12 +169,9 @@ impl Model {
             Step::Connect { is_valid } => self.connect(is_valid),
             Step::Hook { succeeds } => {
                 if std::mem::take(&mut self.is_hook_running) {
-                    match succeeds {
-                        true => self.lifecycle.handle_prepared(),
-                        false => self
-                            .lifecycle
-                            .handle_connect_failed(self.now, ConnectError::Hook(Cause::text("no"))),
-                    }
+                    let failure = || Err(ConnectError::Hook(Cause::text("no")));
+                    let result = if succeeds { Ok(()) } else { failure() };
+                    self.lifecycle.handle_hook_result(self.now, result);
                     self.wake(false);
                 }
             }
