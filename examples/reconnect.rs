@@ -27,7 +27,7 @@ fn client() -> Addr<EngineIoClient> {
         )
         // What has not left goes out on the next session, first and in order.
         .keep_unsent(true)
-        .handle_sigint(true)
+        .handle_signals(true)
         .start()
 }
 

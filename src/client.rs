@@ -9,7 +9,6 @@ mod attempts;
 mod builder;
 mod event;
 mod handlers;
-mod interrupt;
 mod journal;
 mod lifecycle;
 mod message;
@@ -18,6 +17,7 @@ mod outputs;
 mod reconnect;
 mod replies;
 mod reply;
+mod signals;
 mod stream;
 mod subscribers;
 mod task;
@@ -40,11 +40,11 @@ use actix::{Actor, ActorContext, AsyncContext, Context, fut::ActorFuture};
 use self::{
     attempts::Attempts,
     builder::Config,
-    interrupt::{Interruption, Registration},
     lifecycle::Lifecycle,
     outbox::{Gate, Outbox},
     reconnect::Backoff,
     replies::Replies,
+    signals::SignalHandling,
     subscribers::{Sink, Subscribers},
     tasks::Tasks,
     timer::{Timer, now},
@@ -82,7 +82,7 @@ pub struct EngineIoClient {
     outbox: Outbox,
     replies: Replies,
     tasks: Tasks,
-    interruption: Interruption,
+    signals: SignalHandling,
     timer: Timer,
 }
 
@@ -122,7 +122,7 @@ impl EngineIoClient {
             outbox: Outbox::new(config.limits.send_queue),
             replies: Replies::default(),
             tasks: Tasks::default(),
-            interruption: Interruption::Off,
+            signals: SignalHandling::Off,
             timer: Timer::default(),
             config,
         }
@@ -228,7 +228,7 @@ impl EngineIoClient {
     fn end_if_unused(&mut self, ctx: &mut Context<Self>) {
         let is_idle = self.lifecycle.is_idle();
         if is_idle {
-            self.interruption.finish();
+            self.signals.finish();
         }
         if ctx.connected() {
             return;
@@ -266,10 +266,8 @@ impl Actor for EngineIoClient {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.spawn(Driver);
-        if self.config.handle_sigint {
-            let registration = Registration::new(ctx.address().downgrade().recipient());
-            self.interruption = Interruption::Registered(registration);
-        }
+        let client = || ctx.address().downgrade().recipient();
+        self.signals = SignalHandling::start(self.config.signals, client);
     }
 
     // Runs also when the arbiter or the system stops, or when a handler has panicked. Subscribers elsewhere then still get the

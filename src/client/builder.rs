@@ -20,6 +20,7 @@ use super::{
     Connect, EngineIoClient,
     event::Event,
     reconnect::{Attempt, Reconnect},
+    signals::HandledSignals,
 };
 use crate::{
     error::{Cause, ConnectError},
@@ -58,7 +59,7 @@ pub(super) struct Config {
         Arc<dyn Fn(TransportParams) -> transport::TransportHandle + std::marker::Send + Sync>,
     pub(super) reconnect: Option<Reconnect>,
     pub(super) keep_unsent: bool,
-    pub(super) handle_sigint: bool,
+    pub(super) signals: HandledSignals,
     pub(super) before_connect: Option<Hook>,
     pub(super) subscribers: Vec<Recipient<Event>>,
     /// The first error of an option. Every `Connect` fails with it.
@@ -139,7 +140,7 @@ impl EngineIoClientBuilder {
                 start_transport: Arc::new(transport::start),
                 reconnect: None,
                 keep_unsent: false,
-                handle_sigint: false,
+                signals: HandledSignals::None,
                 before_connect: None,
                 subscribers: Vec::new(),
                 invalid: None,
@@ -149,22 +150,33 @@ impl EngineIoClientBuilder {
 
     /// Whether the client disconnects on Ctrl-C (SIGINT). Default: `false`.
     ///
-    /// On the first Ctrl-C, every client of the process that has this option disconnects gracefully, within its
-    /// `close_timeout`. After the last one has disconnected, their actix systems are stopped, which ends `System::run`.
-    /// On the second Ctrl-C, or on the first if no client with this option exists any more, the process exits with
-    /// status 130. SIGTERM is not handled.
+    /// This is [`handle_signals`](Self::handle_signals) for one signal: SIGTERM still ends the process at once. The last of
+    /// the two options counts.
+    pub fn handle_sigint(mut self, handle: bool) -> Self {
+        self.config.signals = if handle { HandledSignals::Interrupt } else { HandledSignals::None };
+        self
+    }
+
+    /// Whether the client disconnects on SIGINT (Ctrl-C) and SIGTERM, with which containers and systemd stop a service.
+    /// On Windows these are Ctrl-C, the end of the console, of the user's session and of the system. Default: `false`.
+    ///
+    /// On the first signal, every client of the process that has this option or [`handle_sigint`](Self::handle_sigint)
+    /// disconnects gracefully, within its `close_timeout`, with the reason `interrupted` or `terminated`. After the last
+    /// one has disconnected, their actix systems are stopped, which ends `System::run`. On the second signal, or on the
+    /// first if no client with one of these options exists any more, the process exits with status 130 (SIGINT) or 143
+    /// (SIGTERM).
     ///
     /// A program under `#[actix::main]` ends when its `async fn main` returns, so `main` should await
     /// [`Wait`](crate::Wait).
     ///
-    /// Do not use this option in a web service: its `HttpServer` handles Ctrl-C itself. If the client runs on the
+    /// Do not use this option in a web service: its `HttpServer` handles these signals itself. If the client runs on the
     /// arbiter of `main`, send it a [`Disconnect`](crate::Disconnect) after `HttpServer::run` has returned, as the
     /// example `gateway` does. A client on another arbiter does not live that long, because the `HttpServer` stops the
     /// actix system on its signals, and all other arbiters with it, before `run` returns; messages that were accepted
     /// are then lost. In this case call `HttpServer::disable_signals`, wait for the signal yourself, disconnect, and
     /// stop the server with `ServerHandle::stop`.
-    pub fn handle_sigint(mut self, handle: bool) -> Self {
-        self.config.handle_sigint = handle;
+    pub fn handle_signals(mut self, handle: bool) -> Self {
+        self.config.signals = if handle { HandledSignals::All } else { HandledSignals::None };
         self
     }
 

@@ -6,7 +6,7 @@ use actix::{AsyncContext, Context, Handler, MessageResult};
 
 use super::{
     Connect, Disconnect, EngineIoClient, Flush, GetStatus, NotConnected, Send, Spawn, Subscribe, TaskHandle,
-    Unsubscribe, Wait, attempts, interrupt::Interrupt, journal, reply::Reply, stream::SubscribeStream,
+    Unsubscribe, Wait, attempts, journal, reply::Reply, signals::Signalled, stream::SubscribeStream,
     subscribers::Sink, timer::now,
 };
 use crate::{
@@ -155,12 +155,12 @@ impl Handler<Spawn> for EngineIoClient {
     }
 }
 
-impl Handler<Interrupt> for EngineIoClient {
+impl Handler<Signalled> for EngineIoClient {
     type Result = ();
 
-    fn handle(&mut self, _: Interrupt, ctx: &mut Context<Self>) {
-        self.interruption.begin();
-        self.disconnect(Disconnect::new().reason("interrupted"));
+    fn handle(&mut self, Signalled(signal): Signalled, ctx: &mut Context<Self>) {
+        self.signals.begin();
+        self.disconnect(Disconnect::new().reason(signal.reason()));
         self.drain_outputs(ctx);
     }
 }

@@ -21,7 +21,7 @@ use super::{CloseWords, OneLine, ProtocolError, TransportError};
 #[non_exhaustive]
 pub enum DisconnectReason {
     /// The application ended the session, with the reason that it gave to [`Disconnect`](crate::Disconnect::reason).
-    /// The client itself gives `interrupted` after Ctrl-C and `the client stopped` when its arbiter stops.
+    /// The client itself gives `interrupted` after SIGINT, `terminated` after SIGTERM, and `the client stopped` when its arbiter stops.
     Client(Option<Box<str>>),
     /// The server sent a close packet.
     Server,

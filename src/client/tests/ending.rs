@@ -1,6 +1,7 @@
 //! The end of a client: on request, because nobody uses it, or because its arbiter stops.
 
 use super::*;
+use crate::client::signals::{Signal, Signalled};
 
 #[actix::test]
 async fn a_client_that_nobody_can_reach_or_listens_to_disconnects_and_stops() {
@@ -197,7 +198,7 @@ async fn a_disconnect_while_a_lost_session_closes_ends_reconnecting() {
 async fn an_interrupt_in_the_wake_up_of_the_end_ends_reconnecting() {
     let (started, client, wire, _events) = reconnecting(EngineIoClient::builder().reconnect(policy())).await;
     fail(&wire);
-    client.do_send(crate::client::interrupt::Interrupt);
+    client.do_send(Signalled(Signal::Interrupt));
     sleep(Duration::from_secs(60)).await;
     assert!(started.is_empty(), "no attempt after an interrupt");
 }
@@ -207,7 +208,7 @@ async fn an_interrupt_sends_what_came_before_it() {
     let (_started, client, mut wire, _events) = reconnecting(EngineIoClient::builder().send_queue(10)).await;
     client.do_send(Send::text("a"));
     client.do_send(Send::text("b"));
-    client.do_send(crate::client::interrupt::Interrupt);
+    client.do_send(Signalled(Signal::Interrupt));
     settle().await;
     let mut texts = Vec::new();
     wire.written();
