@@ -6,7 +6,9 @@
 //! one wake-up go out in one write.
 
 mod attempts;
+mod backpressure;
 mod builder;
+mod closure;
 mod event;
 mod handlers;
 mod journal;
@@ -39,6 +41,7 @@ use actix::{Actor, ActorContext, AsyncContext, Context, fut::ActorFuture};
 
 use self::{
     attempts::Attempts,
+    backpressure::BackpressureWatch,
     builder::Config,
     lifecycle::Lifecycle,
     outbox::{Gate, Outbox},
@@ -52,17 +55,18 @@ use self::{
 };
 pub use self::{
     builder::EngineIoClientBuilder,
-    event::{Disconnected, Event, EventKind},
+    closure::subscriber,
+    event::{Disconnected, Event, EventKind, Events},
     message::{
-        Connect, Disconnect, Flush, GetStatus, Send, State, Status, Subscribe, SubscriptionId, Unsubscribe,
-        Wait,
+        BackPressure, Connect, Disconnect, Flush, GetStatus, Send, State, Status, Subscribe, SubscriptionId,
+        Unsubscribe, Wait,
     },
     reconnect::{Attempt, Reconnect, ReconnectCause, Reconnecting},
     reply::Reply,
     stream::EventStream,
     task::{NotConnected, Spawn, TaskError, TaskHandle},
 };
-use crate::protocol::connection::Connection;
+use crate::{error::ConnectError, protocol::connection::Connection};
 
 /// An Engine.IO client: an actor that owns one connection at a time.
 ///
@@ -79,6 +83,7 @@ pub struct EngineIoClient {
     attempts: Attempts,
     transports: Transports,
     subscribers: Subscribers,
+    backpressure: BackpressureWatch,
     outbox: Outbox,
     replies: Replies,
     tasks: Tasks,
@@ -102,8 +107,8 @@ impl EngineIoClient {
         let cookies = config.transport.cookies.take().unwrap_or_default();
         config.transport.cookies = config.cookies.then_some(cookies);
         let mut subscribers = Subscribers::new(config.receive_buffer);
-        for recipient in &config.subscribers {
-            subscribers.add(Sink::Recipient(recipient.clone()), None);
+        for Subscribe { target, only, name } in config.subscribers.drain(..) {
+            subscribers.add(Sink::Actor(target), only, name);
         }
         let has_hook = config.before_connect.is_some();
         let options = lifecycle::Options {
@@ -119,6 +124,7 @@ impl EngineIoClient {
             attempts: Attempts::default(),
             transports: Transports::new(config.transport.clone()),
             subscribers,
+            backpressure: BackpressureWatch::default(),
             outbox: Outbox::new(config.limits.send_queue),
             replies: Replies::default(),
             tasks: Tasks::default(),
@@ -153,8 +159,10 @@ impl EngineIoClient {
                 break;
             }
         }
+        self.watch_backpressure();
         self.end_if_unused(ctx);
-        let deadlines = [self.connection.poll_timeout(), self.lifecycle.poll_timeout()];
+        let deadlines =
+            [self.connection.poll_timeout(), self.lifecycle.poll_timeout(), self.backpressure.poll_timeout()];
         if let Some(deadline) = deadlines.into_iter().flatten().min() {
             self.timer.arm(deadline, task);
         }
@@ -190,6 +198,27 @@ impl EngineIoClient {
         true
     }
 
+    /// Notices that the client has stopped reading, and warns about it after a while.
+    fn watch_backpressure(&mut self) {
+        self.backpressure.update(self.connection.has_backpressure(), now);
+        if self.backpressure.poll_timeout().is_none() {
+            return;
+        }
+        let now = now();
+        if self.backpressure.handle_timeout(now)
+            && let Some(since) = self.backpressure.since()
+            && let Some(behind) = self.subscribers.furthest_behind()
+        {
+            journal::not_reading(&behind, now.saturating_duration_since(since));
+        }
+    }
+
+    fn backpressure(&self) -> Option<BackPressure> {
+        let since = self.backpressure.since()?;
+        let behind = self.subscribers.furthest_behind()?;
+        Some(BackPressure { since, bytes: behind.bytes, subscriber: behind.subscriber, name: behind.name })
+    }
+
     /// Moves the messages that wait: to the session, to those that are carried over, or back to their senders.
     fn advance_outbox(&mut self) {
         while !self.outbox.is_empty() {
@@ -210,7 +239,7 @@ impl EngineIoClient {
     /// Ends the connection, or the attempts to open one.
     fn disconnect(&mut self, Disconnect { abort, reason }: Disconnect) {
         let now = now();
-        if !self.lifecycle.disconnect(now) {
+        if !self.lifecycle.disconnect(now, ConnectError::Cancelled) {
             return;
         }
         if abort {
@@ -226,21 +255,22 @@ impl EngineIoClient {
 
     /// Disconnects or stops when nobody can reach the client and nobody listens to it.
     fn end_if_unused(&mut self, ctx: &mut Context<Self>) {
-        let is_idle = self.lifecycle.is_idle();
-        if is_idle {
+        if self.lifecycle.is_idle() {
             self.signals.finish();
         }
         if ctx.connected() {
             return;
         }
-        if is_idle {
+        let is_awaited = || self.replies.is_awaited() || self.outbox.is_awaited();
+        if !self.lifecycle.is_idle() && !self.subscribers.any_connected() && !is_awaited() {
+            self.disconnect(Disconnect::new());
+            self.drain_and_write(ctx);
+        }
+        // Without a connection, the disconnect has no other wake-up after this one.
+        if self.lifecycle.is_idle() {
             // `stopped` delivers the remaining events.
             self.subscribers.detach();
             ctx.stop();
-        } else if !self.subscribers.any_connected() && !self.replies.is_awaited() && !self.outbox.is_awaited()
-        {
-            self.disconnect(Disconnect::new());
-            self.drain_and_write(ctx);
         }
     }
 
@@ -257,6 +287,7 @@ impl EngineIoClient {
             reconnects: self.lifecycle.reconnects(),
             round_trip: self.connection.round_trip(),
             last_error: self.lifecycle.last_error().cloned(),
+            back_pressure: self.backpressure(),
         }
     }
 }
@@ -273,7 +304,7 @@ impl Actor for EngineIoClient {
     // Runs also when the arbiter or the system stops, or when a handler has panicked. Subscribers elsewhere then still get the
     // end of the session.
     fn stopped(&mut self, ctx: &mut Self::Context) {
-        if self.lifecycle.disconnect(now()) {
+        if self.lifecycle.disconnect(now(), ConnectError::Stopped) {
             self.connection.stop(now());
         }
         self.drain_and_write(ctx);

@@ -112,6 +112,24 @@ impl fmt::Debug for Data {
     }
 }
 
+/// Text as it is, and of bytes only their number, such as `12 bytes`.
+///
+/// ```
+/// use actix_engineio::Data;
+///
+/// assert_eq!(Data::from("hello").to_string(), "hello");
+/// assert_eq!(Data::from(vec![0; 12]).to_string(), "12 bytes");
+/// ```
+impl fmt::Display for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.pad(text),
+            Self::Binary(bytes) if bytes.len() == 1 => f.pad("1 byte"),
+            Self::Binary(bytes) => f.pad(&format!("{} bytes", bytes.len())),
+        }
+    }
+}
+
 impl From<ByteString> for Data {
     fn from(text: ByteString) -> Self {
         Self::Text(text)

@@ -174,8 +174,10 @@
 //!
 //! # Logging
 //!
-//! The crate logs with [log]. The target `actix_engineio::client` has connects, upgrades, reconnects and the ends of
-//! sessions at `debug`, and at `warn` the failures that no caller or subscriber could receive. The target
+//! The crate logs with [log]. The target `actix_engineio::client` has a line at `info` for each connect, each upgrade and
+//! each disconnect by the application, and at `warn` for each lost session, each failed attempt of the reconnect policy
+//! and its end, each subscriber that stops the client from reading for two seconds, and each failure that no caller or
+//! subscriber could receive. The target
 //! `actix_engineio::transport` has the packets in both directions: at `debug` their type and size, at `trace` also the
 //! start of each message, and the requests.
 //!
@@ -209,9 +211,10 @@ mod transport;
 pub use {awc, bytes, bytestring, cookie_store};
 
 pub use client::{
-    Attempt, Connect, Disconnect, Disconnected, EngineIoClient, EngineIoClientBuilder, Event, EventKind,
-    EventStream, Flush, GetStatus, NotConnected, Reconnect, ReconnectCause, Reconnecting, Reply, Send, Spawn,
-    State, Status, Subscribe, SubscriptionId, TaskError, TaskHandle, Unsubscribe, Wait,
+    Attempt, BackPressure, Connect, Disconnect, Disconnected, EngineIoClient, EngineIoClientBuilder, Event,
+    EventKind, EventStream, Events, Flush, GetStatus, NotConnected, Reconnect, ReconnectCause, Reconnecting,
+    Reply, Send, Spawn, State, Status, Subscribe, SubscriptionId, TaskError, TaskHandle, Unsubscribe, Wait,
+    subscriber,
 };
 pub use data::Data;
 pub use error::{

@@ -12,7 +12,7 @@ use std::{
 };
 
 use actix_engineio::{
-    self as engineio, Connect, EngineIoClient, Event, GetStatus, Reconnect, TransportKind,
+    self as engineio, Connect, EngineIoClient, Event, EventStream, GetStatus, Reconnect, TransportKind,
     cookie_store::CookieStore,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -21,6 +21,7 @@ use support::{
     Client,
     script::{OPEN, SID, UPGRADABLE},
     server::Server,
+    signal,
 };
 
 /// A part of every secret in these tests.
@@ -183,6 +184,32 @@ async fn a_trace_shows_what_happened_and_no_secret() {
         let has_content = ["upward", "downward", "xxx"].iter().any(|content| line.text.contains(content));
         assert!(!has_content || line.level == Level::Trace, "{line:?}");
     }
+
+    // A subscriber that does not read.
+    let (is_seen, seen) = signal();
+    let server = Server::start(move |server| {
+        let mut ws = server.opens_websocket(OPEN);
+        for _ in 0..200 {
+            ws.send_text("4some message");
+        }
+        // The warning comes after two seconds.
+        seen.wait();
+        ws.close();
+    });
+    let mut client = Client::with(&server, |builder| builder.receive_buffer(1000));
+    let stream = EventStream::subscribe(&client.addr).await.unwrap();
+    client.connect_over(TransportKind::WebSocket).await;
+    let lines = loop {
+        let lines = logged();
+        if lines.iter().any(|line| line.text.contains("not reading from the server")) {
+            break lines;
+        }
+        actix_rt::time::sleep(Duration::from_millis(20)).await;
+    };
+    has(&lines, Level::Warn, "client", "event stream 1 has not handled ");
+    is_seen.send();
+    drop(stream);
+    server.finish().await;
 
     // A server whose error contains the sid, as with python-engineio, and one whose reason has several lines.
     let server = Server::start(|server| {

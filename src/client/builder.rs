@@ -11,14 +11,13 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, Addr, Recipient};
+use actix::{Actor, Addr};
 use actix_rt::ArbiterHandle;
 use bytestring::ByteString;
 use futures::future::LocalBoxFuture;
 
 use super::{
-    Connect, EngineIoClient,
-    event::Event,
+    Connect, EngineIoClient, Subscribe,
     reconnect::{Attempt, Reconnect},
     signals::HandledSignals,
 };
@@ -61,7 +60,7 @@ pub(super) struct Config {
     pub(super) keep_unsent: bool,
     pub(super) signals: HandledSignals,
     pub(super) before_connect: Option<Hook>,
-    pub(super) subscribers: Vec<Recipient<Event>>,
+    pub(super) subscribers: Vec<Subscribe>,
     /// The first error of an option. Every `Connect` fails with it.
     pub(super) invalid: Option<ConnectError>,
 }
@@ -113,7 +112,7 @@ impl EngineIoClientBuilder {
                     request_timeout,
                     upgrade_timeout: Duration::from_secs(10),
                     close_timeout: Duration::from_secs(5),
-                    stall_timeout: Duration::from_secs(60),
+                    stall_timeout: None,
                     send_queue: 1 << 20,
                     max_packets_per_post: None,
                     max_post_bytes: None,
@@ -180,10 +179,10 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// Adds a subscriber that receives every event from the first one on. See [`Subscribe`](crate::Subscribe) for
-    /// adding one later, for some kinds of events only, and for how long it lives.
-    pub fn subscribe(mut self, recipient: Recipient<Event>) -> Self {
-        self.config.subscribers.push(recipient);
+    /// Adds a subscriber that receives events from the first one on: a `Recipient<Event>`, or a [`Subscribe`] with a filter or
+    /// a name. See there for how long it lives, and for adding one later.
+    pub fn subscribe(mut self, subscribe: impl Into<Subscribe>) -> Self {
+        self.config.subscribers.push(subscribe.into());
         self
     }
 

@@ -107,6 +107,67 @@ impl Event {
     }
 }
 
+/// Several events in one message, oldest first, for [`Subscribe::batched`](crate::Subscribe::batched). There is at least one.
+///
+/// ```
+/// use actix::prelude::*;
+/// use actix_engineio::{Event, Events};
+///
+/// struct Counter(usize);
+///
+/// impl Actor for Counter {
+///     type Context = Context<Self>;
+/// }
+///
+/// impl Handler<Events> for Counter {
+///     type Result = ();
+///
+///     fn handle(&mut self, events: Events, _: &mut Self::Context) {
+///         self.0 += events.into_iter().filter(|event| matches!(event, Event::Message(_))).count();
+///     }
+/// }
+/// ```
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Events(Vec<Event>);
+
+impl Events {
+    /// The events.
+    pub fn as_slice(&self) -> &[Event] {
+        &self.0
+    }
+
+    /// The events, without the message around them.
+    pub fn into_vec(self) -> Vec<Event> {
+        self.0
+    }
+}
+
+/// Tests of actors that receive events need this.
+impl From<Vec<Event>> for Events {
+    fn from(events: Vec<Event>) -> Self {
+        Self(events)
+    }
+}
+
+impl IntoIterator for Events {
+    type Item = Event;
+    type IntoIter = std::vec::IntoIter<Event>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Events {
+    type Item = &'a Event;
+    type IntoIter = std::slice::Iter<'a, Event>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
 /// The kinds of [`Event`], for [`Subscribe::only`](crate::Subscribe::only).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -110,7 +110,8 @@ impl Handler<Subscribe> for EngineIoClient {
     type Result = MessageResult<Subscribe>;
 
     fn handle(&mut self, subscribe: Subscribe, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.subscribers.add(Sink::Recipient(subscribe.recipient), subscribe.only))
+        let Subscribe { target, only, name } = subscribe;
+        MessageResult(self.subscribers.add(Sink::Actor(target), only, name))
     }
 }
 
@@ -118,7 +119,7 @@ impl Handler<SubscribeStream> for EngineIoClient {
     type Result = ();
 
     fn handle(&mut self, SubscribeStream(sender): SubscribeStream, _: &mut Self::Context) {
-        self.subscribers.add(Sink::Stream(sender), None);
+        self.subscribers.add(Sink::Stream(sender), None, None);
     }
 }
 

@@ -3,7 +3,9 @@
 //! There is one line at `info` for each connect, each upgrade and each disconnect by the application, and one at `warn` for
 //! each lost session, each failed attempt of the policy, each wait for subscribers and each end of the policy.
 
-use super::{event::Disconnected, reconnect::Reconnecting};
+use std::time::Duration;
+
+use super::{event::Disconnected, message::SubscriptionId, reconnect::Reconnecting, subscribers::Behind};
 use crate::{
     client::reconnect::ReconnectCause,
     error::{ConnectError, DisconnectReason},
@@ -41,10 +43,21 @@ pub(super) fn reconnecting(next: &Reconnecting) {
     log::log!(target: TARGET, level, "connecting again in {delay:?}, attempt {attempt}: {cause}");
 }
 
+/// The client has not read for a while, because of this subscriber.
+pub(super) fn not_reading(behind: &Behind, since: Duration) {
+    let Behind { subscriber: SubscriptionId(id), name, is_stream, bytes } = behind;
+    let kind = if *is_stream { "event stream" } else { "subscriber" };
+    let name = name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+    log::warn!(
+        target: TARGET,
+        "not reading from the server for {since:.1?}: {kind} {id}{name} has not handled {bytes} bytes of events"
+    );
+}
+
 pub(super) fn subscribers_behind() {
     log::warn!(
         target: TARGET,
-        "the next attempt to connect waits for a subscriber that has not handled any event of the last session"
+        "the next attempt to connect waits for a subscriber that does not handle its events"
     );
 }
 

@@ -46,7 +46,7 @@ use super::{
 };
 use crate::{
     error::{ConnectError, DisconnectReason, Stage},
-    protocol::handshake::Session,
+    protocol::{connection::stall_timeout, handshake::Session},
 };
 
 /// See the [module](self).
@@ -58,6 +58,9 @@ pub(super) struct Lifecycle {
     phase: Phase,
     /// The URL of the user's last `Connect`, without secrets, for errors.
     url: Box<str>,
+    /// The stall timeout of the last session. If the next attempt waits for subscribers, and none of them makes progress for
+    /// this time, a warning is logged.
+    stall_timeout: Duration,
     /// The last failure. The end of a session or an attempt because of `Disconnect`, or because the client was stopped, is none.
     last_error: Option<ReconnectCause>,
     /// The number of sessions that the policy opened after an earlier one was lost.
@@ -70,8 +73,8 @@ pub(super) struct Lifecycle {
 pub(super) struct Options {
     /// The time limit of an attempt, from the start of its hook to its session.
     pub(super) connect_timeout: Duration,
-    /// If the next attempt waits for subscribers and none of them makes progress for this time, a warning is logged.
-    pub(super) stall_timeout: Duration,
+    /// The stall timeout, if the application has set it.
+    pub(super) stall_timeout: Option<Duration>,
     /// Every attempt begins with a `before_connect` hook.
     pub(super) has_hook: bool,
     /// Messages that were not sent in one session are sent in the next.
@@ -93,8 +96,8 @@ enum Phase {
     Connected { since: Instant, close_requested: bool },
     /// The client waits for the policy's delay before the next attempt.
     Backoff { initiator: Initiator, deadline: Instant },
-    /// The delay is over, but some subscriber has not handled any event of the last session. `warning`: the time at which the
-    /// warning about that is due. It is `None` after the warning was given.
+    /// The delay is over, but some subscriber is behind: it has not handled any event of the last session, or it has too many
+    /// events to handle. `warning`: the time at which the warning about that is due. It is `None` after the warning was given.
     AwaitingSubscribers { initiator: Initiator, warning: Option<Instant> },
 }
 
@@ -181,13 +184,14 @@ enum Next {
 impl Lifecycle {
     pub(super) fn new(options: Options, backoff: Option<Box<Backoff>>) -> Self {
         Self {
-            options,
             backoff,
             phase: Phase::default(),
             url: Box::default(),
+            stall_timeout: stall_timeout(options.stall_timeout, None),
             last_error: None,
             reconnects: 0,
             outputs: VecDeque::new(),
+            options,
         }
     }
 
@@ -226,9 +230,10 @@ impl Lifecycle {
         }
     }
 
-    /// The user has sent `Disconnect`. Returns whether there is a connection that the caller has to close. If there is none, the
-    /// client is idle when this returns: there is no connection before the hook has returned, nor between two attempts.
-    pub(super) fn disconnect(&mut self, now: Instant) -> bool {
+    /// The user has sent `Disconnect`, or the client stops; `err` says which, for an attempt that ends because of it. Returns
+    /// whether there is a connection that the caller has to close. If there is none, the client is idle when this returns:
+    /// there is no connection before the hook has returned, nor between two attempts.
+    pub(super) fn disconnect(&mut self, now: Instant, err: ConnectError) -> bool {
         match &mut self.phase {
             Phase::Idle { .. } => false,
             Phase::Connecting { close_requested, .. } | Phase::Connected { close_requested, .. } => {
@@ -236,7 +241,7 @@ impl Lifecycle {
                 true
             }
             Phase::Preparing { .. } | Phase::Backoff { .. } | Phase::AwaitingSubscribers { .. } => {
-                self.handle_connect_failed(now, ConnectError::Cancelled);
+                self.handle_connect_failed(now, err);
                 false
             }
         }
@@ -258,6 +263,7 @@ impl Lifecycle {
     pub(super) fn handle_opened(&mut self, now: Instant, session: Arc<Session>) {
         let Phase::Connecting { initiator, close_requested } = &self.phase else { return };
         self.reconnects += u64::from(!initiator.is_user());
+        self.stall_timeout = stall_timeout(self.options.stall_timeout, Some(&session));
         self.phase = Phase::Connected { since: now, close_requested: *close_requested };
         self.outputs.push_back(Output::Opened(session));
     }
@@ -289,11 +295,11 @@ impl Lifecycle {
     /// A subscriber has handled an event.
     pub(super) fn handle_progress(&mut self, now: Instant) {
         if let Phase::AwaitingSubscribers { warning: Some(warning), .. } = &mut self.phase {
-            *warning = now + self.options.stall_timeout;
+            *warning = now + self.stall_timeout;
         }
     }
 
-    /// Every subscriber has handled some event of the last session. This has an effect only if the next attempt waits for that.
+    /// No subscriber is behind any more. This has an effect only if the next attempt waits for that.
     pub(super) fn handle_caught_up(&mut self, now: Instant) {
         if self.awaits_subscribers()
             && let Some(initiator) = self.take_initiator()
@@ -313,7 +319,7 @@ impl Lifecycle {
                 self.handle_connect_failed(now, err);
             }
             Phase::Backoff { .. } => {
-                let warning = Some(now + self.options.stall_timeout);
+                let warning = Some(now + self.stall_timeout);
                 let Some(initiator) = self.take_initiator() else { return };
                 self.phase = Phase::AwaitingSubscribers { initiator, warning };
             }

@@ -1,16 +1,21 @@
 //! The messages that a client accepts.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt, marker,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use actix::{Message, Recipient};
+use actix::{Message, Recipient, WeakRecipient};
 use bytes::Bytes;
 use bytestring::ByteString;
 use serde::Serialize;
 use url::Url;
 
 use super::{
-    event::{Event, EventKind},
+    event::{Event, EventKind, Events},
     reconnect::ReconnectCause,
+    subscribers::Target,
 };
 use crate::{
     data::Data,
@@ -306,7 +311,7 @@ pub struct Wait;
 ///
 /// The client keeps the subscriber alive until it is unsubscribed or the client stops. A subscriber that holds the
 /// client's `Addr` keeps the client alive in turn, so neither ever stops, not even after a [`Disconnect`]. Let a
-/// subscriber hold a [`WeakAddr`] of the client instead, or unsubscribe it.
+/// subscriber hold a [`WeakAddr`] of the client instead, add it with [`Subscribe::weak`], or unsubscribe it.
 ///
 /// A subscriber that is slow slows the server down, and one that never handles its events ends the session: see
 /// [`Event`].
@@ -338,17 +343,97 @@ pub struct Wait;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Message)]
+#[derive(Clone, Message)]
 #[rtype(result = "SubscriptionId")]
 pub struct Subscribe {
-    pub(super) recipient: Recipient<Event>,
+    pub(super) target: Target,
     pub(super) only: Option<Vec<EventKind>>,
+    pub(super) name: Option<Arc<str>>,
 }
 
 impl Subscribe {
     /// Sends every event to `recipient`.
     pub fn new(recipient: Recipient<Event>) -> Self {
-        Self { recipient, only: None }
+        Self::to(Target::Recipient(recipient))
+    }
+
+    /// Sends every event to `recipient`, and does not keep its actor alive: when the last address of the actor was
+    /// dropped, the actor stops and is unsubscribed.
+    ///
+    /// ```no_run
+    /// use actix::prelude::*;
+    /// use actix_engineio::{EngineIoClient, Event, Subscribe};
+    ///
+    /// # struct View;
+    /// # impl Actor for View { type Context = Context<Self>; }
+    /// # impl Handler<Event> for View { type Result = (); fn handle(&mut self, _: Event, _: &mut Self::Context) {} }
+    /// # async fn run(client: Addr<EngineIoClient>, view: Addr<View>) -> Result<(), MailboxError> {
+    /// client.send(Subscribe::weak(view.downgrade().recipient())).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn weak(recipient: WeakRecipient<Event>) -> Self {
+        Self::to(Target::Weak(recipient))
+    }
+
+    /// Sends what `map` makes of each event to `recipient`. An actor that has several clients can see in this way which of
+    /// them an event is from.
+    ///
+    /// `map` runs on the arbiter of the client and must not block. If it panics, its event is dropped and a warning is
+    /// logged.
+    ///
+    /// ```
+    /// use actix::prelude::*;
+    /// use actix_engineio::{EngineIoClient, Event, Subscribe};
+    ///
+    /// #[derive(Message)]
+    /// #[rtype(result = "()")]
+    /// struct FromFeed {
+    ///     feed: usize,
+    ///     event: Event,
+    /// }
+    ///
+    /// struct Merger;
+    ///
+    /// impl Actor for Merger {
+    ///     type Context = Context<Self>;
+    /// }
+    ///
+    /// impl Handler<FromFeed> for Merger {
+    ///     type Result = ();
+    ///
+    ///     fn handle(&mut self, FromFeed { feed, event }: FromFeed, _: &mut Self::Context) {
+    ///         println!("feed {feed}: {event:?}");
+    ///     }
+    /// }
+    ///
+    /// fn feeds(merger: Addr<Merger>) -> Vec<Addr<EngineIoClient>> {
+    ///     let start = |feed| {
+    ///         let mapped = Subscribe::mapped(merger.clone().recipient(), move |event| FromFeed { feed, event });
+    ///         EngineIoClient::builder().subscribe(mapped).start()
+    ///     };
+    ///     (0..3).map(start).collect()
+    /// }
+    /// ```
+    pub fn mapped<M>(
+        recipient: Recipient<M>,
+        map: impl Fn(Event) -> M + marker::Send + Sync + 'static,
+    ) -> Self
+    where
+        M: Message + marker::Send + 'static,
+        M::Result: marker::Send,
+    {
+        Self::to(Target::mapped(recipient, map))
+    }
+
+    /// Sends several events in one message, [`Events`]: all that have arrived since the subscriber has handled the
+    /// message before, up to 64 events or 64 KiB of data. This costs less for each event.
+    pub fn batched(recipient: Recipient<Events>) -> Self {
+        Self::to(Target::Batched(recipient))
+    }
+
+    fn to(target: Target) -> Self {
+        Self { target, only: None, name: None }
     }
 
     /// Sends only events of these kinds. With an empty list the subscriber gets no events.
@@ -357,11 +442,28 @@ impl Subscribe {
         self.only = Some(kinds.into_iter().collect());
         self
     }
+
+    /// The name of the subscriber in the log and in [`Status::back_pressure`].
+    #[must_use]
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+}
+
+impl From<Recipient<Event>> for Subscribe {
+    fn from(recipient: Recipient<Event>) -> Self {
+        Self::new(recipient)
+    }
 }
 
 impl fmt::Debug for Subscribe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscribe").field("only", &self.only).finish_non_exhaustive()
+        f.debug_struct("Subscribe")
+            .field("target", &self.target)
+            .field("only", &self.only)
+            .field("name", &self.name)
+            .finish()
     }
 }
 
@@ -462,4 +564,29 @@ pub struct Status {
     /// The last failure: why a session was lost, or why an attempt to connect failed. It stays when the client connects
     /// again, so that it can be seen later. A `Disconnect` is no failure.
     pub last_error: Option<ReconnectCause>,
+    /// The subscriber because of which the client does not read from the server now, if there is one.
+    pub back_pressure: Option<BackPressure>,
+}
+
+/// A subscriber has not handled more than [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes of events,
+/// so the client does not read from the server. If several subscribers are behind, this is the one with the most bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BackPressure {
+    /// The time at which the client stopped reading.
+    pub since: Instant,
+    /// Bytes of the events that the subscriber has not handled: their data, and an overhead for each event.
+    pub bytes: u64,
+    /// The subscriber. Subscribers that were added by the builder have ids in the order in which they were added, and
+    /// streams have ids too.
+    pub subscriber: SubscriptionId,
+    /// Its name, if it was given one with [`Subscribe::name`].
+    pub name: Option<Arc<str>>,
+}
+
+impl BackPressure {
+    /// Back-pressure since `since`, because of `subscriber`. For tests of code that handles a [`Status`].
+    pub fn new(since: Instant, bytes: u64, subscriber: SubscriptionId) -> Self {
+        Self { since, bytes, subscriber, name: None }
+    }
 }

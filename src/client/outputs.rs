@@ -1,6 +1,6 @@
 //! What the client does because its state machines say so.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use actix::{AsyncContext, Context};
 
@@ -87,17 +87,7 @@ impl EngineIoClient {
             LifecycleOutput::RunHook(attempt) => {
                 self.attempts.run_hook(self.config.before_connect.as_ref(), attempt);
             }
-            LifecycleOutput::Connect { deadline } => {
-                let request = self.attempts.next_request();
-                let resolved = request.and_then(|request| attempts::resolve(&self.config, request, deadline));
-                let connected = resolved.and_then(|(params, options)| {
-                    self.transports.prepare(options, params.endpoint.clone());
-                    self.connection.connect(now(), params)
-                });
-                if let Err(err) = connected {
-                    self.lifecycle.handle_connect_failed(now(), err);
-                }
-            }
+            LifecycleOutput::Connect { deadline } => self.open_session(deadline),
             LifecycleOutput::Opened(session) => self.on_opened(session),
             LifecycleOutput::Closed { mut end, carry_over } => {
                 journal::closed(&end);
@@ -123,6 +113,18 @@ impl EngineIoClient {
                 self.outbox.refuse_all();
                 self.replies.answer_end(last_reason.as_ref());
             }
+        }
+    }
+
+    fn open_session(&mut self, deadline: Instant) {
+        let request = self.attempts.next_request();
+        let resolved = request.and_then(|request| attempts::resolve(&self.config, request, deadline));
+        let connected = resolved.and_then(|(params, options)| {
+            self.transports.prepare(options, params.endpoint.clone());
+            self.connection.connect(now(), params)
+        });
+        if let Err(err) = connected {
+            self.lifecycle.handle_connect_failed(now(), err);
         }
     }
 

@@ -51,9 +51,10 @@ type Delay = Arc<dyn Fn(u32, &ReconnectCause) -> Duration + Send + Sync>;
 /// that long, up to [`max_retry_after`](Self::max_retry_after).
 ///
 /// The count starts again after a session that lasted for [`stable_after`](Self::stable_after). The upper bound of every
-/// delay is at least 10 milliseconds, and no delay is longer than 24 hours. If a subscriber has not handled any event of
-/// the last session when the delay is over, the attempt waits for it; after
-/// [`stall_timeout`](crate::EngineIoClientBuilder::stall_timeout) without progress that is logged as a warning.
+/// delay is at least 10 milliseconds, except with a function of your own ([`delay`](Self::delay)), and no delay is longer
+/// than 24 hours. If a subscriber has not handled any event of the last session when the delay is over, or has more than
+/// [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes of events to handle, the attempt waits for it;
+/// after [`stall_timeout`](crate::EngineIoClientBuilder::stall_timeout) without progress that is logged as a warning.
 ///
 /// ```
 /// use std::time::Duration;

@@ -7,6 +7,7 @@
 mod cursor;
 mod log;
 mod subscriber;
+mod target;
 mod window;
 
 #[cfg(test)]
@@ -18,17 +19,26 @@ use std::{
     task::{Context as Task, Poll},
 };
 
-pub(super) use self::subscriber::Sink;
 use self::{
     cursor::Cursor,
     log::{Log, Weight},
     subscriber::Subscriber,
 };
+pub(super) use self::{subscriber::Sink, target::Target};
 use super::{
     event::{Disconnected, Event, EventKind},
     message::SubscriptionId,
 };
 use crate::protocol::handshake::{Session, TransportKind};
+
+/// A subscriber that has too many events to handle.
+pub(super) struct Behind {
+    pub(super) subscriber: SubscriptionId,
+    pub(super) name: Option<Arc<str>>,
+    pub(super) is_stream: bool,
+    /// Bytes of the events that it has not handled, with the overhead of each.
+    pub(super) bytes: u64,
+}
 
 /// See the [module](self).
 pub(super) struct Subscribers {
@@ -65,7 +75,12 @@ impl Subscribers {
     }
 
     /// Adds a subscriber of the events that follow. If a session is open, the subscriber gets its `Connected` at once.
-    pub(super) fn add(&mut self, sink: Sink, only: Option<Vec<EventKind>>) -> SubscriptionId {
+    pub(super) fn add(
+        &mut self,
+        sink: Sink,
+        only: Option<Vec<EventKind>>,
+        name: Option<Arc<str>>,
+    ) -> SubscriptionId {
         let id = SubscriptionId(self.next_id);
         self.next_id += 1;
         let cursor = Cursor::new(only, &self.log);
@@ -77,7 +92,7 @@ impl Subscribers {
             // Most clients have one subscriber.
             self.list.reserve_exact(1);
         }
-        self.list.push(Subscriber::new(id, sink, cursor));
+        self.list.push(Subscriber::new(id, name, sink, cursor));
         id
     }
 
@@ -122,9 +137,10 @@ impl Subscribers {
         self.list.iter_mut().fold(false, |have_read, subscriber| subscriber.has_read() | have_read)
     }
 
-    /// Some subscriber has handled no event of the last session.
+    /// Some subscriber has handled no event of the last session, or has too many events to handle. Without the second, attempts
+    /// that fail would add events without end.
     pub(super) fn are_behind(&self) -> bool {
-        self.session_start.is_some_and(|start| self.any_has_handled_nothing_since(start))
+        !self.have_room() || self.session_start.is_some_and(|start| self.any_has_handled_nothing_since(start))
     }
 
     fn any_has_handled_nothing_since(&self, weight: Weight) -> bool {
@@ -135,6 +151,20 @@ impl Subscribers {
     pub(super) fn have_room(&self) -> bool {
         let total = self.log.total_weight();
         self.list.iter().all(|subscriber| total - subscriber.acknowledged() <= self.limit)
+    }
+
+    /// The subscriber that makes reading stop: the one with the most bytes of unacknowledged events, if these are more than
+    /// `receive_buffer`.
+    pub(super) fn furthest_behind(&self) -> Option<Behind> {
+        let total = self.log.total_weight();
+        let backlog = |subscriber: &Subscriber| total - subscriber.acknowledged();
+        let last = self.list.iter().max_by_key(|subscriber| backlog(subscriber))?;
+        (backlog(last) > self.limit).then(|| Behind {
+            subscriber: last.id(),
+            name: last.name().cloned(),
+            is_stream: matches!(last.sink(), Sink::Stream(_)),
+            bytes: backlog(last).bytes(),
+        })
     }
 
     /// Sends events to all subscribers that have acknowledged their window. Returns whether any subscriber has made progress

@@ -69,6 +69,8 @@ pub enum TransportError {
     },
     /// The peer broke the protocol.
     Protocol(ProtocolError),
+    /// An upgrade could not proceed, because a subscriber has not handled its events and the client therefore does not read.
+    BackPressure,
     /// The URL needs something that this build or this configuration does not have.
     Unsupported(Box<str>),
     /// The transport ended and did not say why. This is a defect of this crate.
@@ -191,6 +193,9 @@ impl fmt::Display for TransportError {
                 write!(f, "a response body exceeds max_message_size, {limit} bytes")
             }
             Self::Protocol(err) => err.fmt(f),
+            Self::BackPressure => {
+                f.write_str("nothing was read, because a subscriber does not handle its events")
+            }
             Self::Unsupported(what) => write!(f, "unsupported: {what}"),
             Self::Vanished => f.write_str("the transport ended without saying why"),
         }

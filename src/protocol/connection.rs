@@ -44,6 +44,7 @@ pub(crate) use self::io::{
     BatchOutcome, CloseReason, Command, ConnectParams, Limits, Outcome, Output, Report, ReportKind,
     TransportClosed, TransportId,
 };
+pub(crate) use self::liveness::stall_timeout;
 use self::{liveness::Reprieve, queue::SendQueue, reading::Received, state::State, transports::Transports};
 use crate::protocol::{
     endpoint::Endpoint,

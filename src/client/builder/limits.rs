@@ -58,18 +58,19 @@ impl EngineIoClientBuilder {
 
     /// How long the client waits for slow subscribers. If more than [`receive_buffer`](Self::receive_buffer) bytes of
     /// events are waiting and no subscriber handles an event for this long, the session ends with
-    /// [`DisconnectReason::Stalled`](crate::DisconnectReason::Stalled). Default: 60 seconds.
+    /// [`DisconnectReason::Stalled`](crate::DisconnectReason::Stalled). After two seconds a warning is logged, which
+    /// names the subscriber, and [`Status::back_pressure`](crate::Status::back_pressure) shows it from the beginning.
+    ///
+    /// Default: the session's `ping_interval + ping_timeout`, at least 5 seconds and at most 60 seconds. While the client
+    /// does not read, it does not answer pings either, so the server ends the session by then anyway.
     ///
     /// Between two sessions a [`Reconnect`](crate::Reconnect) policy waits for its subscribers without a limit; after
     /// this time it logs a warning.
     ///
     /// An actor receives events in batches: up to 64 events, and no more than it is expected to handle in one second.
     /// The client notices that it made progress when it has finished a batch.
-    ///
-    /// While the client does not read, it does not answer pings either. A server with the usual intervals (25 s and 20
-    /// s) therefore ends the session before the default of 60 seconds.
     pub fn stall_timeout(mut self, limit: Duration) -> Self {
-        self.config.limits.stall_timeout = limit.min(NO_LIMIT);
+        self.config.limits.stall_timeout = Some(limit.min(NO_LIMIT));
         self
     }
 

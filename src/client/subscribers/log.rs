@@ -29,6 +29,10 @@ impl Weight {
         Self::from_bytes(event.data_len().saturating_add(OVERHEAD))
     }
 
+    pub(super) fn bytes(self) -> u64 {
+        self.0
+    }
+
     pub(super) fn from_bytes(bytes: usize) -> Self {
         Self(u64::try_from(bytes).unwrap_or(u64::MAX))
     }

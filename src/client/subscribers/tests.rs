@@ -32,7 +32,7 @@ impl Rig {
     }
 
     fn add(&mut self, only: Option<Vec<EventKind>>) -> SubscriptionId {
-        self.subscribers.add(Sink::Recipient(self.recipient.clone()), only)
+        self.subscribers.add(Sink::Actor(Target::Recipient(self.recipient.clone())), only, None)
     }
 
     fn push(&mut self, text: &str) {

@@ -228,16 +228,49 @@ async fn a_client_that_nobody_awaits_stops_trying() {
     let policy = policy().on_initial_connect(true);
     let client = started.client(EngineIoClient::builder().reconnect(policy));
     client.do_send(Connect::new("http://localhost"));
+    let weak = client.downgrade();
     drop(client);
-    let mut attempts = 0;
-    while let Ok((wire, _)) = timeout(Duration::from_secs(600), started_after(&started)).await {
-        fail(&wire);
-        attempts += 1;
-        if attempts > 20 {
-            break;
-        }
-    }
-    assert!(attempts <= 2, "{attempts}");
+    let mut wire = started.next().await;
+    let reports = wire.reports.downgrade();
+    fail(&wire);
+    // The recipient of the fake transport would count as an address of the client.
+    wire.reports = recorder_of_reports().0;
+    settle().await;
+    assert!(weak.upgrade().is_none() && reports.upgrade().is_none(), "it has stopped");
+    assert!(started.is_empty(), "no other attempt");
+}
+
+#[actix::test]
+async fn a_client_that_loses_its_last_address_between_two_attempts_stops_at_once() {
+    tokio::time::pause();
+    let (client, wire, _) = connected(EngineIoClient::builder().reconnect(policy())).await;
+    fail(&wire);
+    settle().await;
+    let weak = client.downgrade();
+    drop(wire);
+    assert_eq!(client.send(GetStatus).await.unwrap().state, State::Reconnecting);
+    drop(client);
+    settle().await;
+    assert!(weak.upgrade().is_none());
+}
+
+#[test]
+fn an_arbiter_that_stops_while_the_hook_runs_answers_the_connect() {
+    let system = actix::System::new();
+    system.block_on(async {
+        let arbiter = actix::Arbiter::new();
+        let builder = EngineIoClient::builder().before_connect(async |connect, _| {
+            std::future::pending::<()>().await;
+            Ok::<_, String>(connect)
+        });
+        let client = builder.start_in_arbiter(&arbiter.handle());
+        let mut connect = Box::pin(client.send(Connect::new("http://localhost")));
+        assert!(connect.as_mut().now_or_never().is_none());
+        // Messages are handled in order, so after this one the client has handled the other.
+        client.send(GetStatus).await.unwrap();
+        arbiter.stop();
+        assert_eq!(connect.await.unwrap().unwrap_err(), ConnectError::Stopped);
+    });
 }
 
 #[actix::test]

@@ -269,6 +269,28 @@ async fn a_huge_retry_after_does_not_overflow_the_clock() {
     };
     let cause = CloseReason::Failed(TransportError::Status(Box::new(status)));
     wire.report(ReportKind::Closed(TransportClosed { reason: cause, outcome: BatchOutcome::sent(0) }));
-    settle().await;
+    let delay = reconnecting_in(&mut events, 2).await;
+    assert_eq!(delay, Duration::from_secs(600), "max_retry_after");
     assert!(client.connected());
+}
+
+#[actix::test]
+async fn attempts_wait_for_a_subscriber_that_has_too_many_events_to_handle() {
+    let (recipient, permit, mut events) = slow();
+    let policy = Reconnect::constant(Duration::ZERO);
+    let builder = EngineIoClient::builder().reconnect(policy).receive_buffer(1000).subscribe(recipient);
+    let (started, _client, wire, _) = reconnecting(builder).await;
+    permit.unbounded_send(()).unwrap();
+    assert_eq!(word(&event(&mut events).await), "connected abc");
+    fail(&wire);
+    let mut attempts = 0;
+    while let Ok((wire, _)) = timeout(Duration::from_secs(60), started_after(&started)).await {
+        fail(&wire);
+        attempts += 1;
+        assert!(attempts < 100, "the subscriber never comes back");
+    }
+    for _ in 0..100 {
+        let _ = permit.unbounded_send(());
+    }
+    started_after(&started).await;
 }

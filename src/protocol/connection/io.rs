@@ -219,8 +219,8 @@ pub(crate) struct Limits {
     pub(crate) upgrade_timeout: Duration,
     /// The time from `close` to the end of the session.
     pub(crate) close_timeout: Duration,
-    /// The time that back-pressure may last without a subscriber that takes an event.
-    pub(crate) stall_timeout: Duration,
+    /// The time that back-pressure may last without progress of a subscriber, if the application has set it.
+    pub(crate) stall_timeout: Option<Duration>,
     /// Bytes that may wait to be written before `has_room` is false.
     pub(crate) send_queue: usize,
     /// Packets in a POST, whatever the server shows. `None`: 16 until the server shows that it accepts any number.

@@ -13,6 +13,21 @@ const REPRIEVE: Duration = Duration::from_secs(1);
 /// The time in which one message has to arrive, as a multiple of the longest silence.
 const PATIENCE: u32 = 5;
 
+/// The limits of the stall timeout, if the application has not set it.
+const MIN_STALL_TIMEOUT: Duration = Duration::from_secs(5);
+const MAX_STALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The time that back-pressure may last without progress of a subscriber: `set`, if the application has set it, else the time
+/// after which the server ends the session, since the client does not answer pings meanwhile. Before the first session that is
+/// not known.
+pub(crate) fn stall_timeout(set: Option<Duration>, session: Option<&Session>) -> Duration {
+    let by_server = |session: &Session| {
+        let silence = session.ping_interval.saturating_add(session.ping_timeout);
+        silence.clamp(MIN_STALL_TIMEOUT, MAX_STALL_TIMEOUT)
+    };
+    set.unwrap_or_else(|| session.map_or(MAX_STALL_TIMEOUT, by_server))
+}
+
 /// When the server was last heard, and how long it may be silent.
 ///
 /// "If the client does not receive a ping packet within `pingInterval + pingTimeout`, it should consider the

@@ -33,7 +33,7 @@ pub(super) fn limits() -> Limits {
         request_timeout: Duration::from_secs(5),
         upgrade_timeout: Duration::from_secs(10),
         close_timeout: Duration::from_secs(5),
-        stall_timeout: Duration::from_secs(60),
+        stall_timeout: None,
         send_queue: 1 << 20,
         max_packets_per_post: None,
         max_post_bytes: None,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Connection, open::Open, reading::Flow, state::State};
+use super::{Connection, liveness::stall_timeout, open::Open, reading::Flow, state::State};
 use crate::{
     error::{DisconnectReason, Stage, TransportError},
     protocol::handshake::TransportKind,
@@ -84,7 +84,7 @@ impl Connection {
     /// When the subscribers count as stalled. Under back-pressure nothing is read, so the server cannot be heard, and
     /// its silence does not count.
     fn stall_deadline(&self, open: &Open) -> Option<Instant> {
-        open.flow.deadline(self.limits.stall_timeout)
+        open.flow.deadline(stall_timeout(self.limits.stall_timeout, Some(open.session())))
     }
 
     /// When a message that has arrived in part counts as one that never ends. Under back-pressure its rest cannot arrive.

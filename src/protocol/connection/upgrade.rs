@@ -8,7 +8,7 @@ use super::{
     Connection,
     ending::ABORT,
     io::{BatchOutcome, CloseReason, Command, Output, TransportClosed, TransportId},
-    reading::Received,
+    reading::{Flow, Received},
     state::State,
 };
 use crate::{
@@ -222,6 +222,8 @@ impl Connection {
             }
             // A probe that does not even close: nobody can say where the session is.
             (Some(UpgradeStep::Aborting), _) => self.end_session(now, UPGRADE_NOT_WRITTEN.into()),
+            // The answer to the probe, or the end of the last poll, could not be read.
+            _ if open.flow != Flow::Open => self.fail_upgrade(now, TransportError::BackPressure),
             _ => self.fail_upgrade(now, TransportError::Timeout { stage: Stage::Probe }),
         }
     }

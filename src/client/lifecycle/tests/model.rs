@@ -243,7 +243,7 @@ impl Model {
 
     fn disconnect(&mut self, abort: bool) {
         self.promise.disconnect();
-        if self.lifecycle.disconnect(self.now) {
+        if self.lifecycle.disconnect(self.now, ConnectError::Cancelled) {
             self.limited.push((Limited::Close, self.now));
             if abort {
                 self.connection.abort(self.now, None);

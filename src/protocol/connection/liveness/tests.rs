@@ -19,6 +19,22 @@ fn a_server_may_be_silent_for_the_sum_of_its_intervals() {
 }
 
 #[test]
+fn subscribers_have_as_long_as_the_server_waits_for_a_pong_between_5_and_60_seconds() {
+    let session = |interval: u32, timeout: u32| {
+        let mut session = Session::new("abc", TransportKind::WebSocket);
+        session.ping_interval = interval * SECOND;
+        session.ping_timeout = timeout * SECOND;
+        session
+    };
+    for (interval, timeout, expected) in [(25, 20, 45), (1, 1, 5), (60, 60, 60), (86_400, 86_400, 60)] {
+        let session = session(interval, timeout);
+        assert_eq!(stall_timeout(None, Some(&session)), expected * SECOND);
+        assert_eq!(stall_timeout(Some(HOUR), Some(&session)), HOUR, "as the application has set it");
+    }
+    assert_eq!(stall_timeout(None, None), 60 * SECOND);
+}
+
+#[test]
 fn a_deadline_noticed_in_time_is_acted_on_at_its_moment() {
     let deadline = Instant::now() + HOUR;
     for (late, expected) in [(Duration::ZERO, true), (MILLISECOND, true), (SECOND - MILLISECOND, true)] {

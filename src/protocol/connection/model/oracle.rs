@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{MAX_PAYLOAD, limits, text};
+use super::{MAX_PAYLOAD, text};
 use crate::{
     data::Data,
     error::{DisconnectReason, SendError, SendErrorKind, Stage, TransportError},
@@ -230,7 +230,7 @@ impl Time {
                 assert!(self.backpressure.is_none(), "the server could not be heard");
             }
             DisconnectReason::Stalled => {
-                let is_stalled = |since| now >= since + limits().stall_timeout;
+                let is_stalled = |since| now >= since + SILENCE;
                 assert!(self.backpressure.is_some_and(is_stalled), "a subscriber took an event in time");
             }
             DisconnectReason::TransportError(TransportError::Timeout { stage: Stage::Write }) => {
@@ -249,7 +249,7 @@ impl Time {
     /// The latest moment at which the session must be looked at again. `wrote`: the last progress of a batch in
     /// flight. `partial`: the time since when a message has arrived in part.
     pub(super) fn deadline(&self, now: Instant, wrote: Option<Instant>, partial: Option<Instant>) -> Instant {
-        let silence = self.backpressure.map_or(self.heard + SILENCE, |since| since + limits().stall_timeout);
+        let silence = self.backpressure.unwrap_or(self.heard) + SILENCE;
         let partial = partial.filter(|_| self.backpressure.is_none());
         let others = [
             wrote.map(|wrote| wrote + SILENCE),

@@ -52,10 +52,10 @@ fn back_pressure_without_progress_ends_as_stalled_and_not_as_a_ping_timeout() {
     let mut rig = Rig::websocket();
     rig.packets(WEBSOCKET, vec![text("a")]);
     assert_eq!(rig.out(), ["messages 4a"]);
-    rig.now += Duration::from_secs(50);
+    rig.now += Duration::from_secs(40);
     rig.connection.handle_timeout(rig.now);
     rig.connection.progress(rig.now);
-    assert_eq!(rig.elapse(), 60_000);
+    assert_eq!(rig.elapse(), 45_000);
     rig.closed(WEBSOCKET, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["0 abort", "closed: stalled; unsent ; in doubt "]);
 }

@@ -236,7 +236,7 @@ fn a_process_that_slept_gives_its_subscribers_one_more_chance() {
 
     let mut rig = stalling();
     rig.connection.progress(rig.now);
-    assert_eq!(rig.elapse(), 60_000);
+    assert_eq!(rig.elapse(), 45_000);
 
     let mut rig = stalling();
     rig.resume();

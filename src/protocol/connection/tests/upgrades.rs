@@ -103,6 +103,19 @@ fn an_upgrade_that_fails_goes_on_over_polling() {
 }
 
 #[test]
+fn an_upgrade_that_cannot_proceed_because_nothing_is_read_says_so() {
+    let mut rig = probing(1);
+    rig.packets(POLLING, vec![text("a")]);
+    rig.packets(PROBE, vec![Packet::Pong("probe".into())]);
+    rig.out();
+    rig.elapse();
+    let failed =
+        "upgrade failed: nothing was read, because a subscriber does not handle its events".to_owned();
+    let out = rig.out();
+    assert!(out.contains(&failed), "{out:?}");
+}
+
+#[test]
 fn a_websocket_lost_after_the_upgrade_packet_ends_the_session() {
     let mut rig = probing(3);
     rig.closed(PROBE, Rig::eof(), BatchOutcome::sent(1));
