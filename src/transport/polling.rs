@@ -10,7 +10,9 @@ use actix_http::StatusCode;
 use bytes::BytesMut;
 
 use self::exchange::{ExchangeSlot, Limit};
-use super::{BatchBuilder, RateLimit, ReportSender, Requests, Transport, http::Response, spawn_driver};
+use super::{
+    BatchBuilder, RateLimit, ReportSender, Requests, SharingBudget, Transport, http::Response, spawn_driver,
+};
 use crate::{
     error::{ProtocolError, TransportError},
     protocol::{
@@ -33,7 +35,8 @@ pub(super) struct PollingTransport {
     get: ExchangeSlot,
     post: ExchangeSlot,
     /// The part of the last poll's body that is not reported yet.
-    body: Option<Payload>,
+    body: Option<PollBody>,
+    sharing: SharingBudget,
     /// The permission to report one more batch, with the memory for it.
     read_credit: Option<Vec<Packet>>,
     /// Set while a batch is being posted.
@@ -59,6 +62,13 @@ enum Phase {
     Failing(TransportError),
 }
 
+/// The body of a poll.
+struct PollBody {
+    packets: Payload,
+    /// The size of the body, and 0 once a batch shares its memory.
+    unshared: usize,
+}
+
 impl PollingTransport {
     pub(super) fn new(reports: ReportSender, requests: Requests) -> Self {
         Self {
@@ -70,6 +80,7 @@ impl PollingTransport {
             max_message_size: requests.options().max_message_size,
             requests,
             body: None,
+            sharing: SharingBudget::default(),
             read_credit: Some(Vec::new()),
             is_writing: false,
             read_reports: RateLimit::default(),
@@ -144,7 +155,9 @@ impl PollingTransport {
                 return Err(TransportError::Malformed("a page of HTML".into()));
             }
         }
-        self.body = Some(self.wire.decode_payload(response.body, self.max_message_size));
+        let unshared = response.body.len();
+        let packets = self.wire.decode_payload(response.body, self.max_message_size);
+        self.body = Some(PollBody { packets, unshared });
         Ok(())
     }
 
@@ -172,7 +185,7 @@ impl PollingTransport {
         let mut batch = BatchBuilder::new(emptied);
         let mut outcome = Ok(());
         while !batch.is_full() {
-            match body.next() {
+            match body.packets.next() {
                 Some(Ok(packet)) => batch.push(packet),
                 Some(Err(err)) => {
                     outcome = Err(err.into());
@@ -181,13 +194,13 @@ impl PollingTransport {
                 None => break,
             }
         }
-        let size = body.len();
-        if body.is_empty() {
+        let may_share = self.sharing.may_share(batch.weight(), &mut body.unshared);
+        if body.packets.is_empty() {
             self.body = None;
         }
         // An empty poll is reported too. A poll that contains nothing but an error is not.
         if outcome.is_ok() || !batch.is_empty() {
-            let packets = batch.into_packets(size);
+            let packets = batch.into_packets(may_share);
             self.reports.send(ReportKind::Packets { packets, complete: self.body.is_none() });
         }
         outcome.map_err(|err| self.in_terms_of_polling(err))

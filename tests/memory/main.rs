@@ -11,6 +11,7 @@ mod support;
 
 mod flood;
 mod limits;
+mod pinned;
 
 use std::{
     env, fs,
@@ -69,6 +70,7 @@ async fn child() {
     let (group, case) = case.split_once(' ').unwrap();
     match group {
         "flood" => flood::child(case, url).await,
+        "pinned" => pinned::child(case, url).await,
         _ => limits::child(case, url).await,
     }
     println!("grew by {} bytes of {before}", memory("VmHWM").saturating_sub(before));
