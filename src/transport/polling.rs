@@ -30,7 +30,6 @@ pub(super) struct PollingTransport {
     reports: ReportSender,
     requests: Requests,
     wire: Wire,
-    max_message_size: usize,
     phase: Phase,
     get: ExchangeSlot,
     post: ExchangeSlot,
@@ -77,7 +76,6 @@ impl PollingTransport {
             phase: Phase::Handshaking { redirects: 0, reported: false },
             get: ExchangeSlot::new(requests.http_client()),
             post: ExchangeSlot::new(requests.http_client()),
-            max_message_size: requests.options().max_message_size,
             requests,
             body: None,
             sharing: SharingBudget::default(),
@@ -129,7 +127,8 @@ impl PollingTransport {
             // A poll lasts until the server has a packet. The session's heartbeat limits it.
             _ => Limit::None,
         };
-        let max_body = self.max_message_size.saturating_add(self.wire.max_overhead(self.max_message_size));
+        let max = options.max_message_size;
+        let max_body = max.saturating_add(self.wire.max_overhead(max));
         self.get.start(request, max_body, limit);
         Ok(())
     }
@@ -156,7 +155,7 @@ impl PollingTransport {
             }
         }
         let unshared = response.body.len();
-        let packets = self.wire.decode_payload(response.body, self.max_message_size);
+        let packets = self.wire.decode_payload(response.body, self.requests.options().max_message_size);
         self.body = Some(PollBody { packets, unshared });
         Ok(())
     }
@@ -212,7 +211,7 @@ impl PollingTransport {
         match err {
             TransportError::BodyTooLarge { .. }
             | TransportError::Protocol(ProtocolError::TooLarge { .. }) => {
-                TransportError::BodyTooLarge { limit: self.max_message_size }
+                TransportError::BodyTooLarge { limit: self.requests.options().max_message_size }
             }
             err => err,
         }

@@ -2,7 +2,7 @@
 //! when a server sends more than the limits allow.
 //!
 //! Each case runs in a process of its own, which reports its peak memory; the server is here. `FLOOD_MESSAGES` sets the
-//! length of the floods.
+//! length of the floods, `PINNED_BYTES` that of the attacks in `pinned`.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 

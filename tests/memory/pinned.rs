@@ -1,6 +1,8 @@
-//! Servers that send little and make it hold much memory, to a subscriber that takes nothing.
+//! Servers that send few messages in buffers as large as possible, to a subscriber that takes nothing.
+//!
+//! `PINNED_BYTES` sets the `receive_buffer`. With 1 MiB the servers send several GiB.
 
-use std::{io::Write as _, time::Duration};
+use std::{env, io::Write as _, time::Duration};
 
 use actix::{Actor, AtomicResponse, Context, Handler, fut};
 use actix_engineio::{Connect, DisconnectReason, EngineIoClient, Event, Wait};
@@ -9,10 +11,14 @@ use futures::future;
 
 use crate::{OPEN, growth, support::server::Server};
 
-/// The growth that is allowed with a `receive_buffer` of 1 MiB.
+/// The growth that is allowed with a `receive_buffer` of 1 MiB or less.
 const LIMIT: u64 = 12 << 20;
 
-/// Handles its first event for ever.
+fn receive_buffer() -> usize {
+    env::var("PINNED_BYTES").map_or(64 << 10, |bytes| bytes.parse().unwrap())
+}
+
+/// An actor that never finishes its first event.
 struct Stuck;
 
 impl Actor for Stuck {
@@ -28,7 +34,7 @@ impl Handler<Event> for Stuck {
 }
 
 pub(crate) async fn child(case: &str, url: String) {
-    let builder = EngineIoClient::builder().max_message_size(1 << 20).receive_buffer(1 << 20);
+    let builder = EngineIoClient::builder().max_message_size(1 << 20).receive_buffer(receive_buffer());
     // The session ends once nothing more is read.
     let builder = builder.stall_timeout(Duration::from_millis(1000)).close_timeout(Duration::ZERO);
     let client = builder.subscribe(Stuck.start().recipient()).start();
