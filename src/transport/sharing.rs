@@ -23,7 +23,7 @@ impl SharingBudget {
         let budget = counted.saturating_mul(2).saturating_add(self.credit);
         let rest = budget.checked_sub(*unshared);
         // A copy keeps about as much alive as it counts.
-        self.credit = rest.unwrap_or(self.credit.saturating_add(counted)).min(MAX_CREDIT);
+        self.credit = rest.unwrap_or_else(|| self.credit.saturating_add(counted)).min(MAX_CREDIT);
         if rest.is_some() {
             *unshared = 0;
         }
