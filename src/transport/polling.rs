@@ -22,9 +22,6 @@ use crate::{
     },
 };
 
-/// The largest number of redirects of one handshake.
-const MAX_REDIRECTS: usize = 5;
-
 /// The actor of the polling transport.
 pub(super) struct PollingTransport {
     reports: ReportSender,
@@ -47,7 +44,7 @@ pub(super) struct PollingTransport {
 /// The phases of the transport. Only `Handshaking` and `Running` start further polls.
 enum Phase {
     /// The session is being opened. `reported`: the handshake request was sent, and the client knows it.
-    Handshaking { redirects: usize, reported: bool },
+    Handshaking { reported: bool },
     /// The session is polled.
     Running,
     /// A pause was ordered. The requests that were started before it go on.
@@ -73,7 +70,7 @@ impl PollingTransport {
         Self {
             reports,
             wire: Wire::V4,
-            phase: Phase::Handshaking { redirects: 0, reported: false },
+            phase: Phase::Handshaking { reported: false },
             get: ExchangeSlot::new(requests.http_client()),
             post: ExchangeSlot::new(requests.http_client()),
             requests,
@@ -163,14 +160,11 @@ impl PollingTransport {
     /// Follows a redirect. Only a handshake can be redirected: later requests belong to a session, which stays at the server
     /// that opened it.
     fn follow(&mut self, response: &Response) -> Result<(), TransportError> {
-        let Phase::Handshaking { redirects, .. } = self.phase else {
+        let Phase::Handshaking { .. } = self.phase else {
             return Err(TransportError::Redirect("a poll is not redirected".into()));
         };
-        if redirects == MAX_REDIRECTS {
-            return Err(TransportError::Redirect(format!("more than {MAX_REDIRECTS} times").into()));
-        }
         let endpoint = self.requests.redirect(&response.headers)?;
-        self.phase = Phase::Handshaking { redirects: redirects + 1, reported: false };
+        self.phase = Phase::Handshaking { reported: false };
         self.get = ExchangeSlot::new(self.requests.http_client());
         self.post = ExchangeSlot::new(self.requests.http_client());
         self.reports.send(ReportKind::Moved(endpoint));
@@ -266,7 +260,7 @@ impl PollingTransport {
                 self.phase = Phase::Paused;
                 self.reports.send(ReportKind::Paused);
             }
-            Phase::Handshaking { reported, .. } if !*reported && self.get.progress().sent() => {
+            Phase::Handshaking { reported } if !*reported && self.get.progress().sent() => {
                 *reported = true;
                 self.reports.send(ReportKind::Requested);
             }
