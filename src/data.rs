@@ -12,7 +12,7 @@ pub(crate) const OVERHEAD: usize = 64;
 
 /// The data of a message: text or bytes.
 ///
-/// A clone shares the buffer, so it is cheap. Messages that were received together share one buffer as well: up to 64
+/// A clone shares the buffer, so it is cheap. Messages that were received together can share one buffer as well: up to 64
 /// KiB over WebSocket, the whole body of a poll over polling. A small message that is stored for long keeps all of it
 /// alive; copy its data instead.
 ///

@@ -23,6 +23,7 @@ mod requests;
 #[allow(dead_code, reason = "the integration tests use the rest")]
 #[path = "../tests/support/server.rs"]
 mod server;
+mod sharing;
 mod websocket;
 mod wire_log;
 
@@ -42,6 +43,7 @@ use self::{
     progress::{Progress, ProgressReader},
     reports::{RateLimit, ReportSender},
     requests::Requests,
+    sharing::SharingBudget,
     websocket::WebSocketTransport,
 };
 pub(crate) use self::{

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     error::{Cause, ConnectError},
     protocol::{connection::Limits, handshake::TransportKind},
-    transport::{self, Headers, TransportParams, network::Network},
+    transport::{self, TransportParams, network::Network},
 };
 
 /// The network options of most clients: builders share them, and an option that changes them makes a copy.
@@ -105,11 +105,11 @@ impl fmt::Debug for EngineIoClientBuilder {
 
 impl EngineIoClientBuilder {
     pub(super) fn new() -> Self {
-        let request_timeout = Duration::from_secs(5);
+        let transport = transport::Options::new(PLAIN_NETWORK.clone());
         Self {
             config: Config {
                 limits: Limits {
-                    request_timeout,
+                    request_timeout: transport.request_timeout,
                     upgrade_timeout: Duration::from_secs(10),
                     close_timeout: Duration::from_secs(5),
                     stall_timeout: None,
@@ -126,15 +126,7 @@ impl EngineIoClientBuilder {
                 path: "engine.io".to_owned(),
                 add_trailing_slash: true,
                 timestamp_param: "t".into(),
-                transport: transport::Options {
-                    request_timeout,
-                    max_message_size: 64 << 20,
-                    timestamp_requests: true,
-                    headers: Headers::default(),
-                    websocket_headers: Headers::default(),
-                    cookies: None,
-                    network: PLAIN_NETWORK.clone(),
-                },
+                transport,
                 cookies: true,
                 start_transport: Arc::new(transport::start),
                 reconnect: None,

@@ -7,21 +7,19 @@ use crate::{data::OVERHEAD, protocol::packet::Packet};
 const MAX_PACKETS: usize = 64;
 const MAX_BYTES: usize = 64 << 10;
 
-/// Packets share the buffer that they were received in and keep all of it alive, but `receive_buffer` counts only their
-/// data and an overhead. If the buffer is more than this many times as large, the packets are copied out of it.
-const MAX_SHARE: usize = 64;
-
 /// Collects the packets of one report.
 pub(super) struct BatchBuilder {
     packets: Vec<Packet>,
-    /// The number of bytes of data in the packets.
+    /// The number of packets that are not messages. The client handles them at once, so they do not count as memory.
+    others: usize,
+    /// The number of bytes of data in the messages.
     bytes: usize,
 }
 
 impl BatchBuilder {
     /// An empty batch. `emptied` is the memory of an earlier one.
     pub(super) fn new(emptied: Vec<Packet>) -> Self {
-        Self { packets: emptied, bytes: 0 }
+        Self { packets: emptied, others: 0, bytes: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -34,17 +32,26 @@ impl BatchBuilder {
 
     #[inline(always)] // A call would move each packet once more.
     pub(super) fn push(&mut self, packet: Packet) {
-        self.bytes += packet.body().len();
-        if let Packet::Unknown(kind) = packet {
-            log_unknown(kind);
+        if let Packet::Message(data) = &packet {
+            self.bytes += data.len();
+        } else {
+            self.others += 1;
+            if let Packet::Unknown(kind) = packet {
+                log_unknown(kind);
+            }
         }
         self.packets.push(packet);
     }
 
-    /// The packets. `buffer` is the size of the buffer that they were received in.
-    pub(super) fn into_packets(mut self, buffer: usize) -> Vec<Packet> {
-        let counted = self.bytes + OVERHEAD * self.packets.len();
-        if buffer > counted.saturating_mul(MAX_SHARE) {
+    /// The number of bytes that the messages count in `receive_buffer`.
+    pub(super) fn weight(&self) -> usize {
+        let messages = self.packets.len().saturating_sub(self.others);
+        self.bytes.saturating_add(OVERHEAD.saturating_mul(messages))
+    }
+
+    /// The packets. They are copied out of the buffer that they were received in, unless they may share it.
+    pub(super) fn into_packets(mut self, may_share: bool) -> Vec<Packet> {
+        if !may_share {
             self.packets.iter_mut().for_each(Packet::detach);
         }
         self.packets

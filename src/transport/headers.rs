@@ -22,9 +22,9 @@ const SINGLE: [HeaderName; 8] = [
     header::USER_AGENT,
 ];
 
-/// Headers that are meant for one origin only.
-const CREDENTIALS: [HeaderName; 4] =
-    [header::AUTHORIZATION, header::COOKIE, header::HOST, header::PROXY_AUTHORIZATION];
+/// The headers whose values are no secrets. Only the application knows which of the others are.
+const PUBLIC: [HeaderName; 5] =
+    [header::ACCEPT, header::ACCEPT_ENCODING, header::ACCEPT_LANGUAGE, header::ORIGIN, header::USER_AGENT];
 
 /// The headers of a request, in the order in which they are sent.
 ///
@@ -72,8 +72,8 @@ impl Headers {
     }
 
     /// These headers as another origin may see them.
-    pub(super) fn without_credentials(mut self) -> Self {
-        self.0.retain(|(name, _)| !CREDENTIALS.contains(name));
+    pub(super) fn for_another_origin(mut self) -> Self {
+        self.0.retain(|(name, _)| PUBLIC.contains(name));
         self
     }
 

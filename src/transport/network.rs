@@ -108,6 +108,14 @@ impl Network {
         })
     }
 
+    /// The same without the client's certificate, for an origin that the user has not named.
+    pub(crate) fn without_certificate(self: &Arc<Self>) -> Arc<Self> {
+        match self.tls.without_certificate() {
+            Some(tls) => Arc::new(Self { tls, ..Self::clone(self) }),
+            None => self.clone(),
+        }
+    }
+
     /// The configuration of TLS for the connector.
     ///
     /// A connector that the user configures gets one for every URL, so that the user's function is called only once. It

@@ -11,6 +11,8 @@ pub(crate) struct Options {
     pub(crate) request_timeout: Duration,
     pub(crate) max_message_size: usize,
     pub(crate) timestamp_requests: bool,
+    /// The largest number of redirects of one handshake.
+    pub(crate) max_redirects: usize,
     /// The headers of every request.
     pub(crate) headers: Headers,
     /// Further headers of WebSocket handshakes.
@@ -21,6 +23,20 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// The defaults.
+    pub(crate) fn new(network: Arc<Network>) -> Self {
+        Self {
+            request_timeout: Duration::from_secs(5),
+            max_message_size: 64 << 20,
+            timestamp_requests: true,
+            max_redirects: 5,
+            headers: Headers::default(),
+            websocket_headers: Headers::default(),
+            cookies: None,
+            network,
+        }
+    }
+
     /// Adds the headers of one connect. They replace all headers of their names.
     pub(crate) fn override_headers(&mut self, headers: Headers) {
         self.websocket_headers.remove_names_of(&headers);

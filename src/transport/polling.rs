@@ -10,7 +10,9 @@ use actix_http::StatusCode;
 use bytes::BytesMut;
 
 use self::exchange::{ExchangeSlot, Limit};
-use super::{BatchBuilder, RateLimit, ReportSender, Requests, Transport, http::Response, spawn_driver};
+use super::{
+    BatchBuilder, RateLimit, ReportSender, Requests, SharingBudget, Transport, http::Response, spawn_driver,
+};
 use crate::{
     error::{ProtocolError, TransportError},
     protocol::{
@@ -20,20 +22,17 @@ use crate::{
     },
 };
 
-/// The largest number of redirects of one handshake.
-const MAX_REDIRECTS: usize = 5;
-
 /// The actor of the polling transport.
 pub(super) struct PollingTransport {
     reports: ReportSender,
     requests: Requests,
     wire: Wire,
-    max_message_size: usize,
     phase: Phase,
     get: ExchangeSlot,
     post: ExchangeSlot,
     /// The part of the last poll's body that is not reported yet.
-    body: Option<Payload>,
+    body: Option<PollBody>,
+    sharing: SharingBudget,
     /// The permission to report one more batch, with the memory for it.
     read_credit: Option<Vec<Packet>>,
     /// Set while a batch is being posted.
@@ -45,7 +44,7 @@ pub(super) struct PollingTransport {
 /// The phases of the transport. Only `Handshaking` and `Running` start further polls.
 enum Phase {
     /// The session is being opened. `reported`: the handshake request was sent, and the client knows it.
-    Handshaking { redirects: usize, reported: bool },
+    Handshaking { reported: bool },
     /// The session is polled.
     Running,
     /// A pause was ordered. The requests that were started before it go on.
@@ -59,17 +58,24 @@ enum Phase {
     Failing(TransportError),
 }
 
+/// The body of a poll.
+struct PollBody {
+    packets: Payload,
+    /// The size of the body, and 0 once a batch shares its memory.
+    unshared: usize,
+}
+
 impl PollingTransport {
     pub(super) fn new(reports: ReportSender, requests: Requests) -> Self {
         Self {
             reports,
             wire: Wire::V4,
-            phase: Phase::Handshaking { redirects: 0, reported: false },
+            phase: Phase::Handshaking { reported: false },
             get: ExchangeSlot::new(requests.http_client()),
             post: ExchangeSlot::new(requests.http_client()),
-            max_message_size: requests.options().max_message_size,
             requests,
             body: None,
+            sharing: SharingBudget::default(),
             read_credit: Some(Vec::new()),
             is_writing: false,
             read_reports: RateLimit::default(),
@@ -118,7 +124,8 @@ impl PollingTransport {
             // A poll lasts until the server has a packet. The session's heartbeat limits it.
             _ => Limit::None,
         };
-        let max_body = self.max_message_size.saturating_add(self.wire.max_overhead(self.max_message_size));
+        let max = options.max_message_size;
+        let max_body = max.saturating_add(self.wire.max_overhead(max));
         self.get.start(request, max_body, limit);
         Ok(())
     }
@@ -144,21 +151,20 @@ impl PollingTransport {
                 return Err(TransportError::Malformed("a page of HTML".into()));
             }
         }
-        self.body = Some(self.wire.decode_payload(response.body, self.max_message_size));
+        let unshared = response.body.len();
+        let packets = self.wire.decode_payload(response.body, self.requests.options().max_message_size);
+        self.body = Some(PollBody { packets, unshared });
         Ok(())
     }
 
     /// Follows a redirect. Only a handshake can be redirected: later requests belong to a session, which stays at the server
     /// that opened it.
     fn follow(&mut self, response: &Response) -> Result<(), TransportError> {
-        let Phase::Handshaking { redirects, .. } = self.phase else {
+        let Phase::Handshaking { .. } = self.phase else {
             return Err(TransportError::Redirect("a poll is not redirected".into()));
         };
-        if redirects == MAX_REDIRECTS {
-            return Err(TransportError::Redirect(format!("more than {MAX_REDIRECTS} times").into()));
-        }
         let endpoint = self.requests.redirect(&response.headers)?;
-        self.phase = Phase::Handshaking { redirects: redirects + 1, reported: false };
+        self.phase = Phase::Handshaking { reported: false };
         self.get = ExchangeSlot::new(self.requests.http_client());
         self.post = ExchangeSlot::new(self.requests.http_client());
         self.reports.send(ReportKind::Moved(endpoint));
@@ -172,7 +178,7 @@ impl PollingTransport {
         let mut batch = BatchBuilder::new(emptied);
         let mut outcome = Ok(());
         while !batch.is_full() {
-            match body.next() {
+            match body.packets.next() {
                 Some(Ok(packet)) => batch.push(packet),
                 Some(Err(err)) => {
                     outcome = Err(err.into());
@@ -181,13 +187,13 @@ impl PollingTransport {
                 None => break,
             }
         }
-        let size = body.len();
-        if body.is_empty() {
+        let may_share = self.sharing.may_share(batch.weight(), &mut body.unshared);
+        if body.packets.is_empty() {
             self.body = None;
         }
         // An empty poll is reported too. A poll that contains nothing but an error is not.
         if outcome.is_ok() || !batch.is_empty() {
-            let packets = batch.into_packets(size);
+            let packets = batch.into_packets(may_share);
             self.reports.send(ReportKind::Packets { packets, complete: self.body.is_none() });
         }
         outcome.map_err(|err| self.in_terms_of_polling(err))
@@ -199,7 +205,7 @@ impl PollingTransport {
         match err {
             TransportError::BodyTooLarge { .. }
             | TransportError::Protocol(ProtocolError::TooLarge { .. }) => {
-                TransportError::BodyTooLarge { limit: self.max_message_size }
+                TransportError::BodyTooLarge { limit: self.requests.options().max_message_size }
             }
             err => err,
         }
@@ -254,7 +260,7 @@ impl PollingTransport {
                 self.phase = Phase::Paused;
                 self.reports.send(ReportKind::Paused);
             }
-            Phase::Handshaking { reported, .. } if !*reported && self.get.progress().sent() => {
+            Phase::Handshaking { reported } if !*reported && self.get.progress().sent() => {
                 *reported = true;
                 self.reports.send(ReportKind::Requested);
             }

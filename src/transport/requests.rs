@@ -9,8 +9,9 @@ use actix_http::{
 };
 use bytes::Bytes;
 use bytestring::ByteString;
+use percent_encoding::{CONTROLS, percent_encode};
 
-use super::{Headers, Options, http, http_client::HttpClient, wire_log};
+use super::{Headers, Options, http, http_client::HttpClient, network::Network, wire_log};
 use crate::{
     error::TransportError,
     protocol::{endpoint::Endpoint, handshake::TransportKind},
@@ -21,8 +22,13 @@ pub(super) struct Requests {
     endpoint: Arc<Endpoint>,
     sid: Option<ByteString>,
     options: Arc<Options>,
-    /// The endpoint that the user named. Credentials go to its origin only, and a redirect may lead to another.
+    /// The endpoint that the user named. What the application has set is sent to its origin only, and a redirect may lead
+    /// to another.
     trusted: Arc<Endpoint>,
+    /// The network for the endpoint, without a client certificate at another origin.
+    network: Arc<Network>,
+    /// The number of redirects that were followed.
+    redirects: usize,
 }
 
 impl Requests {
@@ -33,7 +39,8 @@ impl Requests {
         options: Arc<Options>,
         trusted: Arc<Endpoint>,
     ) -> Self {
-        Self { endpoint, sid, options, trusted }
+        let network = network_for(&options, &endpoint, &trusted);
+        Self { endpoint, sid, options, trusted, network, redirects: 0 }
     }
 
     pub(super) fn options(&self) -> &Options {
@@ -42,7 +49,12 @@ impl Requests {
 
     /// A client that sends requests to the endpoint.
     pub(super) fn http_client(&self) -> HttpClient {
-        HttpClient::new(self.options.network.clone(), self.endpoint.destination())
+        HttpClient::new(self.network.clone(), self.endpoint.destination())
+    }
+
+    /// The endpoint of a session that is not open yet. `None`: the session is open, so its endpoint is known.
+    pub(super) fn new_endpoint(&self) -> Option<Arc<Endpoint>> {
+        self.sid.is_none().then(|| self.endpoint.clone())
     }
 
     /// Sets the session that later requests belong to.
@@ -50,14 +62,27 @@ impl Requests {
         self.sid = Some(sid);
     }
 
-    /// Follows the redirect in the head of a response: later requests go to the new endpoint.
+    /// Follows the redirect in the head of a response to a handshake: later requests go to the new endpoint.
     pub(super) fn redirect(&mut self, headers: &HeaderMap) -> Result<Arc<Endpoint>, TransportError> {
-        let location = headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
-        let Some(location) = location else {
-            return Err(TransportError::Redirect("without a Location".into()));
-        };
-        let endpoint = self.endpoint.redirected(location);
-        self.endpoint = Arc::new(endpoint.map_err(|reason| TransportError::Redirect(reason.into()))?);
+        let refused = |reason: String| TransportError::Redirect(reason.into());
+        let location = headers.get(header::LOCATION);
+        let location = location.ok_or_else(|| refused("without a Location".to_owned()))?;
+        // Servers also send URLs of bytes that a URL cannot contain, mostly of UTF-8 (RFC 3986, section 2.5).
+        let location = percent_encode(location.as_bytes(), CONTROLS).to_string();
+        let endpoint = self.endpoint.redirected(&location).map_err(refused)?;
+        // The sid is a secret of its origin.
+        if self.sid.is_some() && !endpoint.same_origin(&self.endpoint) {
+            return Err(refused(format!("to {}, where the session is unknown", endpoint.origin())));
+        }
+        match self.options.max_redirects {
+            0 => return Err(refused(format!("to {}, and max_redirects is 0", endpoint.origin()))),
+            max if self.redirects >= max => {
+                return Err(refused(format!("more than {max} times, which is max_redirects")));
+            }
+            _ => self.redirects += 1,
+        }
+        self.endpoint = Arc::new(endpoint);
+        self.network = network_for(&self.options, &self.endpoint, &self.trusted);
         Ok(self.endpoint.clone())
     }
 
@@ -99,7 +124,7 @@ impl Requests {
     fn headers(&self, kind: TransportKind) -> Result<Headers, TransportError> {
         let mut headers = self.options.headers_for(kind);
         if !self.endpoint.same_origin(&self.trusted) {
-            headers = headers.without_credentials();
+            headers = headers.for_another_origin();
         }
         if let Some(basic) = self.endpoint.authorization()
             && !headers.contains(&header::AUTHORIZATION)
@@ -123,6 +148,14 @@ impl Requests {
         if let Some(cookies) = &self.options.cookies {
             cookies.store(self.endpoint.url(), headers);
         }
+    }
+}
+
+/// The network for requests to `endpoint`.
+fn network_for(options: &Options, endpoint: &Endpoint, trusted: &Endpoint) -> Arc<Network> {
+    match endpoint.same_origin(trusted) {
+        true => options.network.clone(),
+        false => options.network.without_certificate(),
     }
 }
 

@@ -9,14 +9,14 @@ mod write_buffer;
 
 use std::{
     mem,
-    task::{Context as Task, Poll, Waker},
+    task::{Context as Task, Poll, Waker, ready},
 };
 
 use actix::{Actor, ActorContext, Context, Handler};
 use futures::future::LocalBoxFuture;
 
 use self::{
-    handshake::OpenedWebSocket,
+    handshake::Handshake,
     socket::{Socket, close_code},
 };
 use super::{ProgressReader, RateLimit, ReportSender, Requests, Transport, spawn_driver};
@@ -47,7 +47,7 @@ pub(super) struct WebSocketTransport {
 enum Phase {
     /// The handshake goes on.
     Connecting {
-        handshake: LocalBoxFuture<'static, Result<OpenedWebSocket, TransportError>>,
+        handshake: LocalBoxFuture<'static, Result<Handshake, TransportError>>,
         progress: ProgressReader,
     },
     /// Packets go both ways.
@@ -58,14 +58,19 @@ enum Phase {
     Closed,
 }
 
-impl WebSocketTransport {
-    pub(super) fn new(reports: ReportSender, requests: Requests) -> Self {
+impl Phase {
+    fn connecting(requests: Requests) -> Self {
         let http_client = requests.http_client();
         let progress = http_client.progress();
-        let handshake = Box::pin(handshake::connect(http_client, requests));
+        Self::Connecting { handshake: Box::pin(handshake::connect(http_client, requests)), progress }
+    }
+}
+
+impl WebSocketTransport {
+    pub(super) fn new(reports: ReportSender, requests: Requests) -> Self {
         Self {
             reports,
-            phase: Phase::Connecting { handshake, progress },
+            phase: Phase::connecting(requests),
             read_credit: Some(Vec::with_capacity(1)),
             is_writing: false,
             read_reports: RateLimit::default(),
@@ -112,11 +117,21 @@ impl WebSocketTransport {
 
     /// Waits for the end of the handshake. Ready once there is nothing to wait for.
     fn poll_handshake(&mut self, task: &mut Task<'_>) -> Poll<Result<(), TransportError>> {
-        let Phase::Connecting { handshake, .. } = &mut self.phase else { return Poll::Ready(Ok(())) };
-        handshake.as_mut().poll(task).map_ok(|(socket, protocol)| {
-            self.phase = Phase::Open(Box::new(socket));
-            self.reports.send(ReportKind::Opened { protocol });
-        })
+        while let Phase::Connecting { handshake, .. } = &mut self.phase {
+            match ready!(handshake.as_mut().poll(task))? {
+                Handshake::Opened(socket, protocol) => {
+                    self.phase = Phase::Open(socket);
+                    self.reports.send(ReportKind::Opened { protocol });
+                }
+                Handshake::Moved(requests) => {
+                    if let Some(endpoint) = requests.new_endpoint() {
+                        self.reports.send(ReportKind::Moved(endpoint));
+                    }
+                    self.phase = Phase::connecting(requests);
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Writes and reads until both have to wait, or others have to have their turn. Ready when the WebSocket has ended.

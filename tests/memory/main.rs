@@ -2,7 +2,7 @@
 //! when a server sends more than the limits allow.
 //!
 //! Each case runs in a process of its own, which reports its peak memory; the server is here. `FLOOD_MESSAGES` sets the
-//! length of the floods.
+//! length of the floods, `PINNED_BYTES` that of the attacks in `pinned`.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
@@ -11,6 +11,7 @@ mod support;
 
 mod flood;
 mod limits;
+mod pinned;
 
 use std::{
     env, fs,
@@ -69,6 +70,7 @@ async fn child() {
     let (group, case) = case.split_once(' ').unwrap();
     match group {
         "flood" => flood::child(case, url).await,
+        "pinned" => pinned::child(case, url).await,
         _ => limits::child(case, url).await,
     }
     println!("grew by {} bytes of {before}", memory("VmHWM").saturating_sub(before));

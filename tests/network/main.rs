@@ -12,6 +12,8 @@ mod support;
 mod connector;
 mod front;
 #[cfg(feature = "rustls")]
+mod other_origin;
+#[cfg(feature = "rustls")]
 mod own_tls;
 mod proxy;
 mod socket;

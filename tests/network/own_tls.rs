@@ -127,7 +127,7 @@ async fn an_ipv6_address_needs_a_server_name_with_tls_of_the_users_own() {
     let server = EmbeddedServer::echo().unwrap();
     let authority = authority();
     let config = server_config(&issue(&authority, &["::1", "events.example.org"]), None);
-    let Ok(front) = front_at("[::1]:0", &server, config).await else {
+    let Ok(front) = front_at("[::1]:0", server.addr(), config).await else {
         println!("this machine has no ::1");
         return;
     };

@@ -1,5 +1,6 @@
 use std::{
     io,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -33,8 +34,8 @@ pub(crate) type Authority = CertifiedIssuer<'static, KeyPair>;
 
 /// A certificate and its key.
 pub(crate) struct Issued {
-    certificate: rcgen::Certificate,
-    key: KeyPair,
+    pub(crate) certificate: rcgen::Certificate,
+    pub(crate) key: KeyPair,
 }
 
 pub(crate) fn authority() -> Authority {
@@ -84,12 +85,11 @@ pub(crate) fn server_config(issued: &Issued, clients: Option<&Authority>) -> Ser
 }
 
 async fn front(server: &EmbeddedServer, config: ServerConfig) -> Front {
-    front_at("127.0.0.1:0", server, config).await.unwrap()
+    front_at("127.0.0.1:0", server.addr(), config).await.unwrap()
 }
 
-pub(crate) async fn front_at(addr: &str, server: &EmbeddedServer, config: ServerConfig) -> io::Result<Front> {
+pub(crate) async fn front_at(addr: &str, server: SocketAddr, config: ServerConfig) -> io::Result<Front> {
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let server = server.addr();
     Front::start_at(addr, move |stream| {
         let acceptor = acceptor.clone();
         Box::pin(async move {
@@ -331,7 +331,7 @@ async fn a_certificate_can_be_for_an_ipv6_address() {
     let server = EmbeddedServer::echo().unwrap();
     let authority = authority();
     let config = server_config(&issue(&authority, &["::1"]), None);
-    let Ok(front) = front_at("[::1]:0", &server, config).await else {
+    let Ok(front) = front_at("[::1]:0", server.addr(), config).await else {
         println!("this machine has no ::1");
         return;
     };

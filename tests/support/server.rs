@@ -68,6 +68,11 @@ impl Server {
         format!("http://{}", self.addr)
     }
 
+    /// The address that it listens on.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
     /// Connections that the script has accepted.
     pub(crate) fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)

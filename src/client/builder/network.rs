@@ -303,6 +303,9 @@ impl EngineIoClientBuilder {
     /// The certificate of the client, for servers that ask for one: the PEM file of its chain, which begins with the
     /// client's own certificate, and the PEM file of its private key (PKCS #8, PKCS #1 or SEC 1). Default: none.
     ///
+    /// If the server redirects to another origin, the certificate is not shown there: see
+    /// [`max_redirects`](Self::max_redirects).
+    ///
     /// ```no_run
     /// use actix_engineio::EngineIoClient;
     ///
@@ -326,8 +329,10 @@ impl EngineIoClientBuilder {
 
     /// The application's own configuration of rustls, for everything that has no option. Default: none.
     ///
-    /// It is used as it is, except that its ALPN is set to `http/1.1`, which WebSocket needs. `ssl_verify`,
-    /// `root_certificates` and `client_certificate` do not count then.
+    /// It is used as it is, with two exceptions. Its ALPN is set to `http/1.1`, which WebSocket needs. At another origin,
+    /// to which the server [redirects](Self::max_redirects), no client certificate is shown and no TLS session resumed.
+    ///
+    /// `ssl_verify`, `root_certificates` and `client_certificate` do not count then.
     ///
     /// ```
     /// use std::sync::Arc;

@@ -42,6 +42,22 @@ impl EngineIoClientBuilder {
         self
     }
 
+    /// The largest number of redirects that one handshake follows, over polling or over WebSocket. With 0 a redirect is
+    /// the error [`TransportError::Redirect`](crate::TransportError::Redirect). Default: 5.
+    ///
+    /// The session stays at the URL that answered its handshake: polls and POSTs are not redirected, and the WebSocket
+    /// handshake of an upgrade only within its origin. A redirect from `https` to `http` is never followed.
+    ///
+    /// Another origin (scheme, host and port) may belong to somebody else, so what the application has set is not sent
+    /// there: no credentials and no query of its URL, no client certificate, no WebSocket subprotocols and no
+    /// [`header`](Self::header) but a few. Cookies are sent to the origins that they are meant for. TLS that an
+    /// [`awc_connector`](Self::awc_connector) brings is the application's own: it decides itself which certificate it
+    /// shows to which host.
+    pub fn max_redirects(mut self, redirects: usize) -> Self {
+        self.config.transport.max_redirects = redirects;
+        self
+    }
+
     /// Adds a header to every request of both transports. [`Connect::header`](crate::Connect::header) says which
     /// headers cannot be set, and which can be added several times.
     ///
@@ -54,8 +70,9 @@ impl EngineIoClientBuilder {
     /// With this option a client can say what a browser would say: `header("origin", "https://example.org")` is for
     /// servers that admit certain sites only.
     ///
-    /// If the server redirects to another origin, `authorization`, `cookie`, `proxy-authorization` and `host` are not
-    /// sent there.
+    /// If the server redirects to another origin, only `user-agent`, `accept`, `accept-encoding`, `accept-language` and
+    /// `origin` are sent there, since the value of any other header may be a secret: see
+    /// [`max_redirects`](Self::max_redirects).
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         let headers = &mut self.config.transport.headers;
         if let Err(err) = headers.parse_and_append(name.as_ref(), value.as_ref()) {
@@ -81,7 +98,8 @@ impl EngineIoClientBuilder {
     ///
     /// The server chooses one of them or none: see [`Session::websocket_protocol`](crate::Session::websocket_protocol).
     /// The handshake fails if the server chooses one that was not offered. Each subprotocol is an HTTP token, and none
-    /// may be given twice; otherwise every [`Connect`](crate::Connect) fails.
+    /// may be given twice; otherwise every [`Connect`](crate::Connect) fails. If the server redirects to another origin,
+    /// none is offered there, since applications also use them for tokens.
     pub fn websocket_protocols<P: AsRef<str>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
         let protocols: Vec<_> = protocols.into_iter().collect();
         let protocols: Vec<_> = protocols.iter().map(AsRef::as_ref).collect();

@@ -35,11 +35,6 @@ impl Payload {
         Self { text, len, next: (len > 0).then_some(0), max_message_size }
     }
 
-    /// The size of the whole body, in bytes.
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
     /// Whether every packet has been taken.
     pub(crate) fn is_empty(&self) -> bool {
         self.next.is_none()

@@ -8,10 +8,10 @@ fn messages(buffer: &Bytes, lengths: &[usize]) -> Vec<Packet> {
     lengths.iter().map(|&length| Packet::Message(rest.split_to(length).into())).collect()
 }
 
-fn built(packets: Vec<Packet>, buffer: usize) -> Vec<Packet> {
+fn built(packets: Vec<Packet>, may_share: bool) -> Vec<Packet> {
     let mut batch = BatchBuilder::new(Vec::new());
     packets.into_iter().for_each(|packet| batch.push(packet));
-    batch.into_packets(buffer)
+    batch.into_packets(may_share)
 }
 
 #[test]
@@ -31,14 +31,26 @@ fn a_batch_is_full_by_packets_or_by_bytes() {
 }
 
 #[test]
-fn packets_are_copied_out_of_a_buffer_that_is_much_larger_than_they_are() {
+fn only_messages_have_a_weight() {
+    let mut batch = BatchBuilder::new(Vec::new());
+    assert_eq!(batch.weight(), 0);
+    for packet in [Packet::Noop, Packet::Ping("12345".into()), Packet::Unknown(7), Packet::Close] {
+        batch.push(packet);
+    }
+    assert_eq!(batch.weight(), 0);
+    batch.push(Packet::Message("".into()));
+    batch.push(Packet::Message(Bytes::from_static(b"12345").into()));
+    assert_eq!(batch.weight(), 5 + 2 * OVERHEAD);
+}
+
+#[test]
+fn packets_that_may_not_share_their_buffer_are_copied_out_of_it() {
     let buffer = Bytes::from(vec![0; 1_000]);
-    let counted = 2 * OVERHEAD + 30;
-    for (size, shares) in [(counted * MAX_SHARE, true), (counted * MAX_SHARE + 1, false)] {
+    for may_share in [true, false] {
         let packets = messages(&buffer, &[10, 20]);
         let expected = packets.clone();
-        let packets = built(packets, size);
+        let packets = built(packets, may_share);
         assert_eq!(packets, expected);
-        assert_eq!(packets[0].body().as_ptr() == buffer.as_ptr(), shares, "{size}");
+        assert_eq!(packets[0].body().as_ptr() == buffer.as_ptr(), may_share);
     }
 }

@@ -50,16 +50,24 @@ fn the_headers_of_one_connect_replace_all_of_their_names() {
 }
 
 #[test]
-fn another_origin_sees_no_credentials() {
+fn another_origin_sees_only_headers_without_secrets() {
     let given = headers(&[
         "authorization: secret",
         "x-a: 1",
         "cookie: a=1",
         "host: example.org",
         "proxy-authorization: secret",
+        "sec-websocket-protocol: token",
         "origin: http://a",
+        "user-agent: b",
+        "referer: http://a/?secret",
+        "accept: c",
+        "accept-encoding: identity",
+        "accept-language: d",
     ]);
-    assert_eq!(lines(&given.without_credentials()), ["x-a: 1", "origin: http://a"]);
+    let expected =
+        ["origin: http://a", "user-agent: b", "accept: c", "accept-encoding: identity", "accept-language: d"];
+    assert_eq!(lines(&given.for_another_origin()), expected);
 }
 
 #[test]

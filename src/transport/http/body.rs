@@ -7,7 +7,7 @@ use actix_http::{
     h1,
     header::{self, HeaderMap, HeaderValue},
 };
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 
 use super::coding::Coding;
 use crate::error::TransportError;
@@ -71,21 +71,24 @@ impl Body {
         let too_large = TransportError::BodyTooLarge { limit: self.limit };
         let body = match &mut self.framing {
             Framing::Length(length) if src.len() < *length => return Ok(None),
-            Framing::Length(length) => src.split_to(*length),
+            Framing::Length(length) => take(src, *length),
             Framing::Chunked(codec, body) => loop {
                 match codec.decode(src).map_err(malformed)? {
                     Some(Some(chunk)) if chunk.len() > max_length.saturating_sub(body.len()) => {
                         return Err(too_large);
                     }
                     Some(Some(chunk)) => body.extend_from_slice(&chunk),
-                    Some(None) => break body.split(),
+                    Some(None) => {
+                        let length = body.len();
+                        break take(body, length);
+                    }
                     None => return Ok(None),
                 }
             },
             Framing::UntilEof if src.len() > max_length => return Err(too_large),
             Framing::UntilEof => return Ok(None),
         };
-        self.coding.decode(body.freeze(), self.limit).map(Some)
+        self.coding.decode(body, self.limit).map(Some)
     }
 
     /// Takes the body out of `src` at the end of the connection. An error if the body should have ended otherwise.
@@ -93,7 +96,10 @@ impl Body {
         match self.framing {
             Framing::Length(_) => Err(TransportError::eof("closed before the content-length was reached")),
             Framing::Chunked(..) => Err(TransportError::eof("closed before the last chunk")),
-            Framing::UntilEof => self.coding.decode(src.split().freeze(), self.limit),
+            Framing::UntilEof => {
+                let length = src.len();
+                self.coding.decode(take(src, length), self.limit)
+            }
         }
     }
 
@@ -109,6 +115,17 @@ impl Body {
     pub(super) fn is_until_eof(&self) -> bool {
         matches!(self.framing, Framing::UntilEof)
     }
+}
+
+/// Takes a body out of the start of a buffer. The body is copied if the buffer is much larger, since each message in the body
+/// keeps the whole memory of the body alive.
+fn take(src: &mut BytesMut, length: usize) -> Bytes {
+    if src.capacity() / 2 <= length {
+        return src.split_to(length).freeze();
+    }
+    let body = Bytes::copy_from_slice(src.get(..length).unwrap_or_default());
+    src.advance(length);
+    body
 }
 
 fn is_chunked(headers: &HeaderMap) -> bool {

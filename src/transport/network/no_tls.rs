@@ -21,6 +21,11 @@ pub(super) enum TlsConfig {}
 pub(super) enum Handshake {}
 
 impl Tls {
+    /// There is no certificate.
+    pub(super) fn without_certificate(&self) -> Option<Self> {
+        None
+    }
+
     pub(super) fn config(&self) -> Result<Arc<TlsConfig>, TransportError> {
         Err(TransportError::Unsupported(
             "https and wss, because this build has no TLS: enable the feature rustls-webpki-roots of actix-engineio".into(),

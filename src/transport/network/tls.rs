@@ -15,10 +15,11 @@ use rustls::{
     pki_types::{CertificateDer, IpAddr, PrivateKeyDer, ServerName, pem::PemObject as _},
 };
 
-use self::unverified::Unverified;
+use self::{no_certificate::without_certificate, unverified::Unverified};
 use super::{Dialed, Dialer, dialer::TlsBy, failure, server::uri};
 use crate::error::{Cause, TransportError};
 
+mod no_certificate;
 mod unverified;
 
 /// The only protocol that is offered: the client speaks HTTP/1.1, and its WebSockets begin with it.
@@ -113,6 +114,15 @@ impl Tls {
         client_config(RootCertStore::empty(), Some(&identity), true).map_err(|err| err.to_string())?;
         self.identity = Some(identity);
         Ok(())
+    }
+
+    /// The same options without the certificate of the client; `None` if they have none.
+    pub(super) fn without_certificate(&self) -> Option<Self> {
+        if self.own.is_none() && self.identity.is_none() {
+            return None;
+        }
+        let own = self.own.as_deref().map(|own| Arc::new(without_certificate(own)));
+        Some(Self { own, identity: None, config: OnceLock::new(), ..self.clone() })
     }
 
     /// Decides who does TLS with `host`. It fails if TLS would certainly fail, so that nothing is connected for

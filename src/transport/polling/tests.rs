@@ -67,6 +67,7 @@ impl Rig {
                 request_timeout: Duration::from_secs(5),
                 max_message_size: 1 << 20,
                 timestamp_requests: false,
+                max_redirects: 5,
                 headers: Headers::default(),
                 websocket_headers: Headers::default(),
                 cookies: None,

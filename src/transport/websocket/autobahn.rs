@@ -29,13 +29,17 @@ async fn open(url: &str, path: &str, query: &str) -> Socket {
         request_timeout: Duration::from_secs(30),
         max_message_size: MAX_MESSAGE_SIZE,
         timestamp_requests: false,
+        max_redirects: 5,
         headers: Headers::default(),
         websocket_headers: Headers::default(),
         cookies: None,
         network: Arc::default(),
     };
     let requests = Requests::new(endpoint.clone(), None, Arc::new(options), endpoint);
-    handshake::connect(requests.http_client(), requests).await.unwrap().0
+    match handshake::connect(requests.http_client(), requests).await.unwrap() {
+        Handshake::Opened(socket, _) => *socket,
+        Handshake::Moved(_) => panic!("a redirect"),
+    }
 }
 
 /// Sends every message back, until the connection ends.

@@ -15,23 +15,28 @@ use crate::{
     transport::{Headers, Requests, http::UpgradeResponse, http_client::HttpClient},
 };
 
-/// A WebSocket, and the subprotocol that the server chose for it.
-pub(super) type OpenedWebSocket = (Socket, Option<ByteString>);
+/// The outcome of a handshake.
+pub(super) enum Handshake {
+    /// The WebSocket is open, with the subprotocol that the server chose.
+    Opened(Box<Socket>, Option<ByteString>),
+    /// The server redirects the handshake. These requests go to the new endpoint.
+    Moved(Requests),
+}
 
 /// Opens a connection and asks for a WebSocket on it (RFC 6455, section 4.1).
 pub(super) async fn connect(
     http_client: HttpClient,
     requests: Requests,
-) -> Result<OpenedWebSocket, TransportError> {
+) -> Result<Handshake, TransportError> {
     let limit = requests.options().request_timeout;
-    let handshake = handshake(&http_client, &requests);
+    let handshake = handshake(&http_client, requests);
     match timeout(limit, handshake).await {
-        Ok(socket) => socket,
+        Ok(outcome) => outcome,
         Err(_) => Err(TransportError::Timeout { stage: http_client.progress().stage() }),
     }
 }
 
-async fn handshake(http_client: &HttpClient, requests: &Requests) -> Result<OpenedWebSocket, TransportError> {
+async fn handshake(http_client: &HttpClient, mut requests: Requests) -> Result<Handshake, TransportError> {
     let mut nonce = [0; 16];
     if SysRng.try_fill_bytes(&mut nonce).is_err() {
         return Err(TransportError::Unsupported("the operating system gives no random numbers".into()));
@@ -56,13 +61,16 @@ async fn handshake(http_client: &HttpClient, requests: &Requests) -> Result<Open
             let mut random = rand::rng();
             let mask_keys: MaskKeys = Box::new(move || random.next_u32().to_ne_bytes());
             let socket = Socket::new(io, mask_keys, max_message_size, read_buf);
-            Ok((socket, protocol))
+            Ok(Handshake::Opened(Box::new(socket), protocol))
         }
         UpgradeResponse::Other(response) if response.status.is_success() => {
             Err(malformed("the server did not switch to WebSocket"))
         }
         UpgradeResponse::Other(response) if response.is_redirect() => {
-            Err(TransportError::Redirect("a WebSocket handshake is not redirected".into()))
+            // RFC 6455, section 4.1: "the server might redirect the client using a 3xx status code (but clients are not
+            // required to follow them)".
+            requests.redirect(&response.headers)?;
+            Ok(Handshake::Moved(requests))
         }
         UpgradeResponse::Other(response) => Err(requests.http_error(&response)),
     }

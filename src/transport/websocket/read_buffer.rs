@@ -10,6 +10,8 @@ use std::{
 use actix_codec::{AsyncRead, Decoder, ReadBuf, poll_read_buf};
 use bytes::BytesMut;
 
+use crate::transport::SharingBudget;
+
 /// The size of the stack buffer. A read of less counts as short.
 const SHORT_READ: usize = 4 << 10;
 
@@ -36,13 +38,20 @@ pub(super) struct ReadBuffer {
     total: u64,
     /// The number of decoded bytes when a batch was last reported.
     reported: u64,
+    /// The size of the memory that `buf` is in, and 0 once a batch shares it.
+    unshared: usize,
+    /// The number of bytes that will have been read when that memory is full. It changes when `buf` moves to other memory.
+    full_at: u64,
+    sharing: SharingBudget,
 }
 
 impl ReadBuffer {
     /// A buffer with the bytes that arrived behind the handshake.
     pub(super) fn new(buf: BytesMut) -> Self {
         let total = len(&buf);
-        Self { buf, total, ..Self::default() }
+        let mut buffer = Self { buf, total, ..Self::default() };
+        buffer.notice_memory();
+        buffer
     }
 
     /// The number of bytes read, over all reads.
@@ -68,7 +77,7 @@ impl ReadBuffer {
         task: &mut Task<'_>,
     ) -> Poll<io::Result<usize>> {
         if self.buf.is_empty() && (self.room == 0 || self.buf.capacity() > MAX_REUSED) {
-            self.buf = BytesMut::new();
+            self.replace(BytesMut::new());
         }
         let read = if self.room == 0 {
             let mut stack_buf = [const { MaybeUninit::uninit() }; SHORT_READ];
@@ -89,18 +98,40 @@ impl ReadBuffer {
             room => room,
         };
         self.total += u64::try_from(read).unwrap_or(0);
+        self.notice_memory();
         Poll::Ready(Ok(read))
     }
 
-    /// Ends a batch. Returns the number of bytes that were decoded since the last one.
-    pub(super) fn end_batch(&mut self) -> usize {
-        let decoded = self.total - len(&self.buf);
-        let size = usize::try_from(decoded - mem::replace(&mut self.reported, decoded)).unwrap_or(usize::MAX);
-        if size > MAX_REUSED {
+    /// Ends a batch whose messages count `weight` bytes. Returns whether they may share the memory of this buffer.
+    pub(super) fn end_batch(&mut self, weight: usize) -> bool {
+        let may_share = self.sharing.may_share(weight, &mut self.unshared);
+        let decoded = self.decoded();
+        let size = decoded - mem::replace(&mut self.reported, decoded);
+        if usize::try_from(size).unwrap_or(usize::MAX) > MAX_REUSED {
             // The bytes behind a large message must not keep its buffer alive.
-            self.buf = BytesMut::from(&*self.buf);
+            self.replace(BytesMut::from(&*self.buf));
         }
-        size
+        may_share
+    }
+
+    /// The number of bytes that were decoded, over all reads.
+    fn decoded(&self) -> u64 {
+        self.total - len(&self.buf)
+    }
+
+    /// Goes on with another buffer.
+    fn replace(&mut self, buf: BytesMut) {
+        self.buf = buf;
+        self.full_at = u64::MAX;
+        self.notice_memory();
+    }
+
+    /// Notices that `buf` has moved to other memory, which no batch shares yet.
+    fn notice_memory(&mut self) {
+        let full_at = self.decoded() + u64::try_from(self.buf.capacity()).unwrap_or(0);
+        if mem::replace(&mut self.full_at, full_at) != full_at {
+            self.unshared = self.buf.capacity();
+        }
     }
 }
 

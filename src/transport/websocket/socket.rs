@@ -219,11 +219,11 @@ impl Socket {
             }
         }
         if batch.is_empty() {
-            *credit = Some(batch.into_packets(0));
+            *credit = Some(batch.into_packets(true));
             return end.map_or(Poll::Pending, |reason| Poll::Ready(Err(reason)));
         }
-        let size = self.input.end_batch();
-        reports.send(ReportKind::Packets { packets: batch.into_packets(size), complete: true });
+        let may_share = self.input.end_batch(batch.weight());
+        reports.send(ReportKind::Packets { packets: batch.into_packets(may_share), complete: true });
         Poll::Ready(end.map_or(Ok(()), Err))
     }
 

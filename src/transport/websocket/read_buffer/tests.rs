@@ -72,17 +72,32 @@ fn after_a_short_read_nothing_is_reserved_for_the_next() {
 }
 
 #[test]
-fn a_batch_has_the_size_of_what_was_decoded_for_it() {
+fn a_batch_is_weighed_against_the_whole_memory_that_it_is_in() {
     let mut buffer = ReadBuffer::new(BytesMut::from("a\nb\nrest"));
     assert_eq!(buffer.total(), 8);
     assert_eq!(buffer.decode(&mut Lines).unwrap().unwrap(), "a\n");
-    assert_eq!(buffer.end_batch(), 2);
+    assert!(!buffer.end_batch(3));
     assert_eq!(buffer.decode(&mut Lines).unwrap().unwrap(), "b\n");
+    // Twice its weight, and the weight of the batch that was copied.
+    assert!(buffer.end_batch(3));
     assert_eq!(buffer.decode(&mut Lines).unwrap(), None);
-    fill(&mut buffer, 10);
-    assert_eq!(buffer.decode(&mut Lines).unwrap().unwrap(), "restxxxxxxxxx\n");
-    assert_eq!(buffer.end_batch(), 16);
-    assert_eq!(buffer.end_batch(), 0);
+    assert!(buffer.end_batch(0), "the memory is shared already");
+    // The rest moves to other memory.
+    fill(&mut buffer, 100);
+    let memory = buffer.buf.capacity();
+    assert_eq!(buffer.decode(&mut Lines).unwrap().unwrap().len(), 104);
+    assert!(!buffer.end_batch((memory - 2) / 2));
+    assert!(buffer.end_batch(memory));
+}
+
+#[test]
+fn memory_of_the_same_size_is_other_memory() {
+    let mut buffer = ReadBuffer::default();
+    for _ in 0..3 {
+        fill(&mut buffer, 100);
+        assert_eq!(buffer.decode(&mut Lines).unwrap().unwrap().len(), 100);
+        assert!(!buffer.end_batch(0));
+    }
 }
 
 #[test]
@@ -92,7 +107,7 @@ fn bytes_behind_a_large_message_do_not_share_its_buffer() {
         bytes.extend(b"\nrest");
         let mut buffer = ReadBuffer::new(BytesMut::from(&bytes[..]));
         let message = buffer.decode(&mut Lines).unwrap().unwrap();
-        assert_eq!(buffer.end_batch(), size);
+        assert!(buffer.end_batch(size));
         assert_eq!(buffer.undecoded(), b"rest");
         assert_eq!(buffer.undecoded().as_ptr() == message.as_ptr_range().end, shares, "{size}");
     }
