@@ -10,7 +10,11 @@ use actix_http::StatusCode;
 use bytes::BytesMut;
 
 use self::exchange::{ExchangeSlot, Limit};
-use super::{BatchBuilder, RateLimit, ReportSender, Requests, Transport, http::Response, spawn_driver};
+use super::{
+    BatchBuilder, RateLimit, ReportSender, Requests, Transport,
+    http::{Repeat, Response},
+    spawn_driver,
+};
 use crate::{
     error::{ProtocolError, TransportError},
     protocol::{
@@ -221,7 +225,7 @@ impl PollingTransport {
     fn start_post(&mut self, packets: &[Packet]) -> Result<(), TransportError> {
         let mut body = BytesMut::new();
         self.wire.encode_payload(packets, &mut body);
-        let request = self.requests.post(body.freeze())?;
+        let request = self.requests.post(body.freeze(), repeat(packets))?;
         let options = self.requests.options();
         self.post.start(request, options.max_message_size, Limit::Response(options.request_timeout));
         self.is_writing = true;
@@ -277,6 +281,15 @@ impl PollingTransport {
         self.post.close();
         self.reports.close(TransportClosed { reason, outcome });
         ctx.stop();
+    }
+}
+
+/// Whether a POST with these packets may be sent twice. To send a pong or a close packet twice does no harm: a server that
+/// waits for no pong ignores it, and a session is closed only once.
+fn repeat(packets: &[Packet]) -> Repeat {
+    match packets.iter().any(|packet| matches!(packet, Packet::Message(_))) {
+        true => Repeat::Unread,
+        false => Repeat::Harmless,
     }
 }
 

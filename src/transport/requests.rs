@@ -10,7 +10,12 @@ use actix_http::{
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::{Headers, Options, http, http_client::HttpClient, wire_log};
+use super::{
+    Headers, Options,
+    http::{self, LearnedLimit, Repeat},
+    http_client::HttpClient,
+    wire_log,
+};
 use crate::{
     error::TransportError,
     protocol::{endpoint::Endpoint, handshake::TransportKind},
@@ -23,6 +28,7 @@ pub(super) struct Requests {
     options: Arc<Options>,
     /// The endpoint that the user named. Credentials go to its origin only, and a redirect may lead to another.
     trusted: Arc<Endpoint>,
+    learned_limit: LearnedLimit,
 }
 
 impl Requests {
@@ -33,7 +39,7 @@ impl Requests {
         options: Arc<Options>,
         trusted: Arc<Endpoint>,
     ) -> Self {
-        Self { endpoint, sid, options, trusted }
+        Self { endpoint, sid, options, trusted, learned_limit: LearnedLimit::default() }
     }
 
     pub(super) fn options(&self) -> &Options {
@@ -42,7 +48,8 @@ impl Requests {
 
     /// A client that sends requests to the endpoint.
     pub(super) fn http_client(&self) -> HttpClient {
-        HttpClient::new(self.options.network.clone(), self.endpoint.destination())
+        let network = self.options.network.clone();
+        HttpClient::new(network, self.endpoint.destination(), self.learned_limit.clone())
     }
 
     /// Sets the session that later requests belong to.
@@ -67,8 +74,9 @@ impl Requests {
     }
 
     /// The POST that sends `body`.
-    pub(super) fn post(&self, body: Bytes) -> Result<http::Request, TransportError> {
-        self.make(Method::POST, TransportKind::Polling, body, &Headers::default())
+    pub(super) fn post(&self, body: Bytes, repeat: Repeat) -> Result<http::Request, TransportError> {
+        let request = self.make(Method::POST, TransportKind::Polling, body, &Headers::default())?;
+        Ok(http::Request { repeat, ..request })
     }
 
     /// The GET that asks for a WebSocket with these headers.
@@ -92,6 +100,8 @@ impl Requests {
             host: HeaderValue::from_str(self.endpoint.host_header()).map_err(|_| unusable("host"))?,
             headers: self.headers(kind)?.with(own),
             body,
+            // The server does not repeat the answer to a poll or to a handshake.
+            repeat: Repeat::Unanswered,
         })
     }
 

@@ -94,7 +94,12 @@ impl ExchangeSlot {
 
     /// Moves the exchange on. Ready once, when it has ended.
     pub(super) fn poll(&mut self, task: &mut Task<'_>) -> Poll<Result<Response, TransportError>> {
-        let Some(exchange) = &mut self.exchange else { return Poll::Pending };
+        let Some(exchange) = &mut self.exchange else {
+            if let Some(http_client) = &mut self.http_client {
+                http_client.watch(task);
+            }
+            return Poll::Pending;
+        };
         if let Poll::Ready((http_client, outcome)) = exchange.future.as_mut().poll(task) {
             self.http_client = Some(http_client);
             self.exchange = None;
