@@ -13,9 +13,11 @@ mod coding;
 mod connection;
 mod head;
 mod message;
+mod reuse;
 
 pub(crate) use self::{
     codec_config::CodecConfig,
     connection::{Http1Connection, UpgradeResponse},
     message::{Request, Response},
+    reuse::{LearnedLimit, Loss, Promise, Repeat},
 };

@@ -1,27 +1,19 @@
 //! A client of one origin. It has at most one connection, and opens another one when it needs to.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc, task::Context, time::Duration};
 
-use actix_http::Method;
+use actix_http::StatusCode;
 use actix_rt::time::Instant;
 
 use super::{
     Progress, ProgressReader,
-    http::{CodecConfig, Http1Connection, Request, Response, UpgradeResponse},
+    http::{CodecConfig, Http1Connection, LearnedLimit, Loss, Repeat, Request, Response, UpgradeResponse},
     network::Network,
 };
 use crate::{
     error::{Stage, TransportError},
     protocol::endpoint::Destination,
 };
-
-/// The longest time for which an idle connection stays usable. Servers close theirs after a few seconds (Node after five),
-/// and a request that crosses the close is lost.
-const MAX_IDLE: Duration = Duration::from_secs(4);
-
-/// The time within which the client learns that a server closed the connection before it saw the request: a round trip, for
-/// which TCP initially allows this long (RFC 6298, section 2). If the connection ends later, the server may have answered.
-const ROUND_TRIP: Duration = Duration::from_secs(1);
 
 /// Sends requests to one origin, one at a time, over one connection while the server keeps it open.
 ///
@@ -34,12 +26,22 @@ pub(crate) struct HttpClient {
     /// The connection between two exchanges, and the time when the last one ended. It is boxed, since otherwise the future
     /// of each poll that waits would contain room for several connections.
     idle: Option<(Box<Http1Connection>, Instant)>,
+    learned_limit: LearnedLimit,
+    /// The shortest time in which a connection was opened or a request answered: no round trip is longer.
+    round_trip: Duration,
 }
 
 impl HttpClient {
-    pub(crate) fn new(network: Arc<Network>, destination: Destination) -> Self {
-        let codec_config = CodecConfig::shared();
-        Self { network, destination, codec_config, progress: Progress::new(), idle: None }
+    pub(crate) fn new(network: Arc<Network>, destination: Destination, learned_limit: LearnedLimit) -> Self {
+        Self {
+            network,
+            destination,
+            codec_config: CodecConfig::shared(),
+            progress: Progress::new(),
+            idle: None,
+            learned_limit,
+            round_trip: Duration::MAX,
+        }
     }
 
     /// The progress of the current request.
@@ -57,22 +59,27 @@ impl HttpClient {
     /// After an error, [`ProgressReader::sent`] says whether the request was sent completely. If not, the server cannot
     /// have acted on it.
     pub(crate) async fn send(&mut self, request: &Request, limit: usize) -> Result<Response, TransportError> {
-        if let Some(connection) = self.take_idle() {
-            let (progress, started) = (self.progress.reader(), Instant::now());
-            let read = progress.read();
-            match self.exchange(connection, request, limit).await {
-                // The server closed the connection before it saw the request, so the request is sent again. RFC 9110,
-                // section 9.2.2: "A client SHOULD NOT automatically retry a request with a non-idempotent method". A
-                // poll is idempotent only if it was not answered: the server does not repeat a lost answer.
-                Err(TransportError::Io { .. })
-                    if request.method == Method::GET
-                        && progress.read() == read
-                        && started.elapsed() < ROUND_TRIP => {}
-                outcome => return outcome,
+        if let Some((connection, idle)) = self.take_idle(request.repeat) {
+            let attempt = Attempt::start(self.progress.reader());
+            let outcome = self.exchange(connection, request, limit).await;
+            let Some(loss) = attempt.loss(&outcome) else { return outcome };
+            self.learned_limit.closed_after(idle);
+            if !request.repeat.allows(loss) {
+                return outcome;
             }
         }
         let connection = self.connect().await?;
         self.exchange(connection, request, limit).await
+    }
+
+    /// Waits for the end of the idle connection, if there is one. When it ends, the client learns how long the server waits.
+    pub(super) fn watch(&mut self, cx: &mut Context<'_>) {
+        if let Some((connection, since)) = &mut self.idle
+            && connection.poll_closed(cx).is_ready()
+        {
+            self.learned_limit.closed_after(since.elapsed());
+            self.idle = None;
+        }
     }
 
     /// Sends `request`, a WebSocket handshake, on a connection of its own.
@@ -81,18 +88,33 @@ impl HttpClient {
         request: &Request,
         limit: usize,
     ) -> Result<UpgradeResponse, TransportError> {
-        self.connect().await?.upgrade(request, limit).await
+        self.open().await?.upgrade(request, limit).await
     }
 
-    async fn connect(&self) -> Result<Box<Http1Connection>, TransportError> {
+    async fn connect(&mut self) -> Result<Box<Http1Connection>, TransportError> {
+        let started = Instant::now();
+        let connection = self.open().await?;
+        self.round_trip = self.round_trip.min(started.elapsed());
+        Ok(connection)
+    }
+
+    async fn open(&self) -> Result<Box<Http1Connection>, TransportError> {
         let io = self.network.connect(&self.destination, &self.progress).await?;
         Ok(Box::new(Http1Connection::new(io, &self.codec_config, self.progress.clone())))
     }
 
-    /// Takes the idle connection, if it is usable. An exchange owns its connection, so that both are dropped together.
-    fn take_idle(&mut self) -> Option<Box<Http1Connection>> {
+    /// Takes the idle connection, if it is usable for such a request, and the time for which it was idle. An exchange owns
+    /// its connection, so that both are dropped together.
+    fn take_idle(&mut self, repeat: Repeat) -> Option<(Box<Http1Connection>, Duration)> {
         let (mut connection, since) = self.idle.take()?;
-        (since.elapsed() < MAX_IDLE && !connection.is_closed()).then_some(connection)
+        let (idle, learned) = (since.elapsed(), &self.learned_limit);
+        if connection.is_closed() {
+            learned.closed_after(idle);
+            return None;
+        }
+        // For the server it is idle until the request has arrived, and since its answer has departed.
+        let until_arrival = idle.saturating_add(self.round_trip);
+        repeat.may_use(until_arrival, connection.promise(), learned).then_some((connection, idle))
     }
 
     async fn exchange(
@@ -101,9 +123,44 @@ impl HttpClient {
         request: &Request,
         limit: usize,
     ) -> Result<Response, TransportError> {
+        let started = Instant::now();
         let response = connection.exchange(request, limit).await?;
-        self.idle = connection.is_reusable().then(|| (connection, Instant::now()));
+        let ended = Instant::now();
+        self.round_trip = self.round_trip.min(ended - started);
+        self.idle = connection.is_reusable().then_some((connection, ended));
         Ok(response)
+    }
+}
+
+/// A request on a connection that was idle before.
+struct Attempt {
+    progress: ProgressReader,
+    started: Instant,
+    /// The numbers of bytes that were read and written before it.
+    read: u64,
+    written: u64,
+}
+
+impl Attempt {
+    fn start(progress: ProgressReader) -> Self {
+        let (read, written) = (progress.read(), progress.written());
+        Self { progress, started: Instant::now(), read, written }
+    }
+
+    /// The way in which the request was lost, if it was.
+    fn loss(&self, outcome: &Result<Response, TransportError>) -> Option<Loss> {
+        match outcome {
+            Ok(response) if response.status == StatusCode::REQUEST_TIMEOUT => {
+                Some(Loss::TimedOut(self.started.elapsed()))
+            }
+            Err(TransportError::Io { .. }) if self.progress.written() == self.written => {
+                Some(Loss::Unwritten)
+            }
+            Err(TransportError::Io { .. }) if self.progress.read() == self.read => {
+                Some(Loss::Unanswered(self.started.elapsed()))
+            }
+            _ => None,
+        }
     }
 }
 

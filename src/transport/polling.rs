@@ -11,7 +11,9 @@ use bytes::BytesMut;
 
 use self::exchange::{ExchangeSlot, Limit};
 use super::{
-    BatchBuilder, RateLimit, ReportSender, Requests, SharingBudget, Transport, http::Response, spawn_driver,
+    BatchBuilder, RateLimit, ReportSender, Requests, SharingBudget, Transport,
+    http::{Repeat, Response},
+    spawn_driver,
 };
 use crate::{
     error::{ProtocolError, TransportError},
@@ -227,7 +229,7 @@ impl PollingTransport {
     fn start_post(&mut self, packets: &[Packet]) -> Result<(), TransportError> {
         let mut body = BytesMut::new();
         self.wire.encode_payload(packets, &mut body);
-        let request = self.requests.post(body.freeze())?;
+        let request = self.requests.post(body.freeze(), repeat(packets))?;
         let options = self.requests.options();
         self.post.start(request, options.max_message_size, Limit::Response(options.request_timeout));
         self.is_writing = true;
@@ -283,6 +285,15 @@ impl PollingTransport {
         self.post.close();
         self.reports.close(TransportClosed { reason, outcome });
         ctx.stop();
+    }
+}
+
+/// Whether a POST with these packets may be sent twice. To send a pong or a close packet twice does no harm: a server that
+/// waits for no pong ignores it, and a session is closed only once.
+fn repeat(packets: &[Packet]) -> Repeat {
+    match packets.iter().any(|packet| matches!(packet, Packet::Message(_))) {
+        true => Repeat::Unread,
+        false => Repeat::Harmless,
     }
 }
 

@@ -11,7 +11,13 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use percent_encoding::{CONTROLS, percent_encode};
 
-use super::{Headers, Options, http, http_client::HttpClient, network::Network, wire_log};
+use super::{
+    Headers, Options,
+    http::{self, LearnedLimit, Repeat},
+    http_client::HttpClient,
+    network::Network,
+    wire_log,
+};
 use crate::{
     error::TransportError,
     protocol::{endpoint::Endpoint, handshake::TransportKind},
@@ -29,6 +35,7 @@ pub(super) struct Requests {
     network: Arc<Network>,
     /// The number of redirects that were followed.
     redirects: usize,
+    learned_limit: LearnedLimit,
 }
 
 impl Requests {
@@ -40,7 +47,8 @@ impl Requests {
         trusted: Arc<Endpoint>,
     ) -> Self {
         let network = network_for(&options, &endpoint, &trusted);
-        Self { endpoint, sid, options, trusted, network, redirects: 0 }
+        let learned_limit = LearnedLimit::default();
+        Self { endpoint, sid, options, trusted, network, redirects: 0, learned_limit }
     }
 
     pub(super) fn options(&self) -> &Options {
@@ -49,7 +57,7 @@ impl Requests {
 
     /// A client that sends requests to the endpoint.
     pub(super) fn http_client(&self) -> HttpClient {
-        HttpClient::new(self.network.clone(), self.endpoint.destination())
+        HttpClient::new(self.network.clone(), self.endpoint.destination(), self.learned_limit.clone())
     }
 
     /// The endpoint of a session that is not open yet. `None`: the session is open, so its endpoint is known.
@@ -83,6 +91,7 @@ impl Requests {
         }
         self.endpoint = Arc::new(endpoint);
         self.network = network_for(&self.options, &self.endpoint, &self.trusted);
+        self.learned_limit = LearnedLimit::default();
         Ok(self.endpoint.clone())
     }
 
@@ -92,8 +101,9 @@ impl Requests {
     }
 
     /// The POST that sends `body`.
-    pub(super) fn post(&self, body: Bytes) -> Result<http::Request, TransportError> {
-        self.make(Method::POST, TransportKind::Polling, body, &Headers::default())
+    pub(super) fn post(&self, body: Bytes, repeat: Repeat) -> Result<http::Request, TransportError> {
+        let request = self.make(Method::POST, TransportKind::Polling, body, &Headers::default())?;
+        Ok(http::Request { repeat, ..request })
     }
 
     /// The GET that asks for a WebSocket with these headers.
@@ -117,6 +127,8 @@ impl Requests {
             host: HeaderValue::from_str(self.endpoint.host_header()).map_err(|_| unusable("host"))?,
             headers: self.headers(kind)?.with(own),
             body,
+            // The server does not repeat the answer to a poll or to a handshake.
+            repeat: Repeat::Unanswered,
         })
     }
 

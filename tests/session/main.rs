@@ -10,6 +10,7 @@ mod backlog;
 mod clients;
 mod disconnect;
 mod heartbeat;
+mod idle_connections;
 mod messages;
 mod polls;
 mod posts;

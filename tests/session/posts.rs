@@ -10,7 +10,7 @@ use actix_engineio::{
 use crate::{
     is_silent, posting,
     support::{
-        Client, Clock, LARGE, SHORT, connect_with_small_buffers, listen_with_small_buffers, milestone,
+        Client, Clock, LARGE, SHORT, TICK, connect_with_small_buffers, listen_with_small_buffers, milestone,
         moment,
         script::OPEN,
         server::{Peer, Server},
@@ -114,6 +114,47 @@ async fn a_post_without_an_answer_is_bounded_by_request_timeout() {
     let err = TransportError::timeout(Stage::Response);
     assert_eq!(*in_doubt(&end), DisconnectReason::TransportError(err));
     server.finish().await;
+}
+
+#[actix::test]
+async fn a_large_post_may_take_as_long_as_a_slow_line_does() {
+    const SECONDS: u64 = 7;
+    for is_answered in [true, false] {
+        let clock = Clock::stop();
+        let (received, has_received) = milestone();
+        let (waited, has_waited) = signal();
+        let server = Server::start(move |server| {
+            let (get, mut post) = server.opens_both(OPEN);
+            // A proxy has all of it, and passes it on slowly.
+            post.post();
+            received.reached();
+            if is_answered {
+                has_waited.wait();
+                post.ok();
+                get.ends_session();
+            } else {
+                get.expect_closed();
+            }
+            post.expect_closed();
+        });
+        let mut client = Client::with(&server, |builder| builder.request_timeout(SHORT));
+        client.connect().await;
+        client.send("x".repeat(usize::try_from(SECONDS * 8 * 1024).unwrap())).await;
+        let limit = SHORT + Duration::from_secs(SECONDS);
+        if is_answered {
+            has_received.await;
+            clock.advance(limit - TICK).await;
+            waited.send();
+            client.addr.send(Flush).await.unwrap().unwrap();
+            client.ended_cleanly().await;
+        } else {
+            let end = clock.takes(limit, has_received, client.ended()).await;
+            let err = TransportError::timeout(Stage::Response);
+            assert_eq!(end.reason, DisconnectReason::TransportError(err));
+            assert_eq!(end.in_doubt.len(), 1);
+        }
+        server.finish().await;
+    }
 }
 
 #[actix::test]

@@ -158,9 +158,11 @@ impl Peer {
         self.ok();
     }
 
-    /// Accepts a POST.
+    /// Accepts a POST. The client may use the connection for the next one.
     pub(crate) fn ok(&mut self) {
-        self.respond(200, &[("content-type", "text/html")], "ok");
+        let headers =
+            [("content-type", "text/html"), ("connection", "keep-alive"), ("keep-alive", "timeout=60")];
+        self.respond(200, &headers, "ok");
     }
 
     /// Expects a text frame.

@@ -16,7 +16,9 @@ impl EngineIoClientBuilder {
     ///
     /// It limits each of these: the handshake over polling, the WebSocket handshake, the wait for the open packet over
     /// WebSocket, and the response to a POST. While a POST is being sent, the limit starts again whenever bytes of it
-    /// are written. A poll is limited by the session's heartbeat instead.
+    /// are written. Written bytes may still be on their way for long, on a slow line or behind a proxy. So the limit of
+    /// a POST is one second longer for each 8 KiB that were written. A poll is limited by the session's heartbeat
+    /// instead.
     pub fn request_timeout(mut self, limit: Duration) -> Self {
         let limit = limit.min(NO_LIMIT);
         self.config.limits.request_timeout = limit;

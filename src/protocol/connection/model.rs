@@ -274,9 +274,9 @@ impl Model {
         }
     }
 
-    /// When the batch of the session that is in flight last made progress.
+    /// When the batch in flight on the WebSocket of the session last made progress.
     fn last_progress(&self) -> Option<Instant> {
-        let fake = self.carries_session()?;
+        let fake = self.carries_session().filter(|fake| fake.is_websocket())?;
         fake.writing.as_ref().map(|_| fake.wrote)
     }
 

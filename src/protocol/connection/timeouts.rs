@@ -93,8 +93,12 @@ impl Connection {
         active.reading.partial_since().map(|since| open.liveness.partial_deadline(since))
     }
 
-    /// When the batch in flight counts as stuck.
+    /// When the batch in flight counts as stuck. The polling transport limits its requests itself: nobody sees the
+    /// progress of a POST that is buffered on its way.
     fn write_deadline(&self, open: &Open) -> Option<Instant> {
+        if open.kind() == TransportKind::Polling {
+            return None;
+        }
         let progress = self.transports.get(open.active())?.writing.last_progress()?;
         Some(open.liveness.write_deadline(progress))
     }

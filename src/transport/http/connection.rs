@@ -18,7 +18,7 @@ use actix_http::{
 use actix_rt::time::timeout;
 use bytes::{Buf as _, Bytes, BytesMut, buf::Chain};
 
-use super::{Request, Response, body::Body, codec_config::CodecConfig, head};
+use super::{Promise, Request, Response, body::Body, codec_config::CodecConfig, head};
 use crate::{
     error::{Stage, TransportError},
     transport::{Io, Progress},
@@ -47,6 +47,8 @@ pub(crate) struct Http1Connection {
     /// counts, and not this error.
     write_error: Option<io::Error>,
     is_reusable: bool,
+    /// The time for which the server waits for the next request, as its last answer says.
+    promise: Option<Promise>,
 }
 
 /// The response to a WebSocket handshake.
@@ -76,6 +78,7 @@ impl Http1Connection {
             outgoing: None,
             write_error: None,
             is_reusable: true,
+            promise: None,
         }
     }
 
@@ -151,11 +154,21 @@ impl Http1Connection {
         self.is_reusable
     }
 
+    /// The time for which the server waits for the next request, if its last answer says it.
+    pub(crate) fn promise(&self) -> Option<Promise> {
+        self.promise
+    }
+
     /// Whether the server has closed the connection, or has sent bytes that nobody asked for. Does not wait.
     pub(crate) fn is_closed(&mut self) -> bool {
+        self.poll_closed(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    /// Waits, between two exchanges, until the server closes the connection or sends bytes that nobody asked for. Some
+    /// proxies send a response with status 408 before they close an idle connection.
+    pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut byte = [0];
-        let mut cx = Context::from_waker(Waker::noop());
-        Pin::new(&mut self.io).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_ready()
+        Pin::new(&mut self.io).poll_read(cx, &mut ReadBuf::new(&mut byte)).map(drop)
     }
 
     fn begin(&mut self, request: &Request) {
@@ -223,6 +236,7 @@ impl Http1Connection {
         // the next response.
         let is_clean = self.is_sent() && self.read_buf.is_empty();
         self.is_reusable = is_clean && head.keep_alive() && !body.is_until_eof();
+        self.promise = Promise::read(&head.headers);
         // The response owns the old buffer, which may be large. Waiting for the next response needs none.
         self.read_buf = BytesMut::new();
         Ok(Response { status: head.status, headers: head.headers, body: bytes })

@@ -10,6 +10,7 @@ use actix_http::{
 use bytes::{BufMut as _, Bytes, BytesMut};
 use serde::Deserialize;
 
+use super::Repeat;
 use crate::{error::HttpStatus, transport::Headers};
 
 /// The largest number of characters of a server's text that an error shows.
@@ -29,6 +30,7 @@ pub(crate) struct Request {
     /// `accept-encoding`, `user-agent`, `content-type`.
     pub(crate) headers: Headers,
     pub(crate) body: Bytes,
+    pub(crate) repeat: Repeat,
 }
 
 impl Request {

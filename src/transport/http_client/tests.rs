@@ -1,6 +1,6 @@
-use std::{io, io::Write as _, rc::Rc, sync::Arc, time::Duration};
+use std::{io, io::Write as _, rc::Rc, sync::Arc, task::Poll, time::Duration};
 
-use actix_http::{Method, StatusCode, header};
+use actix_http::{Method, header};
 use actix_rt::time::{sleep, timeout};
 use bytes::Bytes;
 use flate2::{Compression, write::DeflateEncoder, write::GzEncoder, write::ZlibEncoder};
@@ -25,16 +25,17 @@ fn get() -> Request {
         host: header::HeaderValue::from_static("localhost"),
         headers: Headers::default(),
         body: Bytes::new(),
+        repeat: Repeat::Unanswered,
     }
 }
 
 fn post(body: impl Into<Bytes>) -> Request {
-    Request { method: Method::POST, body: body.into(), ..get() }
+    Request { method: Method::POST, body: body.into(), repeat: Repeat::Unread, ..get() }
 }
 
 fn http_client(origin: impl AsRef<str>) -> HttpClient {
     let endpoint = Endpoint::new(origin.as_ref(), "engine.io", true, &"t".into()).unwrap();
-    HttpClient::new(Arc::default(), endpoint.destination())
+    HttpClient::new(Arc::default(), endpoint.destination(), LearnedLimit::default())
 }
 
 /// The outcome of a GET that the server answers with these bytes and a FIN.
@@ -475,6 +476,125 @@ async fn a_post_that_a_reused_connection_loses_is_not_sent_again() {
     assert!(is_eof(&http_client.send(&post("4hi"), LIMIT).await));
     assert!(http_client.progress().sent(), "the server may have acted on it");
     server.finish().await;
+}
+
+#[actix::test]
+async fn a_harmless_post_that_a_reused_connection_loses_is_sent_again_once() {
+    let endings: [fn(Peer); 2] = [Peer::close, Peer::reset];
+    for end in endings {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept();
+            peer.read_request();
+            peer.respond(200, &[], "first");
+            peer.read_request();
+            end(peer);
+            let mut peer = server.accept();
+            assert_eq!(peer.read_request().body, b"3");
+            peer.respond(200, &[], "second");
+            peer.read_request();
+            end(peer);
+            let mut peer = server.accept();
+            peer.read_request();
+            end(peer);
+        });
+        let mut http_client = http_client(server.origin());
+        let pong = Request { repeat: Repeat::Harmless, ..post("3") };
+        http_client.send(&pong, LIMIT).await.unwrap();
+        assert_eq!(http_client.send(&pong, LIMIT).await.unwrap().body, "second");
+        http_client.send(&pong, LIMIT).await.unwrap_err();
+        assert_eq!(server.accepted(), 3);
+        server.finish().await;
+    }
+}
+
+#[actix::test]
+async fn a_request_that_a_reused_connection_answers_with_408_is_sent_again_once() {
+    for repeat in [Repeat::Harmless, Repeat::Unanswered, Repeat::Unread] {
+        let server = Server::start(|server| {
+            let mut peer = server.accept();
+            peer.read_request();
+            peer.respond(200, &[], "first");
+            peer.read_request();
+            peer.respond(408, &[("connection", "close")], "");
+            let mut peer = server.accept();
+            peer.read_request();
+            peer.respond(408, &[("connection", "close")], "");
+        });
+        let mut http_client = http_client(server.origin());
+        let request = Request { repeat, ..post("4hi") };
+        http_client.send(&request, LIMIT).await.unwrap();
+        assert_eq!(http_client.send(&request, LIMIT).await.unwrap().status, 408);
+        assert_eq!(server.accepted(), 2);
+        server.finish().await;
+    }
+}
+
+/// Whether a connection carries a second request that is sent after this time, when the first response had these headers.
+async fn is_reused(repeat: Repeat, idle: Duration, headers: &'static [(&str, &str)]) -> bool {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept();
+        peer.read_request();
+        peer.respond(200, headers, "");
+        if peer.wait_closed().is_empty() {
+            let mut peer = server.accept();
+            peer.read_request();
+            peer.respond(200, &[], "");
+        }
+    });
+    let mut http_client = http_client(server.origin());
+    let request = Request { repeat, ..post("4hi") };
+    http_client.send(&request, LIMIT).await.unwrap();
+    http_client.idle.as_mut().unwrap().1 -= idle;
+    let is_reused = timeout(4 * A_MOMENT, http_client.send(&request, LIMIT)).await.is_err();
+    server.finish().await;
+    is_reused
+}
+
+#[actix::test]
+async fn a_connection_is_reused_within_half_the_limit_that_its_server_names() {
+    const NODE: &[(&str, &str)] = &[("connection", "keep-alive"), ("keep-alive", "timeout=5")];
+    const ONE: &[(&str, &str)] = &[("connection", "keep-alive"), ("keep-alive", "timeout=1")];
+    for (headers, repeat, at_most, too_long) in [
+        (NODE, Repeat::Unread, 2000, 2500),
+        (ONE, Repeat::Unread, 0, 500),
+        (ONE, Repeat::Unanswered, 0, 500),
+        (&[], Repeat::Unread, 0, 250),
+        (&[], Repeat::Harmless, 3500, 4000),
+    ] {
+        let is_reused = |idle| is_reused(repeat, Duration::from_millis(idle), headers);
+        assert!(is_reused(at_most).await, "{headers:?} {repeat:?}");
+        assert!(!is_reused(too_long).await, "{headers:?} {repeat:?}");
+    }
+}
+
+#[actix::test]
+async fn an_idle_connection_that_ends_shows_how_long_the_server_waits() {
+    let endings: [fn(Peer); 3] = [Peer::close, Peer::reset, |mut peer| {
+        peer.write("HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n");
+        peer.close();
+    }];
+    for end in endings {
+        let (waited, has_waited) = std::sync::mpsc::channel();
+        let server = Server::start(move |server| {
+            let mut peer = server.accept();
+            peer.read_request();
+            peer.respond(200, &[], "");
+            has_waited.recv().unwrap();
+            end(peer);
+        });
+        let mut http_client = http_client(server.origin());
+        http_client.send(&get(), LIMIT).await.unwrap();
+        http_client.idle.as_mut().unwrap().1 -= Duration::from_secs(2);
+        waited.send(()).unwrap();
+        server.finish().await;
+        std::future::poll_fn(|cx| {
+            http_client.watch(cx);
+            if http_client.idle.is_some() { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+        let may_use = |idle| Repeat::Harmless.may_use(idle, None, &http_client.learned_limit);
+        assert!(may_use(Duration::from_millis(999)) && !may_use(Duration::from_millis(1500)));
+    }
 }
 
 #[actix::test]

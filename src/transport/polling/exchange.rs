@@ -19,6 +19,10 @@ use crate::{
     },
 };
 
+/// The bytes per second of the slowest line that a POST may take. Whatever was written may still be on its way: the
+/// kernel buffers megabytes, and a proxy accepts a request long before it has passed it on.
+const SLOW_LINE: u64 = 8 << 10;
+
 /// An HTTP client, and the exchange that it is busy with.
 pub(super) struct ExchangeSlot {
     /// The client between two exchanges. `None` while an exchange owns it, and once the slot is closed.
@@ -31,6 +35,8 @@ struct Exchange {
     future: LocalBoxFuture<'static, (HttpClient, Result<Response, TransportError>)>,
     limit: Limit,
     timer: Option<Pin<Box<Sleep>>>,
+    /// The number of bytes that were written before the exchange.
+    written_before: u64,
     /// The number of bytes that were written when the timer was last set.
     written: u64,
     /// The number of bytes that were read before the exchange.
@@ -42,7 +48,8 @@ struct Exchange {
 pub(super) enum Limit {
     /// A limit for the whole exchange.
     Whole(Duration),
-    /// A limit for the response once the request is sent; before that, for the time in which no byte is written.
+    /// A limit for the response once the request is written; before that, for the time in which no byte is written. It
+    /// is longer by the time that a [slow line](SLOW_LINE) takes for what was written.
     Response(Duration),
     /// No limit.
     None,
@@ -81,12 +88,18 @@ impl ExchangeSlot {
             (http_client, outcome)
         });
         let (written, read_before) = (self.progress.written(), self.progress.read());
-        self.exchange = Some(Exchange { future, limit, timer, written, read_before });
+        self.exchange =
+            Some(Exchange { future, limit, timer, written_before: written, written, read_before });
     }
 
     /// Moves the exchange on. Ready once, when it has ended.
     pub(super) fn poll(&mut self, task: &mut Task<'_>) -> Poll<Result<Response, TransportError>> {
-        let Some(exchange) = &mut self.exchange else { return Poll::Pending };
+        let Some(exchange) = &mut self.exchange else {
+            if let Some(http_client) = &mut self.http_client {
+                http_client.watch(task);
+            }
+            return Poll::Pending;
+        };
         if let Poll::Ready((http_client, outcome)) = exchange.future.as_mut().poll(task) {
             self.http_client = Some(http_client);
             self.exchange = None;
@@ -114,7 +127,8 @@ impl Exchange {
             && written != self.written
         {
             self.written = written;
-            timer.as_mut().reset(Instant::now() + limit);
+            let on_its_way = written.saturating_sub(self.written_before);
+            timer.as_mut().reset(Instant::now() + limit + Duration::from_secs(on_its_way / SLOW_LINE));
         }
         timer.as_mut().poll(task).is_ready()
     }

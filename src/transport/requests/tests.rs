@@ -44,7 +44,7 @@ fn a_request_belongs_to_its_session_and_its_transport() {
     assert_eq!(poll.target, "/engine.io/?room=7&EIO=4&transport=polling");
 
     requests.set_sid("a b".into());
-    let post = requests.post("4hi".into()).unwrap();
+    let post = requests.post("4hi".into(), Repeat::Unread).unwrap();
     assert_eq!((post.method, &*post.body), (Method::POST, &b"4hi"[..]));
     assert_eq!(post.target, "/engine.io/?room=7&EIO=4&transport=polling&sid=a%20b");
     let handshake = requests.websocket_handshake(&Headers::default()).unwrap();

@@ -1,0 +1,158 @@
+//! How long an idle connection may still be used, and which requests are sent again after such a connection has ended.
+//!
+//! RFC 9112, section 9.5: "a client might have started to send a new request at the same time that the server has
+//! decided to close the "idle" connection. From the server's point of view, the connection is being closed while it was
+//! idle, but from the client's point of view, a request is in progress." So a request that must not be lost is sent only
+//! while the server is sure to wait, and a request that may be repeated is repeated.
+
+use std::{cell::Cell, rc::Rc, time::Duration};
+
+use actix_http::header::{self, HeaderMap, HeaderName};
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
+/// The longest time for which an idle connection is used, whatever the server promises.
+const MAX_IDLE: Duration = Duration::from_secs(4);
+
+/// The limit that a server is expected to have if nothing is known of it. A request that may be repeated costs a round
+/// trip if this is wrong: most servers wait for five seconds or more. Another one costs the session: no server or proxy
+/// is known that waits for less than half a second.
+const EXPECTED: Duration = Duration::from_secs(8);
+const LEAST_EXPECTED: Duration = Duration::from_millis(500);
+
+/// The part of the server's limit that is used, as its inverse. The rest is for requests that are on their way for longer
+/// than others.
+const MARGIN: u32 = 2;
+
+/// The time within which the client learns that a server closed the connection before it saw the request: a round trip,
+/// for which TCP initially allows this long (RFC 6298, section 2). If the connection ends later, the server may have
+/// answered.
+const ROUND_TRIP: Duration = Duration::from_secs(1);
+
+/// Whether a request may be sent once more if a connection that was idle before has lost it.
+///
+/// RFC 9110, section 9.2.2: "A client SHOULD NOT automatically retry a request with a non-idempotent method unless it has
+/// some means to know that the request semantics are actually idempotent, regardless of the method, or some means to
+/// detect that the original request was never applied."
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// It may be repeated: the server does nothing that it has not done before. A POST without messages is of this kind.
+    Harmless,
+    /// It may be repeated while the server cannot have answered it, because the server does not repeat a lost answer. A
+    /// poll is of this kind.
+    Unanswered,
+    /// It may be repeated only if the server has not read it. A POST with messages is of this kind.
+    Unread,
+}
+
+/// The way in which a connection that was idle before has lost a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// It ended before any byte of the request was written.
+    Unwritten,
+    /// It ended before any byte of an answer arrived, this long after the request was begun.
+    Unanswered(Duration),
+    /// The server answered with status 408, this long after the request was begun.
+    TimedOut(Duration),
+}
+
+impl Repeat {
+    /// Whether the request is sent once more after this loss.
+    pub(crate) fn allows(self, loss: Loss) -> bool {
+        match (self, loss) {
+            (_, Loss::Unwritten) | (Self::Harmless, Loss::Unanswered(_)) => true,
+            // RFC 9110, section 15.5.9: the server "did not receive a complete request message within the time that it
+            // was prepared to wait. If the client has an outstanding request in transit, it MAY repeat that request".
+            // A 408 that comes later may mean that the request itself was too slow. It would be so again.
+            (_, Loss::TimedOut(after)) | (Self::Unanswered, Loss::Unanswered(after)) => after < ROUND_TRIP,
+            (Self::Unread, Loss::Unanswered(_)) => false,
+        }
+    }
+
+    /// Whether an idle connection is used for the request, when it arrives at the server this long after the last answer.
+    pub(crate) fn may_use(self, idle: Duration, promised: Option<Promise>, learned: &LearnedLimit) -> bool {
+        let expected = if self == Self::Unread { LEAST_EXPECTED } else { EXPECTED };
+        let limit = promised.map_or(expected, |promise| promise.limit(expected)).min(learned.get());
+        idle < (limit / MARGIN).min(MAX_IDLE)
+    }
+}
+
+/// How long a server waits for the next request on a connection, as the header `keep-alive` of its last answer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Promise {
+    timeout: Duration,
+    /// The header is about this connection, and was not just passed on by a proxy that has limits of its own.
+    is_its_own: bool,
+}
+
+impl Promise {
+    /// Reads `Keep-Alive: timeout=5, max=100` (RFC 2068, section 19.7.1.1). Parameters that cannot be read are ignored.
+    pub(crate) fn read(headers: &HeaderMap) -> Option<Self> {
+        let values = headers.get_all(KEEP_ALIVE).filter_map(|value| value.to_str().ok());
+        let timeout = values.flat_map(|value| value.split(',')).filter_map(parameter).min()?;
+        Some(Self { timeout, is_its_own: lists_keep_alive(headers) })
+    }
+
+    fn limit(self, expected: Duration) -> Duration {
+        if self.is_its_own { self.timeout } else { self.timeout.min(expected) }
+    }
+}
+
+/// The time for which a parameter allows another request.
+fn parameter(text: &str) -> Option<Duration> {
+    let (name, value) = text.split_once('=')?;
+    let value = value.trim().trim_matches('"');
+    let digits = value.find(|char: char| !char.is_ascii_digit()).map_or(value, |end| value.split_at(end).0);
+    if digits.is_empty() {
+        return None;
+    }
+    // More than a number can count is as good as the most that it can.
+    let number = digits.parse::<u64>().unwrap_or(u64::MAX);
+    let name = name.trim();
+    if name.eq_ignore_ascii_case("timeout") {
+        return Some(Duration::from_secs(number));
+    }
+    // The number of requests that the connection still carries. Servers do not agree on whether the last one counts.
+    (name.eq_ignore_ascii_case("max") && number <= 1).then_some(Duration::ZERO)
+}
+
+/// RFC 9110, section 7.6.1: "When a field aside from Connection is used to supply control information for or about the
+/// current connection, the sender MUST list the corresponding field name within the Connection header field."
+fn lists_keep_alive(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::CONNECTION)
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"keep-alive"))
+}
+
+/// The time after which the server of a session was seen to close idle connections. All connections of the session share
+/// it.
+#[derive(Debug, Clone)]
+pub(crate) struct LearnedLimit(Rc<Cell<Duration>>);
+
+impl LearnedLimit {
+    /// The shortest limit of a server. A connection that ends sooner has not ended because it was idle.
+    const SHORTEST: Duration = Duration::from_millis(50);
+    /// The limit up to which it grows at once, when a server that seemed to have a shorter one waited for longer.
+    const GROWTH: Duration = Duration::from_secs(1);
+
+    /// A connection was found closed that had been idle for this long.
+    pub(crate) fn closed_after(&self, idle: Duration) {
+        if idle >= Self::SHORTEST {
+            self.0.set(idle.min(self.0.get().saturating_mul(2).max(Self::GROWTH)));
+        }
+    }
+
+    fn get(&self) -> Duration {
+        self.0.get()
+    }
+}
+
+impl Default for LearnedLimit {
+    fn default() -> Self {
+        Self(Rc::new(Cell::new(Duration::MAX)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+use actix_http::header::HeaderValue;
+
+use super::*;
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in lines {
+        headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    headers
+}
+
+fn promise(value: &'static str) -> Option<Promise> {
+    Promise::read(&headers(&[("connection", "keep-alive"), ("keep-alive", value)]))
+}
+
+/// The time from which on a connection is not used any more, in milliseconds.
+fn usable(repeat: Repeat, promised: Option<Promise>, learned: &LearnedLimit) -> u64 {
+    (0..5000).find(|idle| !repeat.may_use(ms(*idle), promised, learned)).unwrap()
+}
+
+#[test]
+fn a_connection_is_used_for_half_the_limit_that_is_known() {
+    // The promise, what was learned in this order, and how long messages and how long others may use the connection.
+    let cases: [(Option<&str>, &[u64], u64, u64); 16] = [
+        (None, &[], 250, 4000),
+        (Some("timeout=5"), &[], 2500, 2500),
+        (Some("timeout=1"), &[], 500, 500),
+        (Some("timeout=0"), &[], 0, 0),
+        (Some("timeout=3600"), &[], 4000, 4000),
+        (Some("timeout=5, max=100"), &[], 2500, 2500),
+        (Some("timeout=5, max=1"), &[], 0, 0),
+        (Some("timeout=5, max=0"), &[], 0, 0),
+        (None, &[2000], 250, 1000),
+        (None, &[300], 150, 150),
+        (Some("timeout=5"), &[800], 400, 400),
+        (Some("timeout=5"), &[75_000], 2500, 2500),
+        // The limit falls at once, and grows slowly when later connections are closed later.
+        (Some("timeout=5"), &[5000, 100], 50, 50),
+        (Some("timeout=5"), &[5000, 100, 5000], 500, 500),
+        (Some("timeout=5"), &[5000, 100, 5000, 5000], 1000, 1000),
+        // A server was restarted.
+        (None, &[49, 0], 250, 4000),
+    ];
+    for (said, seen, messages, others) in cases {
+        let learned = LearnedLimit::default();
+        seen.iter().for_each(|idle| learned.closed_after(ms(*idle)));
+        let promised = said.and_then(promise);
+        assert_eq!(promised.is_some(), said.is_some());
+        let usable = |repeat| usable(repeat, promised, &learned);
+        assert_eq!(usable(Repeat::Unread), messages, "{said:?} {seen:?}");
+        assert_eq!(usable(Repeat::Unanswered), others, "{said:?} {seen:?}");
+        assert_eq!(usable(Repeat::Harmless), others, "{said:?} {seen:?}");
+    }
+}
+
+#[test]
+fn a_promise_is_read_leniently() {
+    let is_read = |value, seconds| {
+        let timeout = promise(value).map(|promise| promise.timeout.as_secs());
+        assert_eq!(timeout, seconds, "{value:?}");
+    };
+    is_read("timeout=5", Some(5));
+    is_read(" Timeout = 5 ,MAX=7", Some(5));
+    is_read("max=7,timeout=\"5\"", Some(5));
+    is_read("timeout=7, timeout=5", Some(5));
+    is_read("timeout=5.9", Some(5));
+    is_read("timeout=99999999999999999999999", Some(u64::MAX));
+    is_read("max=1", Some(0));
+    for value in ["", "5", "timeout", "timeout=", "timeout=-1", "timeout=soon", "max=100", "x=5", ",,=,"] {
+        is_read(value, None);
+    }
+    let twice = [("keep-alive", "timeout=9"), ("keep-alive", "timeout=2")];
+    assert_eq!(Promise::read(&headers(&twice)).unwrap().timeout.as_secs(), 2);
+    assert_eq!(Promise::read(&headers(&[])), None);
+}
+
+#[test]
+fn a_promise_that_a_proxy_passed_on_makes_no_limit_longer() {
+    let learned = LearnedLimit::default();
+    for (connection, value, messages, others) in [
+        ("Keep-Alive", "timeout=5", 2500, 2500),
+        ("x, keep-alive", "timeout=5", 2500, 2500),
+        ("x", "timeout=5", 250, 2500),
+        ("x", "timeout=60", 250, 4000),
+        ("x", "timeout=0", 0, 0),
+    ] {
+        let promised = Promise::read(&headers(&[("connection", connection), ("keep-alive", value)]));
+        assert_eq!(usable(Repeat::Unread, promised, &learned), messages, "{connection} {value}");
+        assert_eq!(usable(Repeat::Harmless, promised, &learned), others, "{connection} {value}");
+    }
+}
+
+#[test]
+fn a_request_is_repeated_only_if_that_does_no_harm() {
+    let (soon, late) = (ms(999), ms(1000));
+    for (loss, harmless, unanswered, unread) in [
+        (Loss::Unwritten, true, true, true),
+        (Loss::Unanswered(soon), true, true, false),
+        (Loss::Unanswered(late), true, false, false),
+        (Loss::TimedOut(soon), true, true, true),
+        (Loss::TimedOut(late), false, false, false),
+    ] {
+        assert_eq!(Repeat::Harmless.allows(loss), harmless, "{loss:?}");
+        assert_eq!(Repeat::Unanswered.allows(loss), unanswered, "{loss:?}");
+        assert_eq!(Repeat::Unread.allows(loss), unread, "{loss:?}");
+    }
+}
+
+#[test]
+fn clones_learn_together() {
+    let learned = LearnedLimit::default();
+    learned.clone().closed_after(ms(400));
+    assert!(!Repeat::Harmless.may_use(ms(200), None, &learned));
+}
