@@ -11,11 +11,13 @@ mod body;
 mod codec_config;
 mod coding;
 mod connection;
+mod forwarding;
 mod head;
 mod message;
 
 pub(crate) use self::{
     codec_config::CodecConfig,
     connection::{Http1Connection, UpgradeResponse},
-    message::{Request, Response},
+    forwarding::Forwarding,
+    message::{Request, Response, USER_AGENT},
 };

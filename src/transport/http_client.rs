@@ -8,7 +8,7 @@ use actix_rt::time::Instant;
 use super::{
     Progress, ProgressReader,
     http::{CodecConfig, Http1Connection, Request, Response, UpgradeResponse},
-    network::Network,
+    network::{Connected, Network, Purpose},
 };
 use crate::{
     error::{Stage, TransportError},
@@ -71,7 +71,7 @@ impl HttpClient {
                 outcome => return outcome,
             }
         }
-        let connection = self.connect().await?;
+        let connection = self.connect(Purpose::Requests).await?;
         self.exchange(connection, request, limit).await
     }
 
@@ -81,12 +81,14 @@ impl HttpClient {
         request: &Request,
         limit: usize,
     ) -> Result<UpgradeResponse, TransportError> {
-        self.connect().await?.upgrade(request, limit).await
+        self.connect(Purpose::Stream).await?.upgrade(request, limit).await
     }
 
-    async fn connect(&self) -> Result<Box<Http1Connection>, TransportError> {
-        let io = self.network.connect(&self.destination, &self.progress).await?;
-        Ok(Box::new(Http1Connection::new(io, &self.codec_config, self.progress.clone())))
+    async fn connect(&self, purpose: Purpose) -> Result<Box<Http1Connection>, TransportError> {
+        let Connected { io, forwarding } =
+            self.network.connect(&self.destination, purpose, &self.progress).await?;
+        let connection = Http1Connection::new(io, &self.codec_config, self.progress.clone());
+        Ok(Box::new(connection.forwarded_by(forwarding)))
     }
 
     /// Takes the idle connection, if it is usable. An exchange owns its connection, so that both are dropped together.
