@@ -245,10 +245,12 @@ fn number(value: &RawValue) -> Option<f64> {
 
 /// The text of a JSON string, or any other value as it is in the JSON.
 fn text(value: &RawValue) -> Cow<'_, str> {
-    match serde_json::from_str::<String>(value.get()) {
-        Ok(text) => text.into(),
-        Err(_) => value.get().into(),
+    let json = value.get();
+    if !json.starts_with('"') {
+        // Most values are numbers. The error for one would cost more than the rest of the packet.
+        return json.into();
     }
+    serde_json::from_str::<String>(json).map_or_else(|_| json.into(), Cow::Owned)
 }
 
 /// Shortens the reason, which may quote a long text of the server.
