@@ -77,7 +77,6 @@ use crate::{error::ConnectError, protocol::connection::Connection};
 /// or somebody who awaits a reply. Without addresses, a connected client to which nobody listens disconnects and stops, and a
 /// disconnected client stops even if it has subscribers.
 pub struct EngineIoClient {
-    config: Config,
     connection: Connection,
     lifecycle: Lifecycle,
     attempts: Attempts,
@@ -103,34 +102,35 @@ impl EngineIoClient {
         EngineIoClientBuilder::new()
     }
 
-    fn new(mut config: Config) -> Self {
-        let cookies = config.transport.cookies.take().unwrap_or_default();
-        config.transport.cookies = config.cookies.then_some(cookies);
+    fn new(config: Config) -> Self {
+        let mut attempts = config.attempts;
+        let transport = Arc::make_mut(&mut attempts.transport);
+        let cookies = transport.cookies.take().unwrap_or_default();
+        transport.cookies = config.cookies.then_some(cookies);
         let mut subscribers = Subscribers::new(config.receive_buffer);
-        for Subscribe { target, only, name } in config.subscribers.drain(..) {
+        for Subscribe { target, only, name } in config.subscribers {
             subscribers.add(Sink::Actor(target), only, name);
         }
-        let has_hook = config.before_connect.is_some();
+        let has_hook = attempts.before_connect.is_some();
         let options = lifecycle::Options {
             connect_timeout: config.connect_timeout,
             stall_timeout: config.limits.stall_timeout,
             has_hook,
             keep_unsent: config.keep_unsent,
         };
-        let backoff = config.reconnect.clone().map(|policy| Box::new(Backoff::new(policy, has_hook)));
+        let backoff = config.reconnect.map(|policy| Box::new(Backoff::new(policy, has_hook)));
         Self {
-            connection: Connection::new(config.limits.clone()),
             lifecycle: Lifecycle::new(options, backoff),
-            attempts: Attempts::default(),
-            transports: Transports::new(config.transport.clone()),
+            transports: Transports::new(config.start_transport, attempts.transport.clone()),
+            attempts: Attempts::new(attempts),
             subscribers,
             backpressure: BackpressureWatch::default(),
             outbox: Outbox::new(config.limits.send_queue),
+            connection: Connection::new(config.limits),
             replies: Replies::default(),
             tasks: Tasks::default(),
-            signals: SignalHandling::Off,
+            signals: SignalHandling::new(config.signals),
             timer: Timer::default(),
-            config,
         }
     }
 
@@ -297,8 +297,7 @@ impl Actor for EngineIoClient {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.spawn(Driver);
-        let client = || ctx.address().downgrade().recipient();
-        self.signals = SignalHandling::start(self.config.signals, client);
+        self.signals.start(|| ctx.address().downgrade().recipient());
     }
 
     // Runs also when the arbiter or the system stops, or when a handler has panicked. Subscribers elsewhere then still get the

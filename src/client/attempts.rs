@@ -1,32 +1,57 @@
 //! What attempts to connect are made with.
 
 use std::{
+    borrow::Cow,
     fmt, mem,
     sync::Arc,
     task::{Context as Task, Poll, ready},
     time::Instant,
 };
 
+use bytestring::ByteString;
 use futures::future::LocalBoxFuture;
-use url::Url;
 
-use super::{
-    builder::{Config, Hook},
-    message::Connect,
-    reconnect::Attempt,
-};
+use super::{message::Connect, reconnect::Attempt};
 use crate::{
     error::{Cause, ConnectError},
-    protocol::{connection::ConnectParams, endpoint::Endpoint},
+    protocol::{connection::ConnectParams, endpoint::Endpoint, handshake::TransportKind},
     transport,
 };
 
+/// The `before_connect` hook, with the types of the closure erased.
+pub(super) type Hook =
+    Arc<dyn Fn(Connect, Attempt) -> LocalBoxFuture<'static, Result<Connect, Cause>> + Send + Sync>;
+
+/// The options of every attempt.
+#[derive(Clone)]
+pub(super) struct Options {
+    pub(super) transports: Cow<'static, [TransportKind]>,
+    pub(super) upgrade: bool,
+    pub(super) try_all_transports: bool,
+    pub(super) remember_upgrade: bool,
+    pub(super) path: Cow<'static, str>,
+    pub(super) add_trailing_slash: bool,
+    pub(super) timestamp_param: ByteString,
+    pub(super) transport: Arc<transport::Options>,
+    pub(super) before_connect: Option<Hook>,
+    /// The first error of an option. Every `Connect` fails with it.
+    pub(super) invalid: Option<Box<ConnectError>>,
+}
+
 /// The user's request, and the `before_connect` hook that may change it for an attempt.
-#[derive(Default)]
 pub(super) struct Attempts {
-    /// The user's last `Connect`. Every attempt begins with it.
-    request: Option<Connect>,
+    options: Options,
+    request: Request,
     preparation: Preparation,
+}
+
+/// The user's last `Connect`. Every attempt begins with it.
+enum Request {
+    None,
+    /// Each attempt uses it as it is.
+    Resolved(Resolved),
+    /// The hook may change it for each attempt.
+    ForHook(Box<Connect>),
 }
 
 #[derive(Default)]
@@ -35,25 +60,83 @@ enum Preparation {
     None,
     /// The hook is running.
     Running(LocalBoxFuture<'static, Result<Connect, Cause>>),
-    /// The hook has changed the request to this one.
-    Done(Connect),
+    /// The hook has changed the request to this one. Boxed, because it is large and only exists for a moment.
+    Done(Box<Connect>),
+}
+
+/// A request together with the options: where an attempt goes, and over which transports.
+#[derive(Clone)]
+pub(super) struct Resolved {
+    endpoint: Arc<Endpoint>,
+    transports: Cow<'static, [TransportKind]>,
+    options: Arc<transport::Options>,
+}
+
+impl Options {
+    /// The defaults.
+    pub(super) fn new(transport: transport::Options) -> Self {
+        Self {
+            transports: Cow::Borrowed(&[TransportKind::Polling, TransportKind::WebSocket]),
+            upgrade: true,
+            try_all_transports: false,
+            remember_upgrade: false,
+            path: Cow::Borrowed("engine.io"),
+            add_trailing_slash: true,
+            timestamp_param: ByteString::from_static("t"),
+            transport: Arc::new(transport),
+            before_connect: None,
+            invalid: None,
+        }
+    }
 }
 
 impl fmt::Debug for Attempts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attempts").field("request", &self.request).finish_non_exhaustive()
+        f.debug_struct("Attempts").finish_non_exhaustive()
     }
 }
 
 impl Attempts {
-    pub(super) fn set_request(&mut self, request: Connect) {
-        self.request = Some(request);
+    pub(super) fn new(options: Options) -> Self {
+        Self { options, request: Request::None, preparation: Preparation::None }
+    }
+
+    /// Checks a request and adds the options to it.
+    pub(super) fn resolve(&self, request: &Connect) -> Result<Resolved, ConnectError> {
+        let Options { path, add_trailing_slash, timestamp_param, .. } = &self.options;
+        if let Some(err) = self.options.invalid.as_ref().or(request.invalid.as_ref()) {
+            return Err(ConnectError::clone(err));
+        }
+        let path = request.path.as_deref().unwrap_or(path);
+        let endpoint = Endpoint::new(&request.url, path, *add_trailing_slash, timestamp_param)?;
+        let transports = match &request.transports {
+            Some(transports) => Cow::Owned(transports.clone()),
+            None => self.options.transports.clone(),
+        };
+        if transports.is_empty() {
+            return Err(ConnectError::NoTransports);
+        }
+        let mut options = self.options.transport.clone();
+        if !request.headers.is_empty() {
+            Arc::make_mut(&mut options).override_headers(request.headers.clone());
+        }
+        Ok(Resolved { endpoint: Arc::new(endpoint), transports, options })
+    }
+
+    /// Begins with a request of the user, which has been resolved to this.
+    pub(super) fn set_request(&mut self, request: Connect, resolved: Resolved) {
+        self.request = match self.options.before_connect {
+            Some(_) => Request::ForHook(Box::new(request)),
+            None => Request::Resolved(resolved),
+        };
     }
 
     /// Starts the hook on the user's request.
-    pub(super) fn run_hook(&mut self, hook: Option<&Hook>, attempt: Attempt) {
-        self.preparation = match (hook, self.request.clone()) {
-            (Some(hook), Some(request)) => Preparation::Running(hook(request, attempt)),
+    pub(super) fn run_hook(&mut self, attempt: Attempt) {
+        self.preparation = match (&self.options.before_connect, &self.request) {
+            (Some(hook), Request::ForHook(request)) => {
+                Preparation::Running(hook(Connect::clone(request), attempt))
+            }
             _ => Preparation::None,
         };
     }
@@ -70,68 +153,43 @@ impl Attempts {
         self.preparation = Preparation::None;
         Poll::Ready(match outcome {
             Ok(request) => {
-                self.preparation = Preparation::Done(request);
+                self.preparation = Preparation::Done(Box::new(request));
                 Ok(())
             }
             Err(cause) => Err(ConnectError::Hook(cause)),
         })
     }
 
-    /// The request for the attempt that begins now.
-    pub(super) fn next_request(&mut self) -> Result<Connect, ConnectError> {
-        match mem::take(&mut self.preparation) {
-            Preparation::Done(request) => Ok(request),
-            Preparation::None | Preparation::Running(_) => {
-                self.request.clone().ok_or(ConnectError::Cancelled)
-            }
+    /// What the attempt that begins now is made with.
+    pub(super) fn next(&mut self) -> Result<Resolved, ConnectError> {
+        match (mem::take(&mut self.preparation), &self.request) {
+            (Preparation::Done(request), _) => self.resolve(&request),
+            (_, Request::Resolved(resolved)) => Ok(resolved.clone()),
+            (_, Request::ForHook(request)) => self.resolve(request),
+            (_, Request::None) => Err(ConnectError::Cancelled),
+        }
+    }
+
+    /// What the connection needs to know for an attempt that has to succeed before `deadline`.
+    pub(super) fn params(&self, resolved: Resolved, deadline: Instant) -> ConnectParams {
+        ConnectParams {
+            endpoint: resolved.endpoint,
+            deadline,
+            transports: resolved.transports.into_owned(),
+            upgrade: self.options.upgrade,
+            try_all: self.options.try_all_transports,
+            remember: self.options.remember_upgrade,
         }
     }
 }
 
-/// Checks a request of the user before anything else happens. Returns its URL without secrets.
-pub(super) fn check(config: &Config, request: &Connect) -> Result<Box<str>, ConnectError> {
-    if let Some(err) = config.invalid.as_ref().or(request.invalid.as_ref()) {
-        return Err(err.clone());
+impl Resolved {
+    pub(super) fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.endpoint
     }
-    let endpoint = endpoint(config, request)?;
-    if request.transports.as_ref().unwrap_or(&config.transports).is_empty() {
-        return Err(ConnectError::NoTransports);
+
+    /// The options of the transports, with the headers of the request.
+    pub(super) fn options(&self) -> &Arc<transport::Options> {
+        &self.options
     }
-    Ok(endpoint.display_url().into())
-}
-
-/// Whether the URL of the request has a path that is not used, since requests go to the path of `used`.
-pub(super) fn has_unused_path(request: &Connect, used: &str) -> bool {
-    let path =
-        |url: &str| Url::parse(url).map(|url| url.path().trim_matches('/').to_owned()).unwrap_or_default();
-    let in_request = path(&request.url);
-    !in_request.is_empty() && in_request != path(used)
-}
-
-/// What a connection and its transports need to know for an attempt with this request.
-pub(super) fn resolve(
-    config: &Config,
-    request: Connect,
-    deadline: Instant,
-) -> Result<(ConnectParams, transport::Options), ConnectError> {
-    if let Some(err) = &request.invalid {
-        return Err(err.clone());
-    }
-    let endpoint = Arc::new(endpoint(config, &request)?);
-    let mut options = config.transport.clone();
-    options.override_headers(request.headers);
-    let params = ConnectParams {
-        endpoint,
-        deadline,
-        transports: request.transports.unwrap_or_else(|| config.transports.clone()),
-        upgrade: config.upgrade,
-        try_all: config.try_all_transports,
-        remember: config.remember_upgrade,
-    };
-    Ok((params, options))
-}
-
-fn endpoint(config: &Config, request: &Connect) -> Result<Endpoint, ConnectError> {
-    let path = request.path.as_ref().unwrap_or(&config.path);
-    Endpoint::new(&request.url, path, config.add_trailing_slash, &config.timestamp_param)
 }

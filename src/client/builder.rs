@@ -13,27 +13,19 @@ use std::{
 
 use actix::{Actor, Addr};
 use actix_rt::ArbiterHandle;
-use bytestring::ByteString;
-use futures::future::LocalBoxFuture;
 
 use super::{
-    Connect, EngineIoClient, Subscribe,
-    reconnect::{Attempt, Reconnect},
-    signals::HandledSignals,
+    EngineIoClient, Subscribe, attempts, reconnect::Reconnect, signals::HandledSignals,
+    transports::StartTransport,
 };
 use crate::{
-    error::{Cause, ConnectError},
-    protocol::{connection::Limits, handshake::TransportKind},
-    transport::{self, TransportParams, network::Network},
+    error::ConnectError,
+    protocol::connection::Limits,
+    transport::{self, network::Network},
 };
 
 /// The network options of most clients: builders share them, and an option that changes them makes a copy.
 static PLAIN_NETWORK: LazyLock<Arc<Network>> = LazyLock::new(Arc::default);
-
-/// The `before_connect` hook, with the types of the closure erased.
-pub(super) type Hook = Arc<
-    dyn Fn(Connect, Attempt) -> LocalBoxFuture<'static, Result<Connect, Cause>> + std::marker::Send + Sync,
->;
 
 /// The options of a client, for all its sessions.
 #[derive(Clone)]
@@ -43,26 +35,14 @@ pub(super) struct Config {
     pub(super) connect_timeout: Duration,
     /// Bytes of events that a subscriber may not have handled before the client stops reading.
     pub(super) receive_buffer: usize,
-    pub(super) transports: Vec<TransportKind>,
-    pub(super) upgrade: bool,
-    pub(super) try_all_transports: bool,
-    pub(super) remember_upgrade: bool,
-    pub(super) path: String,
-    pub(super) add_trailing_slash: bool,
-    pub(super) timestamp_param: ByteString,
-    pub(super) transport: transport::Options,
-    /// Cookies are stored and sent. The client makes a store if `transport.cookies` has none.
+    pub(super) attempts: attempts::Options,
+    /// Cookies are stored and sent. The client makes a store if the options of the transports have none.
     pub(super) cookies: bool,
-    /// The function that starts transports. Tests replace it.
-    pub(super) start_transport:
-        Arc<dyn Fn(TransportParams) -> transport::TransportHandle + std::marker::Send + Sync>,
+    pub(super) start_transport: StartTransport,
     pub(super) reconnect: Option<Reconnect>,
     pub(super) keep_unsent: bool,
     pub(super) signals: HandledSignals,
-    pub(super) before_connect: Option<Hook>,
     pub(super) subscribers: Vec<Subscribe>,
-    /// The first error of an option. Every `Connect` fails with it.
-    pub(super) invalid: Option<ConnectError>,
 }
 
 /// Configures and starts an [`EngineIoClient`].
@@ -97,8 +77,8 @@ impl fmt::Debug for EngineIoClientBuilder {
         // Headers can contain secrets.
         f.debug_struct("EngineIoClientBuilder")
             .field("limits", &self.config.limits)
-            .field("transports", &self.config.transports)
-            .field("path", &self.config.path)
+            .field("transports", &self.config.attempts.transports)
+            .field("path", &self.config.attempts.path)
             .finish_non_exhaustive()
     }
 }
@@ -119,22 +99,13 @@ impl EngineIoClientBuilder {
                 },
                 connect_timeout: Duration::from_secs(20),
                 receive_buffer: 1 << 20,
-                transports: vec![TransportKind::Polling, TransportKind::WebSocket],
-                upgrade: true,
-                try_all_transports: false,
-                remember_upgrade: false,
-                path: "engine.io".to_owned(),
-                add_trailing_slash: true,
-                timestamp_param: "t".into(),
-                transport,
+                attempts: attempts::Options::new(transport),
                 cookies: true,
                 start_transport: Arc::new(transport::start),
                 reconnect: None,
                 keep_unsent: false,
                 signals: HandledSignals::None,
-                before_connect: None,
                 subscribers: Vec::new(),
-                invalid: None,
             },
         }
     }
@@ -193,10 +164,20 @@ impl EngineIoClientBuilder {
         EngineIoClient::start_in_arbiter(arbiter, move |_| EngineIoClient::new(config))
     }
 
+    /// The options of the transports. Clones of the builder have a copy from here on.
+    fn transport(&mut self) -> &mut transport::Options {
+        Arc::make_mut(&mut self.config.attempts.transport)
+    }
+
+    /// Remembers the first error of an option.
+    fn reject(&mut self, err: ConnectError) {
+        self.config.attempts.invalid.get_or_insert_with(|| Box::new(err));
+    }
+
     #[cfg(test)]
     pub(super) fn start_transport(
         mut self,
-        start_transport: impl Fn(TransportParams) -> transport::TransportHandle
+        start_transport: impl Fn(transport::TransportParams) -> transport::TransportHandle
         + std::marker::Send
         + Sync
         + 'static,

@@ -6,8 +6,8 @@ use actix::{AsyncContext, Context, Handler, MessageResult};
 
 use super::{
     Connect, Disconnect, EngineIoClient, Flush, GetStatus, NotConnected, Send, Spawn, Subscribe, TaskHandle,
-    Unsubscribe, Wait, attempts, journal, reply::Reply, signals::Signalled, stream::SubscribeStream,
-    subscribers::Sink, timer::now,
+    Unsubscribe, Wait, journal, reply::Reply, signals::Signalled, stream::SubscribeStream, subscribers::Sink,
+    timer::now,
 };
 use crate::{
     error::{ConnectError, DisconnectReason, FlushError, SendError},
@@ -35,15 +35,20 @@ impl Handler<Connect> for EngineIoClient {
     fn handle(&mut self, request: Connect, ctx: &mut Self::Context) -> Self::Result {
         // Messages that came earlier do not wait for this session.
         self.advance_outbox();
-        let url = attempts::check(&self.config, &request);
-        if let Err(err) = self.lifecycle.connect(now(), url) {
-            journal::connect_refused(&err);
-            return Reply::now(Err(err));
+        let resolved = self.attempts.resolve(&request);
+        let url = resolved.as_ref().map(|resolved| resolved.endpoint().display_url().into());
+        let url = url.map_err(ConnectError::clone);
+        let resolved = match self.lifecycle.connect(now(), url).and(resolved) {
+            Ok(resolved) => resolved,
+            Err(err) => {
+                journal::connect_refused(&err);
+                return Reply::now(Err(err));
+            }
+        };
+        if resolved.endpoint().ignores_path() {
+            journal::path_unused(resolved.endpoint().display_url());
         }
-        if attempts::has_unused_path(&request, self.lifecycle.url()) {
-            journal::path_unused(self.lifecycle.url());
-        }
-        self.attempts.set_request(request);
+        self.attempts.set_request(request, resolved);
         let reply = self.replies.connect();
         self.drain_outputs(ctx);
         reply

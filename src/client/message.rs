@@ -58,7 +58,7 @@ pub struct Connect {
     pub(super) transports: Option<Vec<TransportKind>>,
     pub(super) headers: Headers,
     /// The first error of a method of this type. The client replies with it.
-    pub(super) invalid: Option<ConnectError>,
+    pub(super) invalid: Option<Box<ConnectError>>,
 }
 
 impl Connect {
@@ -107,7 +107,7 @@ impl Connect {
     #[must_use]
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         if let Err(err) = self.headers.parse_and_append(name.as_ref(), value.as_ref()) {
-            self.invalid.get_or_insert(err);
+            self.invalid.get_or_insert_with(|| Box::new(err));
         }
         self
     }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use actix::{AsyncContext, Context};
 
 use super::{
-    Disconnected, EngineIoClient, Event, attempts, journal, lifecycle::Output as LifecycleOutput, timer::now,
+    Disconnected, EngineIoClient, Event, journal, lifecycle::Output as LifecycleOutput, timer::now,
     transports::NewTransport,
 };
 use crate::{
@@ -55,7 +55,7 @@ impl EngineIoClient {
                 log::debug!(target: "actix_engineio::client", "starting {kind} to {}", endpoint.display_url());
                 let new = NewTransport { id, kind, endpoint, sid };
                 let reports = ctx.address().recipient().downgrade();
-                self.transports.start(new, reports, &*self.config.start_transport);
+                self.transports.start(new, reports);
             }
             Output::Order(id, command) => self.transports.order(id, command),
             Output::Messages { from, packets } => self.on_messages(from, packets),
@@ -85,7 +85,7 @@ impl EngineIoClient {
     fn carry_out_lifecycle(&mut self, output: LifecycleOutput) {
         match output {
             LifecycleOutput::RunHook(attempt) => {
-                self.attempts.run_hook(self.config.before_connect.as_ref(), attempt);
+                self.attempts.run_hook(attempt);
             }
             LifecycleOutput::Connect { deadline } => self.open_session(deadline),
             LifecycleOutput::Opened(session) => self.on_opened(session),
@@ -117,11 +117,9 @@ impl EngineIoClient {
     }
 
     fn open_session(&mut self, deadline: Instant) {
-        let request = self.attempts.next_request();
-        let resolved = request.and_then(|request| attempts::resolve(&self.config, request, deadline));
-        let connected = resolved.and_then(|(params, options)| {
-            self.transports.prepare(options, params.endpoint.clone());
-            self.connection.connect(now(), params)
+        let connected = self.attempts.next().and_then(|resolved| {
+            self.transports.prepare(resolved.options().clone(), resolved.endpoint().clone());
+            self.connection.connect(now(), self.attempts.params(resolved, deadline))
         });
         if let Err(err) = connected {
             self.lifecycle.handle_connect_failed(now(), err);

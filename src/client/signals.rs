@@ -78,6 +78,8 @@ pub(super) struct Signalled(pub(super) Signal);
 pub(super) enum SignalHandling {
     /// The client handles no signal, or has disconnected after one.
     Off,
+    /// The client is to handle these signals once it has started.
+    Requested(HandledSignals),
     /// The client disconnects at the next signal.
     Registered(Registration),
     /// A signal has come, and the client is disconnecting.
@@ -85,11 +87,17 @@ pub(super) enum SignalHandling {
 }
 
 impl SignalHandling {
-    /// Registers a client for these signals.
-    pub(super) fn start(signals: HandledSignals, client: impl FnOnce() -> WeakRecipient<Signalled>) -> Self {
+    pub(super) fn new(signals: HandledSignals) -> Self {
         match signals {
             HandledSignals::None => Self::Off,
-            signals => Self::Registered(Registration::new(signals, client())),
+            signals => Self::Requested(signals),
+        }
+    }
+
+    /// The client has started, so it has an address.
+    pub(super) fn start(&mut self, client: impl FnOnce() -> WeakRecipient<Signalled>) {
+        if let Self::Requested(signals) = *self {
+            *self = Self::Registered(Registration::new(signals, client()));
         }
     }
 

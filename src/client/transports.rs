@@ -14,9 +14,14 @@ use crate::{
     transport::{self, TransportHandle, TransportParams},
 };
 
+/// The function that starts transports. Tests replace it.
+pub(super) type StartTransport = Arc<dyn Fn(TransportParams) -> TransportHandle + Send + Sync>;
+
 /// Handles of running transports, and what new ones are started with.
 pub(super) struct Transports {
     handles: Vec<(TransportId, TransportHandle)>,
+    /// The function that starts transports.
+    start_transport: StartTransport,
     options: Arc<transport::Options>,
     /// The endpoint of the request, which may get credentials. Redirects may lead to other endpoints.
     trusted: Option<Arc<Endpoint>>,
@@ -37,18 +42,19 @@ impl fmt::Debug for Transports {
 }
 
 impl Transports {
-    pub(super) fn new(options: transport::Options) -> Self {
+    pub(super) fn new(start_transport: StartTransport, options: Arc<transport::Options>) -> Self {
         Self {
             // Most of the time there is one.
             handles: Vec::with_capacity(1),
-            options: Arc::new(options),
+            start_transport,
+            options,
             trusted: None,
         }
     }
 
     /// Sets what the transports of the next attempt are started with.
-    pub(super) fn prepare(&mut self, options: transport::Options, trusted: Arc<Endpoint>) {
-        self.options = Arc::new(options);
+    pub(super) fn prepare(&mut self, options: Arc<transport::Options>, trusted: Arc<Endpoint>) {
+        self.options = options;
         self.trusted = Some(trusted);
     }
 
@@ -58,17 +64,12 @@ impl Transports {
     }
 
     /// Starts a transport, which sends its reports to `reports`.
-    pub(super) fn start(
-        &mut self,
-        new: NewTransport,
-        reports: WeakRecipient<Report>,
-        start: impl FnOnce(TransportParams) -> TransportHandle,
-    ) {
+    pub(super) fn start(&mut self, new: NewTransport, reports: WeakRecipient<Report>) {
         let NewTransport { id, kind, endpoint, sid } = new;
         let trusted = self.trusted.clone().unwrap_or_else(|| endpoint.clone());
         let options = self.options.clone();
-        let handle = start(TransportParams { id, kind, endpoint, sid, options, trusted, reports });
-        self.handles.push((id, handle));
+        let params = TransportParams { id, kind, endpoint, sid, options, trusted, reports };
+        self.handles.push((id, (self.start_transport)(params)));
     }
 
     pub(super) fn order(&self, id: TransportId, command: Command) {

@@ -59,6 +59,8 @@ pub(crate) struct Endpoint {
     url: Url,
     authorization: Option<String>,
     stamp_param: ByteString,
+    /// The URL that the user named has a path, and requests go to another one.
+    ignores_path: bool,
 }
 
 impl Endpoint {
@@ -86,7 +88,9 @@ impl Endpoint {
 
         let path = path.trim_matches('/');
         let slash = if add_trailing_slash && !path.is_empty() { "/" } else { "" };
+        let in_url = endpoint.url.path().trim_matches('/').to_owned();
         endpoint.url.set_path(&format!("/{path}{slash}"));
+        endpoint.ignores_path = !in_url.is_empty() && in_url != endpoint.url.path().trim_matches('/');
         Ok(endpoint)
     }
 
@@ -101,7 +105,7 @@ impl Endpoint {
         let authorization = basic_authorization(&url);
         // Both fail only for a URL without a host, and URLs of these schemes have one.
         url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| "the URL has no host")?;
-        Ok(Self { url, authorization, stamp_param })
+        Ok(Self { url, authorization, stamp_param, ignores_path: false })
     }
 
     /// Resolves the `Location` of a redirected handshake. The error says why the redirect may not be followed.
@@ -174,6 +178,11 @@ impl Endpoint {
     /// The URL for logs and errors, without secrets: the origin and the path.
     pub(crate) fn display_url(&self) -> &str {
         &self.url[..Position::AfterPath]
+    }
+
+    /// Whether the URL that the user named has a path to which no request goes.
+    pub(crate) fn ignores_path(&self) -> bool {
+        self.ignores_path
     }
 
     pub(crate) fn destination(&self) -> Destination {

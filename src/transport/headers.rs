@@ -98,7 +98,6 @@ impl Headers {
         self.0.iter().map(|(name, value)| (name, value))
     }
 
-    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

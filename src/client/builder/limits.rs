@@ -22,7 +22,7 @@ impl EngineIoClientBuilder {
     pub fn request_timeout(mut self, limit: Duration) -> Self {
         let limit = limit.min(NO_LIMIT);
         self.config.limits.request_timeout = limit;
-        self.config.transport.request_timeout = limit;
+        self.transport().request_timeout = limit;
         self
     }
 
@@ -85,7 +85,7 @@ impl EngineIoClientBuilder {
     ///
     /// The open packet counts, too. It has about a hundred bytes, so with zero every connect fails.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
-        self.config.transport.max_message_size = bytes;
+        self.transport().max_message_size = bytes;
         self
     }
 

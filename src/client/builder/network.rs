@@ -67,7 +67,7 @@ impl EngineIoClientBuilder {
     pub fn proxy_from_env(mut self, read: bool) -> Self {
         if !read {
             // Another call may have set another way since then, which counts.
-            if let Route::Environment(_) = self.config.transport.network.route {
+            if let Route::Environment(_) = self.config.attempts.transport.network.route {
                 self.network().route = Route::Direct;
             }
             return self;
@@ -241,11 +241,11 @@ impl EngineIoClientBuilder {
     }
 
     fn network(&mut self) -> &mut Network {
-        Arc::make_mut(&mut self.config.transport.network)
+        Arc::make_mut(&mut self.transport().network)
     }
 
     fn reject_option(&mut self, what: &'static str, reason: String) {
-        self.config.invalid.get_or_insert(ConnectError::Invalid { what, reason });
+        self.reject(ConnectError::Invalid { what, reason });
     }
 }
 

@@ -1,6 +1,9 @@
 //! The options for the contents of requests.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex},
+};
 
 use cookie_store::CookieStore;
 
@@ -15,19 +18,19 @@ impl EngineIoClientBuilder {
     ///
     /// See [`add_trailing_slash`](Self::add_trailing_slash) for the slash at its end.
     pub fn path(mut self, path: impl Into<String>) -> Self {
-        self.config.path = path.into();
+        self.config.attempts.path = Cow::Owned(path.into());
         self
     }
 
     /// Whether the path of a request ends with a slash. Default: `true`.
     pub fn add_trailing_slash(mut self, add: bool) -> Self {
-        self.config.add_trailing_slash = add;
+        self.config.attempts.add_trailing_slash = add;
         self
     }
 
     /// Whether each request carries a query parameter with a new value, so that no cache answers it. Default: `true`.
     pub fn timestamp_requests(mut self, stamp: bool) -> Self {
-        self.config.transport.timestamp_requests = stamp;
+        self.transport().timestamp_requests = stamp;
         self
     }
 
@@ -36,8 +39,8 @@ impl EngineIoClientBuilder {
     pub fn timestamp_param(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
         match endpoint::check_stamp_param(&name) {
-            Ok(()) => self.config.timestamp_param = name.into(),
-            Err(err) => _ = self.config.invalid.get_or_insert(err),
+            Ok(()) => self.config.attempts.timestamp_param = name.into(),
+            Err(err) => self.reject(err),
         }
         self
     }
@@ -54,7 +57,7 @@ impl EngineIoClientBuilder {
     /// [`awc_connector`](Self::awc_connector) brings is the application's own: it decides itself which certificate it
     /// shows to which host.
     pub fn max_redirects(mut self, redirects: usize) -> Self {
-        self.config.transport.max_redirects = redirects;
+        self.transport().max_redirects = redirects;
         self
     }
 
@@ -74,9 +77,9 @@ impl EngineIoClientBuilder {
     /// `origin` are sent there, since the value of any other header may be a secret: see
     /// [`max_redirects`](Self::max_redirects).
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
-        let headers = &mut self.config.transport.headers;
+        let headers = &mut self.transport().headers;
         if let Err(err) = headers.parse_and_append(name.as_ref(), value.as_ref()) {
-            self.config.invalid.get_or_insert(err);
+            self.reject(err);
         }
         self
     }
@@ -86,9 +89,9 @@ impl EngineIoClientBuilder {
     ///
     /// An invalid header makes every [`Connect`](crate::Connect) fail, as with `header`.
     pub fn websocket_header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
-        let headers = &mut self.config.transport.websocket_headers;
+        let headers = &mut self.transport().websocket_headers;
         if let Err(err) = headers.parse_and_append(name.as_ref(), value.as_ref()) {
-            self.config.invalid.get_or_insert(err);
+            self.reject(err);
         }
         self
     }
@@ -103,8 +106,8 @@ impl EngineIoClientBuilder {
     pub fn websocket_protocols<P: AsRef<str>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
         let protocols: Vec<_> = protocols.into_iter().collect();
         let protocols: Vec<_> = protocols.iter().map(AsRef::as_ref).collect();
-        if let Err(err) = self.config.transport.websocket_headers.offer_protocols(&protocols) {
-            self.config.invalid.get_or_insert(err);
+        if let Err(err) = self.transport().websocket_headers.offer_protocols(&protocols) {
+            self.reject(err);
         }
         self
     }
@@ -148,7 +151,7 @@ impl EngineIoClientBuilder {
     /// # }
     /// ```
     pub fn cookie_store(mut self, store: Arc<Mutex<CookieStore>>) -> Self {
-        self.config.transport.cookies = Some(store.into());
+        self.transport().cookies = Some(store.into());
         self
     }
 }

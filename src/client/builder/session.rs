@@ -22,13 +22,13 @@ impl EngineIoClientBuilder {
     /// With an empty list every [`Connect`] that brings no list of its own fails with
     /// [`ConnectError::NoTransports`](crate::ConnectError::NoTransports). Default: polling, then WebSocket.
     pub fn transports(mut self, transports: impl IntoIterator<Item = TransportKind>) -> Self {
-        self.config.transports = transports.into_iter().collect();
+        self.config.attempts.transports = transports.into_iter().collect();
         self
     }
 
     /// Whether a session over polling moves to WebSocket if the server offers it. Default: `true`.
     pub fn upgrade(mut self, upgrade: bool) -> Self {
-        self.config.upgrade = upgrade;
+        self.config.attempts.upgrade = upgrade;
         self
     }
 
@@ -40,7 +40,7 @@ impl EngineIoClientBuilder {
     /// The other errors are logged at `debug`. A session is not upgraded to a transport that has failed before.
     /// Default: `false`, which means that only the first transport is tried.
     pub fn try_all_transports(mut self, try_all: bool) -> Self {
-        self.config.try_all_transports = try_all;
+        self.config.attempts.try_all_transports = try_all;
         self
     }
 
@@ -52,7 +52,7 @@ impl EngineIoClientBuilder {
     /// and path are. If the WebSocket fails, the client forgets it and the same connect goes on with the listed
     /// transports. Default: `false`.
     pub fn remember_upgrade(mut self, remember: bool) -> Self {
-        self.config.remember_upgrade = remember;
+        self.config.attempts.remember_upgrade = remember;
         self
     }
 
@@ -127,7 +127,7 @@ impl EngineIoClientBuilder {
         E: Into<Box<dyn Error + std::marker::Send + Sync>>,
     {
         let hook = Arc::new(hook);
-        self.config.before_connect = Some(Arc::new(move |connect, attempt| {
+        self.config.attempts.before_connect = Some(Arc::new(move |connect, attempt| {
             let hook = hook.clone();
             let outcome = async move { hook(connect, attempt).await.map_err(Cause::new) };
             let outcome = AssertUnwindSafe(outcome).catch_unwind();

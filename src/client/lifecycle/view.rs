@@ -31,11 +31,6 @@ impl Lifecycle {
         }
     }
 
-    /// The URL of the user's last `Connect`, without secrets.
-    pub(in crate::client) fn url(&self) -> &str {
-        &self.url
-    }
-
     /// The last failure that the application did not cause itself.
     pub(in crate::client) fn last_error(&self) -> Option<&ReconnectCause> {
         self.last_error.as_ref()

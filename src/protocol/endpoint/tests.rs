@@ -95,6 +95,26 @@ fn only_the_path_option_counts() {
 }
 
 #[test]
+fn a_path_of_the_url_is_ignored_unless_requests_go_there() {
+    for (url, path, ignored) in [
+        ("http://h", "engine.io", false),
+        ("http://h/", "engine.io", false),
+        ("http://h/?room=7", "engine.io", false),
+        ("http://h/engine.io", "engine.io", false),
+        ("http://h/engine.io/#fragment", "/engine.io", false),
+        ("http://user:secret@h/a%20b", "a b", false),
+        ("http://h/engine.io/room", "engine.io", true),
+        ("http://h/engine.io", "", true),
+        ("ws://h/chat", "engine.io", true),
+    ] {
+        let endpoint = Endpoint::new(url, path, true, &T).unwrap();
+        assert_eq!(endpoint.ignores_path(), ignored, "{url}, {path:?}");
+        let redirected = endpoint.redirected("/elsewhere").unwrap();
+        assert!(!redirected.ignores_path(), "the user has not named it");
+    }
+}
+
+#[test]
 fn a_request_carries_the_users_query_first() {
     let target = |url: &str, sid, stamp| endpoint(url).request_target(Polling, sid, stamp);
     for (url, expected) in [
