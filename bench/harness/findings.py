@@ -76,7 +76,7 @@ def targets(results):
                     add(f"{transport} {task} {size}: messages per second, times the fastest peer", times,
                         f">= {least}", times >= least, f"{times:.1f}")
 
-    for transport, most in (("websocket", 8), ("polling", 14)):
+    for transport, most in (("websocket", 8), ("polling", 10.5)):
         size = results["idle"].get(transport, {}).get("ours")
         if isinstance(size, (int, float)):
             add(f"{transport}: memory of an idle connection", size, f"<= {most} KiB", size <= most * 1024,
