@@ -48,7 +48,7 @@ pub(super) struct Config {
 /// Configures and starts an [`EngineIoClient`].
 ///
 /// An option that cannot be used, such as an invalid header or proxy, is not reported by its method. The builder keeps
-/// the first such error, and every [`Connect`] fails with it.
+/// the first such error, and every [`Connect`](crate::Connect) fails with it.
 ///
 /// A clone of a builder starts further clients with the same options. Each has its own connection and, unless
 /// [`cookie_store`](Self::cookie_store) is set, its own cookies.
@@ -149,7 +149,7 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// Starts the client on the current arbiter. It does nothing until it receives a [`Connect`].
+    /// Starts the client on the current arbiter. It does nothing until it receives a [`Connect`](crate::Connect).
     ///
     /// # Panics
     /// Outside of an actix system or another tokio `LocalSet`, as every actor does. `#[tokio::main]` is not enough: use
