@@ -6,7 +6,6 @@
 //! one wake-up go out in one write.
 
 mod attempts;
-mod backpressure;
 mod builder;
 mod closure;
 mod event;
@@ -14,6 +13,7 @@ mod handlers;
 mod journal;
 mod lifecycle;
 mod message;
+mod monitor;
 mod outbox;
 mod outputs;
 mod reconnect;
@@ -41,9 +41,9 @@ use actix::{Actor, ActorContext, AsyncContext, Context, fut::ActorFuture};
 
 use self::{
     attempts::Attempts,
-    backpressure::BackpressureWatch,
     builder::Config,
     lifecycle::Lifecycle,
+    monitor::Monitor,
     outbox::{Gate, Outbox},
     reconnect::Backoff,
     replies::Replies,
@@ -61,12 +61,16 @@ pub use self::{
         BackPressure, Connect, Disconnect, Flush, GetStatus, Send, State, Status, Subscribe, SubscriptionId,
         Unsubscribe, Wait,
     },
+    monitor::{Metrics, MetricsSnapshot, StateWatch, WatchState},
     reconnect::{Attempt, Reconnect, ReconnectCause, Reconnecting},
     reply::Reply,
     stream::EventStream,
     task::{NotConnected, Spawn, TaskError, TaskHandle},
 };
-use crate::{error::ConnectError, protocol::connection::Connection};
+use crate::{
+    error::{ConnectError, SendError},
+    protocol::connection::Connection,
+};
 
 /// An Engine.IO client: an actor that owns one connection at a time.
 ///
@@ -82,7 +86,7 @@ pub struct EngineIoClient {
     attempts: Attempts,
     transports: Transports,
     subscribers: Subscribers,
-    backpressure: BackpressureWatch,
+    monitor: Monitor,
     outbox: Outbox,
     replies: Replies,
     tasks: Tasks,
@@ -124,7 +128,7 @@ impl EngineIoClient {
             transports: Transports::new(config.start_transport, attempts.transport.clone()),
             attempts: Attempts::new(attempts),
             subscribers,
-            backpressure: BackpressureWatch::default(),
+            monitor: Monitor::new(config.metrics),
             outbox: Outbox::new(config.limits.send_queue),
             connection: Connection::new(config.limits),
             replies: Replies::default(),
@@ -159,10 +163,10 @@ impl EngineIoClient {
                 break;
             }
         }
-        self.watch_backpressure();
+        self.observe();
         self.end_if_unused(ctx);
         let deadlines =
-            [self.connection.poll_timeout(), self.lifecycle.poll_timeout(), self.backpressure.poll_timeout()];
+            [self.connection.poll_timeout(), self.lifecycle.poll_timeout(), self.monitor.poll_timeout()];
         if let Some(deadline) = deadlines.into_iter().flatten().min() {
             self.timer.arm(deadline, task);
         }
@@ -198,25 +202,14 @@ impl EngineIoClient {
         true
     }
 
-    /// Notices that the client has stopped reading, and warns about it after a while.
-    fn watch_backpressure(&mut self) {
-        self.backpressure.update(self.connection.has_backpressure(), now);
-        if self.backpressure.poll_timeout().is_none() {
-            return;
-        }
-        let now = now();
-        if self.backpressure.handle_timeout(now)
-            && let Some(since) = self.backpressure.since()
+    /// Shows operators what has changed, and warns if a subscriber has stopped the client from reading for a while.
+    fn observe(&mut self) {
+        let state = || self.lifecycle.state(&self.connection);
+        if let Some(stopped_for) = self.monitor.update(&self.connection, state)
             && let Some(behind) = self.subscribers.furthest_behind()
         {
-            journal::not_reading(&behind, now.saturating_duration_since(since));
+            journal::not_reading(&behind, stopped_for);
         }
-    }
-
-    fn backpressure(&self) -> Option<BackPressure> {
-        let since = self.backpressure.since()?;
-        let behind = self.subscribers.furthest_behind()?;
-        Some(BackPressure { since, bytes: behind.bytes, subscriber: behind.subscriber, name: behind.name })
     }
 
     /// Moves the messages that wait: to the session, to those that are carried over, or back to their senders.
@@ -232,8 +225,14 @@ impl EngineIoClient {
     /// Shows the subscribers the messages that were refused and whose reply nobody awaits.
     fn show_rejected(&mut self) {
         for err in self.outbox.take_rejected() {
-            self.subscribers.push(Event::Rejected(Arc::new(err)));
+            self.reject(err);
         }
+    }
+
+    /// Shows the subscribers a message that cannot be sent.
+    pub(super) fn reject(&mut self, err: SendError) {
+        self.monitor.rejected();
+        self.subscribers.push(Event::Rejected(Arc::new(err)));
     }
 
     /// Ends the connection, or the attempts to open one.
@@ -287,7 +286,7 @@ impl EngineIoClient {
             reconnects: self.lifecycle.reconnects(),
             round_trip: self.connection.round_trip(),
             last_error: self.lifecycle.last_error().cloned(),
-            back_pressure: self.backpressure(),
+            back_pressure: self.monitor.backpressure(&self.subscribers),
         }
     }
 }
@@ -309,6 +308,7 @@ impl Actor for EngineIoClient {
         self.drain_and_write(ctx);
         self.show_rejected();
         self.subscribers.drain();
+        self.monitor.stopped(&self.connection);
     }
 }
 

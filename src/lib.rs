@@ -89,6 +89,7 @@
 //! | [`Unsubscribe`] | removes a subscriber | at once; says whether there was one |
 //! | [`Spawn`] | starts work that ends with the session | at once, with a [`TaskHandle`]; or with [`NotConnected`] |
 //! | [`GetStatus`] | asks for the [`Status`]: state, session, queue, counters | at once |
+//! | [`WatchState`] | asks for a [`StateWatch`], which shows the state from then on | at once |
 //!
 //! The [events](Event) come in this order:
 //!
@@ -212,9 +213,9 @@ pub use {awc, bytes, bytestring, cookie_store};
 
 pub use client::{
     Attempt, BackPressure, Connect, Disconnect, Disconnected, EngineIoClient, EngineIoClientBuilder, Event,
-    EventKind, EventStream, Events, Flush, GetStatus, NotConnected, Reconnect, ReconnectCause, Reconnecting,
-    Reply, Send, Spawn, State, Status, Subscribe, SubscriptionId, TaskError, TaskHandle, Unsubscribe, Wait,
-    subscriber,
+    EventKind, EventStream, Events, Flush, GetStatus, Metrics, MetricsSnapshot, NotConnected, Reconnect,
+    ReconnectCause, Reconnecting, Reply, Send, Spawn, State, StateWatch, Status, Subscribe, SubscriptionId,
+    TaskError, TaskHandle, Unsubscribe, Wait, WatchState, subscriber,
 };
 pub use data::Data;
 pub use error::{

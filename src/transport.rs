@@ -24,6 +24,7 @@ mod requests;
 #[path = "../tests/support/server.rs"]
 mod server;
 mod sharing;
+mod traffic;
 mod websocket;
 mod wire_log;
 
@@ -44,10 +45,12 @@ use self::{
     reports::{RateLimit, ReportSender},
     requests::Requests,
     sharing::SharingBudget,
+    traffic::TrafficMeter,
     websocket::WebSocketTransport,
 };
 pub(crate) use self::{
     cookies::Cookies, headers::Headers, io::Io, network::is_client_certificate_refused, options::Options,
+    traffic::Traffic,
 };
 use crate::protocol::{
     connection::{Command, Report, TransportId},

@@ -35,9 +35,12 @@ const OTHER_FIELDS: [(&str, usize); 1] = [
 ];
 
 /// Structs of plain data, which may have any number of fields: none depends on another.
-const PLAIN: [&str; 1] = [
+const PLAIN: [&str; 3] = [
     // The options of the builder.
     "Config",
+    // The metrics, and what they show.
+    "Figures",
+    "MetricsSnapshot",
 ];
 
 /// Expressions that somebody who is not at home in English has to read twice, and those that have several meanings here.

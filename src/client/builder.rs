@@ -15,7 +15,7 @@ use actix::{Actor, Addr};
 use actix_rt::ArbiterHandle;
 
 use super::{
-    EngineIoClient, Subscribe, attempts, reconnect::Reconnect, signals::HandledSignals,
+    EngineIoClient, Subscribe, attempts, monitor::Metrics, reconnect::Reconnect, signals::HandledSignals,
     transports::StartTransport,
 };
 use crate::{
@@ -43,6 +43,7 @@ pub(super) struct Config {
     pub(super) keep_unsent: bool,
     pub(super) signals: HandledSignals,
     pub(super) subscribers: Vec<Subscribe>,
+    pub(super) metrics: Option<Metrics>,
 }
 
 /// Configures and starts an [`EngineIoClient`].
@@ -106,6 +107,7 @@ impl EngineIoClientBuilder {
                 keep_unsent: false,
                 signals: HandledSignals::None,
                 subscribers: Vec::new(),
+                metrics: None,
             },
         }
     }
@@ -139,6 +141,14 @@ impl EngineIoClientBuilder {
     /// stop the server with `ServerHandle::stop`.
     pub fn handle_signals(mut self, handle: bool) -> Self {
         self.config.signals = if handle { HandledSignals::All } else { HandledSignals::None };
+        self
+    }
+
+    /// Adds the figures of the client to `metrics`, which any number of clients can share and anybody can read without asking
+    /// a client. Default: none.
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        Arc::make_mut(&mut self.config.attempts.transport).traffic = Some(metrics.traffic());
+        self.config.metrics = Some(metrics);
         self
     }
 

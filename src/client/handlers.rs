@@ -6,8 +6,8 @@ use actix::{AsyncContext, Context, Handler, MessageResult};
 
 use super::{
     Connect, Disconnect, EngineIoClient, Flush, GetStatus, NotConnected, Send, Spawn, Subscribe, TaskHandle,
-    Unsubscribe, Wait, journal, reply::Reply, signals::Signalled, stream::SubscribeStream, subscribers::Sink,
-    timer::now,
+    Unsubscribe, Wait, WatchState, journal, reply::Reply, signals::Signalled, stream::SubscribeStream,
+    subscribers::Sink, timer::now,
 };
 use crate::{
     error::{ConnectError, DisconnectReason, FlushError, SendError},
@@ -143,6 +143,14 @@ impl Handler<GetStatus> for EngineIoClient {
         // Messages that are refused do not count as queued.
         self.advance_outbox();
         MessageResult(self.status())
+    }
+}
+
+impl Handler<WatchState> for EngineIoClient {
+    type Result = MessageResult<WatchState>;
+
+    fn handle(&mut self, _: WatchState, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.monitor.watch(self.lifecycle.state(&self.connection)))
     }
 }
 

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Instant};
 use actix::{AsyncContext, Context};
 
 use super::{
-    Disconnected, EngineIoClient, Event, journal, lifecycle::Output as LifecycleOutput, timer::now,
-    transports::NewTransport,
+    Disconnected, EngineIoClient, Event, ReconnectCause, journal, lifecycle::Output as LifecycleOutput,
+    timer::now, transports::NewTransport,
 };
 use crate::{
     error::ConnectError,
@@ -65,11 +65,13 @@ impl EngineIoClient {
             Output::Opened(session) => self.lifecycle.handle_opened(now(), session),
             Output::Upgraded(kind) => {
                 journal::upgraded(kind);
+                self.monitor.upgraded(true);
                 self.subscribers.session_upgraded(kind, self.connection.session());
             }
-            Output::Rejected(err) => self.subscribers.push(Event::Rejected(Arc::new(err))),
+            Output::Rejected(err) => self.reject(err),
             Output::UpgradeFailed(err) => {
                 log::debug!(target: "actix_engineio::client", "staying on polling: {err}");
+                self.monitor.upgraded(false);
                 self.subscribers.push(Event::UpgradeFailed(err));
             }
             Output::Ended(Outcome::ConnectFailed(err)) => self.lifecycle.handle_connect_failed(now(), err),
@@ -94,9 +96,13 @@ impl EngineIoClient {
                 self.tasks.abort_all();
                 self.replies.fail_flushes();
                 end.unsent = self.outbox.end_session(end.unsent, carry_over);
+                self.monitor.closed(&end);
                 self.subscribers.session_closed(end);
             }
             LifecycleOutput::Reconnecting(next) => {
+                if let ReconnectCause::Failed(_) = next.cause {
+                    self.monitor.attempt_failed();
+                }
                 self.attempts.cancel_hook();
                 journal::reconnecting(&next);
                 self.subscribers.push(Event::Reconnecting(Arc::new(next)));
@@ -141,6 +147,7 @@ impl EngineIoClient {
 
     fn on_opened(&mut self, session: Arc<Session>) {
         journal::opened(&session, self.transports.url());
+        self.monitor.opened();
         self.subscribers.session_opened(session.clone());
         // The session is open even if whoever asked for it has stopped waiting.
         let _ = self.replies.answer_connect(Ok(session));
@@ -148,6 +155,7 @@ impl EngineIoClient {
     }
 
     fn on_connect_failed(&mut self, err: ConnectError, is_announced: bool) {
+        self.monitor.attempt_failed();
         self.attempts.cancel_hook();
         journal::connect_failed(&err);
         if let Err(Err(err)) = self.replies.answer_connect(Err(err))

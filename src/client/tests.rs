@@ -3,6 +3,7 @@
 mod carry_over;
 mod ending;
 mod hook;
+mod monitor;
 mod reconnect;
 mod sending;
 mod sessions;

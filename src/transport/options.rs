@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Cookies, Headers, network::Network};
+use super::{Cookies, Headers, network::Network, traffic::Traffic};
 use crate::protocol::handshake::TransportKind;
 
 /// The options that all transports of a client share.
@@ -20,6 +20,8 @@ pub(crate) struct Options {
     /// The cookies of the client, `None` if it neither stores nor sends any.
     pub(crate) cookies: Option<Cookies>,
     pub(crate) network: Arc<Network>,
+    /// The figures to which the bytes that the transports move are added.
+    pub(crate) traffic: Option<Arc<Traffic>>,
 }
 
 impl Options {
@@ -34,6 +36,7 @@ impl Options {
             websocket_headers: Headers::default(),
             cookies: None,
             network,
+            traffic: None,
         }
     }
 

@@ -268,6 +268,7 @@ impl PollingTransport {
             }
             _ => {}
         }
+        self.report_traffic();
         if self.read_reports.is_due(self.get.progress().read() + self.post.progress().read()) {
             let is_partial = self.get.has_partial_response() || self.post.has_partial_response();
             self.reports.send(ReportKind::Alive { is_partial });
@@ -277,7 +278,14 @@ impl PollingTransport {
         }
     }
 
+    fn report_traffic(&mut self) {
+        let (get, post) = (self.get.progress(), self.post.progress());
+        let (read, written) = (get.read() + post.read(), get.written() + post.written());
+        self.reports.moved(read, written);
+    }
+
     fn close(&mut self, reason: CloseReason, ctx: &mut Context<Self>) {
+        self.report_traffic();
         // A server cannot act on half a request.
         let is_uncertain = self.is_writing && self.post.progress().sent();
         let outcome = if is_uncertain { BatchOutcome::UNCERTAIN } else { BatchOutcome::sent(0) };

@@ -6,7 +6,7 @@ use actix::WeakRecipient;
 use actix_rt::time::Instant;
 use futures::channel::oneshot;
 
-use super::{TransportParams, wire_log};
+use super::{TrafficMeter, TransportParams, wire_log};
 use crate::{
     error::TransportError,
     protocol::{
@@ -27,19 +27,29 @@ pub(super) struct ReportSender {
     client: WeakRecipient<Report>,
     /// Resolves when the client drops the transport's handle.
     abandoned: oneshot::Receiver<()>,
+    /// The meter for the bytes that the transport moves, if the client has metrics. Boxed, since most have none.
+    meter: Option<Box<TrafficMeter>>,
     is_closed: bool,
 }
 
 impl ReportSender {
     pub(super) fn new(params: &TransportParams, abandoned: oneshot::Receiver<()>) -> Self {
         let client = params.reports.clone();
-        Self { id: params.id, kind: params.kind, client, abandoned, is_closed: false }
+        let meter = params.options.traffic.clone().map(|traffic| Box::new(TrafficMeter::new(traffic)));
+        Self { id: params.id, kind: params.kind, client, abandoned, meter, is_closed: false }
     }
 
     pub(super) fn send(&self, kind: ReportKind) {
         wire_log::report(self.kind, &kind);
         if let Some(client) = self.client.upgrade() {
             client.do_send(Report { from: self.id, kind });
+        }
+    }
+
+    /// The transport has read and written this many bytes. They are added to the metrics.
+    pub(super) fn moved(&mut self, read: u64, written: u64) {
+        if let Some(meter) = &mut self.meter {
+            meter.update(read, written);
         }
     }
 

@@ -107,6 +107,7 @@ impl WebSocketTransport {
                 socket.queue_close(code);
             }
             let _ = socket.poll_flush(task);
+            self.reports.moved(socket.read(), socket.written());
             if self.is_writing {
                 outcome = socket.outcome();
             }
@@ -156,6 +157,7 @@ impl WebSocketTransport {
                 }
             }
         }
+        self.reports.moved(socket.read(), socket.written());
         if self.read_reports.is_due(socket.read()) {
             self.reports.send(ReportKind::Alive { is_partial: socket.has_partial_message() });
         }

@@ -253,10 +253,14 @@ pub struct Counters {
     pub packets_received: u64,
     /// Bytes of data in the messages received.
     pub bytes_received: u64,
+    /// Messages received.
+    pub messages_received: u64,
     /// Packets written, of every kind.
     pub packets_sent: u64,
     /// Bytes of data in the messages written.
     pub bytes_sent: u64,
+    /// Messages written.
+    pub messages_sent: u64,
     /// Sessions opened.
     pub sessions: u64,
 }

@@ -64,6 +64,11 @@ impl Batch {
         self.packets.len()
     }
 
+    /// The number of messages in the batch.
+    pub(super) fn messages(&self) -> usize {
+        self.messages
+    }
+
     /// Bytes of data in the messages of the batch.
     pub(super) fn bytes(&self) -> usize {
         self.bytes

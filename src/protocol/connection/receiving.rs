@@ -62,6 +62,7 @@ impl Connection {
     pub(super) fn on_session_packets(&mut self, now: Instant, id: TransportId, mut received: Received) {
         let end = self.handle_control_packets(&mut received);
         let bytes: usize = received.packets.iter().map(|packet| packet.body().len()).sum();
+        self.counters.messages_received += u64::try_from(received.packets.len()).unwrap_or(u64::MAX);
         self.counters.bytes_received += u64::try_from(bytes).unwrap_or(u64::MAX);
 
         let Some(transport) = self.transports.get_mut(id) else { return };

@@ -92,6 +92,7 @@ impl Connection {
         let is_closing = batch.ends_with_close();
         self.queue.written(&batch);
         self.counters.packets_sent += u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        self.counters.messages_sent += u64::try_from(batch.messages()).unwrap_or(u64::MAX);
         self.counters.bytes_sent += u64::try_from(batch.bytes()).unwrap_or(u64::MAX);
         let (size, time) = (batch.size(), now.saturating_duration_since(in_flight.started));
         if id.kind == TransportKind::Polling {

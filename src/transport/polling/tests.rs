@@ -22,7 +22,7 @@ use crate::{
         handshake::TransportKind,
     },
     transport::{
-        self, Headers, Options, TransportHandle, TransportParams,
+        self, Options, TransportHandle, TransportParams,
         server::{Peer, Server},
     },
 };
@@ -64,14 +64,9 @@ impl Rig {
             endpoint,
             sid: None,
             options: Arc::new(Options {
-                request_timeout: Duration::from_secs(5),
                 max_message_size: 1 << 20,
                 timestamp_requests: false,
-                max_redirects: 5,
-                headers: Headers::default(),
-                websocket_headers: Headers::default(),
-                cookies: None,
-                network: Arc::default(),
+                ..Options::new(Arc::default())
             }),
             reports: collector.clone().recipient().downgrade(),
         });

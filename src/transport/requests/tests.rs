@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use super::*;
 use crate::transport::Cookies;
 
@@ -10,14 +8,9 @@ fn endpoint(url: &str) -> Arc<Endpoint> {
 /// Requests to this URL, with a header of every kind that has a rule.
 fn requests(url: &str) -> Requests {
     let mut options = Options {
-        request_timeout: Duration::from_secs(1),
-        max_message_size: 0,
         timestamp_requests: false,
-        max_redirects: 5,
-        headers: Headers::default(),
-        websocket_headers: Headers::default(),
         cookies: Some(Cookies::default()),
-        network: Arc::default(),
+        ..Options::new(Arc::default())
     };
     for (name, value) in [("x-a", "all"), ("cookie", "own=1"), ("origin", "http://all")] {
         options.headers.parse_and_append(name, value.as_bytes()).unwrap();

@@ -11,7 +11,7 @@ use crate::{
         endpoint::Endpoint,
         websocket::{Message, Opcode, Text},
     },
-    transport::{Headers, Options},
+    transport::Options,
 };
 
 /// The name in the reports.
@@ -29,11 +29,7 @@ async fn open(url: &str, path: &str, query: &str) -> Socket {
         request_timeout: Duration::from_secs(30),
         max_message_size: MAX_MESSAGE_SIZE,
         timestamp_requests: false,
-        max_redirects: 5,
-        headers: Headers::default(),
-        websocket_headers: Headers::default(),
-        cookies: None,
-        network: Arc::default(),
+        ..Options::new(Arc::default())
     };
     let requests = Requests::new(endpoint.clone(), None, Arc::new(options), endpoint);
     match handshake::connect(requests.http_client(), requests).await.unwrap() {

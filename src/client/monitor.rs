@@ -1,0 +1,118 @@
+//! What operators see of a client: its state, its figures, and what makes it stop reading.
+
+mod backpressure;
+mod meter;
+mod metrics;
+mod state_watch;
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use self::{backpressure::BackpressureWatch, meter::Meter};
+pub use self::{
+    metrics::{Metrics, MetricsSnapshot},
+    state_watch::{StateWatch, WatchState},
+};
+use super::{
+    event::Disconnected,
+    message::{BackPressure, State},
+    subscribers::Subscribers,
+    timer::now,
+};
+use crate::protocol::connection::Connection;
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub(super) struct Monitor {
+    backpressure: BackpressureWatch,
+    /// The client's part in the metrics. Boxed, since most clients have none.
+    meter: Option<Box<Meter>>,
+    /// The state for those who watch it.
+    state: Option<watch::Sender<State>>,
+}
+
+impl Monitor {
+    pub(super) fn new(metrics: Option<Metrics>) -> Self {
+        Self { meter: metrics.map(|metrics| Box::new(Meter::new(metrics))), ..Self::default() }
+    }
+
+    /// Looks at the client at the end of a wake-up. Returns how long the client has not read, if that is worth a warning now.
+    pub(super) fn update(
+        &mut self,
+        connection: &Connection,
+        state: impl FnOnce() -> State,
+    ) -> Option<Duration> {
+        let has_stopped = connection.has_backpressure();
+        self.backpressure.update(has_stopped, now);
+        if let Some(meter) = &mut self.meter {
+            meter.update(connection, self.backpressure.since());
+        }
+        self.update_state(state);
+        self.backpressure.poll_timeout()?;
+        let now = now();
+        let since = self.backpressure.since().filter(|_| self.backpressure.handle_timeout(now))?;
+        Some(now.saturating_duration_since(since))
+    }
+
+    fn update_state(&self, state: impl FnOnce() -> State) {
+        if let Some(sender) = &self.state {
+            let state = state();
+            sender.send_if_modified(|seen| std::mem::replace(seen, state) != state);
+        }
+    }
+
+    /// The time at which a warning is due.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.backpressure.poll_timeout()
+    }
+
+    /// The subscriber that makes the client stop reading, if it has stopped.
+    pub(super) fn backpressure(&self, subscribers: &Subscribers) -> Option<BackPressure> {
+        let since = self.backpressure.since()?;
+        let behind = subscribers.furthest_behind()?;
+        let mut shown = BackPressure::new(since, behind.bytes, behind.subscriber);
+        shown.name = behind.name;
+        Some(shown)
+    }
+
+    pub(super) fn watch(&mut self, state: State) -> StateWatch {
+        let sender = self.state.get_or_insert_with(|| watch::Sender::new(state));
+        StateWatch::new(sender.subscribe())
+    }
+
+    /// The client has stopped.
+    pub(super) fn stopped(&mut self, connection: &Connection) {
+        self.update(connection, State::default);
+    }
+
+    pub(super) fn opened(&mut self) {
+        if let Some(meter) = &mut self.meter {
+            meter.opened();
+        }
+    }
+
+    pub(super) fn closed(&mut self, end: &Disconnected) {
+        if let Some(meter) = &mut self.meter {
+            meter.closed(end);
+        }
+    }
+
+    pub(super) fn attempt_failed(&mut self) {
+        if let Some(meter) = &mut self.meter {
+            meter.attempt_failed();
+        }
+    }
+
+    pub(super) fn upgraded(&mut self, succeeded: bool) {
+        if let Some(meter) = &mut self.meter {
+            meter.upgraded(succeeded);
+        }
+    }
+
+    pub(super) fn rejected(&mut self) {
+        if let Some(meter) = &mut self.meter {
+            meter.rejected();
+        }
+    }
+}

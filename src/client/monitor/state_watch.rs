@@ -1,0 +1,49 @@
+//! The state of a client without a round trip through its mailbox.
+
+use actix::Message;
+use tokio::sync::watch;
+
+use crate::client::message::State;
+
+/// Replies with a [`StateWatch`], which shows the state of the client from then on. For health checks, and for code that waits
+/// for a state.
+///
+/// ```no_run
+/// use actix_engineio::{State, WatchState};
+///
+/// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut watch = client.send(WatchState).await?;
+/// while watch.get() != State::Connected {
+///     if watch.changed().await.is_none() {
+///         println!("the client has stopped");
+///         break;
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, Default, Message)]
+#[rtype(result = "StateWatch")]
+pub struct WatchState;
+
+/// The state of a client, for any thread and any async runtime. It does not keep the client alive.
+#[derive(Debug, Clone)]
+pub struct StateWatch(watch::Receiver<State>);
+
+impl StateWatch {
+    pub(super) fn new(receiver: watch::Receiver<State>) -> Self {
+        Self(receiver)
+    }
+
+    /// The state now. It is [`State::Disconnected`] after the client has stopped.
+    pub fn get(&self) -> State {
+        *self.0.borrow()
+    }
+
+    /// Waits until the state differs from the one that this method returned last, or that there was when the watch was made.
+    /// Returns the new state, or `None` if the client has stopped. A state that lasts only for a moment may be missed.
+    pub async fn changed(&mut self) -> Option<State> {
+        self.0.changed().await.ok()?;
+        Some(*self.0.borrow_and_update())
+    }
+}
