@@ -168,18 +168,21 @@ async fn a_websocket_that_ends_with_words_of_the_handshake_shows_no_secret() {
 
 #[actix::test]
 async fn a_proxy_that_repeats_the_request_shows_no_secret() {
-    for form in FORMS {
+    use TransportKind::{Polling, WebSocket};
+    // It makes a tunnel for the WebSocket, and forwards the polls.
+    let cases = [(WebSocket, 407), (WebSocket, 502), (Polling, 407), (Polling, 502)];
+    for (form, (kind, status)) in FORMS.flat_map(|form| cases.map(|case| (form, case))) {
         let proxy = Server::start(move |server| {
             let mut peer = server.accept();
-            repeats(&mut peer, form, 407);
+            repeats(&mut peer, form, status);
             peer.wait_closed();
         });
         let (mut client, _) = secretive(&proxy, |builder| {
             builder.proxy(proxy.origin().replace("//", &format!("//user:{SECRET}-password@")))
         });
-        let connect = Connect::new("http://engineio.test").transports([TransportKind::WebSocket]);
-        let err = client.fails_with(connect).await;
-        assert!(err.to_string().contains("status 407"), "{err}");
+        let url = format!("http://user:{SECRET}-password@engineio.test/?token={SECRET}-token");
+        let err = client.fails_with(Connect::new(url).transports([kind])).await;
+        assert!(err.to_string().contains(&format!("status {status}")), "{err}");
         has_no_secret(&err);
         proxy.finish().await;
     }
