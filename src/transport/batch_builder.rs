@@ -59,6 +59,14 @@ impl BatchBuilder {
         self.bytes.saturating_add(OVERHEAD.saturating_mul(messages))
     }
 
+    /// The text of the open packet, if it is the first one.
+    pub(super) fn open_packet(&self) -> Option<&str> {
+        match self.packets.first() {
+            Some(Packet::Open(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The packets. They are copied out of the buffer that they were received in, unless they may share it.
     pub(super) fn into_packets(mut self, may_share: bool) -> Vec<Packet> {
         if !may_share {

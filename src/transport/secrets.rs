@@ -57,6 +57,15 @@ impl Secrets {
         Self(values.join("\n").into())
     }
 
+    /// Adds the sid in the text of an open packet. What is no JSON ends the session anyway, so the text is not parsed.
+    pub(crate) fn add_sid(&mut self, open: &str) {
+        let sid = open.split_once("\"sid\"").and_then(|(_, rest)| rest.trim_start().strip_prefix(':'));
+        let sid = sid.and_then(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
+        if let Some(sid) = sid.filter(|sid| sid.len() >= MIN_SECRET) {
+            self.0 = [&*self.0, sid].join("\n").into();
+        }
+    }
+
     /// Masks every value in `text`, in each form in which a peer may repeat it.
     pub(crate) fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut forms: Vec<String> = self.0.lines().flat_map(forms).collect();

@@ -149,7 +149,7 @@ async fn a_websocket_that_ends_with_words_of_the_handshake_shows_no_secret() {
             let mut ws = server.accept();
             let request = ws.accept_websocket();
             ws.send_text(&OPEN.to_string());
-            let words = format!("x-websocket: {}", request.header("x-websocket").unwrap());
+            let words = format!("x-websocket: {}, {SID}", request.header("x-websocket").unwrap());
             if is_http {
                 ws.write(format!("HTTP/1.1 400 Bad {}{words}\r\n\r\n", "x".repeat(60)));
             } else {

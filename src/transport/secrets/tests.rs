@@ -72,6 +72,20 @@ fn a_head_without_secrets_has_none() {
 }
 
 #[test]
+fn the_sid_of_an_open_packet_is_masked() {
+    for open in [r#"{"sid":"abc-def","upgrades":[]}"#, r#"{ "upgrades": [], "sid" : "abc-def" }"#] {
+        let mut secrets = Secrets::default();
+        secrets.add_sid(open);
+        assert_eq!(secrets.mask("abc-def is unknown"), ".. is unknown");
+    }
+    for open in ["", "\"sid\"", r#"{"sid":7}"#, r#"{"sid":""}"#, r#"{"sid":"a"}"#] {
+        let mut secrets = Secrets::default();
+        secrets.add_sid(open);
+        assert!(secrets.0.is_empty());
+    }
+}
+
+#[test]
 fn the_mask_itself_is_masked_only_once() {
     let secrets = Secrets::of_head(b"GET /?a=aaaa&b=aaaaaaaa HTTP/1.1\r\nx: bbbb\r\n\r\n");
     assert_eq!(secrets.mask("aaaaaaaa aaaa bbbb"), ".. .. ..");

@@ -48,7 +48,7 @@ pub(super) struct Socket {
     pong: Option<Bytes>,
     /// The error that stopped writing. Bytes that the server sent before are still read: they may say why.
     write_error: Option<io::Error>,
-    /// The values of the handshake, which the server may repeat.
+    /// The values of the handshake, and the sid. The server may repeat them.
     secrets: Secrets,
 }
 
@@ -160,7 +160,7 @@ impl Socket {
                     continue;
                 }
                 Ok(Some(Message::Pong(_))) => continue,
-                Ok(Some(Message::Close(frame))) => closed_by_server(frame, &self.secrets),
+                Ok(Some(Message::Close(frame))) => closed_by_server(frame),
                 Ok(None) if !may_read => return Poll::Pending,
                 Ok(None) => match ready!(self.poll_read(task)) {
                     Ok(()) => continue,
@@ -233,11 +233,24 @@ impl Socket {
         }
         if batch.is_empty() {
             *credit = Some(batch.into_packets(true));
-            return end.map_or(Poll::Pending, |reason| Poll::Ready(Err(reason)));
+            return end.map_or(Poll::Pending, |reason| Poll::Ready(Err(self.masked(reason))));
+        }
+        if let Some(open) = batch.open_packet() {
+            self.secrets.add_sid(open);
         }
         let may_share = self.input.end_batch(batch.weight());
         reports.send(ReportKind::Packets { packets: batch.into_packets(may_share), complete: true });
-        Poll::Ready(end.map_or(Ok(()), Err))
+        Poll::Ready(end.map_or(Ok(()), |reason| Err(self.masked(reason))))
+    }
+
+    /// The same without secrets that the server repeats.
+    fn masked(&self, reason: CloseReason) -> CloseReason {
+        match reason {
+            CloseReason::CloseFrame { code, reason } => {
+                CloseReason::CloseFrame { code, reason: self.secrets.mask(&reason).into() }
+            }
+            reason => reason,
+        }
     }
 
     /// Waits for the server's close frame, or for the end of the connection. Other frames come too late to count.
@@ -261,11 +274,9 @@ impl Socket {
     }
 }
 
-fn closed_by_server(frame: Option<CloseFrame>, secrets: &Secrets) -> CloseReason {
+fn closed_by_server(frame: Option<CloseFrame>) -> CloseReason {
     match frame {
-        Some(CloseFrame { code, reason }) => {
-            CloseReason::CloseFrame { code, reason: secrets.mask(&reason).into() }
-        }
+        Some(CloseFrame { code, reason }) => CloseReason::CloseFrame { code, reason },
         // RFC 6455, section 7.1.5: without a code, "_The WebSocket Connection Close Code_ is considered to be 1005".
         None => CloseReason::CloseFrame { code: NO_STATUS, reason: "".into() },
     }

@@ -6,10 +6,10 @@ fn a_close_frame_has_the_code_that_fits_the_end() {
     let failed = |err: ProtocolError| CloseReason::Failed(err.into());
     for (reason, code) in [
         (CloseReason::Ordered, Some(1000)),
-        (closed_by_server(frame(1001), &Secrets::default()), Some(1001)),
-        (closed_by_server(frame(4000), &Secrets::default()), Some(4000)),
+        (closed_by_server(frame(1001)), Some(1001)),
+        (closed_by_server(frame(4000)), Some(4000)),
         // RFC 6455, section 7.4.1: 1005 "MUST NOT be set as a status code in a Close control frame".
-        (closed_by_server(None, &Secrets::default()), Some(1000)),
+        (closed_by_server(None), Some(1000)),
         (failed(ProtocolError::TooLarge { size: 2, limit: 1 }), Some(1009)),
         (failed(ProtocolError::Utf8), Some(1007)),
         (failed(ProtocolError::Frame("")), Some(1002)),
@@ -22,8 +22,6 @@ fn a_close_frame_has_the_code_that_fits_the_end() {
 
 #[test]
 fn a_close_frame_without_a_code_is_reported_as_1005() {
-    let CloseReason::CloseFrame { code, reason } = closed_by_server(None, &Secrets::default()) else {
-        panic!("no frame")
-    };
+    let CloseReason::CloseFrame { code, reason } = closed_by_server(None) else { panic!("no frame") };
     assert_eq!((code, &*reason), (1005, ""));
 }
