@@ -27,12 +27,20 @@ pub use self::{
     transport::TransportError,
 };
 
-/// Text of somebody else, shown on one line: control characters become spaces.
+/// Text of somebody else, shown on one line: characters that end a line, or show text in another order than it has,
+/// become spaces.
 pub(crate) struct OneLine<'a>(pub(crate) &'a str);
+
+/// Whether a character changes how the text around it is shown: a control character, a separator of lines or
+/// paragraphs, or a mark of the writing direction (Unicode Standard Annex 9, section 2).
+pub(crate) fn changes_layout(char: char) -> bool {
+    let is_mark = |char| matches!(char, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    char.is_control() || is_mark(char)
+}
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|char| f.write_char(if char.is_control() { ' ' } else { char }))
+        self.0.chars().try_for_each(|char| f.write_char(if changes_layout(char) { ' ' } else { char }))
     }
 }
 

@@ -19,6 +19,7 @@ mod polling;
 mod progress;
 mod reports;
 mod requests;
+mod secrets;
 #[cfg(test)]
 #[allow(dead_code, reason = "the integration tests use the rest")]
 #[path = "../tests/support/server.rs"]
@@ -44,6 +45,7 @@ use self::{
     progress::{Progress, ProgressReader},
     reports::{RateLimit, ReportSender},
     requests::Requests,
+    secrets::Secrets,
     sharing::SharingBudget,
     traffic::TrafficMeter,
     websocket::WebSocketTransport,

@@ -234,7 +234,7 @@ impl fmt::Display for ConnectError {
             Self::Timeout { url, stage } => write!(f, "{url}: timed out {stage}"),
             Self::Status { url, status } => write!(f, "{url}: the server refused: {status}"),
             Self::NotEngineIo { url, reason } => {
-                write!(f, "{url}: not an Engine.IO server, or the path is wrong: {reason}")
+                write!(f, "{url}: not an Engine.IO server, or the path is wrong: {}", OneLine(reason))
             }
             Self::UnsupportedProtocol { url } => {
                 write!(f, "{url}: the server speaks Engine.IO protocol 3, this client speaks protocol 4")

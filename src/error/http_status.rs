@@ -19,6 +19,7 @@ pub struct HttpStatus {
     /// `5` unsupported protocol version).
     pub code: Option<i64>,
     /// The `message` of the JSON body, or the start of a body that is plain text: at most 200 characters, on one line.
+    /// Values of the request that may be secrets, such as headers, cookies and parameters, are replaced by `..`.
     pub message: Option<String>,
     /// The time for which the server's `Retry-After` asks to wait, given in seconds or as a date.
     pub retry_after: Option<Duration>,

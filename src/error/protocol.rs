@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::OneLine;
+
 /// The peer broke the rules of Engine.IO or of WebSocket, or sent more than `max_message_size` allows.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -10,7 +12,7 @@ pub enum ProtocolError {
     #[error("undecodable packet: {0}")]
     Packet(&'static str),
     /// The open packet lacks a field, or a field has an impossible value.
-    #[error("bad open packet: {0}")]
+    #[error("bad open packet: {}", OneLine(.0))]
     Handshake(Box<str>),
     /// A packet that is not allowed at this point of the session.
     #[error("a packet out of place: {0}")]

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io};
 
-use super::{Cause, HttpStatus, ProtocolError, Stage};
+use super::{Cause, HttpStatus, OneLine, ProtocolError, Stage};
 
 /// The transport failed: the network, TLS, HTTP, or a request that the server did not accept.
 ///
@@ -188,8 +188,8 @@ impl fmt::Display for TransportError {
             Self::Timeout { stage } => write!(f, "timed out {stage}"),
             Self::Io { cause, .. } => write!(f, "connection lost: {cause}"),
             Self::Status(status) => write!(f, "the server refused: {status}"),
-            Self::Redirect(what) => write!(f, "redirected: {what}"),
-            Self::Malformed(what) => write!(f, "malformed response: {what}"),
+            Self::Redirect(what) => write!(f, "redirected: {}", OneLine(what)),
+            Self::Malformed(what) => write!(f, "malformed response: {}", OneLine(what)),
             Self::BodyTooLarge { limit } => {
                 write!(f, "a response body exceeds max_message_size, {limit} bytes")
             }
@@ -197,7 +197,7 @@ impl fmt::Display for TransportError {
             Self::BackPressure => {
                 f.write_str("nothing was read, because a subscriber does not handle its events")
             }
-            Self::Unsupported(what) => write!(f, "unsupported: {what}"),
+            Self::Unsupported(what) => write!(f, "unsupported: {}", OneLine(what)),
             Self::Vanished => f.write_str("the transport ended without saying why"),
         }
     }

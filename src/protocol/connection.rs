@@ -19,6 +19,7 @@ mod post_size;
 mod queue;
 mod reading;
 mod receiving;
+mod remembered;
 mod sending;
 mod state;
 mod timeouts;
@@ -32,7 +33,7 @@ pub(crate) mod model;
 mod tests;
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -45,7 +46,10 @@ pub(crate) use self::io::{
     TransportClosed, TransportId,
 };
 pub(crate) use self::liveness::stall_timeout;
-use self::{liveness::Reprieve, queue::SendQueue, reading::Received, state::State, transports::Transports};
+use self::{
+    liveness::Reprieve, queue::SendQueue, reading::Received, remembered::Remembered, state::State,
+    transports::Transports,
+};
 use crate::protocol::{
     endpoint::Endpoint,
     handshake::{Session, TransportKind},
@@ -60,8 +64,7 @@ pub(crate) struct Connection {
     queue: SendQueue,
     outputs: VecDeque<Output>,
     reprieve: Reprieve,
-    /// The URLs at which a session has used a WebSocket.
-    remembered: HashSet<String>,
+    remembered: Remembered,
     counters: Counters,
     round_trip: Option<Duration>,
 }
@@ -75,7 +78,7 @@ impl Connection {
             queue: SendQueue::default(),
             outputs: VecDeque::with_capacity(2),
             reprieve: Reprieve::default(),
-            remembered: HashSet::new(),
+            remembered: Remembered::default(),
             counters: Counters::default(),
             round_trip: None,
         }

@@ -71,7 +71,7 @@ impl fmt::Display for ParseTransportKindError {
 impl error::Error for ParseTransportKindError {}
 
 /// A session, as the server described it when it opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Session {
     /// The session's identifier, chosen by the server. It is a secret: anybody who knows it can act as this client.
@@ -129,8 +129,7 @@ impl Session {
     ///
     /// Only the sid is necessary. Everything else is a hint: a value that cannot be read counts as a missing one.
     pub(crate) fn decode(json: &str, transport: TransportKind) -> Result<Self, ProtocolError> {
-        let open: OpenPacket<'_> =
-            serde_json::from_str(json).map_err(|err| invalid_open(&err.to_string()))?;
+        let open: OpenPacket<'_> = serde_json::from_str(json).map_err(|err| invalid_json(&err, json))?;
         let sid = open.sid.ok_or_else(|| invalid_open("missing field `sid`"))?;
         let sid: String = serde_json::from_str(sid.get()).map_err(|err| invalid_open(&err.to_string()))?;
         if sid.is_empty() {
@@ -145,6 +144,30 @@ impl Session {
             transport,
             websocket_protocol: None,
         })
+    }
+}
+
+/// Does not show the sid, since whoever has it can take part in the session, and the subprotocol, which may be a token.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            sid: _,
+            upgrades,
+            ping_interval,
+            ping_timeout,
+            max_payload,
+            transport,
+            websocket_protocol,
+        } = self;
+        f.debug_struct("Session")
+            .field("sid", &format_args!(".."))
+            .field("upgrades", upgrades)
+            .field("ping_interval", ping_interval)
+            .field("ping_timeout", ping_timeout)
+            .field("max_payload", max_payload)
+            .field("transport", transport)
+            .field("websocket_protocol", &websocket_protocol.as_ref().map(|_| format_args!("..")))
+            .finish()
     }
 }
 
@@ -253,9 +276,16 @@ fn text(value: &RawValue) -> Cow<'_, str> {
     serde_json::from_str::<String>(json).map_or_else(|_| json.into(), Cow::Owned)
 }
 
-/// Shortens the reason, which may quote a long text of the server.
+/// The error for JSON that cannot be read. serde quotes a text that is no object, and the text may repeat a secret.
+fn invalid_json(err: &serde_json::Error, json: &str) -> ProtocolError {
+    match json.trim_ascii_start().starts_with('"') && err.is_data() {
+        true => invalid_open("invalid type: string, expected an object"),
+        false => invalid_open(&err.to_string()),
+    }
+}
+
 fn invalid_open(reason: &str) -> ProtocolError {
-    ProtocolError::Handshake(reason.chars().take(200).collect())
+    ProtocolError::Handshake(reason.into())
 }
 
 #[cfg(test)]

@@ -34,11 +34,21 @@ impl BatchBuilder {
     pub(super) fn push(&mut self, packet: Packet) {
         if let Packet::Message(data) = &packet {
             self.bytes += data.len();
+            self.packets.push(packet);
         } else {
-            self.others += 1;
-            if let Packet::Unknown(kind) = packet {
-                log_unknown(kind);
-            }
+            self.push_other(packet);
+        }
+    }
+
+    /// Adds a packet that is not a message.
+    #[cold]
+    fn push_other(&mut self, mut packet: Packet) {
+        self.others += 1;
+        // The answer to a ping has the data of the ping, and may wait longer than the messages that share its buffer.
+        packet.detach();
+        // The client ignores the packet, so the log is the only trace of it.
+        if let Packet::Unknown(kind) = packet {
+            log::debug!(target: "actix_engineio::transport", "a packet of unknown type {kind}");
         }
         self.packets.push(packet);
     }
@@ -49,6 +59,14 @@ impl BatchBuilder {
         self.bytes.saturating_add(OVERHEAD.saturating_mul(messages))
     }
 
+    /// The text of the open packet, if it is the first one.
+    pub(super) fn open_packet(&self) -> Option<&str> {
+        match self.packets.first() {
+            Some(Packet::Open(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The packets. They are copied out of the buffer that they were received in, unless they may share it.
     pub(super) fn into_packets(mut self, may_share: bool) -> Vec<Packet> {
         if !may_share {
@@ -56,12 +74,6 @@ impl BatchBuilder {
         }
         self.packets
     }
-}
-
-/// The client ignores the packet, so the log is the only trace of it.
-#[cold]
-fn log_unknown(kind: u8) {
-    log::debug!(target: "actix_engineio::transport", "a packet of unknown type {kind}");
 }
 
 #[cfg(test)]

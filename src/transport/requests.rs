@@ -150,9 +150,9 @@ impl Requests {
         Ok(headers)
     }
 
-    /// The error for a response whose status refuses a request. Some servers repeat the sid, which is a secret.
+    /// The error for a response whose status refuses a request.
     pub(super) fn http_error(&self, response: &http::Response) -> TransportError {
-        TransportError::Status(Box::new(response.http_status(self.sid.as_deref())))
+        TransportError::Status(Box::new(response.http_status()))
     }
 
     /// Stores the cookies that the head of a response sets.

@@ -11,4 +11,5 @@ mod cancel;
 mod dead;
 mod redirect;
 mod requests;
+mod secrets;
 mod websocket;

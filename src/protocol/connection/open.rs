@@ -1,6 +1,6 @@
 //! An open session.
 
-use std::{collections::HashSet, mem, sync::Arc, time::Instant};
+use std::{mem, sync::Arc, time::Instant};
 
 use bytestring::ByteString;
 
@@ -9,6 +9,7 @@ use super::{
     liveness::Liveness,
     post_size::PostSize,
     reading::Flow,
+    remembered::Remembered,
     upgrade::Upgrade,
 };
 use crate::{
@@ -31,9 +32,9 @@ pub(super) struct Target {
 
 impl Target {
     /// A session uses a WebSocket to the endpoint: the next connect can start with it.
-    pub(super) fn add_to(&self, remembered: &mut HashSet<String>) {
+    pub(super) fn add_to(&self, remembered: &mut Remembered) {
         if self.remember {
-            remembered.insert(self.endpoint.display_url().to_owned());
+            remembered.add(self.endpoint.display_url());
         }
     }
 }

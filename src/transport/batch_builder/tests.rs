@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use super::*;
 
@@ -41,6 +42,17 @@ fn only_messages_have_a_weight() {
     batch.push(Packet::Message("".into()));
     batch.push(Packet::Message(Bytes::from_static(b"12345").into()));
     assert_eq!(batch.weight(), 5 + 2 * OVERHEAD);
+}
+
+#[test]
+fn a_ping_never_shares_the_buffer_that_it_was_received_in() {
+    for range in [0..0, 0..1, 0..900] {
+        let buffer = Bytes::from(vec![b'p'; 1_000]);
+        let data = ByteString::try_from(buffer.slice(range)).unwrap();
+        let packets = built(vec![Packet::Ping(data.clone()), Packet::Message("x".into())], true);
+        assert_eq!(packets[0], Packet::Ping(data));
+        assert!(buffer.is_unique(), "the ping shares it");
+    }
 }
 
 #[test]

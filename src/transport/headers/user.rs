@@ -22,7 +22,7 @@ impl Headers {
     pub(crate) fn parse_and_append(&mut self, name: &str, value: &[u8]) -> Result<(), ConnectError> {
         let invalid = |reason: String| ConnectError::Invalid { what: "header", reason };
         let parsed = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| invalid(format!("{name:?} is not a header name")))?;
+            .map_err(|_| invalid(format!("{:?} is not a header name", shown(name))))?;
         if RESERVED.contains(&parsed) {
             return Err(invalid(format!("{parsed} is set by the client itself")));
         }
@@ -41,12 +41,13 @@ impl Headers {
         let invalid = |reason: String| ConnectError::Invalid { what: "WebSocket subprotocol", reason };
         self.remove(&header::SEC_WEBSOCKET_PROTOCOL);
         for (index, protocol) in protocols.iter().enumerate() {
-            // The name of a header is a token, too.
+            // A subprotocol may be a secret, so the error names its place. The name of a header is a token, too.
+            let place = index.saturating_add(1);
             HeaderName::from_bytes(protocol.as_bytes())
-                .map_err(|_| invalid(format!("{protocol:?} is not a token")))?;
+                .map_err(|_| invalid(format!("number {place} is not a token")))?;
             // RFC 6455, section 4.1: "The elements that comprise this value MUST [...] all be unique strings."
             if protocols.iter().take(index).any(|before| before == protocol) {
-                return Err(invalid(format!("{protocol} is given twice")));
+                return Err(invalid(format!("number {place} is given twice")));
             }
         }
         if !protocols.is_empty() {
@@ -55,6 +56,16 @@ impl Headers {
             self.append(header::SEC_WEBSOCKET_PROTOCOL, value);
         }
         Ok(())
+    }
+}
+
+/// The start of a wrong header name, up to the character that no name may have. Behind it may be a value, which may be a
+/// secret.
+fn shown(name: &str) -> String {
+    let is_allowed = |char: char| char.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(char);
+    match name.split_once(|char| !is_allowed(char)) {
+        Some((start, _)) => format!("{start}.."),
+        None => name.to_owned(),
     }
 }
 

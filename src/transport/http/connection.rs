@@ -21,7 +21,7 @@ use bytes::{Buf as _, Bytes, BytesMut, buf::Chain};
 use super::{Forwarding, Promise, Request, Response, body::Body, codec_config::CodecConfig, head};
 use crate::{
     error::{Stage, TransportError},
-    transport::{Io, Progress},
+    transport::{Io, Progress, Secrets},
 };
 
 /// The size of a read of a head, which may include a small body.
@@ -104,8 +104,9 @@ impl Http1Connection {
         }
         if !head.status.is_success() {
             // Boxed, since otherwise every poll that waits would have room for it.
-            let response = Box::pin(self.read_error_response(head, codec)).await;
-            return self.check_proxy(response, request);
+            let sent = request.head(self.forwarding.as_deref());
+            let response = Box::pin(self.read_error_response(head, codec, &sent)).await;
+            return self.check_proxy(response);
         }
         let response = self.read_body(head, codec, limit).await?;
         // A server may respond before it has read the whole request. The rest is sent all the same.
@@ -134,12 +135,12 @@ impl Http1Connection {
         if head.status.is_success() {
             return self.read_body(head, codec, limit).await.map(UpgradeResponse::Other);
         }
-        Ok(UpgradeResponse::Other(self.read_error_response(head, codec).await))
+        Ok(UpgradeResponse::Other(self.read_error_response(head, codec, &request.head(None)).await))
     }
 
-    /// Asks a proxy for a tunnel with `head`, a CONNECT request. If the proxy opens one, the connection is returned.
-    pub(crate) async fn tunnel(mut self, head: Bytes) -> Result<Box<dyn Io>, TransportError> {
-        self.outgoing = Some(head.chain(Bytes::new()));
+    /// Asks a proxy for a tunnel with `request`, the head of a CONNECT request. If the proxy opens one, the connection is returned.
+    pub(crate) async fn tunnel(mut self, request: Bytes) -> Result<Box<dyn Io>, TransportError> {
+        self.outgoing = Some(request.clone().chain(Bytes::new()));
         let (head, codec) = self.read_head().await?;
         // RFC 9110, section 9.3.6: "Any 2xx (Successful) response indicates that the sender [..] will switch to
         // tunnel mode immediately after the response header section".
@@ -150,17 +151,17 @@ impl Http1Connection {
             return Err(TransportError::Malformed("the proxy spoke before the server was asked".into()));
         }
         let status = head.status.as_u16();
-        let refusal = self.read_error_response(head, codec).await.http_status(None);
+        let refusal = self.read_error_response(head, codec, &request).await.http_status();
         Err(TransportError::proxy(Some(status), refusal))
     }
 
     /// Checks that the proxy, if there is one, has forwarded the request. Only a proxy answers with status 407 (RFC 9110,
     /// section 15.5.8). Any other error may be the server's.
-    fn check_proxy(&self, response: Response, request: &Request) -> Result<Response, TransportError> {
+    fn check_proxy(&self, response: Response) -> Result<Response, TransportError> {
         if self.forwarding.is_none() || response.status != StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             return Ok(response);
         }
-        let status = response.http_status(request.sid());
+        let status = response.http_status();
         Err(TransportError::proxy(Some(status.status), status))
     }
 
@@ -229,20 +230,27 @@ impl Http1Connection {
         Err(TransportError::Malformed("no end of 1xx answers".into()))
     }
 
-    /// Reads an error response. Its body may be cut, too long or endless: the status counts, whatever becomes of the body.
-    async fn read_error_response(&mut self, head: ResponseHead, codec: h1::ClientCodec) -> Response {
+    /// Reads the error response to a request with the head `request`. Its body may be cut, too long or endless: the status
+    /// counts, whatever becomes of the body.
+    async fn read_error_response(
+        &mut self,
+        head: ResponseHead,
+        codec: h1::ClientCodec,
+        request: &[u8],
+    ) -> Response {
+        let secrets = Secrets::of_head(request);
         let (status, headers) = (head.status, head.headers.clone());
         if let Ok(Ok(response)) =
             timeout(ERROR_BODY_TIMEOUT, self.read_body(head, codec, MAX_ERROR_BODY)).await
         {
-            return response;
+            return Response { secrets, ..response };
         }
         let is_encoded = |name| headers.contains_key(name);
         let body = match is_encoded(header::TRANSFER_ENCODING) || is_encoded(header::CONTENT_ENCODING) {
             true => Bytes::new(),
             false => self.read_buf.split().freeze(),
         };
-        Response { status, headers, body }
+        Response { status, headers, body, secrets }
     }
 
     async fn read_body(
@@ -269,7 +277,8 @@ impl Http1Connection {
         self.promise = Promise::read(&head.headers);
         // The response owns the old buffer, which may be large. Waiting for the next response needs none.
         self.read_buf = BytesMut::new();
-        Ok(Response { status: head.status, headers: head.headers, body: bytes })
+        let (status, headers) = (head.status, head.headers);
+        Ok(Response { status, headers, body: bytes, secrets: Secrets::default() })
     }
 
     /// Reads once, into a buffer with room for at least `ahead` bytes. Returns 0 at the end of the connection.

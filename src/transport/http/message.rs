@@ -11,7 +11,10 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use serde::Deserialize;
 
 use super::{Forwarding, Repeat};
-use crate::{error::HttpStatus, transport::Headers};
+use crate::{
+    error::{HttpStatus, changes_layout},
+    transport::{Headers, Secrets},
+};
 
 /// The largest number of characters of a server's text that an error shows.
 const EXCERPT: usize = 200;
@@ -36,7 +39,7 @@ pub(crate) struct Request {
 impl Request {
     /// The head, as the server expects it or the proxy that forwards the request to the server. actix-http's encoder would
     /// add a `date` and change the order of the headers.
-    pub(super) fn head(&self, forwarding: Option<&Forwarding>) -> Bytes {
+    pub(crate) fn head(&self, forwarding: Option<&Forwarding>) -> Bytes {
         let mut head = BytesMut::with_capacity(512);
         head.put_slice(self.method.as_str().as_bytes());
         head.put_u8(b' ');
@@ -59,11 +62,6 @@ impl Request {
         }
         head.put_slice(b"\r\n");
         head.freeze()
-    }
-
-    /// The session in the query, which is a secret.
-    pub(super) fn sid(&self) -> Option<&str> {
-        self.target.query()?.split('&').find_map(|pair| pair.strip_prefix("sid="))
     }
 
     /// The headers with their defaults, and with the length of the body.
@@ -92,6 +90,8 @@ pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The values that the request of an error response contained: the body may repeat them.
+    pub(crate) secrets: Secrets,
 }
 
 /// The JSON body of an error response: Engine.IO's object, or a string.
@@ -111,12 +111,9 @@ enum Code {
 }
 
 impl Response {
-    /// The status of an error response, with the start of the text in its body. `secret` is removed from the text.
-    pub(crate) fn http_status(&self, secret: Option<&str>) -> HttpStatus {
-        let excerpt = |text: &str| match secret.filter(|secret| text.contains(secret)) {
-            Some(secret) => excerpt(&text.replace(secret, "..")),
-            None => excerpt(text),
-        };
+    /// The status of an error response, with the start of the text in its body. The values of the request are masked.
+    pub(crate) fn http_status(&self) -> HttpStatus {
+        let excerpt = |text: &str| excerpt(&self.secrets.mask(text));
         let (code, message) = match serde_json::from_slice(&self.body) {
             Ok(ErrorBody::EngineIo { code, message }) => {
                 (code.and_then(Code::number), message.as_deref().and_then(&excerpt))
@@ -175,7 +172,7 @@ fn http_date(value: &str) -> Option<SystemTime> {
 
 /// The start of a text, on one line; `None` if the text is empty.
 fn excerpt(text: &str) -> Option<String> {
-    let line = text.trim().chars().take(EXCERPT).map(|char| if char.is_control() { ' ' } else { char });
+    let line = text.trim().chars().take(EXCERPT).map(|char| if changes_layout(char) { ' ' } else { char });
     Some(line.collect()).filter(|line: &String| !line.is_empty())
 }
 

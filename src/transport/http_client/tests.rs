@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     protocol::endpoint::Endpoint,
     transport::{
-        Headers,
+        Headers, Secrets,
         server::{Peer, Server},
     },
 };
@@ -681,7 +681,7 @@ async fn a_refused_handshake_returns_the_servers_answer() {
     else {
         panic!("not refused");
     };
-    assert_eq!(response.http_status(None).to_string(), "status 400, code 0: Transport unknown");
+    assert_eq!(response.http_status().to_string(), "status 400, code 0: Transport unknown");
     server.finish().await;
 }
 
@@ -692,7 +692,8 @@ fn an_http_status_has_the_servers_text_but_no_html() {
         headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
         headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("7"));
         let body = Bytes::copy_from_slice(body.as_bytes());
-        let status = Response { status: StatusCode::BAD_REQUEST, headers, body }.http_status(None);
+        let status = Response { status: StatusCode::BAD_REQUEST, headers, body, secrets: Secrets::default() }
+            .http_status();
         assert_eq!((status.status, status.retry_after), (400, Some(Duration::from_secs(7))));
         (status.code, status.message)
     };

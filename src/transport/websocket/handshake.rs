@@ -12,7 +12,7 @@ use rand::{Rng as _, TryRng as _, rngs::SysRng};
 use super::socket::{MaskKeys, Socket};
 use crate::{
     error::TransportError,
-    transport::{Headers, Requests, http::UpgradeResponse, http_client::HttpClient},
+    transport::{Headers, Requests, Secrets, http::UpgradeResponse, http_client::HttpClient},
 };
 
 /// The outcome of a handshake.
@@ -60,7 +60,8 @@ async fn handshake(http_client: &HttpClient, mut requests: Requests) -> Result<H
             // The thread's generator. One of its own would cost each WebSocket 320 bytes for as long as it is open.
             let mut random = rand::rng();
             let mask_keys: MaskKeys = Box::new(move || random.next_u32().to_ne_bytes());
-            let socket = Socket::new(io, mask_keys, max_message_size, read_buf);
+            let socket = Socket::new(io, mask_keys, max_message_size, read_buf)
+                .with_secrets(Secrets::of_head(&request.head(None)));
             Ok(Handshake::Opened(Box::new(socket), protocol))
         }
         UpgradeResponse::Other(response) if response.status.is_success() => {

@@ -16,7 +16,7 @@ use crate::{
         websocket::{CloseFrame, Frame, Message, Opcode, WebSocketCodec, close_payload},
         wire::Wire,
     },
-    transport::{BatchBuilder, Io, ReportSender},
+    transport::{BatchBuilder, Io, ReportSender, Secrets},
 };
 
 /// The largest number of reads for one batch. Then others have their turn: a server could send pings for ever.
@@ -27,6 +27,9 @@ const PROMPT_PONG: usize = 64 << 10;
 
 /// The close code of a frame without a code (RFC 6455, section 7.4.1). It is never sent.
 const NO_STATUS: u16 = 1005;
+
+/// The largest number of characters of a status line that an error shows.
+const MAX_STATUS_LINE: usize = 100;
 
 /// Draws the masking key of each frame (RFC 6455, section 5.3).
 pub(super) type MaskKeys = Box<dyn FnMut() -> [u8; 4]>;
@@ -45,6 +48,8 @@ pub(super) struct Socket {
     pong: Option<Bytes>,
     /// The error that stopped writing. Bytes that the server sent before are still read: they may say why.
     write_error: Option<io::Error>,
+    /// The values of the handshake, and the sid. The server may repeat them.
+    secrets: Secrets,
 }
 
 impl Socket {
@@ -67,7 +72,14 @@ impl Socket {
             reads: 0,
             pong: None,
             write_error: None,
+            secrets: Secrets::default(),
         }
+    }
+
+    /// Masks the values of the handshake in what the server says.
+    pub(super) fn with_secrets(mut self, secrets: Secrets) -> Self {
+        self.secrets = secrets;
+        self
     }
 
     /// Queues a batch. The batch before it must have been flushed.
@@ -194,7 +206,8 @@ impl Socket {
     fn http_response(&self) -> Option<TransportError> {
         let text = self.input.undecoded().strip_prefix(b"HTTP/")?;
         let line = text.split(|byte| byte.is_ascii_control()).next().unwrap_or_default();
-        let line = String::from_utf8_lossy(line.get(..100).unwrap_or(line));
+        let line = String::from_utf8_lossy(line);
+        let line: String = self.secrets.mask(&line).chars().take(MAX_STATUS_LINE).collect();
         Some(TransportError::Malformed(format!("HTTP instead of WebSocket frames: HTTP/{line}").into()))
     }
 
@@ -220,11 +233,24 @@ impl Socket {
         }
         if batch.is_empty() {
             *credit = Some(batch.into_packets(true));
-            return end.map_or(Poll::Pending, |reason| Poll::Ready(Err(reason)));
+            return end.map_or(Poll::Pending, |reason| Poll::Ready(Err(self.masked(reason))));
+        }
+        if let Some(open) = batch.open_packet() {
+            self.secrets.add_sid(open);
         }
         let may_share = self.input.end_batch(batch.weight());
         reports.send(ReportKind::Packets { packets: batch.into_packets(may_share), complete: true });
-        Poll::Ready(end.map_or(Ok(()), Err))
+        Poll::Ready(end.map_or(Ok(()), |reason| Err(self.masked(reason))))
+    }
+
+    /// The same without secrets that the server repeats.
+    fn masked(&self, reason: CloseReason) -> CloseReason {
+        match reason {
+            CloseReason::CloseFrame { code, reason } => {
+                CloseReason::CloseFrame { code, reason: self.secrets.mask(&reason).into() }
+            }
+            reason => reason,
+        }
     }
 
     /// Waits for the server's close frame, or for the end of the connection. Other frames come too late to count.

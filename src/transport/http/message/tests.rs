@@ -6,8 +6,12 @@ use super::*;
 const NOW: u64 = 784_111_777;
 
 fn retry_after(headers: &[(header::HeaderName, &'static str)]) -> Option<Duration> {
-    let mut response =
-        Response { status: StatusCode::SERVICE_UNAVAILABLE, headers: HeaderMap::new(), body: Bytes::new() };
+    let mut response = Response {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+        secrets: Secrets::default(),
+    };
     for (name, value) in headers {
         response.headers.insert(name.clone(), HeaderValue::from_static(value));
     }

@@ -5,13 +5,19 @@ use actix_http::{
 use bytes::Bytes;
 
 use super::*;
+use crate::transport::Secrets;
 
 fn answer(content_type: &'static str, body: impl AsRef<[u8]>) -> Response {
     let mut headers = HeaderMap::new();
     if !content_type.is_empty() {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
-    Response { status: StatusCode::OK, headers, body: Bytes::copy_from_slice(body.as_ref()) }
+    Response {
+        status: StatusCode::OK,
+        headers,
+        body: Bytes::copy_from_slice(body.as_ref()),
+        secrets: Secrets::default(),
+    }
 }
 
 #[test]
