@@ -1,25 +1,38 @@
 //! The cookies of a client. Cookies that servers set are sent with every later request that they are meant for.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod date;
+mod room;
+mod set_cookie;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
 
 use actix_http::header::{self, HeaderMap, HeaderValue};
-use cookie_store::{Cookie, CookieDomain, CookieStore};
+use cookie_store::{Cookie, CookieStore};
 use url::Url;
 
+use self::{room::size, set_cookie::SetCookie};
 use super::Headers;
 
-/// The size limit of a cookie, in bytes. RFC 6265, section 6.1: "At least 4096 bytes per cookie".
-const MAX_COOKIE: usize = 4096;
-/// The largest number of cookies for one host. RFC 6265, section 6.1: "At least 50 cookies per domain".
-const MAX_COOKIES: usize = 180;
-
 /// A cookie store. Transports share it, and perhaps the user too.
-#[derive(Clone, Default)]
-pub(crate) struct Cookies(Arc<Mutex<CookieStore>>);
+#[derive(Clone)]
+pub(crate) struct Cookies {
+    store: Arc<Mutex<CookieStore>>,
+    /// Set if nobody but the client puts cookies into the store.
+    is_own: bool,
+}
+
+impl Default for Cookies {
+    fn default() -> Self {
+        Self { store: Arc::default(), is_own: true }
+    }
+}
 
 impl From<Arc<Mutex<CookieStore>>> for Cookies {
     fn from(store: Arc<Mutex<CookieStore>>) -> Self {
-        Self(store)
+        Self { store, is_own: false }
     }
 }
 
@@ -33,8 +46,8 @@ impl Cookies {
         let mut store = self.lock();
         for cookie in set {
             // The cookie itself is a secret, so the log does not show it.
-            if let Err(reason) = store_cookie(&mut store, url, cookie) {
-                log::debug!(target: "actix_engineio::transport", "a cookie is not kept: {reason}");
+            if let Err(reason) = store_cookie(&mut store, url, cookie, self.is_own) {
+                log::debug!(target: "actix_engineio::transport", "a cookie is not stored: {reason}");
             }
         }
     }
@@ -46,6 +59,9 @@ impl Cookies {
         let own: Vec<_> = headers.get_all(&header::COOKIE).map(HeaderValue::as_bytes).collect();
         let store = self.lock();
         let mut stored = store.matches(url);
+        // To the store, connections to the same machine are secure without TLS. RFC 6265bis, section 5.8.3, lets each client
+        // decide that.
+        stored.retain(|cookie| cookie.secure() != Some(true) || url.scheme() == "https");
         if stored.is_empty() && own.len() < 2 {
             return;
         }
@@ -68,7 +84,7 @@ impl Cookies {
 
     fn lock(&self) -> MutexGuard<'_, CookieStore> {
         // A panic of another owner of the lock does not break the store.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -77,45 +93,54 @@ fn name_of(pair: &[u8]) -> &[u8] {
     pair.split(|&byte| byte == b'=').next().unwrap_or_default().trim_ascii()
 }
 
-fn store_cookie(store: &mut CookieStore, url: &Url, cookie: &HeaderValue) -> Result<(), String> {
-    let cookie = str::from_utf8(cookie.as_bytes()).map_err(|err| err.to_string())?;
-    if cookie.len() > MAX_COOKIE {
-        return Err(format!("it has more than {MAX_COOKIE} bytes"));
+fn store_cookie(store: &mut CookieStore, url: &Url, line: &HeaderValue, is_own: bool) -> Result<(), String> {
+    let line = str::from_utf8(line.as_bytes()).map_err(|err| err.to_string())?;
+    let set_cookie = SetCookie::parse(line, SystemTime::now())?;
+    set_cookie.check(url)?;
+    let cookie = Cookie::parse(set_cookie.to_line(), url).map_err(|err| err.to_string())?;
+    if url.scheme() != "https" && store.iter_any().any(|other| protects(other, &cookie)) {
+        return Err("it would replace a secure cookie, and the connection is not secure".to_owned());
     }
-    let mut cookie = Cookie::parse(cookie, url).map_err(|err| err.to_string())?;
-    // RFC 6265, section 5.3: a domain that is a public suffix is refused, or means only that host if it is the host.
-    if let CookieDomain::Suffix(domain) = &cookie.domain
-        && !domain.contains('.')
-    {
-        if url.host_str() != Some(domain) {
-            return Err("it is for a whole top-level domain".to_owned());
-        }
-        cookie.domain = CookieDomain::HostOnly(domain.clone());
+    let (domain, path, name) = key(&cookie);
+    if !store.contains_any(&domain, &path, &name) {
+        room::make(store, url, size(&cookie), is_own)?;
     }
-    let is_known = store.contains_any(&String::from(&cookie.domain), &cookie.path, cookie.name());
-    if !is_known && is_full(store, url) {
-        remove_expired(store);
-        if is_full(store, url) {
-            return Err(format!("there are {MAX_COOKIES} for its host"));
-        }
+    let is_expired = cookie.is_expired();
+    store.insert(cookie, url).map_err(|err| err.to_string())?;
+    if is_expired {
+        // The store does not send it any more, but it would never remove it.
+        store.remove(&domain, &path, &name);
     }
-    store.insert(cookie.into_owned(), url).map_err(|err| err.to_string())?;
     Ok(())
 }
 
-fn is_full(store: &CookieStore, url: &Url) -> bool {
-    store.iter_any().filter(|cookie| cookie.domain.matches(url)).count() >= MAX_COOKIES
+/// Whether `old` is a secure cookie that a response over an insecure connection must not replace or hide by `new`
+/// (RFC 6265bis, section 5.7).
+fn protects(old: &Cookie<'_>, new: &Cookie<'_>) -> bool {
+    let (Some(old_domain), Some(new_domain)) = (old.domain.as_cow(), new.domain.as_cow()) else {
+        return false;
+    };
+    old.secure() == Some(true)
+        && !old.is_expired()
+        && old.name() == new.name()
+        && (is_below(&old_domain, &new_domain) || is_below(&new_domain, &old_domain))
+        && path_matches(&new.path, &old.path)
 }
 
-/// Removes the cookies that have expired. The store does not send them, but it never removes them by itself.
-fn remove_expired(store: &mut CookieStore) {
-    let key = |cookie: &Cookie<'_>| {
-        (String::from(&cookie.domain), String::from(&cookie.path), cookie.name().to_owned())
-    };
-    let expired: Vec<_> = store.iter_any().filter(|cookie| cookie.is_expired()).map(key).collect();
-    for (domain, path, name) in expired {
-        store.remove(&domain, &path, &name);
-    }
+/// Whether `domain` is `parent` or one of its subdomains.
+fn is_below(domain: &str, parent: &str) -> bool {
+    domain.strip_suffix(parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// RFC 6265bis, section 5.1.4.
+fn path_matches(path: &str, cookie_path: &str) -> bool {
+    path.strip_prefix(cookie_path)
+        .is_some_and(|rest| rest.is_empty() || cookie_path.ends_with('/') || rest.starts_with('/'))
+}
+
+/// The domain, the path and the name, which are different for every cookie of a store.
+fn key(cookie: &Cookie<'_>) -> (String, String, String) {
+    (String::from(&cookie.domain), String::from(&cookie.path), cookie.name().to_owned())
 }
 
 #[cfg(test)]

@@ -1,4 +1,8 @@
-use super::*;
+use super::{
+    room::{MAX_BYTES, MAX_PER_HOST},
+    set_cookie::MAX_COOKIE,
+    *,
+};
 
 /// The headers of a response that sets these cookies.
 fn set<'a>(cookies: impl IntoIterator<Item = &'a str>) -> HeaderMap {
@@ -44,8 +48,6 @@ fn a_cookie_goes_where_it_is_meant_to_go() {
         ("a=1; Domain=example.org", "http://b.example.org/engine.io/", true),
         ("a=1; Domain=example.com", "http://example.com/engine.io/", false),
         ("a=1; Domain=b.example.org", "http://b.example.org/engine.io/", false),
-        ("a=1; Secure", from, false),
-        ("a=1; Secure", "https://a.example.org/engine.io/", true),
         ("a=1; HttpOnly; SameSite=Strict", from, true),
         ("a=1; Max-Age=60", from, true),
         ("a=1; Max-Age=0", from, false),
@@ -57,6 +59,64 @@ fn a_cookie_goes_where_it_is_meant_to_go() {
         let sent = sent(&stored_from(from, &[cookie]), to);
         assert_eq!(sent, if expected { "a=1" } else { "" }, "{cookie} to {to}");
     }
+}
+
+#[test]
+fn a_secure_cookie_is_set_and_sent_over_tls_only() {
+    for host in ["example.org", "localhost", "127.0.0.1", "[::1]"] {
+        let (plain, secure) = (format!("http://{host}/"), format!("https://{host}/"));
+        let cookies = stored_from(&plain, &["a=1; Secure"]);
+        assert_eq!(sent(&cookies, &secure), "", "{host}");
+        let cookies = stored_from(&secure, &["a=1; Secure"]);
+        assert_eq!(sent(&cookies, &plain), "", "{host}");
+        assert_eq!(sent(&cookies, &secure), "a=1", "{host}");
+    }
+}
+
+#[test]
+fn a_secure_cookie_is_not_replaced_without_tls() {
+    let secure = "https://a.example.org/x/";
+    for (set_cookie, from, expected) in [
+        ("a=2", "http://a.example.org/x/", "a=1"),
+        ("a=; Max-Age=0", "http://a.example.org/x/", "a=1"),
+        // It would be sent before the secure one.
+        ("a=2; Path=/x/y", "http://a.example.org/", "a=1"),
+        ("a=2; Path=/x/y; Domain=example.org", "http://example.org/", "a=1"),
+        ("a=2; Domain=example.org", "http://b.example.org/x/", "a=1"),
+        // It is sent after the secure one.
+        ("a=2; Path=/", "http://a.example.org/", "a=1; a=2"),
+        ("A=2", "http://a.example.org/x/", "A=2; a=1"),
+        ("a=2", "http://b.example.org/x/", "a=1"),
+        ("a=2", secure, "a=2"),
+        ("a=; Max-Age=0", secure, ""),
+    ] {
+        let cookies = stored_from(secure, &["a=1; Secure; Path=/x"]);
+        cookies.store(&from.parse().unwrap(), &set([set_cookie]));
+        assert_eq!(sent(&cookies, "https://a.example.org/x/y"), expected, "{set_cookie} from {from}");
+    }
+}
+
+#[test]
+fn a_deleted_cookie_takes_up_no_memory() {
+    let url = "http://example.org/";
+    let cookies = stored_from(url, &["a=1", "b=1", "a=; Expires=Thu, 1 Jan 1970 00:00:00 UTC"]);
+    assert_eq!(sent(&cookies, url), "b=1");
+    assert_eq!(cookies.lock().iter_any().count(), 1);
+}
+
+#[test]
+fn hosts_cannot_fill_the_store_together() {
+    let cookies = Cookies::default();
+    let value = "x".repeat(MAX_COOKIE - 4);
+    for host in 0..2 * MAX_BYTES / MAX_COOKIE / 100 {
+        let many: Vec<_> = (0..100).map(|n| format!("c{n}={value}")).collect();
+        let url = format!("http://{host}.example/").parse().unwrap();
+        cookies.store(&url, &set(many.iter().map(String::as_str)));
+        // The newest host always has room.
+        assert_eq!(cookies.lock().matches(&url).len(), 100, "{host}");
+    }
+    let size: usize = cookies.lock().iter_any().map(size).sum();
+    assert!(size <= MAX_BYTES, "{size}");
 }
 
 #[test]
@@ -135,10 +195,10 @@ fn a_malformed_cookie_is_not_stored() {
 fn one_host_cannot_fill_the_store() {
     let (url, other) = ("http://example.org/", "http://example.com/");
     let cookies = Cookies::default();
-    let many: Vec<_> = (0..2 * MAX_COOKIES).map(|n| format!("c{n}=1; Path=/{n}")).collect();
+    let many: Vec<_> = (0..2 * MAX_PER_HOST).map(|n| format!("c{n}=1; Path=/{n}")).collect();
     cookies.store(&url.parse().unwrap(), &set(many.iter().map(String::as_str)));
     cookies.store(&other.parse().unwrap(), &set(["a=1"]));
-    assert_eq!(cookies.lock().iter_any().count(), MAX_COOKIES + 1);
+    assert_eq!(cookies.lock().iter_any().count(), MAX_PER_HOST + 1);
     assert_eq!(sent(&cookies, other), "a=1");
     // A cookie that is in the store can still change.
     cookies.store(&url.parse().unwrap(), &set(["c0=2; Path=/0"]));
@@ -146,7 +206,7 @@ fn one_host_cannot_fill_the_store() {
     // Expired cookies make room.
     cookies.store(&url.parse().unwrap(), &set(["c0=; Path=/0; Max-Age=0", "new=1; Path=/0"]));
     assert_eq!(sent(&cookies, "http://example.org/0"), "new=1");
-    assert_eq!(cookies.lock().iter_any().count(), MAX_COOKIES + 1);
+    assert_eq!(cookies.lock().iter_any().count(), MAX_PER_HOST + 1);
 }
 
 #[test]
