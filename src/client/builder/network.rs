@@ -59,8 +59,9 @@ impl EngineIoClientBuilder {
     /// Whether to use the proxies that the environment names: `http_proxy`, `https_proxy` and `all_proxy`, in small or
     /// in capital letters. The environment is read when this is called. Default: `false`, as in python-engineio.
     ///
-    /// `no_proxy` lists the exceptions: domains, which include their subdomains; addresses; networks such as
-    /// `10.0.0.0/8`; and `*`. `ws` and `wss` URLs use the proxies of `http` and `https`. If a variable contains an
+    /// `no_proxy` lists the exceptions, separated by commas or blanks: domains, which include their subdomains;
+    /// addresses; networks such as `10.0.0.0/8`; and `*`. A domain or an address may have a port. An item that cannot be
+    /// understood is ignored, with a warning. `ws` and `wss` URLs use the proxies of `http` and `https`. If a variable contains an
     /// invalid or unsupported URL, connects that would use it fail. `false` only takes back an earlier `true`.
     pub fn proxy_from_env(mut self, read: bool) -> Self {
         if !read {

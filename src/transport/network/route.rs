@@ -1,12 +1,14 @@
 //! The choice of a proxy, and the request that is sent to it.
 
-use core::net::IpAddr;
+mod exceptions;
+
 use std::fmt;
 
 use base64_simd::STANDARD;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use self::exceptions::Exceptions;
 use crate::protocol::endpoint::{Destination, unbracketed};
 
 /// A proxy that the user or the environment has named.
@@ -89,7 +91,7 @@ type Named = Result<Option<Proxy>, String>;
 pub(crate) struct Environment {
     http: Named,
     https: Named,
-    except: Vec<Exception>,
+    except: Exceptions,
 }
 
 impl Environment {
@@ -110,82 +112,22 @@ impl Environment {
             };
             value.map(|value| Proxy::parse(&value)).transpose().map_err(|err| format!("{name}: {err}"))
         };
-        let no_proxy = get("no_proxy").unwrap_or_default();
-        let except = no_proxy.split(',').map(str::trim).filter(|item| !item.is_empty());
-        Self {
-            http: proxy("http_proxy"),
-            https: proxy("https_proxy"),
-            except: except.map(Exception::parse).collect(),
-        }
+        let except = Exceptions::parse(&get("no_proxy").unwrap_or_default(), |item| {
+            log::warn!(
+                target: "actix_engineio::transport",
+                "no_proxy: {item:?} is no domain, address or network, so it is ignored"
+            );
+        });
+        Self { http: proxy("http_proxy"), https: proxy("https_proxy"), except }
     }
 
     /// Chooses the proxy for `destination`, if it needs one.
     pub(crate) fn proxy_for(&self, destination: &Destination) -> Result<Option<&Proxy>, &str> {
-        if self.except.iter().any(|exception| exception.covers(destination)) {
+        if self.except.cover(destination) {
             return Ok(None);
         }
         let named = if destination.is_secure() { &self.https } else { &self.http };
         named.as_ref().map(Option::as_ref).map_err(String::as_str)
-    }
-}
-
-/// One item of `no_proxy`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Exception {
-    Everything,
-    /// A network: the addresses that begin with the same bits. A single address is a network with all bits.
-    Network {
-        address: IpAddr,
-        bits: u32,
-    },
-    /// A domain and its subdomains, at one port or at every port.
-    Domain {
-        domain: String,
-        port: Option<u16>,
-    },
-}
-
-impl Exception {
-    fn parse(item: &str) -> Self {
-        if item == "*" {
-            return Self::Everything;
-        }
-        let (address, bits) =
-            item.split_once('/').map_or((item, None), |(address, bits)| (address, bits.parse().ok()));
-        if let Ok(address) = unbracketed(address).parse::<IpAddr>() {
-            return Self::Network { address, bits: bits.unwrap_or(u32::MAX) };
-        }
-        let (domain, port) = match item.rsplit_once(':') {
-            Some((domain, port)) if port.parse::<u16>().is_ok() => (domain, port.parse().ok()),
-            _ => (item, None),
-        };
-        let domain = domain.trim_start_matches('*').trim_start_matches('.').to_ascii_lowercase();
-        Self::Domain { domain: unbracketed(&domain), port }
-    }
-
-    fn covers(&self, destination: &Destination) -> bool {
-        let host = destination.host();
-        match self {
-            Self::Everything => true,
-            Self::Network { address, bits } => match (host.parse(), address) {
-                (Ok(IpAddr::V4(host)), IpAddr::V4(network)) => {
-                    let mask = u32::MAX.checked_shl(32_u32.saturating_sub(*bits)).unwrap_or(0);
-                    (host.to_bits() ^ network.to_bits()) & mask == 0
-                }
-                (Ok(IpAddr::V6(host)), IpAddr::V6(network)) => {
-                    let mask = u128::MAX.checked_shl(128_u32.saturating_sub(*bits)).unwrap_or(0);
-                    (host.to_bits() ^ network.to_bits()) & mask == 0
-                }
-                _ => false,
-            },
-            Self::Domain { domain, port } => {
-                let host = host.to_ascii_lowercase();
-                let is_below = host
-                    .strip_suffix(domain.as_str())
-                    .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-                is_below && port.is_none_or(|port| port == destination.port())
-            }
-        }
     }
 }
 
