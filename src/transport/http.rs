@@ -11,6 +11,7 @@ mod body;
 mod codec_config;
 mod coding;
 mod connection;
+mod forwarding;
 mod head;
 mod message;
 mod reuse;
@@ -18,6 +19,7 @@ mod reuse;
 pub(crate) use self::{
     codec_config::CodecConfig,
     connection::{Http1Connection, UpgradeResponse},
-    message::{Request, Response},
+    forwarding::Forwarding,
+    message::{Request, Response, USER_AGENT},
     reuse::{LearnedLimit, Loss, Promise, Repeat},
 };

@@ -8,7 +8,7 @@ use actix_rt::time::Instant;
 use super::{
     Progress, ProgressReader,
     http::{CodecConfig, Http1Connection, LearnedLimit, Loss, Repeat, Request, Response, UpgradeResponse},
-    network::Network,
+    network::{Connected, Network, Purpose},
 };
 use crate::{
     error::{Stage, TransportError},
@@ -88,19 +88,21 @@ impl HttpClient {
         request: &Request,
         limit: usize,
     ) -> Result<UpgradeResponse, TransportError> {
-        self.open().await?.upgrade(request, limit).await
+        self.open(Purpose::Stream).await?.upgrade(request, limit).await
     }
 
     async fn connect(&mut self) -> Result<Box<Http1Connection>, TransportError> {
         let started = Instant::now();
-        let connection = self.open().await?;
+        let connection = self.open(Purpose::Requests).await?;
         self.round_trip = self.round_trip.min(started.elapsed());
         Ok(connection)
     }
 
-    async fn open(&self) -> Result<Box<Http1Connection>, TransportError> {
-        let io = self.network.connect(&self.destination, &self.progress).await?;
-        Ok(Box::new(Http1Connection::new(io, &self.codec_config, self.progress.clone())))
+    async fn open(&self, purpose: Purpose) -> Result<Box<Http1Connection>, TransportError> {
+        let Connected { io, forwarding } =
+            self.network.connect(&self.destination, purpose, &self.progress).await?;
+        let connection = Http1Connection::new(io, &self.codec_config, self.progress.clone());
+        Ok(Box::new(connection.forwarded_by(forwarding)))
     }
 
     /// Takes the idle connection, if it is usable for such a request, and the time for which it was idle. An exchange owns

@@ -27,7 +27,7 @@ pub(crate) mod tls;
 
 #[cfg(unix)]
 use std::path::PathBuf;
-use std::{fmt, io, net::IpAddr, sync::Arc};
+use std::{fmt, io, net::IpAddr, rc::Rc, sync::Arc};
 
 use futures::future::LocalBoxFuture;
 #[cfg(unix)]
@@ -47,7 +47,7 @@ pub(crate) use self::{
     opener::Configure,
     route::{Environment, Proxy},
 };
-use super::{Io, Progress};
+use super::{Io, Progress, http::Forwarding};
 use crate::{
     error::{Stage, TransportError},
     protocol::endpoint::Destination,
@@ -72,6 +72,21 @@ pub(crate) struct Network {
     pub(crate) tls: Tls,
 }
 
+/// The use of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Requests. An HTTP proxy forwards them, unless TLS hides them from it.
+    Requests,
+    /// A WebSocket, which needs a byte stream to the server itself.
+    Stream,
+}
+
+/// A connection to a server, or to the proxy that forwards requests to the server.
+pub(crate) struct Connected {
+    pub(crate) io: Box<dyn Io>,
+    pub(crate) forwarding: Option<Rc<Forwarding>>,
+}
+
 /// The way to a server.
 #[derive(Clone, Default)]
 pub(crate) enum Route {
@@ -89,8 +104,9 @@ impl Network {
     pub(crate) async fn connect(
         self: &Arc<Self>,
         destination: &Destination,
+        purpose: Purpose,
         progress: &Progress,
-    ) -> Result<Box<dyn Io>, TransportError> {
+    ) -> Result<Connected, TransportError> {
         progress.begin(Stage::Connect);
         let config = self.tls_config(destination)?;
         let opener = Opener::shared(self.configure.as_ref(), config.as_ref())?;
@@ -101,7 +117,7 @@ impl Network {
         let scheme = if let TlsBy::Awc { .. } = tls { "https" } else { "http" };
         let server = Server::shared(destination, scheme)?;
         let opening = opener.open(server.uri().clone());
-        let dialing = Dialing { network: self.clone(), server, progress: progress.clone(), tls };
+        let dialing = Dialing::new(self.clone(), server, progress.clone(), tls).for_use(purpose);
         dialing.run(opening).await.map_err(|err| {
             let no_tls = || self.tls.config().err().unwrap_or_else(failure::no_tls);
             failure::from_awc(err, progress.reader().stage(), no_tls)
@@ -130,14 +146,20 @@ impl Network {
         }
     }
 
-    /// Makes the byte stream below TLS. Only the [`Dialer`] may call this.
-    async fn reach(&self, destination: &Destination, progress: &Progress) -> Result<Dialed, TransportError> {
-        let proxy = match &self.route {
-            Route::Direct => None,
-            Route::Proxy(proxy) => Some(proxy),
+    /// The proxy for `destination`, if it is reached through one.
+    fn proxy_for(&self, destination: &Destination) -> Result<Option<&Proxy>, TransportError> {
+        match &self.route {
+            Route::Proxy(proxy) => Ok(Some(proxy)),
             Route::Environment(environment) => environment.proxy_for(destination).map_err(|reason| {
                 TransportError::Unsupported(format!("the environment's proxy, {reason}").into())
-            })?,
+            }),
+            _ => Ok(None),
+        }
+    }
+
+    /// Makes the byte stream below TLS. Only the [`Dialer`] may call this.
+    async fn reach(&self, destination: &Destination, progress: &Progress) -> Result<Dialed, TransportError> {
+        match &self.route {
             #[cfg(unix)]
             Route::Unix(path) => {
                 return UnixStream::connect(path).await.map(Dialed::other).map_err(TransportError::connect);
@@ -148,8 +170,9 @@ impl Network {
                     .map(Dialed::from)
                     .map_err(TransportError::connect);
             }
-        };
-        match proxy {
+            _ => {}
+        }
+        match self.proxy_for(destination)? {
             // Boxed, since otherwise every connect would need room for it.
             Some(proxy) => Box::pin(self.through(proxy, destination, progress)).await,
             None => self.dial(destination.host(), destination.port(), progress).await.map(Dialed::from),

@@ -14,6 +14,7 @@ mod support;
 
 mod cases;
 mod deviations;
+mod forward;
 mod install;
 mod options;
 mod oxide;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
     for (cell, cases) in cells {
         trials.extend(cases.into_iter().map(|case| trial(cell, case)));
     }
+    trials.extend(forward::trials());
     libtest_mimic::run(&args, trials).exit_code()
 }
 

@@ -10,6 +10,7 @@ mod embedded;
 mod support;
 
 mod connector;
+mod forwarding;
 mod front;
 #[cfg(feature = "rustls")]
 mod other_origin;

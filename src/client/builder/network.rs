@@ -36,8 +36,9 @@ use crate::{
 impl EngineIoClientBuilder {
     /// A proxy through which the client reaches the server. Default: none.
     ///
-    /// - `http://user:password@host:3128`: an HTTP proxy, which is asked for a tunnel with CONNECT, also for `http` and
-    ///   `ws` URLs.
+    /// - `http://user:password@host:3128`: an HTTP proxy. It forwards the polling of `http` and `ws` URLs. For WebSocket and
+    ///   for `https` and `wss` URLs it is asked for a tunnel with CONNECT. Many proxies make tunnels to port 443 only; then
+    ///   a session with a plain URL stays on polling.
     /// - `socks5://user:password@host:1080`: a SOCKS5 proxy. The client looks up the host of the server.
     /// - `socks5h://user:password@host:1080`: a SOCKS5 proxy, which looks up the host by itself.
     ///

@@ -18,7 +18,7 @@ use actix_http::{
 use actix_rt::time::timeout;
 use bytes::{Buf as _, Bytes, BytesMut, buf::Chain};
 
-use super::{Promise, Request, Response, body::Body, codec_config::CodecConfig, head};
+use super::{Forwarding, Promise, Request, Response, body::Body, codec_config::CodecConfig, head};
 use crate::{
     error::{Stage, TransportError},
     transport::{Io, Progress},
@@ -49,6 +49,8 @@ pub(crate) struct Http1Connection {
     is_reusable: bool,
     /// The time for which the server waits for the next request, as its last answer says.
     promise: Option<Promise>,
+    /// The proxy that forwards the requests. `None`: they go to the server itself.
+    forwarding: Option<Rc<Forwarding>>,
 }
 
 /// The response to a WebSocket handshake.
@@ -79,7 +81,14 @@ impl Http1Connection {
             write_error: None,
             is_reusable: true,
             promise: None,
+            forwarding: None,
         }
+    }
+
+    /// Makes the proxy at the other end of the connection forward the requests.
+    pub(crate) fn forwarded_by(mut self, proxy: Option<Rc<Forwarding>>) -> Self {
+        self.forwarding = proxy;
+        self
     }
 
     /// Sends `request` and reads the response. `limit`: the largest size of its inflated body.
@@ -89,13 +98,14 @@ impl Http1Connection {
         limit: usize,
     ) -> Result<Response, TransportError> {
         self.begin(request);
-        let (head, codec) = self.read_head().await?;
+        let (head, codec) = self.read_head().await.map_err(|err| self.blame(err))?;
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(TransportError::Malformed("101 to a request that asked for no upgrade".into()));
         }
         if !head.status.is_success() {
             // Boxed, since otherwise every poll that waits would have room for it.
-            return Ok(Box::pin(self.read_error_response(head, codec)).await);
+            let response = Box::pin(self.read_error_response(head, codec)).await;
+            return self.check_proxy(response, request);
         }
         let response = self.read_body(head, codec, limit).await?;
         // A server may respond before it has read the whole request. The rest is sent all the same.
@@ -144,6 +154,26 @@ impl Http1Connection {
         Err(TransportError::proxy(Some(status), refusal))
     }
 
+    /// Checks that the proxy, if there is one, has forwarded the request. Only a proxy answers with status 407 (RFC 9110,
+    /// section 15.5.8). Any other error may be the server's.
+    fn check_proxy(&self, response: Response, request: &Request) -> Result<Response, TransportError> {
+        if self.forwarding.is_none() || response.status != StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Ok(response);
+        }
+        let status = response.http_status(request.sid());
+        Err(TransportError::proxy(Some(status.status), status))
+    }
+
+    /// A head that is not HTTP is the fault of the proxy, if there is one: it passes on only what it understands.
+    fn blame(&self, err: TransportError) -> TransportError {
+        match err {
+            err @ TransportError::Malformed(_) if self.forwarding.is_some() => {
+                TransportError::proxy(None, err)
+            }
+            err => err,
+        }
+    }
+
     /// Whether the request was sent completely.
     fn is_sent(&self) -> bool {
         self.outgoing.is_none() && self.write_error.is_none()
@@ -174,7 +204,7 @@ impl Http1Connection {
     fn begin(&mut self, request: &Request) {
         self.is_reusable = false;
         self.progress.begin(Stage::Request);
-        self.outgoing = Some(request.head().chain(request.body.clone()));
+        self.outgoing = Some(request.head(self.forwarding.as_deref()).chain(request.body.clone()));
     }
 
     /// Reads the head of the response. The codec that is returned has read how the body is framed.

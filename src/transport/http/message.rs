@@ -10,14 +10,14 @@ use actix_http::{
 use bytes::{BufMut as _, Bytes, BytesMut};
 use serde::Deserialize;
 
-use super::Repeat;
+use super::{Forwarding, Repeat};
 use crate::{error::HttpStatus, transport::Headers};
 
 /// The largest number of characters of a server's text that an error shows.
 const EXCERPT: usize = 200;
 
 /// The default `user-agent`. Some firewalls refuse requests without one.
-const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 /// A request. Its types exclude every character that could end a line of the head.
 #[derive(Clone)]
@@ -34,19 +34,36 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// The head. actix-http's encoder would add a `date` and change the order of the headers.
-    pub(super) fn head(&self) -> Bytes {
+    /// The head, as the server expects it or the proxy that forwards the request to the server. actix-http's encoder would
+    /// add a `date` and change the order of the headers.
+    pub(super) fn head(&self, forwarding: Option<&Forwarding>) -> Bytes {
         let mut head = BytesMut::with_capacity(512);
-        for part in [self.method.as_str(), " ", self.target.as_str(), " HTTP/1.1\r\n"] {
+        head.put_slice(self.method.as_str().as_bytes());
+        head.put_u8(b' ');
+        let mut headers = self.all_headers();
+        if let Some(forwarding) = forwarding {
+            // RFC 9112, section 3.2.2: "a client MUST send the target URI in "absolute-form" as the request-target".
+            head.put_slice(b"http://");
+            head.put_slice(self.host.as_bytes());
+            if let Some(authorization) = forwarding.authorization() {
+                headers.replace(header::PROXY_AUTHORIZATION, authorization.clone());
+            }
+        }
+        for part in [self.target.as_str(), " HTTP/1.1\r\n"] {
             head.put_slice(part.as_bytes());
         }
-        for (name, value) in self.all_headers().iter() {
+        for (name, value) in headers.iter() {
             for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
                 head.put_slice(part);
             }
         }
         head.put_slice(b"\r\n");
         head.freeze()
+    }
+
+    /// The session in the query, which is a secret.
+    pub(super) fn sid(&self) -> Option<&str> {
+        self.target.query()?.split('&').find_map(|pair| pair.strip_prefix("sid="))
     }
 
     /// The headers with their defaults, and with the length of the body.

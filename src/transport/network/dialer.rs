@@ -7,11 +7,16 @@ use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
 use awc::http::Uri;
 use futures::future::LocalBoxFuture;
 
-use super::{Dialed, Network, failure, server::Server, tls::Handshake};
+use super::{
+    Connected, Dialed, Network, Purpose, failure,
+    route::{Proxy, Scheme},
+    server::Server,
+    tls::Handshake,
+};
 use crate::{
     error::{Stage, TransportError},
     protocol::endpoint::{Destination, unbracketed},
-    transport::Progress,
+    transport::{Io, Progress, http::Forwarding},
 };
 
 tokio::task_local! {
@@ -36,10 +41,13 @@ pub struct Dialer;
 
 /// One connection that is being opened.
 pub(super) struct Dialing {
-    pub(super) network: Arc<Network>,
-    pub(super) server: Rc<Server>,
-    pub(super) progress: Progress,
-    pub(super) tls: TlsBy,
+    network: Arc<Network>,
+    server: Rc<Server>,
+    progress: Progress,
+    tls: TlsBy,
+    purpose: Purpose,
+    /// The proxy that the byte stream ends at, if it forwards requests.
+    forwarding: Cell<Option<Rc<Forwarding>>>,
 }
 
 /// The part that does TLS on a connection.
@@ -54,17 +62,25 @@ pub(super) enum TlsBy {
 }
 
 impl Dialing {
+    pub(super) fn new(network: Arc<Network>, server: Rc<Server>, progress: Progress, tls: TlsBy) -> Self {
+        Self { network, server, progress, tls, purpose: Purpose::Stream, forwarding: Cell::new(None) }
+    }
+
+    pub(super) fn for_use(self, purpose: Purpose) -> Self {
+        Self { purpose, ..self }
+    }
+
     /// Runs `opening`, inside of which a [`Dialer`] makes the byte stream of this connection.
-    pub(super) async fn run<T>(
+    pub(super) async fn run(
         self,
-        opening: impl Future<Output = Result<T, awc::error::ConnectError>>,
-    ) -> Result<T, awc::error::ConnectError> {
+        opening: impl Future<Output = Result<Box<dyn Io>, awc::error::ConnectError>>,
+    ) -> Result<Connected, awc::error::ConnectError> {
         let dialing = Rc::new(self);
-        let opened = DIALING.scope(dialing.clone(), opening).await?;
+        let io = DIALING.scope(dialing.clone(), opening).await?;
         match &dialing.tls {
             // A service of the user's own has connected without the dialer, so the stream is not encrypted.
             TlsBy::Dialer { is_done, .. } if !is_done.get() => Err(failure::into_awc(failure::ipv6())),
-            _ => Ok(opened),
+            _ => Ok(Connected { io, forwarding: dialing.forwarding.take() }),
         }
     }
 
@@ -79,7 +95,15 @@ impl Dialing {
             elsewhere = Destination::new(unbracketed(request.hostname()), request.port(), is_secure);
             &elsewhere
         };
-        let dialed = self.network.reach(destination, &self.progress).await?;
+        let dialed = match self.forwarding_proxy(destination)? {
+            // Boxed, since otherwise every connect would need room for it.
+            Some(proxy) => {
+                let (dialed, forwarding) = Box::pin(self.network.to_forwarder(proxy, &self.progress)).await?;
+                self.forwarding.set(Some(Rc::new(forwarding)));
+                dialed
+            }
+            None => self.network.reach(destination, &self.progress).await?,
+        };
         let uri = request.request().clone();
         match &self.tls {
             TlsBy::Nobody => Ok(Connection::new(uri, dialed)),
@@ -94,6 +118,17 @@ impl Dialing {
                 Ok(Connection::new(uri, dialed))
             }
         }
+    }
+
+    /// The proxy that forwards the requests to `destination`. Without one, a proxy has to make a tunnel.
+    fn forwarding_proxy(&self, destination: &Destination) -> Result<Option<&Proxy>, TransportError> {
+        // Requests name the server, so they get there only.
+        let may_forward = self.purpose == Purpose::Requests && destination == self.server.destination();
+        if !may_forward || destination.is_secure() {
+            return Ok(None);
+        }
+        let proxy = self.network.proxy_for(destination)?;
+        Ok(proxy.filter(|proxy| proxy.scheme == Scheme::Http))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Tunnels through proxies.
+//! Connections to proxies, and tunnels through them.
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
@@ -12,7 +12,7 @@ use crate::{
     protocol::endpoint::Destination,
     transport::{
         Progress,
-        http::{CodecConfig, Http1Connection},
+        http::{CodecConfig, Forwarding, Http1Connection},
     },
 };
 
@@ -43,6 +43,16 @@ impl Network {
                 "a SOCKS proxy: enable the feature socks of actix-engineio".into(),
             )),
         }
+    }
+
+    /// Makes a byte stream to `proxy`, which forwards the requests on it.
+    pub(super) async fn to_forwarder(
+        &self,
+        proxy: &Proxy,
+        progress: &Progress,
+    ) -> Result<(Dialed, Forwarding), TransportError> {
+        let tcp = self.dial_proxy(proxy, progress).await?;
+        Ok((tcp.into(), proxy.forwarding()))
     }
 
     /// Connects to `proxy` itself.

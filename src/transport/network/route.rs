@@ -9,7 +9,10 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use self::exceptions::Exceptions;
-use crate::protocol::endpoint::{Destination, unbracketed};
+use crate::{
+    protocol::endpoint::{Destination, unbracketed},
+    transport::http::{Forwarding, USER_AGENT},
+};
 
 /// A proxy that the user or the environment has named.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,7 +27,8 @@ pub(crate) struct Proxy {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scheme {
-    /// CONNECT (RFC 9110, section 9.3.6).
+    /// HTTP: the proxy forwards requests (RFC 9112, section 3.2.2), or makes a tunnel for CONNECT (RFC 9110, section
+    /// 9.3.6).
     Http,
     /// SOCKS version 5 (RFC 1928, RFC 1929). As in curl, the client looks up the host for `socks5`, and the proxy looks
     /// it up for `socks5h`.
@@ -59,14 +63,22 @@ impl Proxy {
     /// The request for a tunnel to `destination`.
     pub(crate) fn connect_request(&self, destination: &Destination) -> String {
         let authority = destination.authority();
-        let authorization = match &self.credentials {
-            Some((user, password)) => {
-                let credentials = STANDARD.encode_to_string(format!("{user}:{password}"));
-                format!("proxy-authorization: Basic {credentials}\r\n")
-            }
-            None => String::new(),
-        };
-        format!("CONNECT {authority} HTTP/1.1\r\nhost: {authority}\r\n{authorization}\r\n")
+        let authorization = self.authorization().map(|value| format!("proxy-authorization: {value}\r\n"));
+        let authorization = authorization.unwrap_or_default();
+        format!(
+            "CONNECT {authority} HTTP/1.1\r\nhost: {authority}\r\nuser-agent: {USER_AGENT}\r\n{authorization}\r\n"
+        )
+    }
+
+    /// This proxy as the one that forwards requests.
+    pub(super) fn forwarding(&self) -> Forwarding {
+        Forwarding::new(self.authorization().and_then(|value| value.try_into().ok()))
+    }
+
+    /// The value of `proxy-authorization` (RFC 7617).
+    fn authorization(&self) -> Option<String> {
+        let (user, password) = self.credentials.as_ref()?;
+        Some(format!("Basic {}", STANDARD.encode_to_string(format!("{user}:{password}"))))
     }
 }
 

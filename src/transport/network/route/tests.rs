@@ -41,15 +41,18 @@ fn a_proxy_is_a_url_or_a_host_and_a_port() {
 #[test]
 fn a_tunnel_is_asked_for_with_host_and_port() {
     let proxy = Proxy::parse("http://user:pass@proxy").unwrap();
+    let agent = format!("user-agent: {USER_AGENT}\r\n");
     assert_eq!(
         proxy.connect_request(&to("wss://example.org/?token=secret")),
-        "CONNECT example.org:443 HTTP/1.1\r\nhost: example.org:443\r\n\
-         proxy-authorization: Basic dXNlcjpwYXNz\r\n\r\n"
+        format!(
+            "CONNECT example.org:443 HTTP/1.1\r\nhost: example.org:443\r\n{agent}\
+             proxy-authorization: Basic dXNlcjpwYXNz\r\n\r\n"
+        )
     );
     let proxy = Proxy::parse("proxy").unwrap();
     assert_eq!(
         proxy.connect_request(&to("http://[::1]:5000")),
-        "CONNECT [::1]:5000 HTTP/1.1\r\nhost: [::1]:5000\r\n\r\n"
+        format!("CONNECT [::1]:5000 HTTP/1.1\r\nhost: [::1]:5000\r\n{agent}\r\n")
     );
 }
 
