@@ -36,7 +36,6 @@ impl Cause {
     }
 
     /// The error `error`, with a `text` that contains everything that the error itself says.
-    #[cfg(feature = "rustls")]
     pub(crate) fn with_text(error: impl Into<Box<dyn Error + Send + Sync>>, text: &str) -> Self {
         Self::with_parts(text, Some(error.into()))
     }

@@ -28,7 +28,8 @@ pub enum TransportError {
     Tls {
         /// The error of rustls, followed by advice where there is any.
         cause: Cause,
-        /// Whether a certificate was the reason: the server's or the client's own. Another attempt does not help.
+        /// Whether another attempt cannot help: a certificate was not accepted, the server's or the client's own, or the
+        /// two sides have no version, cipher suite, protocol or name in common.
         untrusted: bool,
     },
     /// The proxy could not be reached, or it did not make the connection.

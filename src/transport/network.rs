@@ -8,6 +8,7 @@
 //!   HttpClient ──► Network::connect ──► Opener ──► awc's Connector ──► Dialer ──► Network::reach
 //! ```
 
+mod alert;
 mod dialed;
 mod dialer;
 mod failure;

@@ -409,3 +409,23 @@ async fn no_provider_is_installed_for_the_process() {
     works(&format!("https://{}", front.addr()), |builder| builder.ssl_verify(false)).await;
     assert!(rustls::crypto::CryptoProvider::get_default().is_none());
 }
+
+/// TLS 1.2 has no alert of its own for a certificate that is missing.
+#[actix::test]
+async fn the_alert_of_a_server_that_cannot_be_satisfied_is_final_and_has_advice() {
+    for (alert, advice) in [(40, "client_certificate"), (70, "version"), (112, "server_name")] {
+        let server = Server::start(move |server| {
+            for _ in 0..2 {
+                let mut peer = server.accept();
+                // The header of the record of the ClientHello, and the record.
+                let header = peer.read_body(5);
+                peer.read_body(usize::from(u16::from_be_bytes([header[3], header[4]])));
+                peer.write([21, 3, 3, 0, 2, 2, alert]);
+                peer.wait_closed();
+            }
+        });
+        let err = fails(&server.origin().replace("http:", "https:"), |builder| builder).await;
+        assert_untrusted(&err, advice);
+        server.finish().await;
+    }
+}

@@ -29,7 +29,7 @@ use openssl::{
     pkey::PKey,
     ssl::{
         AlpnError, Ssl, SslAcceptor, SslAcceptorBuilder, SslConnector, SslConnectorBuilder, SslMethod,
-        SslVerifyMode, select_next_proto,
+        SslVerifyMode, SslVersion, select_next_proto,
     },
     x509::X509,
 };
@@ -260,4 +260,28 @@ fn the_example_of_the_documentation_compiles() -> Result<(), openssl::error::Err
     let tls = tls.build();
     let _builder = EngineIoClient::builder().awc_connector(move |connector| connector.openssl(tls.clone()));
     Ok(())
+}
+
+/// A server of TLS 1.2 says it during the handshake, and one of TLS 1.3 when the client has already sent its request.
+#[actix::test]
+async fn a_client_certificate_that_is_missing_is_recognised_in_what_openssl_says() {
+    let server = EmbeddedServer::echo().unwrap();
+    let authority = authority();
+    for version in [SslVersion::TLS1_2, SslVersion::TLS1_3] {
+        let mut acceptor = acceptor(&authority, "127.0.0.1");
+        acceptor.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+        acceptor.set_min_proto_version(Some(version)).unwrap();
+        acceptor.set_max_proto_version(Some(version)).unwrap();
+        let front = front_with(&server, acceptor.build()).await;
+        let url = format!("https://{}", front.addr());
+        let err = fails(&url, |builder| with_openssl(builder, openssl(&authority, HTTP_1))).await;
+        assert!(
+            matches!(
+                err,
+                ConnectError::Transport { source: TransportError::Tls { untrusted: true, .. }, .. }
+            ),
+            "{err:?}"
+        );
+        assert!(err.to_string().contains("client_certificate") && !err.is_retryable(), "{err}");
+    }
 }

@@ -4,9 +4,10 @@ use std::io;
 
 use awc::error::ConnectError;
 
-#[cfg(feature = "rustls")]
+use super::alert::Alert;
+#[cfg(any(feature = "rustls", test))]
 use super::tls;
-use crate::error::{Stage, TransportError};
+use crate::error::{Cause, Stage, TransportError};
 
 impl TransportError {
     /// The error of a byte stream that was connected: an error of TLS, or a lost connection.
@@ -15,7 +16,7 @@ impl TransportError {
         if let Some(err) = tls::from_io(&err) {
             return err;
         }
-        Self::io(err)
+        from_openssl(err).unwrap_or_else(Self::io)
     }
 }
 
@@ -56,12 +57,24 @@ fn opening(err: io::Error, stage: Stage) -> TransportError {
     if stage != Stage::Tls {
         return TransportError::connect(err);
     }
+    let err = match from_openssl(err) {
+        Ok(err) => return err,
+        Err(err) => err,
+    };
     if err.kind() != io::ErrorKind::Other {
         return TransportError::io(err);
     }
     // This is an error of another library than rustls. OpenSSL says this about certificates.
     let untrusted = err.to_string().contains("certificate verify failed");
     TransportError::tls(err, untrusted)
+}
+
+/// The error for an alert that OpenSSL has received and after which the same handshake is bound to fail again. Any other
+/// error is returned as it is.
+fn from_openssl(err: io::Error) -> Result<TransportError, io::Error> {
+    let text = err.to_string();
+    let Some(advice) = Alert::from_openssl(&text).and_then(Alert::advice) else { return Err(err) };
+    Ok(TransportError::Tls { cause: Cause::with_text(err, &format!("{text}{advice}")), untrusted: true })
 }
 
 /// The error of code of the user or of a library that panicked.

@@ -7,7 +7,7 @@ use std::{
 
 use awc::Connector;
 
-use super::{Dialed, Dialer, dialer::TlsBy, failure};
+use super::{Dialed, Dialer, alert::Alert, dialer::TlsBy, failure};
 use crate::error::TransportError;
 
 /// The options of TLS, of which this build has none.
@@ -56,6 +56,8 @@ impl Handshake {
 /// There is no provider of cryptography that could be installed.
 pub(super) fn install_provider() {}
 
-pub(crate) fn is_client_certificate_refused(_: &TransportError) -> bool {
-    false
+/// Whether this error says that the server asks for a client certificate, or does not accept the client's.
+pub(crate) fn is_client_certificate_refused(err: &TransportError) -> bool {
+    let TransportError::Tls { cause, untrusted: true, .. } = err else { return false };
+    Alert::from_openssl(&cause.to_string()).is_some_and(Alert::is_about_client_certificate)
 }

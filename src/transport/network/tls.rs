@@ -16,7 +16,7 @@ use rustls::{
 };
 
 use self::{no_certificate::without_certificate, unverified::Unverified};
-use super::{Dialed, Dialer, dialer::TlsBy, failure, server::uri};
+use super::{Dialed, Dialer, alert::Alert, dialer::TlsBy, failure, server::uri};
 use crate::error::{Cause, TransportError};
 
 mod no_certificate;
@@ -282,10 +282,10 @@ fn server_name(host: String) -> Result<ServerName<'static>, String> {
 /// The error of TLS that is inside `err`, if there is one. It can come after the handshake: a server that asks for a
 /// client certificate reports its absence when the client already sends.
 pub(super) fn from_io(err: &io::Error) -> Option<TransportError> {
-    use rustls::{AlertDescription as Alert, Error};
+    use rustls::Error;
 
     let err = err.get_ref()?.downcast_ref::<Error>()?;
-    let (is_about_certificates, advice) = match err {
+    let (is_final, advice) = match err {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             (true, "; if the server's authority is to be trusted, add it with root_certificates")
         }
@@ -295,30 +295,30 @@ pub(super) fn from_io(err: &io::Error) -> Option<TransportError> {
              make one without, sign it by that authority, and give root_certificates the authority's",
         ),
         Error::InvalidCertificate(_) | Error::NoCertificatesPresented => (true, ""),
-        Error::AlertReceived(Alert::CertificateRequired) => {
-            (true, "; the server asks for a client_certificate")
+        Error::AlertReceived(alert) => {
+            let advice = Alert::new(u8::from(*alert)).advice();
+            (advice.is_some(), advice.unwrap_or_default())
         }
-        Error::AlertReceived(
-            Alert::BadCertificate
-            | Alert::CertificateExpired
-            | Alert::CertificateRevoked
-            | Alert::CertificateUnknown
-            | Alert::NoCertificate
-            | Alert::UnknownCA
-            | Alert::UnsupportedCertificate,
-        ) => (true, "; the server does not accept the client_certificate"),
+        Error::PeerIncompatible(_) | Error::NoApplicationProtocol => {
+            (true, "; the server and this client have no version, cipher suite or protocol in common")
+        }
         _ => (false, ""),
     };
     let cause = Cause::with_text(err.clone(), &format!("{err}{advice}"));
-    Some(TransportError::Tls { cause, untrusted: is_about_certificates })
+    Some(TransportError::Tls { cause, untrusted: is_final })
 }
 
 /// Whether this error says that the server asks for a client certificate, or does not accept the client's.
 pub(crate) fn is_client_certificate_refused(err: &TransportError) -> bool {
     let TransportError::Tls { cause, untrusted: true, .. } = err else { return false };
     // An alert comes from the server; a certificate of the server that is refused raises another error.
-    let err = cause.get_ref().and_then(|err| err.downcast_ref::<rustls::Error>());
-    matches!(err, Some(rustls::Error::AlertReceived(_)))
+    let alert = match cause.get_ref().and_then(|err| err.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::AlertReceived(alert)) => Some(Alert::new(u8::from(*alert))),
+        Some(_) => None,
+        // The application has brought another library.
+        None => Alert::from_openssl(&cause.to_string()),
+    };
+    alert.is_some_and(Alert::is_about_client_certificate)
 }
 
 /// Whether this is webpki's `CaUsedAsEndEntity`, of which rustls passes on only the text.

@@ -45,6 +45,23 @@ fn an_untrusted_certificate_is_recognised_in_what_openssl_says() {
 }
 
 #[test]
+fn an_alert_that_openssl_has_received_is_final_before_and_after_the_handshake() {
+    let text =
+        "error:0A00045C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:SSL alert number 116";
+    let alert = || io::Error::other(text);
+    for err in [failure(ConnectError::Io(alert()), Tls), TransportError::from_io(alert())] {
+        assert!(matches!(err, TransportError::Tls { untrusted: true, .. }), "{err:?}");
+        assert!(tls::is_client_certificate_refused(&err));
+        assert!(err.to_string().ends_with("; the server asks for a client_certificate"), "{err}");
+    }
+    let temporary =
+        io::Error::other("error:0A000438:SSL routines::tlsv1 alert internal error:SSL alert number 80");
+    let err = failure(ConnectError::Io(temporary), Tls);
+    assert!(matches!(err, TransportError::Tls { untrusted: false, .. }), "{err:?}");
+    assert!(!tls::is_client_certificate_refused(&err));
+}
+
+#[test]
 fn the_errors_of_awc_have_counterparts() {
     assert_eq!(failure(ConnectError::SslIsNotSupported, Connect), no_tls());
     assert_eq!(failure(ConnectError::NoRecords, Connect), TransportError::no_addresses());
