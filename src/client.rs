@@ -66,7 +66,7 @@ pub use self::{
     stream::EventStream,
     task::{NotConnected, Spawn, TaskError, TaskHandle},
 };
-use crate::{error::ConnectError, protocol::connection::Connection};
+use crate::{error::ConnectError, protocol::connection::Connection, transport};
 
 /// An Engine.IO client: an actor that owns one connection at a time.
 ///
@@ -106,6 +106,8 @@ impl EngineIoClient {
     fn new(mut config: Config) -> Self {
         let cookies = config.transport.cookies.take().unwrap_or_default();
         config.transport.cookies = config.cookies.then_some(cookies);
+        // Clients of one builder do not wait for each other's lookups.
+        config.transport.lookups = transport::Lookups::default();
         let mut subscribers = Subscribers::new(config.receive_buffer);
         for Subscribe { target, only, name } in config.subscribers.drain(..) {
             subscribers.add(Sink::Actor(target), only, name);

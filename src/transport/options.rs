@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Cookies, Headers, network::Network};
+use super::{
+    Cookies, Headers,
+    network::{Lookups, Network},
+};
 use crate::protocol::handshake::TransportKind;
 
 /// The options that all transports of a client share.
@@ -20,6 +23,8 @@ pub(crate) struct Options {
     /// The cookies of the client, `None` if it neither stores nor sends any.
     pub(crate) cookies: Option<Cookies>,
     pub(crate) network: Arc<Network>,
+    /// The lookups of the client.
+    pub(crate) lookups: Lookups,
 }
 
 impl Options {
@@ -34,6 +39,7 @@ impl Options {
             websocket_headers: Headers::default(),
             cookies: None,
             network,
+            lookups: Lookups::default(),
         }
     }
 

@@ -72,6 +72,7 @@ impl Rig {
                 websocket_headers: Headers::default(),
                 cookies: None,
                 network: Arc::default(),
+                lookups: Default::default(),
             }),
             reports: collector.clone().recipient().downgrade(),
         });

@@ -18,6 +18,7 @@ fn requests(url: &str) -> Requests {
         websocket_headers: Headers::default(),
         cookies: Some(Cookies::default()),
         network: Arc::default(),
+        lookups: Default::default(),
     };
     for (name, value) in [("x-a", "all"), ("cookie", "own=1"), ("origin", "http://all")] {
         options.headers.parse_and_append(name, value.as_bytes()).unwrap();

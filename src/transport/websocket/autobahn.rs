@@ -34,6 +34,7 @@ async fn open(url: &str, path: &str, query: &str) -> Socket {
         websocket_headers: Headers::default(),
         cookies: None,
         network: Arc::default(),
+        lookups: Default::default(),
     };
     let requests = Requests::new(endpoint.clone(), None, Arc::new(options), endpoint);
     match handshake::connect(requests.http_client(), requests).await.unwrap() {
