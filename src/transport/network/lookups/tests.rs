@@ -36,7 +36,7 @@ async fn lookups_that_nobody_waits_for_count_until_they_end() {
 #[actix::test]
 async fn the_lookups_of_two_clients_do_not_wait_for_each_other() {
     let (one, other) = (Lookups::default(), Lookups::default());
-    let _running = one.0.clone().try_acquire_many_owned(MAX_RUNNING as u32).unwrap();
+    let _running = one.0.clone().try_acquire_many_owned(u32::try_from(MAX_RUNNING).unwrap()).unwrap();
     assert!(one.run(|| ()).now_or_never().is_none());
     other.run(|| ()).await.unwrap();
 }
