@@ -9,6 +9,7 @@
 //! ```
 
 mod alert;
+mod close_alert;
 mod dialed;
 mod dialer;
 mod failure;

@@ -8,7 +8,9 @@ use awc::http::Uri;
 use futures::future::LocalBoxFuture;
 
 use super::{
-    Connected, Dialed, Lookups, Network, Order, Purpose, failure,
+    Connected, Dialed, Lookups, Network, Order, Purpose,
+    close_alert::WithCloseAlert,
+    failure,
     route::{Proxy, Scheme},
     server::Server,
     tls::Handshake,
@@ -87,7 +89,8 @@ impl Dialing {
         match &dialing.tls {
             // A service of the user's own has connected without the dialer, so the stream is not encrypted.
             TlsBy::Dialer { is_done, .. } if !is_done.get() => Err(failure::into_awc(failure::ipv6())),
-            _ => Ok(Connected { io, forwarding: dialing.forwarding.take() }),
+            TlsBy::Nobody => Ok(Connected { io, forwarding: dialing.forwarding.take() }),
+            _ => Ok(Connected { io: Box::new(WithCloseAlert::new(io)), forwarding: None }),
         }
     }
 
