@@ -70,6 +70,7 @@ pub use self::{
 use crate::{
     error::{ConnectError, SendError},
     protocol::connection::Connection,
+    transport,
 };
 
 /// An Engine.IO client: an actor that owns one connection at a time.
@@ -108,9 +109,11 @@ impl EngineIoClient {
 
     fn new(config: Config) -> Self {
         let mut attempts = config.attempts;
-        let transport = Arc::make_mut(&mut attempts.transport);
-        let cookies = transport.cookies.take().unwrap_or_default();
-        transport.cookies = config.cookies.then_some(cookies);
+        let shared = Arc::make_mut(&mut attempts.transport);
+        let cookies = shared.cookies.take().unwrap_or_default();
+        shared.cookies = config.cookies.then_some(cookies);
+        // Clients of one builder do not wait for each other's lookups.
+        shared.lookups = transport::Lookups::default();
         let mut subscribers = Subscribers::new(config.receive_buffer);
         for Subscribe { target, only, name } in config.subscribers {
             subscribers.add(Sink::Actor(target), only, name);

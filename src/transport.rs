@@ -51,7 +51,11 @@ use self::{
     websocket::WebSocketTransport,
 };
 pub(crate) use self::{
-    cookies::Cookies, headers::Headers, io::Io, network::is_client_certificate_refused, options::Options,
+    cookies::Cookies,
+    headers::Headers,
+    io::Io,
+    network::{Lookups, is_client_certificate_refused},
+    options::Options,
     traffic::Traffic,
 };
 use crate::protocol::{

@@ -88,13 +88,13 @@ impl ConnectError {
     /// [`Reconnect`](crate::Reconnect) policy also retries after the other errors once it had a session.
     ///
     /// `true` for failures of the network and of the `before_connect` hook, for time limits, for the statuses 408, 429
-    /// and 5xx, and for an unknown session ID. `false` for an invalid URL, an untrusted certificate, the other 4xx
+    /// and 5xx (statuses from 600 count as 5xx, RFC 9110, section 15), and for an unknown session ID. `false` for an invalid URL, an untrusted certificate, the other 4xx
     /// (those of a proxy, too) and a server of another kind.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Timeout { .. } | Self::Hook(_) => true,
             Self::Status { status, .. } => {
-                status.code == Some(1) || matches!(status.status, 408 | 429 | 500..=599)
+                status.code == Some(1) || matches!(status.status, 408 | 429 | 500..)
             }
             Self::Transport { source, .. } => !matches!(
                 source,

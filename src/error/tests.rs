@@ -143,3 +143,15 @@ fn errors_can_be_sent_to_other_threads() {
     assert_error::<SendErrorKind>();
     assert_error::<TransportError>();
 }
+
+/// RFC 9110, section 15: a client treats a status that it does not know as the `x00` of its class, and one that is no status
+/// as a server error.
+#[test]
+fn a_status_that_nobody_has_registered_counts_as_its_class() {
+    for (status, is_retryable) in
+        [(199, false), (399, false), (499, false), (555, true), (600, true), (999, true)]
+    {
+        let err = ConnectError::status(URL, HttpStatus::new(status));
+        assert_eq!(err.is_retryable(), is_retryable, "{status}");
+    }
+}

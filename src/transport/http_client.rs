@@ -8,7 +8,7 @@ use actix_rt::time::Instant;
 use super::{
     Progress, ProgressReader,
     http::{CodecConfig, Http1Connection, LearnedLimit, Loss, Repeat, Request, Response, UpgradeResponse},
-    network::{Connected, Network, Purpose},
+    network::{Connected, Lookups, Network, Order, Purpose},
 };
 use crate::{
     error::{Stage, TransportError},
@@ -20,6 +20,7 @@ use crate::{
 /// Dropping the future of an exchange closes its connection.
 pub(crate) struct HttpClient {
     network: Arc<Network>,
+    lookups: Lookups,
     destination: Destination,
     codec_config: Rc<CodecConfig>,
     progress: Progress,
@@ -32,9 +33,15 @@ pub(crate) struct HttpClient {
 }
 
 impl HttpClient {
-    pub(crate) fn new(network: Arc<Network>, destination: Destination, learned_limit: LearnedLimit) -> Self {
+    pub(crate) fn new(
+        network: Arc<Network>,
+        lookups: Lookups,
+        destination: Destination,
+        learned_limit: LearnedLimit,
+    ) -> Self {
         Self {
             network,
+            lookups,
             destination,
             codec_config: CodecConfig::shared(),
             progress: Progress::new(),
@@ -99,8 +106,8 @@ impl HttpClient {
     }
 
     async fn open(&self, purpose: Purpose) -> Result<Box<Http1Connection>, TransportError> {
-        let Connected { io, forwarding } =
-            self.network.connect(&self.destination, purpose, &self.progress).await?;
+        let order = Order { purpose, progress: &self.progress, lookups: &self.lookups };
+        let Connected { io, forwarding } = self.network.connect(&self.destination, order).await?;
         let connection = Http1Connection::new(io, &self.codec_config, self.progress.clone());
         Ok(Box::new(connection.forwarded_by(forwarding)))
     }

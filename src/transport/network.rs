@@ -9,9 +9,11 @@
 //! ```
 
 mod alert;
+mod close_alert;
 mod dialed;
 mod dialer;
 mod failure;
+mod lookups;
 #[cfg(not(feature = "rustls"))]
 mod no_tls;
 mod opener;
@@ -45,6 +47,7 @@ use self::{
     tls::{Tls, TlsConfig},
 };
 pub(crate) use self::{
+    lookups::Lookups,
     opener::Configure,
     route::{Environment, Proxy},
 };
@@ -82,6 +85,16 @@ pub(crate) enum Purpose {
     Stream,
 }
 
+/// What a connection is for, and what it shares with others.
+#[derive(Clone, Copy)]
+pub(crate) struct Order<'a> {
+    pub(crate) purpose: Purpose,
+    /// The progress of the request for which the connection is opened. It shows the stage.
+    pub(crate) progress: &'a Progress,
+    /// The lookups of the client.
+    pub(crate) lookups: &'a Lookups,
+}
+
 /// A connection to a server, or to the proxy that forwards requests to the server.
 pub(crate) struct Connected {
     pub(crate) io: Box<dyn Io>,
@@ -101,14 +114,13 @@ pub(crate) enum Route {
 }
 
 impl Network {
-    /// Opens a connection to `destination` with awc. `progress` shows the stage.
+    /// Opens a connection to `destination` with awc.
     pub(crate) async fn connect(
         self: &Arc<Self>,
         destination: &Destination,
-        purpose: Purpose,
-        progress: &Progress,
+        order: Order<'_>,
     ) -> Result<Connected, TransportError> {
-        progress.begin(Stage::Connect);
+        order.progress.begin(Stage::Connect);
         let config = self.tls_config(destination)?;
         let opener = Opener::shared(self.configure.as_ref(), config.as_ref())?;
         let tls = match destination.is_secure() {
@@ -118,10 +130,10 @@ impl Network {
         let scheme = if let TlsBy::Awc { .. } = tls { "https" } else { "http" };
         let server = Server::shared(destination, scheme)?;
         let opening = opener.open(server.uri().clone());
-        let dialing = Dialing::new(self.clone(), server, progress.clone(), tls).for_use(purpose);
+        let dialing = Dialing::new(self.clone(), server, tls, &order);
         dialing.run(opening).await.map_err(|err| {
             let no_tls = || self.tls.config().err().unwrap_or_else(failure::no_tls);
-            failure::from_awc(err, progress.reader().stage(), no_tls)
+            failure::from_awc(err, order.progress.reader().stage(), no_tls)
         })
     }
 
@@ -159,7 +171,7 @@ impl Network {
     }
 
     /// Makes the byte stream below TLS. Only the [`Dialer`] may call this.
-    async fn reach(&self, destination: &Destination, progress: &Progress) -> Result<Dialed, TransportError> {
+    async fn reach(&self, destination: &Destination, dialing: &Dialing) -> Result<Dialed, TransportError> {
         match &self.route {
             #[cfg(unix)]
             Route::Unix(path) => {
@@ -175,8 +187,8 @@ impl Network {
         }
         match self.proxy_for(destination)? {
             // Boxed, since otherwise every connect would need room for it.
-            Some(proxy) => Box::pin(self.through(proxy, destination, progress)).await,
-            None => self.dial(destination.host(), destination.port(), progress).await.map(Dialed::from),
+            Some(proxy) => Box::pin(self.through(proxy, destination, dialing)).await,
+            None => self.dial(destination.host(), destination.port(), dialing).await.map(Dialed::from),
         }
     }
 }

@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Cookies, Headers, network::Network, traffic::Traffic};
+use super::{
+    Cookies, Headers,
+    network::{Lookups, Network},
+    traffic::Traffic,
+};
 use crate::protocol::handshake::TransportKind;
 
 /// The options that all transports of a client share.
@@ -22,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) network: Arc<Network>,
     /// The figures to which the bytes that the transports move are added.
     pub(crate) traffic: Option<Arc<Traffic>>,
+    /// The lookups of the client.
+    pub(crate) lookups: Lookups,
 }
 
 impl Options {
@@ -37,6 +43,7 @@ impl Options {
             cookies: None,
             network,
             traffic: None,
+            lookups: Lookups::default(),
         }
     }
 

@@ -57,7 +57,12 @@ impl Requests {
 
     /// A client that sends requests to the endpoint.
     pub(super) fn http_client(&self) -> HttpClient {
-        HttpClient::new(self.network.clone(), self.endpoint.destination(), self.learned_limit.clone())
+        HttpClient::new(
+            self.network.clone(),
+            self.options.lookups.clone(),
+            self.endpoint.destination(),
+            self.learned_limit.clone(),
+        )
     }
 
     /// The endpoint of a session that is not open yet. `None`: the session is open, so its endpoint is known.

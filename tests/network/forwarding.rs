@@ -97,7 +97,8 @@ async fn the_server_behind_a_tunnel_does_not_see_the_credentials_for_the_proxy()
     let proxy = Server::start(|proxy| {
         let mut tunnel = proxy.accept();
         is_asked_for_a_tunnel(&mut tunnel);
-        tunnel.write("HTTP/1.1 200 Connection established\r\n\r\n");
+        // RFC 9110, section 9.3.6: a client ignores both headers in a successful response to CONNECT.
+        tunnel.write("HTTP/1.1 200 Connection established\r\ntransfer-encoding: chunked\r\n\r\n");
         let request = tunnel.read_head();
         assert!(request.target.starts_with("/engine.io/"), "{}", request.target);
         assert_eq!(request.header("proxy-authorization"), None);

@@ -1,6 +1,8 @@
 use std::{
+    cell::RefCell,
     io,
     net::SocketAddr,
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -20,7 +22,7 @@ use actix_engineio::{
     },
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use tokio::net::TcpStream;
+use tokio::{io::copy_bidirectional, net::TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
@@ -428,4 +430,31 @@ async fn the_alert_of_a_server_that_cannot_be_satisfied_is_final_and_has_advice(
         assert_untrusted(&err, advice);
         server.finish().await;
     }
+}
+
+/// RFC 9112, section 9.8.
+#[actix::test]
+async fn every_connection_with_tls_ends_with_a_closure_alert() {
+    let server = EmbeddedServer::echo().unwrap();
+    let authority = authority();
+    let acceptor = TlsAcceptor::from(Arc::new(server_config(&issue(&authority, &["127.0.0.1"]), None)));
+    let ends = Rc::new(RefCell::new(Vec::new()));
+    let (addr, seen) = (server.addr(), ends.clone());
+    let front = Front::start(move |stream| {
+        let (acceptor, seen) = (acceptor.clone(), seen.clone());
+        Box::pin(async move {
+            let mut client = acceptor.accept(stream).await?;
+            let mut server = TcpStream::connect(addr).await?;
+            // Without the alert, the end of the connection is an error.
+            let end = copy_bidirectional(&mut client, &mut server).await;
+            seen.borrow_mut().push(end.map(drop).map_err(|err| err.kind()));
+            Err(io::ErrorKind::Other.into())
+        })
+    })
+    .await;
+    works(&format!("https://{}", front.addr()), |builder| builder.root_certificates(authority.pem())).await;
+    while ends.borrow().len() < 5 {
+        actix_rt::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(ends.borrow().iter().all(Result::is_ok), "{:?}", ends.borrow());
 }

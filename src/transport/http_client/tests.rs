@@ -35,7 +35,7 @@ fn post(body: impl Into<Bytes>) -> Request {
 
 fn http_client(origin: impl AsRef<str>) -> HttpClient {
     let endpoint = Endpoint::new(origin.as_ref(), "engine.io", true, &"t".into()).unwrap();
-    HttpClient::new(Arc::default(), endpoint.destination(), LearnedLimit::default())
+    HttpClient::new(Arc::default(), Lookups::default(), endpoint.destination(), LearnedLimit::default())
 }
 
 /// The outcome of a GET that the server answers with these bytes and a FIN.

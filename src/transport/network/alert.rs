@@ -11,6 +11,7 @@ const CIPHER_SUITES: &str =
 const EXTENSION: &str = "; the server does not accept the extensions of TLS that this client uses";
 
 impl Alert {
+    #[cfg(any(feature = "rustls", test))]
     pub(super) fn new(number: u8) -> Self {
         Self(number)
     }

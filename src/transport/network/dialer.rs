@@ -8,7 +8,9 @@ use awc::http::Uri;
 use futures::future::LocalBoxFuture;
 
 use super::{
-    Connected, Dialed, Network, Purpose, failure,
+    Connected, Dialed, Lookups, Network, Order, Purpose,
+    close_alert::WithCloseAlert,
+    failure,
     route::{Proxy, Scheme},
     server::Server,
     tls::Handshake,
@@ -44,6 +46,7 @@ pub(super) struct Dialing {
     network: Arc<Network>,
     server: Rc<Server>,
     progress: Progress,
+    lookups: Lookups,
     tls: TlsBy,
     purpose: Purpose,
     /// The proxy that the byte stream ends at, if it forwards requests.
@@ -62,12 +65,18 @@ pub(super) enum TlsBy {
 }
 
 impl Dialing {
-    pub(super) fn new(network: Arc<Network>, server: Rc<Server>, progress: Progress, tls: TlsBy) -> Self {
-        Self { network, server, progress, tls, purpose: Purpose::Stream, forwarding: Cell::new(None) }
+    pub(super) fn new(network: Arc<Network>, server: Rc<Server>, tls: TlsBy, order: &Order<'_>) -> Self {
+        let Order { purpose, progress, lookups } = *order;
+        let (progress, lookups) = (progress.clone(), lookups.clone());
+        Self { network, server, progress, lookups, tls, purpose, forwarding: Cell::new(None) }
     }
 
-    pub(super) fn for_use(self, purpose: Purpose) -> Self {
-        Self { purpose, ..self }
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    pub(super) fn lookups(&self) -> &Lookups {
+        &self.lookups
     }
 
     /// Runs `opening`, inside of which a [`Dialer`] makes the byte stream of this connection.
@@ -80,7 +89,8 @@ impl Dialing {
         match &dialing.tls {
             // A service of the user's own has connected without the dialer, so the stream is not encrypted.
             TlsBy::Dialer { is_done, .. } if !is_done.get() => Err(failure::into_awc(failure::ipv6())),
-            _ => Ok(Connected { io, forwarding: dialing.forwarding.take() }),
+            TlsBy::Nobody => Ok(Connected { io, forwarding: dialing.forwarding.take() }),
+            _ => Ok(Connected { io: Box::new(WithCloseAlert::new(io)), forwarding: None }),
         }
     }
 
@@ -98,11 +108,11 @@ impl Dialing {
         let dialed = match self.forwarding_proxy(destination)? {
             // Boxed, since otherwise every connect would need room for it.
             Some(proxy) => {
-                let (dialed, forwarding) = Box::pin(self.network.to_forwarder(proxy, &self.progress)).await?;
+                let (dialed, forwarding) = Box::pin(self.network.to_forwarder(proxy, self)).await?;
                 self.forwarding.set(Some(Rc::new(forwarding)));
                 dialed
             }
-            None => self.network.reach(destination, &self.progress).await?,
+            None => self.network.reach(destination, self).await?,
         };
         let uri = request.request().clone();
         match &self.tls {

@@ -5,6 +5,7 @@ use tokio::net::TcpStream;
 
 use super::{
     Dialed, Network,
+    dialer::Dialing,
     route::{Proxy, Scheme},
 };
 use crate::{
@@ -22,11 +23,11 @@ impl Network {
         &self,
         proxy: &Proxy,
         destination: &Destination,
-        progress: &Progress,
+        dialing: &Dialing,
     ) -> Result<Dialed, TransportError> {
         match proxy.scheme {
             Scheme::Http => {
-                let tcp = self.dial_proxy(proxy, progress).await?;
+                let tcp = self.dial_proxy(proxy, dialing).await?;
                 // The bytes that are sent to the proxy are not part of the request to the server.
                 let connection = Http1Connection::new(Box::new(tcp), &CodecConfig::shared(), Progress::new());
                 let tunnel = connection.tunnel(Bytes::from(proxy.connect_request(destination))).await;
@@ -37,7 +38,7 @@ impl Network {
                 })
             }
             #[cfg(feature = "socks")]
-            Scheme::Socks5 { remote_dns } => self.socks(proxy, remote_dns, destination, progress).await,
+            Scheme::Socks5 { remote_dns } => self.socks(proxy, remote_dns, destination, dialing).await,
             #[cfg(not(feature = "socks"))]
             Scheme::Socks5 { .. } => Err(TransportError::Unsupported(
                 "a SOCKS proxy: enable the feature socks of actix-engineio".into(),
@@ -49,9 +50,9 @@ impl Network {
     pub(super) async fn to_forwarder(
         &self,
         proxy: &Proxy,
-        progress: &Progress,
+        dialing: &Dialing,
     ) -> Result<(Dialed, Forwarding), TransportError> {
-        let tcp = self.dial_proxy(proxy, progress).await?;
+        let tcp = self.dial_proxy(proxy, dialing).await?;
         Ok((tcp.into(), proxy.forwarding()))
     }
 
@@ -59,9 +60,9 @@ impl Network {
     pub(super) async fn dial_proxy(
         &self,
         proxy: &Proxy,
-        progress: &Progress,
+        dialing: &Dialing,
     ) -> Result<TcpStream, TransportError> {
-        self.dial(&proxy.host, proxy.port, progress).await.map_err(|err| match err {
+        self.dial(&proxy.host, proxy.port, dialing).await.map_err(|err| match err {
             TransportError::Resolve(cause) | TransportError::Connect { cause, .. } => {
                 TransportError::Proxy { status: None, cause }
             }

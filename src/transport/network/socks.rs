@@ -4,11 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use tokio_socks::{Error as socks, TargetAddr, tcp::Socks5Stream};
 
-use super::{Dialed, Network, route::Proxy, tcp::alternate};
+use super::{Dialed, Network, dialer::Dialing, route::Proxy, tcp::alternate};
 use crate::{
     error::{Stage, TransportError},
     protocol::endpoint::Destination,
-    transport::Progress,
 };
 
 /// The longest name in bytes. Its length is sent in one byte (RFC 1928, section 4).
@@ -23,7 +22,7 @@ impl Network {
         proxy: &Proxy,
         remote_dns: bool,
         destination: &Destination,
-        progress: &Progress,
+        dialing: &Dialing,
     ) -> Result<Dialed, TransportError> {
         let (host, port) = (destination.host(), destination.port());
         let targets = match host.parse::<IpAddr>() {
@@ -33,14 +32,14 @@ impl Network {
             }
             Err(_) if remote_dns => vec![TargetAddr::Domain(host.into(), port)],
             Err(_) => {
-                let addresses = self.resolve(host, port, progress).await?;
+                let addresses = self.resolve(host, port, dialing).await?;
                 alternate(addresses).into_iter().map(TargetAddr::Ip).collect()
             }
         };
         let mut failure = None;
         for target in targets {
-            let tcp = self.dial_proxy(proxy, progress).await?;
-            progress.begin(Stage::Connect);
+            let tcp = self.dial_proxy(proxy, dialing).await?;
+            dialing.progress().begin(Stage::Connect);
             let tunnel = match &proxy.credentials {
                 Some((user, password)) => {
                     Socks5Stream::connect_with_password_and_socket(tcp, target, user, password).await

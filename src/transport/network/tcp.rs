@@ -9,13 +9,10 @@ use std::{
 
 use actix_rt::time::timeout;
 use futures::{StreamExt as _, stream::FuturesUnordered};
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream};
 
-use super::Network;
-use crate::{
-    error::{Stage, TransportError},
-    transport::Progress,
-};
+use super::{Network, dialer::Dialing};
+use crate::error::{Stage, TransportError};
 
 /// RFC 8305, section 5: "a recommended value for a default delay is 250 milliseconds".
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -26,10 +23,10 @@ impl Network {
         &self,
         host: &str,
         port: u16,
-        progress: &Progress,
+        dialing: &Dialing,
     ) -> Result<TcpStream, TransportError> {
-        let addresses = self.resolve(host, port, progress).await?;
-        progress.begin(Stage::Connect);
+        let addresses = self.resolve(host, port, dialing).await?;
+        dialing.progress().begin(Stage::Connect);
         let local = self.local_address;
         let reachable = |address: &SocketAddr| local.is_none_or(|local| local.is_ipv4() == address.is_ipv4());
         let addresses = alternate(addresses.into_iter().filter(reachable));
@@ -41,17 +38,17 @@ impl Network {
         &self,
         host: &str,
         port: u16,
-        progress: &Progress,
+        dialing: &Dialing,
     ) -> Result<Vec<SocketAddr>, TransportError> {
         if let Ok(address) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
-        progress.begin(Stage::Resolve);
+        dialing.progress().begin(Stage::Resolve);
         let addresses = match &self.resolver {
             Some(resolver) => resolver(host.to_owned()).await.map(|addresses| {
                 addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect()
             }),
-            None => lookup_host((host, port)).await.map(Iterator::collect),
+            None => dialing.lookups().addresses(host, port).await,
         };
         match addresses {
             Ok(addresses) if Vec::is_empty(&addresses) => Err(TransportError::no_addresses()),

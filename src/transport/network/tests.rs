@@ -3,7 +3,7 @@ use std::{
     future::pending,
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 #[cfg(not(feature = "socks"))]
 use super::route::Proxy;
 use super::{
-    Network, Purpose, Route,
+    Lookups, Network, Order, Purpose, Route,
     tcp::{alternate, first},
 };
 use crate::{
@@ -20,6 +20,11 @@ use crate::{
     protocol::endpoint::{Destination, Endpoint},
     transport::{Io, Progress},
 };
+
+fn order(progress: &Progress) -> Order<'_> {
+    static LOOKUPS: LazyLock<Lookups> = LazyLock::new(Lookups::default);
+    Order { purpose: Purpose::Stream, progress, lookups: &LOOKUPS }
+}
 
 fn v4(last: u8) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::new(192, 0, 2, last), 80))
@@ -78,7 +83,7 @@ async fn an_address_that_refuses_delays_nothing_and_the_error_is_that_of_the_fir
 async fn no_address_of_the_local_ones_family_is_an_error() {
     let network = Arc::new(Network { local_address: Some(Ipv6Addr::LOCALHOST.into()), ..Network::default() });
     let endpoint = Endpoint::new("http://127.0.0.1:1", "engine.io", true, &"t".into()).unwrap();
-    let outcome = network.connect(&endpoint.destination(), Purpose::Stream, &Progress::new()).await;
+    let outcome = network.connect(&endpoint.destination(), order(&Progress::new())).await;
     assert!(
         matches!(outcome, Err(TransportError::Connect { cause, .. }) if cause.to_string().contains("family"))
     );
@@ -104,7 +109,7 @@ async fn the_time_limits_of_awc_do_not_count() {
         sleep(Duration::from_secs(3600)).await;
         Err(io::Error::other("the network is slow"))
     });
-    let outcome = slow.connect(&destination(false), Purpose::Requests, &Progress::new()).await;
+    let outcome = slow.connect(&destination(false), order(&Progress::new())).await;
     assert!(
         matches!(outcome, Err(TransportError::Connect { cause, .. }) if cause.to_string().contains("slow"))
     );
@@ -130,8 +135,7 @@ async fn the_time_limit_of_awc_for_tls_does_not_count_either() {
     });
     Arc::get_mut(&mut silent).unwrap().tls.set_verify(false);
     let progress = Progress::new();
-    let connect =
-        async { silent.connect(&destination(true), Purpose::Requests, &progress).await.map(|_| ()) };
+    let connect = async { silent.connect(&destination(true), order(&progress)).await.map(|_| ()) };
     assert!(timeout(Duration::from_secs(3600), connect).await.is_err(), "it ended");
     assert_eq!(progress.reader().stage(), Stage::Tls);
 }
@@ -146,7 +150,7 @@ async fn the_limit_of_awc_for_connections_does_not_count() {
     let (destination, progress) = (destination(false), Progress::new());
     let mut connections = Vec::new();
     for _ in 0..200 {
-        let connect = network.connect(&destination, Purpose::Stream, &progress);
+        let connect = network.connect(&destination, order(&progress));
         let outcome = timeout(Duration::from_secs(1), connect).await.expect("it does not wait");
         connections.push(outcome.unwrap_or_else(|err| panic!("{err}")));
     }
@@ -156,7 +160,7 @@ async fn the_limit_of_awc_for_connections_does_not_count() {
 #[cfg(not(all(feature = "rustls-webpki-roots", feature = "socks")))]
 async fn lacks(network: Network, url: &str, feature: &str) {
     let endpoint = Endpoint::new(url, "engine.io", true, &"t".into()).unwrap();
-    let outcome = Arc::new(network).connect(&endpoint.destination(), &Progress::new()).await;
+    let outcome = Arc::new(network).connect(&endpoint.destination(), order(&Progress::new())).await;
     assert!(matches!(outcome, Err(TransportError::Unsupported(what)) if what.contains(feature)));
 }
 

@@ -55,6 +55,54 @@ async fn blank_lines_before_a_head_do_not_hide_its_size() {
     }
 }
 
+/// The values of the header `x`.
+fn values(head: &str) -> Result<Vec<String>, String> {
+    let mut src = BytesMut::from(head);
+    let head = decode(&mut CodecConfig::shared().codec(), &mut src).map_err(|err| err.to_string())?;
+    let head = head.ok_or("the head is not complete")?;
+    assert_eq!(&src[..], b" the\n body");
+    Ok(head.headers.get_all("x").map(|value| value.to_str().unwrap().to_owned()).collect())
+}
+
+#[actix::test]
+async fn a_value_on_several_lines_is_read_as_one() {
+    for (lines, expected) in [
+        ("x: a\r\n b\r\n\tc\r\n", "a b c"),
+        ("x: a\n b\n", "a b"),
+        ("x: a\r\n \r\n", "a"),
+        ("x:\r\n a\r\n", "a"),
+        ("y: z\r\n  z\r\nx: a\r\n", "a"),
+    ] {
+        for before in ["", "\r\n"] {
+            let found = values(&format!("{before}HTTP/1.1 200 OK\r\n{lines}\r\n the\n body"));
+            let found = found.map(|values| values.concat().split_whitespace().collect::<Vec<_>>().join(" "));
+            assert_eq!(found.as_deref(), Ok(expected), "{lines:?}");
+        }
+    }
+    assert_eq!(values("HTTP/1.1 200 OK\r\n\r\n the\n body"), Ok(Vec::new()));
+}
+
+#[actix::test]
+async fn a_head_that_http_forbids_is_refused() {
+    for lines in [
+        // RFC 9112, section 2.2: blanks between the status line and the headers; a CR that ends no line.
+        " x: a\r\n",
+        "x: a\rb\r\n",
+        // RFC 9110, section 5.5.
+        "x: a\0b\r\n",
+        ": a\r\n",
+        "x y: a\r\n",
+        "x\r\n",
+        // RFC 9112, section 6.3: lengths that differ or are none.
+        "content-length: 1\r\ncontent-length: 2\r\n",
+        "content-length: 1, 2\r\n",
+        "content-length: -1\r\n",
+        "content-length: x\r\n",
+    ] {
+        assert!(values(&format!("HTTP/1.1 200 OK\r\n{lines}\r\n the\n body")).is_err(), "{lines:?}");
+    }
+}
+
 #[actix::test]
 async fn a_head_of_more_headers_than_the_decoder_takes_is_refused() {
     let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "x: y\r\n".repeat(97));

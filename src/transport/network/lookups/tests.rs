@@ -1,0 +1,50 @@
+use std::sync::mpsc;
+
+use futures::FutureExt as _;
+
+use super::*;
+
+#[actix::test]
+async fn lookups_that_nobody_waits_for_count_until_they_end() {
+    let lookups = Lookups::default();
+    let (started, starts) = mpsc::channel();
+    let (end, ends) = mpsc::channel::<()>();
+    let ends = Arc::new(std::sync::Mutex::new(ends));
+    let hangs = || {
+        let (started, ends) = (started.clone(), ends.clone());
+        move || {
+            started.send(()).unwrap();
+            ends.lock().unwrap().recv().unwrap();
+        }
+    };
+    for _ in 0..MAX_RUNNING {
+        assert!(lookups.run(hangs()).now_or_never().is_none(), "it hangs, and is abandoned");
+        starts.recv().unwrap();
+    }
+    for _ in 0..100 {
+        assert!(lookups.run(hangs()).now_or_never().is_none(), "it waits, and is abandoned");
+    }
+    assert!(starts.try_recv().is_err(), "more lookups run than are allowed");
+
+    let mut next = Box::pin(lookups.run(|| 7));
+    assert!(next.as_mut().now_or_never().is_none());
+    end.send(()).unwrap();
+    assert_eq!(next.await.unwrap(), 7);
+    drop(end);
+}
+
+#[actix::test]
+async fn the_lookups_of_two_clients_do_not_wait_for_each_other() {
+    let (one, other) = (Lookups::default(), Lookups::default());
+    let _running = one.0.clone().try_acquire_many_owned(u32::try_from(MAX_RUNNING).unwrap()).unwrap();
+    assert!(one.run(|| ()).now_or_never().is_none());
+    other.run(|| ()).await.unwrap();
+}
+
+#[actix::test]
+async fn a_lookup_finds_addresses_or_fails() {
+    let lookups = Lookups::default();
+    let addresses = lookups.addresses("localhost", 7).await.unwrap();
+    assert!(!addresses.is_empty() && addresses.iter().all(|address| address.port() == 7));
+    assert!(lookups.addresses("no such host", 7).await.is_err());
+}
