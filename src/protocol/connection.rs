@@ -6,7 +6,7 @@
 //! sent. Nobody else keeps a copy of any of this.
 //!
 //! Each concern has a file. Some are parts that own their state and know nothing of the connection (`reading`,
-//! `writing`, `queue`, `liveness`, `plan`, `transports`); the others let the connection use the parts (`connecting`,
+//! `writing`, `queue`, `liveness`, `plan`, `target`, `transports`); the others let the connection use the parts (`connecting`,
 //! `receiving`, `sending`, `upgrade`, `ending`, `timeouts`). `state` has a diagram.
 
 mod connecting;
@@ -21,6 +21,7 @@ mod reading;
 mod receiving;
 mod sending;
 mod state;
+mod target;
 mod timeouts;
 mod transports;
 mod upgrade;
@@ -32,7 +33,7 @@ pub(crate) mod model;
 mod tests;
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -45,7 +46,10 @@ pub(crate) use self::io::{
     TransportClosed, TransportId,
 };
 pub(crate) use self::liveness::stall_timeout;
-use self::{liveness::Reprieve, queue::SendQueue, reading::Received, state::State, transports::Transports};
+use self::{
+    liveness::Reprieve, queue::SendQueue, reading::Received, state::State, target::Remembered,
+    transports::Transports,
+};
 use crate::protocol::{
     endpoint::Endpoint,
     handshake::{Session, TransportKind},
@@ -60,8 +64,7 @@ pub(crate) struct Connection {
     queue: SendQueue,
     outputs: VecDeque<Output>,
     reprieve: Reprieve,
-    /// The URLs at which a session has used a WebSocket.
-    remembered: HashSet<String>,
+    remembered: Remembered,
     counters: Counters,
     round_trip: Option<Duration>,
 }
@@ -75,7 +78,7 @@ impl Connection {
             queue: SendQueue::default(),
             outputs: VecDeque::with_capacity(2),
             reprieve: Reprieve::default(),
-            remembered: HashSet::new(),
+            remembered: Remembered::default(),
             counters: Counters::default(),
             round_trip: None,
         }

@@ -1,6 +1,6 @@
 //! An open session.
 
-use std::{collections::HashSet, mem, sync::Arc, time::Instant};
+use std::{mem, sync::Arc, time::Instant};
 
 use bytestring::ByteString;
 
@@ -9,34 +9,17 @@ use super::{
     liveness::Liveness,
     post_size::PostSize,
     reading::Flow,
+    target::Target,
     upgrade::Upgrade,
 };
 use crate::{
     data::Data,
     error::{DisconnectReason, SendErrorKind},
     protocol::{
-        endpoint::Endpoint,
         handshake::{Session, TransportKind},
         wire::Wire,
     },
 };
-
-/// Where a connect leads.
-#[derive(Debug, Clone)]
-pub(super) struct Target {
-    pub(super) endpoint: Arc<Endpoint>,
-    /// The client remembers if a WebSocket works there.
-    pub(super) remember: bool,
-}
-
-impl Target {
-    /// A session uses a WebSocket to the endpoint: the next connect can start with it.
-    pub(super) fn add_to(&self, remembered: &mut HashSet<String>) {
-        if self.remember {
-            remembered.insert(self.endpoint.display_url().to_owned());
-        }
-    }
-}
 
 /// The session.
 #[derive(Debug)]
