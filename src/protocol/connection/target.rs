@@ -14,7 +14,7 @@ pub(super) struct Target {
     named: Arc<Endpoint>,
     /// The endpoint to which a redirect has moved the current transport.
     moved: Option<Arc<Endpoint>>,
-    /// Whether the client remembers that a WebSocket works there.
+    /// Set if the client remembers that a WebSocket works there.
     remember: bool,
 }
 
