@@ -6,7 +6,7 @@
 //! sent. Nobody else keeps a copy of any of this.
 //!
 //! Each concern has a file. Some are parts that own their state and know nothing of the connection (`reading`,
-//! `writing`, `queue`, `liveness`, `plan`, `transports`); the others let the connection use the parts (`connecting`,
+//! `writing`, `queue`, `liveness`, `plan`, `target`, `transports`); the others let the connection use the parts (`connecting`,
 //! `receiving`, `sending`, `upgrade`, `ending`, `timeouts`). `state` has a diagram.
 
 mod connecting;
@@ -19,9 +19,9 @@ mod post_size;
 mod queue;
 mod reading;
 mod receiving;
-mod remembered;
 mod sending;
 mod state;
+mod target;
 mod timeouts;
 mod transports;
 mod upgrade;
@@ -47,7 +47,7 @@ pub(crate) use self::io::{
 };
 pub(crate) use self::liveness::stall_timeout;
 use self::{
-    liveness::Reprieve, queue::SendQueue, reading::Received, remembered::Remembered, state::State,
+    liveness::Reprieve, queue::SendQueue, reading::Received, state::State, target::Remembered,
     transports::Transports,
 };
 use crate::protocol::{

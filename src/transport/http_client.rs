@@ -56,15 +56,15 @@ impl HttpClient {
         self.progress.reader()
     }
 
-    /// Prepares for the next request: from here on, [`progress`](Self::progress) says nothing about the last one.
-    pub(super) fn prepare(&self) {
+    /// Resets the progress for the next request: from here on, [`progress`](Self::progress) says nothing about the last one.
+    pub(super) fn reset_progress(&self) {
         self.progress.begin(Stage::Connect);
     }
 
     /// Sends `request` and reads the response. `limit`: the largest size of its inflated body.
     ///
-    /// After an error, [`ProgressReader::sent`] says whether the request was sent completely. If not, the server cannot
-    /// have acted on it.
+    /// After an error, [`ProgressReader::is_written`] says whether every byte of the request was written. If not, the
+    /// server cannot have acted on it.
     pub(crate) async fn send(&mut self, request: &Request, limit: usize) -> Result<Response, TransportError> {
         if let Some((connection, idle)) = self.take_idle(request.repeat) {
             let attempt = Attempt::start(self.progress.reader());

@@ -9,7 +9,7 @@ use actix::{Actor, ActorContext, Context, Handler};
 use actix_http::StatusCode;
 use bytes::BytesMut;
 
-use self::exchange::{ExchangeSlot, Limit};
+use self::exchange::{ExchangeSlot, TimeLimit};
 use super::{
     BatchBuilder, RateLimit, ReportSender, Requests, SharingBudget, Transport,
     http::{Repeat, Response},
@@ -87,8 +87,11 @@ impl PollingTransport {
 
     /// Does everything that can be done now.
     fn advance(&mut self, task: &mut Task<'_>) -> Result<(), TransportError> {
-        self.poll_get(task)?;
-        self.poll_post(task)?;
+        let polled = self.poll_get(task);
+        // The answer to a POST may have arrived together with the failure of the poll. The batch is acknowledged then.
+        let posted = self.poll_post(task);
+        polled?;
+        posted?;
         self.report_progress();
         Ok(())
     }
@@ -122,14 +125,13 @@ impl PollingTransport {
         let request = self.requests.poll()?;
         let options = self.requests.options();
         let limit = match self.phase {
-            Phase::Handshaking { .. } => Limit::Whole(options.request_timeout),
+            Phase::Handshaking { .. } => TimeLimit::WholeExchange(options.request_timeout),
             // A poll lasts until the server has a packet. The session's heartbeat limits it.
-            _ => Limit::None,
+            _ => TimeLimit::Unlimited,
         };
         let max = options.max_message_size;
         let max_body = max.saturating_add(self.wire.max_overhead(max));
-        self.get.start(request, max_body, limit);
-        Ok(())
+        self.get.start(request, max_body, limit)
     }
 
     fn on_get(&mut self, response: Response) -> Result<(), TransportError> {
@@ -231,7 +233,8 @@ impl PollingTransport {
         self.wire.encode_payload(packets, &mut body);
         let request = self.requests.post(body.freeze(), repeat(packets))?;
         let options = self.requests.options();
-        self.post.start(request, options.max_message_size, Limit::Response(options.request_timeout));
+        let limit = TimeLimit::Response(options.request_timeout);
+        self.post.start(request, options.max_message_size, limit)?;
         self.is_writing = true;
         if packets.last() == Some(&Packet::Close) {
             self.phase = Phase::Closing;
@@ -262,7 +265,7 @@ impl PollingTransport {
                 self.phase = Phase::Paused;
                 self.reports.send(ReportKind::Paused);
             }
-            Phase::Handshaking { reported } if !*reported && self.get.progress().sent() => {
+            Phase::Handshaking { reported } if !*reported && self.get.progress().is_written() => {
                 *reported = true;
                 self.reports.send(ReportKind::Requested);
             }
@@ -286,8 +289,8 @@ impl PollingTransport {
 
     fn close(&mut self, reason: CloseReason, ctx: &mut Context<Self>) {
         self.report_traffic();
-        // A server cannot act on half a request.
-        let is_uncertain = self.is_writing && self.post.progress().sent();
+        // A server cannot act on half a request. It may have received one whose bytes were written and not flushed.
+        let is_uncertain = self.is_writing && self.post.progress().is_written();
         let outcome = if is_uncertain { BatchOutcome::UNCERTAIN } else { BatchOutcome::sent(0) };
         self.get.close();
         self.post.close();

@@ -16,7 +16,7 @@ struct Cells {
     stage: Cell<Stage>,
     read: Cell<u64>,
     written: Cell<u64>,
-    sent: Cell<bool>,
+    is_written: Cell<bool>,
 }
 
 impl Progress {
@@ -25,7 +25,7 @@ impl Progress {
             stage: Cell::new(Stage::Connect),
             read: Cell::new(0),
             written: Cell::new(0),
-            sent: Cell::new(false),
+            is_written: Cell::new(false),
         }))
     }
 
@@ -35,7 +35,7 @@ impl Progress {
 
     /// Enters a stage in which no byte of the current request has been sent.
     pub(super) fn begin(&self, stage: Stage) {
-        self.0.sent.set(false);
+        self.0.is_written.set(false);
         self.enter(stage);
     }
 
@@ -44,9 +44,13 @@ impl Progress {
         self.0.stage.set(stage);
     }
 
-    /// The current request was sent completely.
+    /// Every byte of the current request was written. Some may still be in a buffer of the connection.
+    pub(super) fn end_writing(&self) {
+        self.0.is_written.set(true);
+    }
+
+    /// The current request was sent: every byte was written and flushed.
     pub(super) fn end_request(&self) {
-        self.0.sent.set(true);
         // The answer may have arrived before the request was sent.
         if self.0.stage.get() == Stage::Request {
             self.enter(Stage::Response);
@@ -78,9 +82,9 @@ impl ProgressReader {
         self.0.written.get()
     }
 
-    /// Whether the current request was sent completely. Before that, the server cannot have acted on it.
-    pub(super) fn sent(&self) -> bool {
-        self.0.sent.get()
+    /// Whether every byte of the current request was written. Before that, the server cannot have acted on it.
+    pub(super) fn is_written(&self) -> bool {
+        self.0.is_written.get()
     }
 }
 

@@ -192,7 +192,7 @@ async fn the_server_name_counts_beside_openssl() {
 }
 
 #[actix::test]
-async fn a_server_that_chooses_http_2_is_unsupported() {
+async fn a_server_that_chooses_http_2_fails_the_handshake() {
     let server = EmbeddedServer::echo().unwrap();
     let authority = authority();
     let front = front(&server, &authority, "127.0.0.1", HTTP_2).await;
@@ -201,7 +201,7 @@ async fn a_server_that_chooses_http_2_is_unsupported() {
     })
     .await;
     assert!(
-        matches!(&err, ConnectError::Transport { source: TransportError::Unsupported(what), .. } if what.contains("HTTP/2")),
+        matches!(&err, ConnectError::Transport { source: TransportError::Tls { cause, .. }, .. } if cause.to_string().contains("HTTP/2")),
         "{err:?}"
     );
     assert!(!err.is_retryable());

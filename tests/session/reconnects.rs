@@ -54,6 +54,7 @@ async fn no_answer_to_a_handshake_ends_a_client_that_has_had_a_session() {
         response("410 Gone", ""),
         response("302 Found", ""),
         response("302 Found\r\nlocation: ftp://portal/", ""),
+        response("302 Found\r\nlocation: https://-portal.example/", ""),
         response("426 Upgrade Required", ""),
         "SSH-2.0-OpenSSH_9.7\r\n".to_owned(),
         "\x15\x03\x01\x00\x02\x02\x28".to_owned(),

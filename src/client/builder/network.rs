@@ -217,7 +217,7 @@ impl EngineIoClientBuilder {
     /// # What TLS of your own has to observe
     ///
     /// - Its ALPN may offer only `http/1.1`. If the server chooses HTTP/2, the connect fails with
-    ///   [`TransportError::Unsupported`](crate::TransportError::Unsupported). awc reports HTTP/2 by a panic, which the
+    ///   [`TransportError::Tls`](crate::TransportError::Tls). awc reports HTTP/2 by a panic, which the
     ///   client catches: its message is printed before, and with `panic = "abort"` it ends the process.
     /// - For an IPv6 address in the URL it needs a `server_name`, because awc passes the address to TLS in brackets,
     ///   and no library takes that as a name. (Our own TLS to an IPv6 address is done by the dialer.)

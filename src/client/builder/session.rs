@@ -49,7 +49,8 @@ impl EngineIoClientBuilder {
     /// reconnects.
     ///
     /// WebSocket must be one of the transports, and upgrades must be on. URLs are the same if their scheme, host, port
-    /// and path are. If the WebSocket fails, the client forgets it and the same connect goes on with the listed
+    /// and path are; it is the URL of the [`Connect`] that counts, and not one to which a server redirected. At most 64
+    /// URLs are remembered. If the WebSocket fails, the client forgets it and the same connect goes on with the listed
     /// transports. Default: `false`.
     pub fn remember_upgrade(mut self, remember: bool) -> Self {
         self.config.attempts.remember_upgrade = remember;

@@ -6,10 +6,11 @@ use super::{
     Connection,
     ending::ABORT,
     io::{CloseReason, Command, ConnectParams, Outcome, Output, TransportId},
-    open::{Open, Target},
+    open::Open,
     plan::Plan,
     reading::Received,
     state::State,
+    target::Target,
 };
 use crate::{
     error::{ConnectError, ProtocolError, Stage, TransportError},
@@ -53,11 +54,11 @@ enum Phase {
 impl Connecting {
     fn new(now: Instant, transport: TransportId, params: ConnectParams, plan: Plan) -> Self {
         // Remembering only saves an upgrade, so it has no effect if upgrades are off.
-        let target = Target { endpoint: params.endpoint, remember: params.remember && params.upgrade };
+        let target = Target::new(params.endpoint, params.remember && params.upgrade);
         Self { transport, target, started: now, deadline: params.deadline, phase: Phase::Started, plan }
     }
 
-    /// The next transport is tried.
+    /// The next transport is tried. It was started at the endpoint that the user named.
     fn begin(&mut self, now: Instant, transport: TransportId) {
         self.transport = transport;
         self.started = now;
@@ -97,7 +98,7 @@ impl Connecting {
     /// The handshake was redirected.
     pub(super) fn on_moved(&mut self, id: TransportId, endpoint: Arc<Endpoint>) {
         if self.transport == id {
-            self.target.endpoint = endpoint;
+            self.target.move_to(endpoint);
         }
     }
 
@@ -115,12 +116,16 @@ impl Connecting {
         }
     }
 
-    /// The error of a transport that ended like this.
+    /// The error of a transport that ended like this. If a server has chosen the endpoint, it is not the fault of the
+    /// program that this client cannot connect to it: the next redirect may lead elsewhere.
     fn close_error(&self, reason: CloseReason) -> TransportError {
         match (&self.phase, reason) {
             // It was waiting for nothing: it had reported that it is open, or the answer to the handshake.
             (Phase::Interrupted { .. }, CloseReason::Ordered) => {
                 TransportError::Timeout { stage: Stage::Open }
+            }
+            (_, CloseReason::Failed(TransportError::Unsupported(what))) if self.target.is_moved() => {
+                TransportError::Redirect(format!("to what is unsupported: {what}").into())
             }
             (_, reason) => reason.into_error(),
         }
@@ -133,8 +138,7 @@ impl Connection {
         if !self.is_idle() {
             return Err(ConnectError::AlreadyConnected);
         }
-        let url = params.endpoint.display_url();
-        let is_remembered = params.remember && params.upgrade && self.remembered.contains(url);
+        let is_remembered = params.remember && params.upgrade && self.remembered.contains(&params.endpoint);
         let (plan, kind) = Plan::new(&params, is_remembered)?;
         let transport = self.start(kind, params.endpoint.clone(), None);
         self.state = State::Connecting(Connecting::new(now, transport, params, plan));
@@ -151,19 +155,20 @@ impl Connection {
     /// The current transport cannot open the session: the next one is tried, or the connect has failed.
     fn fail_attempt(&mut self, now: Instant, err: TransportError) {
         let State::Connecting(connecting) = &mut self.state else { return };
-        let (id, endpoint) = (connecting.transport, connecting.target.endpoint.clone());
+        let id = connecting.transport;
         if id.kind == TransportKind::WebSocket {
-            self.remembered.remove(endpoint.display_url());
+            self.remembered.remove(&connecting.target);
         }
         if let Phase::Cancelled { .. } = connecting.phase {
             return self.fail_connect(now, ConnectError::Cancelled);
         }
-        let err = ConnectError::from_transport(endpoint.display_url(), err);
+        let err = ConnectError::from_transport(connecting.target.endpoint().display_url(), err);
         let next = if now < connecting.deadline { connecting.plan.next(&err) } else { None };
         let Some(next) = next else {
             let err = connecting.plan.failure(err);
             return self.fail_connect(now, err);
         };
+        let endpoint = connecting.target.reset();
         if self.transports.get(id).is_some() {
             self.order(id, Command::Abort);
         }
@@ -193,7 +198,7 @@ impl Connection {
             Phase::Cancelled { .. } => self.fail_connect(now, ConnectError::Cancelled),
             // A transport that does not even close has nothing to say.
             Phase::Interrupted { .. } => {
-                let url = connecting.target.endpoint.display_url().into();
+                let url = connecting.target.endpoint().display_url().into();
                 self.fail_connect(now, ConnectError::Timeout { url, stage: Stage::Connect });
                 self.abandon();
             }
@@ -217,7 +222,7 @@ impl Connection {
             TransportKind::WebSocket => {
                 let transport = self.transports.get_mut(id);
                 session.websocket_protocol = transport.and_then(|transport| transport.protocol.take());
-                target.add_to(&mut self.remembered);
+                self.remembered.add(&target);
             }
         }
         if let Some(deadline) = close_deadline {

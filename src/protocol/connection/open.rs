@@ -9,35 +9,17 @@ use super::{
     liveness::Liveness,
     post_size::PostSize,
     reading::Flow,
-    remembered::Remembered,
+    target::Target,
     upgrade::Upgrade,
 };
 use crate::{
     data::Data,
     error::{DisconnectReason, SendErrorKind},
     protocol::{
-        endpoint::Endpoint,
         handshake::{Session, TransportKind},
         wire::Wire,
     },
 };
-
-/// Where a connect leads.
-#[derive(Debug, Clone)]
-pub(super) struct Target {
-    pub(super) endpoint: Arc<Endpoint>,
-    /// The client remembers if a WebSocket works there.
-    pub(super) remember: bool,
-}
-
-impl Target {
-    /// A session uses a WebSocket to the endpoint: the next connect can start with it.
-    pub(super) fn add_to(&self, remembered: &mut Remembered) {
-        if self.remember {
-            remembered.add(self.endpoint.display_url());
-        }
-    }
-}
 
 /// The session.
 #[derive(Debug)]

@@ -115,7 +115,7 @@ impl Upgrade {
 impl Connection {
     pub(super) fn start_upgrade(&mut self, now: Instant) {
         let State::Open(open) = &self.state else { return };
-        let (endpoint, sid) = (open.target().endpoint.clone(), open.session().sid.clone());
+        let (endpoint, sid) = (open.target().endpoint().clone(), open.session().sid.clone());
         let probe = self.start(TransportKind::WebSocket, endpoint, Some(sid));
         if let State::Open(open) = &mut self.state {
             open.upgrade.start(probe, now + self.limits.upgrade_timeout);
@@ -161,7 +161,7 @@ impl Connection {
         let protocol = self.transports.get_mut(id).and_then(|probe| probe.protocol.take());
         let polling = open.switch(id, protocol);
         open.liveness.heard(now);
-        open.target().add_to(&mut self.remembered);
+        self.remembered.add(open.target());
         self.order(polling, Command::Abort);
         self.outputs.push_back(Output::Upgraded(TransportKind::WebSocket));
         self.grant_reads(now);

@@ -320,6 +320,7 @@ impl Http1Connection {
             outgoing.advance(written);
             self.progress.add_written(written);
         }
+        self.progress.end_writing();
         ready!(io.poll_flush(cx))?;
         self.outgoing = None;
         self.progress.end_request();

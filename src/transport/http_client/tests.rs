@@ -344,7 +344,7 @@ async fn an_answer_that_comes_before_the_request_is_out_is_read() {
         let mut http_client = http_client(server.origin());
         let response = http_client.send(&post(vec![b'x'; 64 << 20]), LIMIT).await.unwrap();
         assert_eq!((response.status.as_u16(), &*response.body), (413, b"too large".as_slice()));
-        assert!(!http_client.progress().sent());
+        assert!(!http_client.progress().is_written());
         server.finish().await;
     }
 }
@@ -386,7 +386,7 @@ async fn a_post_that_finds_no_connection_has_not_been_sent() {
     server.finish().await;
     let outcome = http_client.send(&post("4hi"), LIMIT).await;
     assert!(matches!(outcome, Err(TransportError::Connect { .. })));
-    assert!(!http_client.progress().sent());
+    assert!(!http_client.progress().is_written());
     assert_eq!(http_client.progress().stage(), Stage::Connect);
 }
 
@@ -474,7 +474,7 @@ async fn a_post_that_a_reused_connection_loses_is_not_sent_again() {
     let mut http_client = http_client(server.origin());
     http_client.send(&get(), LIMIT).await.unwrap();
     assert!(is_eof(&http_client.send(&post("4hi"), LIMIT).await));
-    assert!(http_client.progress().sent(), "the server may have acted on it");
+    assert!(http_client.progress().is_written(), "the server may have acted on it");
     server.finish().await;
 }
 
@@ -632,7 +632,7 @@ async fn the_stage_says_what_the_client_waits_for() {
         timeout(3 * A_MOMENT, http_client.send(&request, LIMIT)).await.unwrap_err();
         let progress = http_client.progress();
         assert_eq!(progress.stage(), stage);
-        assert_eq!(progress.sent(), stage != Stage::Request);
+        assert_eq!(progress.is_written(), stage != Stage::Request);
         assert_eq!(progress.read(), u64::try_from(answer.len()).unwrap());
         assert!(progress.written() > 0);
         server.finish().await;

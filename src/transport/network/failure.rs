@@ -82,10 +82,12 @@ pub(super) fn panicked(what: &str) -> TransportError {
     TransportError::connect(io::Error::other(format!("{what} panicked")))
 }
 
-/// The error for a server that has chosen HTTP/2, which only TLS of the user's own can offer.
+/// The error for a server that has chosen HTTP/2, which only TLS of the user's own can offer. Another server behind the
+/// same name may choose HTTP/1.1, so this error does not end a reconnect policy.
 pub(super) fn http2() -> TransportError {
-    TransportError::Unsupported(
-        "HTTP/2, which the TLS of awc_connector offers: its ALPN has to offer http/1.1 only".into(),
+    TransportError::tls(
+        "the server has chosen HTTP/2, which the TLS of awc_connector offers: its ALPN has to offer http/1.1 only",
+        true,
     )
 }
 

@@ -1,7 +1,8 @@
-//! One HTTP exchange at a time, with its time limit.
+//! An HTTP client that carries one exchange at a time, with a time limit for each.
 
 use std::{
     future::Future,
+    mem,
     pin::Pin,
     task::{Context as Task, Poll},
     time::Duration,
@@ -25,15 +26,22 @@ const SLOW_LINE: u64 = 8 << 10;
 
 /// An HTTP client, and the exchange that it is busy with.
 pub(super) struct ExchangeSlot {
-    /// The client between two exchanges. `None` while an exchange owns it, and once the slot is closed.
-    http_client: Option<HttpClient>,
     progress: ProgressReader,
-    exchange: Option<Exchange>,
+    state: SlotState,
+}
+
+enum SlotState {
+    /// The client waits for its next request.
+    Idle(HttpClient),
+    /// The exchange owns the client.
+    Busy(Exchange),
+    /// The client was dropped, and with it the connection: the slot was closed, or its exchange has timed out.
+    Closed,
 }
 
 struct Exchange {
     future: LocalBoxFuture<'static, (HttpClient, Result<Response, TransportError>)>,
-    limit: Limit,
+    limit: TimeLimit,
     timer: Option<Pin<Box<Sleep>>>,
     /// The number of bytes that were written before the exchange.
     written_before: u64,
@@ -45,28 +53,29 @@ struct Exchange {
 
 /// The time limit of an exchange.
 #[derive(Clone, Copy)]
-pub(super) enum Limit {
-    /// A limit for the whole exchange.
-    Whole(Duration),
-    /// A limit for the response once the request is written; before that, for the time in which no byte is written. It
-    /// is longer by the time that a [slow line](SLOW_LINE) takes for what was written.
+pub(super) enum TimeLimit {
+    /// The whole exchange may take this long.
+    WholeExchange(Duration),
+    /// The response may take this long, counted from the last byte of the request that was written. The pause between
+    /// two writes has the same limit. Both are longer by the time that a [slow line](SLOW_LINE) takes for what was
+    /// written.
     Response(Duration),
-    /// No limit.
-    None,
+    /// The exchange may take as long as it likes.
+    Unlimited,
 }
 
 impl ExchangeSlot {
     pub(super) fn new(http_client: HttpClient) -> Self {
-        Self { progress: http_client.progress(), http_client: Some(http_client), exchange: None }
+        Self { progress: http_client.progress(), state: SlotState::Idle(http_client) }
     }
 
     pub(super) fn is_busy(&self) -> bool {
-        self.exchange.is_some()
+        matches!(self.state, SlotState::Busy(_))
     }
 
-    /// Whether a response has arrived in part.
+    /// Whether a part of the response has arrived, and the rest has not.
     pub(super) fn has_partial_response(&self) -> bool {
-        self.exchange.as_ref().is_some_and(|exchange| self.progress.read() > exchange.read_before)
+        matches!(&self.state, SlotState::Busy(exchange) if self.progress.read() > exchange.read_before)
     }
 
     /// The progress of the current request, or of the last one.
@@ -74,62 +83,81 @@ impl ExchangeSlot {
         &self.progress
     }
 
-    /// Starts an exchange, unless the slot is busy or closed. `max_body`: the largest size of the response's body.
-    pub(super) fn start(&mut self, request: Request, max_body: usize, limit: Limit) {
-        let Some(mut http_client) = self.http_client.take() else { return };
-        let timer = match limit {
-            Limit::Whole(limit) | Limit::Response(limit) => Some(Box::pin(sleep(limit))),
-            Limit::None => None,
+    /// Starts an exchange. `max_body`: the largest size of the response's body.
+    ///
+    /// The slot must be idle. If it is not, the exchange in it goes on, and the error says that this crate has a defect.
+    pub(super) fn start(
+        &mut self,
+        request: Request,
+        max_body: usize,
+        limit: TimeLimit,
+    ) -> Result<(), TransportError> {
+        let mut http_client = match mem::replace(&mut self.state, SlotState::Closed) {
+            SlotState::Idle(http_client) => http_client,
+            state => {
+                self.state = state;
+                return Err(TransportError::Vanished);
+            }
         };
-        // Now, and not when the future is first polled: somebody may look at the progress before.
-        http_client.prepare();
+        let timer = match limit {
+            TimeLimit::WholeExchange(limit) | TimeLimit::Response(limit) => Some(Box::pin(sleep(limit))),
+            TimeLimit::Unlimited => None,
+        };
+        // This is done here, and not when the future is first polled, because the progress may be read before.
+        http_client.reset_progress();
         let future = Box::pin(async move {
             let outcome = http_client.send(&request, max_body).await;
             (http_client, outcome)
         });
         let (written, read_before) = (self.progress.written(), self.progress.read());
-        self.exchange =
-            Some(Exchange { future, limit, timer, written_before: written, written, read_before });
+        let exchange = Exchange { future, limit, timer, written_before: written, written, read_before };
+        self.state = SlotState::Busy(exchange);
+        Ok(())
     }
 
-    /// Moves the exchange on. Ready once, when it has ended.
+    /// Polls the exchange. It is ready once, when the exchange has ended. Between two exchanges it notices that the server
+    /// closes the connection. After a timeout the slot is closed.
     pub(super) fn poll(&mut self, task: &mut Task<'_>) -> Poll<Result<Response, TransportError>> {
-        let Some(exchange) = &mut self.exchange else {
-            if let Some(http_client) = &mut self.http_client {
+        let exchange = match &mut self.state {
+            SlotState::Busy(exchange) => exchange,
+            SlotState::Idle(http_client) => {
                 http_client.watch(task);
+                return Poll::Pending;
             }
-            return Poll::Pending;
+            SlotState::Closed => return Poll::Pending,
         };
         if let Poll::Ready((http_client, outcome)) = exchange.future.as_mut().poll(task) {
-            self.http_client = Some(http_client);
-            self.exchange = None;
+            self.state = SlotState::Idle(http_client);
             return Poll::Ready(outcome);
         }
-        if exchange.is_timed_out(self.progress.written(), task) {
-            self.exchange = None;
+        if exchange.poll_timeout(self.progress.written(), task).is_ready() {
+            self.state = SlotState::Closed;
             return Poll::Ready(Err(TransportError::Timeout { stage: self.progress.stage() }));
         }
         Poll::Pending
     }
 
-    /// Closes the connection, and with it the exchange.
+    /// Closes the connection, and with it the exchange. No other exchange can be started after that.
     pub(super) fn close(&mut self) {
-        self.exchange = None;
-        self.http_client = None;
+        self.state = SlotState::Closed;
     }
 }
 
 impl Exchange {
-    /// Whether the time limit has passed. `written`: the number of bytes that were written until now.
-    fn is_timed_out(&mut self, written: u64, task: &mut Task<'_>) -> bool {
-        let Some(timer) = &mut self.timer else { return false };
-        if let Limit::Response(limit) = self.limit
+    /// Ready when the time limit has passed. Bytes that were written since the last call set the timer again. `written`:
+    /// the number of bytes that were written until now.
+    fn poll_timeout(&mut self, written: u64, task: &mut Task<'_>) -> Poll<()> {
+        let Some(timer) = &mut self.timer else { return Poll::Pending };
+        if let TimeLimit::Response(limit) = self.limit
             && written != self.written
         {
             self.written = written;
             let on_its_way = written.saturating_sub(self.written_before);
             timer.as_mut().reset(Instant::now() + limit + Duration::from_secs(on_its_way / SLOW_LINE));
         }
-        timer.as_mut().poll(task).is_ready()
+        timer.as_mut().poll(task)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,15 @@
 //! The transport between a scripted server and a client that only collects its reports.
 
 use std::{
+    io,
+    pin::Pin,
     sync::{Arc, mpsc as sync_mpsc},
     time::Duration,
 };
 
 use actix::Addr;
-use actix_rt::time::timeout;
+use actix_codec::{AsyncRead, AsyncWrite, ReadBuf};
+use actix_rt::{net::TcpStream, time::timeout};
 use futures::{
     StreamExt as _,
     channel::{mpsc, oneshot},
@@ -22,7 +25,8 @@ use crate::{
         handshake::TransportKind,
     },
     transport::{
-        self, Options, TransportHandle, TransportParams,
+        self, Io, Options, TransportHandle, TransportParams,
+        network::{Connector, Network, Route},
         server::{Peer, Server},
     },
 };
@@ -52,6 +56,11 @@ struct Rig {
 
 impl Rig {
     fn start(server: &Server) -> Self {
+        Self::start_over(Network::default(), server)
+    }
+
+    /// A transport with these options of its connections.
+    fn start_over(network: Network, server: &Server) -> Self {
         let (sender, reports) = mpsc::unbounded();
         let collector = Collector(sender).start();
         let endpoint = Endpoint::new(&server.origin(), "engine.io", true, &"t".into()).unwrap();
@@ -66,7 +75,7 @@ impl Rig {
             options: Arc::new(Options {
                 max_message_size: 1 << 20,
                 timestamp_requests: false,
-                ..Options::new(Arc::default())
+                ..Options::new(Arc::new(network))
             }),
             reports: collector.clone().recipient().downgrade(),
         });
@@ -75,10 +84,13 @@ impl Rig {
 
     /// A transport with an open session, and without credit for another poll.
     async fn open(server: &Server) -> Self {
-        let mut rig = Self::start(server);
-        let (packets, is_complete) = rig.packets().await;
+        Self::start(server).opened().await
+    }
+
+    async fn opened(mut self) -> Self {
+        let (packets, is_complete) = self.packets().await;
         assert!(matches!(packets[..], [Packet::Open(_)]) && is_complete);
-        rig
+        self
     }
 
     fn order(&self, command: Command) {
@@ -297,5 +309,94 @@ async fn an_abort_during_the_handshake_says_what_it_waited_for() {
     rig.order(Command::Abort);
     let closed = rig.closed().await;
     assert!(matches!(closed.reason, CloseReason::Interrupted(Stage::Response)), "{closed:?}");
+    server.finish().await;
+}
+
+/// A connection that flushes no POST: it waits for an acknowledgement that does not come.
+struct Unflushed {
+    stream: TcpStream,
+    is_post: bool,
+}
+
+impl AsyncRead for Unflushed {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        task: &mut Task<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(task, buf)
+    }
+}
+
+impl AsyncWrite for Unflushed {
+    fn poll_write(mut self: Pin<&mut Self>, task: &mut Task<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.is_post |= buf.starts_with(b"POST");
+        Pin::new(&mut self.stream).poll_write(task, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Task<'_>) -> Poll<io::Result<()>> {
+        if self.is_post { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(task)
+    }
+}
+
+#[actix::test]
+async fn a_post_whose_last_byte_was_written_is_in_doubt_although_it_was_not_flushed() {
+    let server = Server::start(|server| {
+        let mut get = server.accept();
+        opens(&mut get);
+        let mut post = server.accept();
+        assert_eq!(post.read_request().body, b"4hi");
+        post.reset();
+        get.wait_closed();
+    });
+    let connector: Connector = Arc::new(|to| {
+        Box::pin(async move {
+            let stream = TcpStream::connect((to.host(), to.port())).await?;
+            Ok(Box::new(Unflushed { stream, is_post: false }) as Box<dyn Io>)
+        })
+    });
+    let network = Network { route: Route::Connector(connector), ..Network::default() };
+    let mut rig = Rig::start_over(network, &server).opened().await;
+    rig.write(&[message("hi")]);
+    let closed = rig.closed().await;
+    assert!(matches!(closed.reason, CloseReason::Failed(TransportError::Io { .. })), "{closed:?}");
+    assert_eq!(closed.outcome, BatchOutcome::UNCERTAIN);
+    server.finish().await;
+}
+
+#[actix::test]
+async fn an_answer_to_a_post_that_arrives_together_with_a_failed_poll_counts() {
+    let (polled, is_polled) = oneshot::channel();
+    let (posted, is_posted) = oneshot::channel();
+    let (answered, is_answered) = sync_mpsc::channel();
+    let server = Server::start(move |server| {
+        let mut get = server.accept();
+        opens(&mut get);
+        get.read_request();
+        polled.send(()).unwrap();
+        let mut post = server.accept();
+        post.read_request();
+        posted.send(()).unwrap();
+        post.respond(200, &[], "ok");
+        get.respond(400, &[], "");
+        answered.send(()).unwrap();
+        get.wait_closed();
+        post.wait_closed();
+    });
+    let mut rig = Rig::open(&server).await;
+    rig.read();
+    is_polled.await.unwrap();
+    rig.write(&[message("hi")]);
+    is_posted.await.unwrap();
+    // The thread of the transport is busy until both answers have arrived.
+    is_answered.recv().unwrap();
+    assert!(matches!(rig.report().await, ReportKind::Written { .. }));
+    let closed = rig.closed().await;
+    assert!(matches!(closed.reason, CloseReason::Failed(TransportError::Status(_))), "{closed:?}");
+    assert_eq!(closed.outcome, BatchOutcome::sent(0));
     server.finish().await;
 }

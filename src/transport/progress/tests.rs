@@ -5,11 +5,13 @@ fn a_request_waits_for_its_response_once_it_is_sent() {
     let progress = Progress::new();
     let reader = progress.reader();
     progress.begin(Stage::Request);
-    assert_eq!((reader.stage(), reader.sent()), (Stage::Request, false));
+    assert_eq!((reader.stage(), reader.is_written()), (Stage::Request, false));
+    progress.end_writing();
+    assert_eq!((reader.stage(), reader.is_written()), (Stage::Request, true), "it is not flushed");
     progress.end_request();
-    assert_eq!((reader.stage(), reader.sent()), (Stage::Response, true));
+    assert_eq!((reader.stage(), reader.is_written()), (Stage::Response, true));
     progress.begin(Stage::Connect);
-    assert_eq!((reader.stage(), reader.sent()), (Stage::Connect, false));
+    assert_eq!((reader.stage(), reader.is_written()), (Stage::Connect, false));
 }
 
 #[test]
@@ -17,8 +19,9 @@ fn a_response_that_arrives_early_stays_the_stage() {
     let progress = Progress::new();
     progress.begin(Stage::Request);
     progress.enter(Stage::Body);
+    progress.end_writing();
     progress.end_request();
-    assert_eq!((progress.reader().stage(), progress.reader().sent()), (Stage::Body, true));
+    assert_eq!((progress.reader().stage(), progress.reader().is_written()), (Stage::Body, true));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The opening handshake of a WebSocket (RFC 6455, section 4).
 
+use std::io;
+
 use actix_http::{
     header::{self, HeaderMap, HeaderValue},
     ws,
@@ -38,9 +40,10 @@ pub(super) async fn connect(
 
 async fn handshake(http_client: &HttpClient, mut requests: Requests) -> Result<Handshake, TransportError> {
     let mut nonce = [0; 16];
-    if SysRng.try_fill_bytes(&mut nonce).is_err() {
-        return Err(TransportError::Unsupported("the operating system gives no random numbers".into()));
-    }
+    SysRng.try_fill_bytes(&mut nonce).map_err(|err| {
+        let text = format!("the operating system gives no random numbers: {err}");
+        TransportError::connect(io::Error::other(text))
+    })?;
     let key = STANDARD.encode_to_string(nonce);
     let headers = Headers::from([
         (header::UPGRADE, HeaderValue::from_static("websocket")),

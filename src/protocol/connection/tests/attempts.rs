@@ -260,3 +260,67 @@ fn a_late_redirect_of_a_failed_transport_does_not_count_for_the_next() {
     rig.closed(SECOND, Rig::eof(), BatchOutcome::sent(0));
     assert_eq!(rig.out(), [format!("connect failed: {URL}: connection lost: gone")]);
 }
+
+/// A redirect to this path of another server.
+fn moved(path: &str) -> ReportKind {
+    ReportKind::Moved(Endpoint::new("http://elsewhere", path, true, &"t".into()).unwrap().into())
+}
+
+#[test]
+fn the_next_transport_begins_at_the_url_that_the_user_named() {
+    let mut rig = Rig::options(true, false);
+    rig.out();
+    rig.report(POLLING, moved("login"));
+    rig.closed(POLLING, Rig::status(403), BatchOutcome::sent(0));
+    let mut started = Vec::new();
+    while let Some(output) = rig.connection.poll_output(rig.now) {
+        if let Output::Start { endpoint, .. } = output {
+            started.push(endpoint.display_url().to_owned());
+        }
+    }
+    assert_eq!(started, [URL]);
+    rig.closed(SECOND, Rig::eof(), BatchOutcome::sent(0));
+    assert_eq!(rig.out(), [format!("connect failed: {URL}: connection lost: gone")]);
+}
+
+#[test]
+fn a_websocket_behind_a_redirect_is_remembered_for_the_url_that_the_user_named() {
+    let mut rig = Rig::with(limits());
+    rig.again(&[Polling, WebSocket], false, true);
+    rig.report(POLLING, moved("shard"));
+    rig.packets(POLLING, vec![open_packet(r#""websocket""#)]);
+    rig.report(SECOND, ReportKind::Opened { protocol: None });
+    rig.out();
+    rig.written(SECOND);
+    rig.packets(SECOND, vec![Packet::Pong("probe".into())]);
+    rig.report(POLLING, ReportKind::Paused);
+    rig.out();
+    rig.written(SECOND);
+    rig.out();
+    rig.closed(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
+    rig.lose(SECOND);
+    rig.out();
+    rig.again(&[Polling, WebSocket], false, true);
+    assert_eq!(rig.out(), ["start 2 websocket"]);
+}
+
+#[test]
+fn a_redirect_to_what_this_client_cannot_do_is_not_the_fault_of_the_program() {
+    let unsupported = || CloseReason::Failed(TransportError::Unsupported("TLS".into()));
+    let failure = |is_moved: bool| {
+        let mut rig = Rig::options(false, false);
+        rig.out();
+        if is_moved {
+            rig.report(POLLING, moved(""));
+        }
+        rig.closed(POLLING, unsupported(), BatchOutcome::sent(0));
+        match rig.connection.poll_output(rig.now) {
+            Some(Output::Ended(Outcome::ConnectFailed(err))) => err,
+            output => panic!("{output:?}"),
+        }
+    };
+    let err = failure(true);
+    assert!(!err.is_final() && !err.is_retryable(), "{err:?}");
+    assert_eq!(err.to_string(), "http://elsewhere/: redirected: to what is unsupported: TLS");
+    assert!(failure(false).is_final());
+}
