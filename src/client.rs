@@ -31,7 +31,6 @@ mod tests;
 use std::{
     fmt, mem,
     pin::Pin,
-    sync::Arc,
     task::{Context as Task, Poll},
 };
 
@@ -54,8 +53,8 @@ pub use self::{
     builder::EngineIoClientBuilder,
     event::{Disconnected, Event, EventKind},
     message::{
-        Connect, Disconnect, Flush, GetStatus, Send, State, Status, Subscribe, SubscriptionId, Unsubscribe,
-        Wait,
+        Connect, Disconnect, Flush, GetStatus, Send, SendAll, State, Status, Subscribe, SubscriptionId,
+        Unsubscribe, Wait,
     },
     reconnect::{Reconnect, ReconnectCause, Reconnecting},
     reply::Reply,
@@ -66,7 +65,7 @@ use crate::protocol::connection::Connection;
 
 /// An Engine.IO client: an actor that owns one connection at a time.
 ///
-/// Its address is the handle, usable from any thread: see the messages [`Connect`], [`Send`], [`Flush`],
+/// Its address is the handle, usable from any thread: see the messages [`Connect`], [`Send`], [`SendAll`], [`Flush`],
 /// [`Disconnect`], [`Wait`], [`Subscribe`], [`Unsubscribe`], [`Spawn`] and [`GetStatus`].
 ///
 /// A client stays alive while it has addresses, and also while it has a connection to which somebody listens: a subscriber,
@@ -196,7 +195,7 @@ impl EngineIoClient {
     fn advance_outbox(&mut self) {
         while !self.outbox.is_empty() {
             let gate = self.lifecycle.gate(&self.connection);
-            if !self.outbox.advance(gate, |data| self.connection.send(data)) {
+            if !self.outbox.advance(gate, |outgoing| self.connection.send_outgoing(outgoing)) {
                 break;
             }
         }
@@ -204,8 +203,8 @@ impl EngineIoClient {
 
     /// Shows the subscribers the messages that were refused and whose reply nobody awaits.
     fn show_rejected(&mut self) {
-        for err in self.outbox.take_rejected() {
-            self.subscribers.push(Event::Rejected(Arc::new(err)));
+        for rejected in self.outbox.take_rejected() {
+            self.subscribers.push(rejected.into());
         }
     }
 
@@ -221,7 +220,7 @@ impl EngineIoClient {
         if self.connection.is_open() {
             // Messages that came before the request go out before the close, with or without room.
             let gate = Gate::Open { has_room: true };
-            while self.outbox.advance(gate, |data| self.connection.send(data)) {}
+            while self.outbox.advance(gate, |outgoing| self.connection.send_outgoing(outgoing)) {}
         }
         self.connection.close(now, reason);
     }

@@ -22,7 +22,7 @@ pub use self::{
     disconnect::DisconnectReason,
     http_status::HttpStatus,
     protocol::ProtocolError,
-    send::{FlushError, SendError, SendErrorKind},
+    send::{FlushError, SendAllError, SendError, SendErrorKind},
     stage::Stage,
     transport::TransportError,
 };

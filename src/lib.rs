@@ -82,6 +82,7 @@
 //! |---|---|---|
 //! | [`Connect`] | opens a session | after it was opened, with the [`Session`]; or with a [`ConnectError`] |
 //! | [`Send`] | sends one message | after the message was accepted; or with a [`SendError`] |
+//! | [`SendAll`] | sends several messages as one | after all were accepted; or with a [`SendAllError`] |
 //! | [`Flush`] | waits until every accepted message was sent | after the last one was written; or with a [`FlushError`] |
 //! | [`Disconnect`] | ends the connection, gracefully or at once | after everything is closed |
 //! | [`Wait`] | waits for the end of the connection | when no further session follows, with the [`DisconnectReason`] |
@@ -94,7 +95,7 @@
 //!
 //! ```text
 //!   Connected
-//!       ( Message | Upgraded | UpgradeFailed | Rejected )*
+//!       ( Message | Upgraded | UpgradeFailed | Rejected | RejectedAll )*
 //!   Disconnected
 //!       Reconnecting*, then Connected or ReconnectFailed, if the client has a reconnect policy
 //! ```
@@ -107,14 +108,14 @@
 //! - [`Upgraded`](Event::Upgraded) or [`UpgradeFailed`](Event::UpgradeFailed) comes if the client tried an upgrade and
 //!   the session did not end before the upgrade did. After a failed upgrade the session goes on over polling.
 //! - [`Rejected`](Event::Rejected) returns a message that could not be accepted and whose reply nobody awaits. It can
-//!   come without a session.
+//!   come without a session. [`RejectedAll`](Event::RejectedAll) returns the messages of a [`SendAll`].
 //! - [`Reconnecting`](Event::Reconnecting) and [`ReconnectFailed`](Event::ReconnectFailed) come between sessions, if
 //!   the client has a [`Reconnect`] policy.
 //!
 //! # Errors
 //!
-//! Each operation has an error of its own: [`ConnectError`], [`SendError`], which returns the message, and
-//! [`FlushError`]. A session ends with a [`DisconnectReason`], and [`Disconnected`] lists the messages that were not
+//! Each operation has an error of its own: [`ConnectError`], [`SendError`] and [`SendAllError`],
+//! which return the messages, and [`FlushError`]. A session ends with a [`DisconnectReason`], and [`Disconnected`] lists the messages that were not
 //! sent. All of them can be cloned, compared and sent to other threads.
 //!
 //! `Display` says everything about an error on one line. `get_ref` of [`ConnectError`](ConnectError::get_ref),
@@ -210,13 +211,13 @@ pub use {awc, bytes, bytestring, cookie_store};
 
 pub use client::{
     Connect, Disconnect, Disconnected, EngineIoClient, EngineIoClientBuilder, Event, EventKind, EventStream,
-    Flush, GetStatus, NotConnected, Reconnect, ReconnectCause, Reconnecting, Reply, Send, Spawn, State,
-    Status, Subscribe, SubscriptionId, TaskError, TaskHandle, Unsubscribe, Wait,
+    Flush, GetStatus, NotConnected, Reconnect, ReconnectCause, Reconnecting, Reply, Send, SendAll, Spawn,
+    State, Status, Subscribe, SubscriptionId, TaskError, TaskHandle, Unsubscribe, Wait,
 };
 pub use data::Data;
 pub use error::{
-    Cause, ConnectError, DisconnectReason, FlushError, HttpStatus, ProtocolError, SendError, SendErrorKind,
-    Stage, TransportError,
+    Cause, ConnectError, DisconnectReason, FlushError, HttpStatus, ProtocolError, SendAllError, SendError,
+    SendErrorKind, Stage, TransportError,
 };
 pub use protocol::{
     connection::Counters,

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use actix::{AsyncContext, Context, Handler, MessageResult};
 
 use super::{
-    Connect, Disconnect, EngineIoClient, Flush, GetStatus, NotConnected, Send, Spawn, Subscribe, TaskHandle,
-    Unsubscribe, Wait, attempts, interrupt::Interrupt, journal, reply::Reply, stream::SubscribeStream,
-    subscribers::Sink, timer::now,
+    Connect, Disconnect, EngineIoClient, Flush, GetStatus, NotConnected, Send, SendAll, Spawn, Subscribe,
+    TaskHandle, Unsubscribe, Wait, attempts, interrupt::Interrupt, journal, reply::Reply,
+    stream::SubscribeStream, subscribers::Sink, timer::now,
 };
 use crate::{
-    error::{ConnectError, DisconnectReason, FlushError, SendError},
+    error::{ConnectError, DisconnectReason, FlushError, SendAllError, SendError},
     protocol::{
         connection::{Report, ReportKind},
         handshake::Session,
@@ -61,6 +61,26 @@ impl Handler<Send> for EngineIoClient {
         }
         if let Err(err) = self.connection.send(data) {
             return self.outbox.refuse(err);
+        }
+        if self.connection.has_batch() {
+            self.drain_and_write(ctx);
+        }
+        Reply::now(Ok(()))
+    }
+}
+
+impl Handler<SendAll> for EngineIoClient {
+    type Result = Reply<Result<(), SendAllError>>;
+
+    fn handle(&mut self, SendAll(group): SendAll, ctx: &mut Self::Context) -> Self::Result {
+        if group.is_empty() {
+            return Reply::now(Ok(()));
+        }
+        if !self.outbox.is_empty() || !self.connection.is_open() || !self.connection.has_room() {
+            return self.outbox.enqueue_all(group);
+        }
+        if let Err(err) = self.connection.send_all(group) {
+            return self.outbox.refuse_group(err);
         }
         if self.connection.has_batch() {
             self.drain_and_write(ctx);

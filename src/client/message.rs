@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     data::Data,
-    error::{ConnectError, DisconnectReason, FlushError, SendError},
+    error::{ConnectError, DisconnectReason, FlushError, SendAllError, SendError},
     protocol::{
         connection::Counters,
         handshake::{Session, TransportKind},
@@ -208,6 +208,48 @@ impl Send {
 
     /// The content of the message. Tests of actors that send messages need it.
     pub fn data(&self) -> &Data {
+        &self.0
+    }
+}
+
+/// Sends several messages as one: they are accepted, ordered and withdrawn together, and no other message goes between
+/// them. Replies when they were accepted, as [`Send`] does.
+///
+/// - If one of them cannot be sent, none is. The [`SendAllError`] returns all of them, with the error of that one. If
+///   nobody awaits the reply, it is [`Event::RejectedAll`].
+/// - At the end of a session all of them are in the same list of [`Event::Disconnected`]: in `unsent` if the server has
+///   none of them, in `in_doubt` if it has some or may have some. With
+///   [`keep_unsent`](crate::EngineIoClientBuilder::keep_unsent) they are carried over together.
+/// - They are neighbours, but not one unit to the server: it receives one message after the other, and only the
+///   first ones if the connection is lost in between. Over polling they may be in several POSTs.
+/// - The reply waits while more than [`send_queue`](crate::EngineIoClientBuilder::send_queue) bytes are waiting to be
+///   written. Then all of them are accepted at once, so the queue may exceed its limit by their size.
+/// - Without any message it does nothing, and replies `Ok`.
+///
+/// ```no_run
+/// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {
+/// use actix_engineio::{Data, SendAll};
+///
+/// // A text that announces the bytes behind it.
+/// client.send(SendAll::new([Data::from("picture"), Data::from(vec![1, 2, 3])])).await??;
+/// client.send(SendAll::new(["a", "b", "c"])).await??;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// It also is the fastest way to send many short messages, because there is one mailbox message for all of them.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<(), SendAllError>")]
+pub struct SendAll(pub(super) Vec<Data>);
+
+impl SendAll {
+    /// Text messages or binary messages, in this order.
+    pub fn new(messages: impl IntoIterator<Item = impl Into<Data>>) -> Self {
+        Self(messages.into_iter().map(Into::into).collect())
+    }
+
+    /// The content of the messages. Tests of actors that send messages need it.
+    pub fn data(&self) -> &[Data] {
         &self.0
     }
 }

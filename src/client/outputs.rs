@@ -67,7 +67,7 @@ impl EngineIoClient {
                 journal::upgraded(kind);
                 self.subscribers.session_upgraded(kind, self.connection.session());
             }
-            Output::Rejected(err) => self.subscribers.push(Event::Rejected(Arc::new(err))),
+            Output::Rejected(rejected) => self.subscribers.push(rejected.into()),
             Output::UpgradeFailed(err) => {
                 log::debug!(target: "actix_engineio::client", "staying on polling: {err}");
                 self.subscribers.push(Event::UpgradeFailed(err));
@@ -75,7 +75,8 @@ impl EngineIoClient {
             Output::Ended(Outcome::ConnectFailed(err)) => self.lifecycle.handle_connect_failed(now(), err),
             Output::Ended(Outcome::Closed { reason, unsent, in_doubt }) => {
                 let mut end = Disconnected::new(reason);
-                end.unsent = unsent;
+                // Whether they are carried over is decided now.
+                self.outbox.take_back(unsent);
                 end.in_doubt = in_doubt;
                 self.lifecycle.handle_closed(now(), end);
             }
@@ -101,7 +102,7 @@ impl EngineIoClient {
                 journal::closed(&end);
                 self.tasks.abort_all();
                 self.replies.fail_flushes();
-                end.unsent = self.outbox.end_session(end.unsent, carry_over);
+                end.unsent = self.outbox.end_session(carry_over);
                 self.subscribers.session_closed(end);
             }
             LifecycleOutput::Reconnecting(next) => {

@@ -6,19 +6,22 @@
 //! sent. Nobody else keeps a copy of any of this.
 //!
 //! Each concern has a file. Some are parts that own their state and know nothing of the connection (`reading`,
-//! `writing`, `queue`, `liveness`, `plan`, `transports`); the others let the connection use the parts (`connecting`,
+//! `writing`, `queue`, `groups`, `retained`, `liveness`, `plan`, `transports`); the others let the connection use the parts (`connecting`,
 //! `receiving`, `sending`, `upgrade`, `ending`, `timeouts`). `state` has a diagram.
 
 mod connecting;
 mod ending;
+mod groups;
 mod io;
 mod liveness;
 mod open;
+mod outgoing;
 mod plan;
 mod post_size;
 mod queue;
 mod reading;
 mod receiving;
+mod retained;
 mod sending;
 mod state;
 mod timeouts;
@@ -44,6 +47,7 @@ pub(crate) use self::io::{
     BatchOutcome, CloseReason, Command, ConnectParams, Limits, Outcome, Output, Report, ReportKind,
     TransportClosed, TransportId,
 };
+pub(crate) use self::outgoing::{Outgoing, Rejected};
 use self::{liveness::Reprieve, queue::SendQueue, reading::Received, state::State, transports::Transports};
 use crate::protocol::{
     endpoint::Endpoint,

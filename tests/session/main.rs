@@ -9,6 +9,7 @@ mod support;
 mod backlog;
 mod clients;
 mod disconnect;
+mod groups;
 mod heartbeat;
 mod messages;
 mod polls;

@@ -7,9 +7,10 @@ use std::{
 
 use bytestring::ByteString;
 
+use super::outgoing::{Outgoing, Rejected};
 use crate::{
     data::Data,
-    error::{CloseWords, ConnectError, DisconnectReason, SendError, Stage, TransportError},
+    error::{CloseWords, ConnectError, DisconnectReason, Stage, TransportError},
     protocol::{
         endpoint::Endpoint,
         handshake::{Session, TransportKind},
@@ -183,8 +184,8 @@ pub(crate) enum Output {
         packets: Vec<Packet>,
     },
     Upgraded(TransportKind),
-    /// A message was accepted for a WebSocket that the session did not move to, and polling cannot carry it.
-    Rejected(SendError),
+    /// A message or a group was accepted for a WebSocket that the session did not move to, and polling cannot carry it.
+    Rejected(Rejected),
     UpgradeFailed(TransportError),
     /// The connect has failed, or the session has ended, and everything is closed.
     Ended(Outcome),
@@ -196,9 +197,9 @@ pub(crate) enum Outcome {
     ConnectFailed(ConnectError),
     Closed {
         reason: DisconnectReason,
-        /// Messages of which no byte was sent.
-        unsent: Vec<Data>,
-        /// Messages that may have been sent.
+        /// Messages and groups of which no byte was sent.
+        unsent: Vec<Outgoing>,
+        /// Messages that may have been sent, and groups of which a part was, or may have been.
         in_doubt: Vec<Data>,
     },
 }

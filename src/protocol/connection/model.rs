@@ -66,6 +66,8 @@ pub(crate) enum Step {
         others: bool,
     },
     Send(Size),
+    /// A group of one to three messages.
+    SendAll([Size; 3], u8),
     Close,
     Abort,
     Stop,
@@ -155,6 +157,9 @@ impl Model {
         match step {
             Step::Connect { websocket, upgrade, others } => self.connect(websocket, upgrade, others),
             Step::Send(size) => return self.send(size),
+            Step::SendAll(sizes, count) => {
+                return self.send_all(&sizes[..=usize::from(count) % sizes.len()]);
+            }
             Step::Close => self.connection.close(self.now, None),
             Step::Abort => self.connection.abort(self.now, None),
             Step::Stop => self.stop(),
@@ -219,6 +224,12 @@ impl Model {
     fn send(&mut self, size: Size) {
         let transport = self.connection.transport();
         self.messages.send(size, transport, |data| self.connection.send(data));
+        assert!(self.connection.pending_output().is_none());
+    }
+
+    fn send_all(&mut self, sizes: &[Size]) {
+        let transport = self.connection.transport();
+        self.messages.send_all(sizes, transport, |group| self.connection.send_all(group));
         assert!(self.connection.pending_output().is_none());
     }
 
@@ -312,9 +323,9 @@ impl Model {
                 self.time.heard(self.now);
             }
             Output::UpgradeFailed(_) => assert!(self.open),
-            Output::Rejected(err) => {
+            Output::Rejected(rejected) => {
                 assert_eq!(self.connection.transport(), Some(TransportKind::Polling));
-                self.messages.reject(&err.data);
+                self.messages.reject(rejected.messages());
             }
             Output::Ended(outcome) => self.ended(outcome),
         }

@@ -74,11 +74,16 @@ fn word(output: Output) -> String {
         Output::Opened(session) => format!("opened {} {}", session.sid, session.transport),
         Output::Messages { packets, .. } => format!("messages {}", wires(&packets)),
         Output::Upgraded(kind) => format!("upgraded {kind}"),
-        Output::Rejected(err) => format!("rejected {} bytes: {err}", err.data.len()),
+        Output::Rejected(rejected) => {
+            let bytes: usize = rejected.messages().iter().map(Data::len).sum();
+            format!("rejected {bytes} bytes: {}", rejected.kind())
+        }
         Output::UpgradeFailed(err) => format!("upgrade failed: {err}"),
         Output::Ended(Outcome::ConnectFailed(err)) => format!("connect failed: {err}"),
         Output::Ended(Outcome::Closed { reason, unsent, in_doubt }) => {
-            format!("closed: {reason}; unsent {}; in doubt {}", datas(&unsent), datas(&in_doubt))
+            let unsent =
+                unsent.iter().map(|outgoing| datas(outgoing.messages())).collect::<Vec<_>>().join("|");
+            format!("closed: {reason}; unsent {unsent}; in doubt {}", datas(&in_doubt))
         }
     }
 }
