@@ -53,8 +53,8 @@ pub use self::{
     builder::EngineIoClientBuilder,
     event::{Disconnected, Event, EventKind},
     message::{
-        Connect, Disconnect, Flush, GetStatus, Send, SendAll, State, Status, Subscribe, SubscriptionId,
-        Unsubscribe, Wait,
+        Confirm, Connect, Disconnect, Flush, GetStatus, Send, SendAll, State, Status, Subscribe,
+        SubscriptionId, Unsubscribe, Wait,
     },
     reconnect::{Reconnect, ReconnectCause, Reconnecting},
     reply::Reply,
@@ -65,7 +65,7 @@ use crate::protocol::connection::Connection;
 
 /// An Engine.IO client: an actor that owns one connection at a time.
 ///
-/// Its address is the handle, usable from any thread: see the messages [`Connect`], [`Send`], [`SendAll`], [`Flush`],
+/// Its address is the handle, usable from any thread: see the messages [`Connect`], [`Send`], [`SendAll`], [`Flush`], [`Confirm`],
 /// [`Disconnect`], [`Wait`], [`Subscribe`], [`Unsubscribe`], [`Spawn`] and [`GetStatus`].
 ///
 /// A client stays alive while it has addresses, and also while it has a connection to which somebody listens: a subscriber,

@@ -235,6 +235,7 @@ pub fn connection(data: &[u8]) {
                 3 => Size::TooLarge,
                 _ => Size::Small,
             }),
+            5 if a < 16 => Step::Confirm,
             5 if a >= 192 => Step::SendAll([Size::Small, Size::Full, Size::WebSocketOnly], b),
             2 if a % 8 == 0 => Step::Abort,
             2 if a % 8 == 4 => Step::Stop,

@@ -84,6 +84,7 @@
 //! | [`Send`] | sends one message | after the message was accepted; or with a [`SendError`] |
 //! | [`SendAll`] | sends several messages as one | after all were accepted; or with a [`SendAllError`] |
 //! | [`Flush`] | waits until every accepted message was sent | after the last one was written; or with a [`FlushError`] |
+//! | [`Confirm`] | asks whether every accepted message was read | after the other end has read the last one; or with a [`ConfirmError`] |
 //! | [`Disconnect`] | ends the connection, gracefully or at once | after everything is closed |
 //! | [`Wait`] | waits for the end of the connection | when no further session follows, with the [`DisconnectReason`] |
 //! | [`Subscribe`] | adds a subscriber, for all or some kinds of events | at once, with a [`SubscriptionId`] |
@@ -115,7 +116,7 @@
 //! # Errors
 //!
 //! Each operation has an error of its own: [`ConnectError`], [`SendError`] and [`SendAllError`],
-//! which return the messages, and [`FlushError`]. A session ends with a [`DisconnectReason`], and [`Disconnected`] lists the messages that were not
+//! which return the messages, [`FlushError`], and [`ConfirmError`]. A session ends with a [`DisconnectReason`], and [`Disconnected`] lists the messages that were not
 //! sent. All of them can be cloned, compared and sent to other threads.
 //!
 //! `Display` says everything about an error on one line. `get_ref` of [`ConnectError`](ConnectError::get_ref),
@@ -190,7 +191,8 @@
 //! - Only protocol 4, which Socket.IO servers speak from version 3 on and python-engineio from version 4 on. Over
 //!   polling a server of protocol 3 is recognised: [`ConnectError::UnsupportedProtocol`].
 //! - WebSocket without extensions, so without compression. HTTP responses may be compressed with gzip or deflate.
-//! - The protocol has no acknowledgement: nothing confirms that a message that was written to a WebSocket has arrived.
+//! - The protocol has no acknowledgement of messages. [`Confirm`] says whether the other end of a WebSocket has read them,
+//!   and not whether the application there has handled them.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -210,14 +212,14 @@ mod transport;
 pub use {awc, bytes, bytestring, cookie_store};
 
 pub use client::{
-    Connect, Disconnect, Disconnected, EngineIoClient, EngineIoClientBuilder, Event, EventKind, EventStream,
-    Flush, GetStatus, NotConnected, Reconnect, ReconnectCause, Reconnecting, Reply, Send, SendAll, Spawn,
-    State, Status, Subscribe, SubscriptionId, TaskError, TaskHandle, Unsubscribe, Wait,
+    Confirm, Connect, Disconnect, Disconnected, EngineIoClient, EngineIoClientBuilder, Event, EventKind,
+    EventStream, Flush, GetStatus, NotConnected, Reconnect, ReconnectCause, Reconnecting, Reply, Send,
+    SendAll, Spawn, State, Status, Subscribe, SubscriptionId, TaskError, TaskHandle, Unsubscribe, Wait,
 };
 pub use data::Data;
 pub use error::{
-    Cause, ConnectError, DisconnectReason, FlushError, HttpStatus, ProtocolError, SendAllError, SendError,
-    SendErrorKind, Stage, TransportError,
+    Cause, ConfirmError, ConnectError, DisconnectReason, FlushError, HttpStatus, ProtocolError, SendAllError,
+    SendError, SendErrorKind, Stage, TransportError,
 };
 pub use protocol::{
     connection::Counters,

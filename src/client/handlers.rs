@@ -5,12 +5,12 @@ use std::sync::Arc;
 use actix::{AsyncContext, Context, Handler, MessageResult};
 
 use super::{
-    Connect, Disconnect, EngineIoClient, Flush, GetStatus, NotConnected, Send, SendAll, Spawn, Subscribe,
-    TaskHandle, Unsubscribe, Wait, attempts, interrupt::Interrupt, journal, reply::Reply,
+    Confirm, Connect, Disconnect, EngineIoClient, Flush, GetStatus, NotConnected, Send, SendAll, Spawn,
+    Subscribe, TaskHandle, Unsubscribe, Wait, attempts, interrupt::Interrupt, journal, reply::Reply,
     stream::SubscribeStream, subscribers::Sink, timer::now,
 };
 use crate::{
-    error::{ConnectError, DisconnectReason, FlushError, SendAllError, SendError},
+    error::{ConfirmError, ConnectError, DisconnectReason, FlushError, SendAllError, SendError},
     protocol::{
         connection::{Report, ReportKind},
         handshake::Session,
@@ -101,6 +101,20 @@ impl Handler<Flush> for EngineIoClient {
         }
         // A session that is closing may still have messages to write, so this comes second.
         Reply::now(if self.connection.is_open() { Ok(()) } else { Err(FlushError::NotConnected) })
+    }
+}
+
+impl Handler<Confirm> for EngineIoClient {
+    type Result = Reply<Result<(), ConfirmError>>;
+
+    fn handle(&mut self, _: Confirm, _: &mut Self::Context) -> Self::Result {
+        // Messages that came earlier by `do_send` count.
+        self.advance_outbox();
+        if self.connection.confirm(now()) {
+            self.replies.confirm()
+        } else {
+            Reply::now(Err(ConfirmError::NotConnected))
+        }
     }
 }
 

@@ -72,6 +72,7 @@ impl EngineIoClient {
                 log::debug!(target: "actix_engineio::client", "staying on polling: {err}");
                 self.subscribers.push(Event::UpgradeFailed(err));
             }
+            Output::Confirmed(outcome) => self.replies.answer_confirm(outcome),
             Output::Ended(Outcome::ConnectFailed(err)) => self.lifecycle.handle_connect_failed(now(), err),
             Output::Ended(Outcome::Closed { reason, unsent, in_doubt }) => {
                 let mut end = Disconnected::new(reason);
@@ -101,7 +102,7 @@ impl EngineIoClient {
             LifecycleOutput::Closed { mut end, carry_over } => {
                 journal::closed(&end);
                 self.tasks.abort_all();
-                self.replies.fail_flushes();
+                self.replies.end_session();
                 end.unsent = self.outbox.end_session(carry_over);
                 self.subscribers.session_closed(end);
             }

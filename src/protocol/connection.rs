@@ -6,9 +6,12 @@
 //! sent. Nobody else keeps a copy of any of this.
 //!
 //! Each concern has a file. Some are parts that own their state and know nothing of the connection (`reading`,
-//! `writing`, `queue`, `groups`, `retained`, `liveness`, `plan`, `transports`); the others let the connection use the parts (`connecting`,
-//! `receiving`, `sending`, `upgrade`, `ending`, `timeouts`). `state` has a diagram.
+//! `writing`, `queue`, `groups`, `retained`, `pings`,
+//! `confirmations`, `liveness`, `plan`, `transports`); the others let the connection use the parts (`connecting`,
+//! `receiving`, `sending`, `confirming`, `upgrade`, `ending`, `timeouts`). `state` has a diagram.
 
+mod confirmations;
+mod confirming;
 mod connecting;
 mod ending;
 mod groups;
@@ -16,6 +19,7 @@ mod io;
 mod liveness;
 mod open;
 mod outgoing;
+mod pings;
 mod plan;
 mod post_size;
 mod queue;
@@ -103,6 +107,7 @@ impl Connection {
             ReportKind::Packets { packets, complete } => {
                 self.on_packets(now, id, Received { packets, complete, useful: false });
             }
+            ReportKind::Pong(number) => self.on_pong(now, id, number),
             ReportKind::Written { any_number } => self.on_written(now, id, any_number),
             ReportKind::Alive { is_partial } => {
                 transport.reading.heard(now, is_partial);
@@ -118,6 +123,7 @@ impl Connection {
     pub(crate) fn poll_output(&mut self, now: Instant) -> Option<Output> {
         if self.outputs.is_empty() {
             self.write(now);
+            self.ask(now);
         }
         self.outputs.pop_front()
     }

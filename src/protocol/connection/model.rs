@@ -68,6 +68,7 @@ pub(crate) enum Step {
     Send(Size),
     /// A group of one to three messages.
     SendAll([Size; 3], u8),
+    Confirm,
     Close,
     Abort,
     Stop,
@@ -99,6 +100,8 @@ struct Fake {
     /// The last progress of the batch that it is writing.
     wrote: Instant,
     may_read: bool,
+    /// The ping that it has not answered.
+    ping: Option<u64>,
     pausing: bool,
     /// It was ordered to pause, and not to go on.
     paused: bool,
@@ -159,6 +162,12 @@ impl Model {
             Step::Send(size) => return self.send(size),
             Step::SendAll(sizes, count) => {
                 return self.send_all(&sizes[..=usize::from(count) % sizes.len()]);
+            }
+            Step::Confirm => {
+                if self.connection.confirm(self.now) {
+                    self.messages.confirm(self.now);
+                }
+                assert!(self.connection.pending_output().is_none());
             }
             Step::Close => self.connection.close(self.now, None),
             Step::Abort => self.connection.abort(self.now, None),
@@ -323,6 +332,15 @@ impl Model {
                 self.time.heard(self.now);
             }
             Output::UpgradeFailed(_) => assert!(self.open),
+            Output::Confirmed(outcome) => {
+                let is_read = outcome.is_ok();
+                let began = self.messages.confirmed(is_read, self.connection.transport());
+                assert!(is_read || !self.time.has_backpressure(), "no answer could be read");
+                assert!(
+                    is_read || self.now >= began + limits().request_timeout,
+                    "there was time for an answer"
+                );
+            }
             Output::Rejected(rejected) => {
                 assert_eq!(self.connection.transport(), Some(TransportKind::Polling));
                 self.messages.reject(rejected.messages());
@@ -339,6 +357,7 @@ impl Model {
             writing: None,
             wrote: self.now,
             may_read: true,
+            ping: None,
             pausing: false,
             paused: false,
             closing: false,
@@ -360,6 +379,12 @@ impl Model {
                 check_sizes(&batch, id.kind);
                 self.time.writes(&batch);
                 (fake.writing, fake.wrote, fake.asked) = (Some(batch), self.now, true);
+            }
+            Command::Ping(number) => {
+                assert_eq!(self.connection.transport(), Some(TransportKind::WebSocket));
+                assert!(fake.ping.is_none() && fake.is_websocket(), "one open ping");
+                fake.ping = Some(number);
+                self.messages.ping(fake.writing.as_deref().map_or(&[], Vec::as_slice));
             }
             Command::Read(emptied) => {
                 assert!(emptied.is_empty() && !fake.may_read, "one permission to read");
@@ -401,8 +426,13 @@ impl Model {
 
     fn say(&mut self, from: TransportId, kind: ReportKind) {
         let is_answer = matches!(kind, ReportKind::Written { .. }) && from.kind == TransportKind::Polling;
-        let is_heard =
-            matches!(kind, ReportKind::Alive { .. } | ReportKind::Opened { .. } | ReportKind::Packets { .. });
+        let is_heard = matches!(
+            kind,
+            ReportKind::Alive { .. }
+                | ReportKind::Opened { .. }
+                | ReportKind::Packets { .. }
+                | ReportKind::Pong(_)
+        );
         if (is_heard || is_answer) && self.has_session() {
             self.time.heard(self.now);
         }
@@ -423,6 +453,7 @@ impl Model {
             _ if fake.closing => 13,
             _ if fake.is_websocket() && !fake.opened => 0,
             _ if fake.writing.is_some() => 2,
+            _ if fake.ping.is_some() && fake.may_read => 5,
             _ if fake.pausing => 11,
             _ => 118,
         };
@@ -448,9 +479,18 @@ impl Model {
             1 => self.say(id, ReportKind::Alive { is_partial: what > 64 }),
             2..=4 => {
                 let Some(batch) = fake.writing.take() else { return };
-                self.messages.wrote(&batch);
+                self.messages.wrote(&batch, id.kind);
                 drop(batch);
                 self.say(id, ReportKind::Written { any_number: what > 128 });
+            }
+            // A pong that nobody asked for.
+            5 if fake.opened && what > 240 => self.say(id, ReportKind::Pong(u64::from(what))),
+            5..=7 if fake.may_read && fake.ping.is_some() => {
+                let Some(number) = fake.ping.take() else { return };
+                if !fake.closing {
+                    self.messages.pong();
+                }
+                self.say(id, ReportKind::Pong(number));
             }
             5..=10 if fake.may_report_packets(what) => {
                 fake.may_read = false;
@@ -511,7 +551,7 @@ impl Model {
         let batch = fake.writing.clone().unwrap_or_default();
         let sent = usize::from(what / 16) % (batch.len() + 1);
         let outcome = if fake.is_websocket() || sent == 0 {
-            self.messages.wrote(&batch[..sent]);
+            self.messages.wrote(&batch[..sent], fake.id.kind);
             BatchOutcome { sent, uncertain: usize::from(what % 3) }
         } else {
             BatchOutcome::UNCERTAIN

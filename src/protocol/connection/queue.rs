@@ -84,6 +84,15 @@ impl Batch {
     }
 }
 
+/// The messages that were written at some moment, over the life of the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// The messages that were written or given back.
+    pub(super) settled: u64,
+    /// The messages that were written.
+    pub(super) written: u64,
+}
+
 /// The one place where messages wait to be written. It knows of every accepted message what became of it.
 #[derive(Debug, Default)]
 pub(super) struct SendQueue {
@@ -136,6 +145,11 @@ impl SendQueue {
     /// Messages written or given back so far, over the life of the queue. All of them were accepted before all others.
     pub(super) fn settled(&self) -> u64 {
         self.settled
+    }
+
+    /// The messages that are written by now.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { settled: self.settled, written: self.written }
     }
 
     /// Messages that are not written yet, and the bytes of their data.

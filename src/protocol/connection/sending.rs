@@ -145,6 +145,8 @@ impl Connection {
             State::Ending(_) => self.on_written_while_ending(now),
             _ => {}
         }
+        // At once, because the next report may be the end of the session.
+        self.ask(now);
     }
 }
 

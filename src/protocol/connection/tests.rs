@@ -1,6 +1,7 @@
 //! Given inputs, exact outputs: a session is played as a trace in virtual time, without a runtime.
 
 mod attempts;
+mod confirming;
 mod connecting;
 mod ending;
 mod receiving;
@@ -64,6 +65,7 @@ fn word(output: Output) -> String {
             None => format!("start {} {kind}", id.number),
         },
         Output::Order(id, Command::Write(packets)) => format!("{} write {}", id.number, wires(&packets)),
+        Output::Order(id, Command::Ping(number)) => format!("{} ping {number}", id.number),
         Output::Order(id, Command::Read(_)) => format!("{} read", id.number),
         Output::Order(id, Command::Session(sid)) => format!("{} session {sid}", id.number),
         Output::Order(id, Command::Pause) => format!("{} pause", id.number),
@@ -78,6 +80,8 @@ fn word(output: Output) -> String {
             let bytes: usize = rejected.messages().iter().map(Data::len).sum();
             format!("rejected {bytes} bytes: {}", rejected.kind())
         }
+        Output::Confirmed(Ok(())) => "confirmed".to_owned(),
+        Output::Confirmed(Err(err)) => format!("not confirmed: {err}"),
         Output::UpgradeFailed(err) => format!("upgrade failed: {err}"),
         Output::Ended(Outcome::ConnectFailed(err)) => format!("connect failed: {err}"),
         Output::Ended(Outcome::Closed { reason, unsent, in_doubt }) => {

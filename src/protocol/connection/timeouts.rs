@@ -41,6 +41,7 @@ impl Connection {
                 let others = [
                     self.write_deadline(open),
                     self.partial_deadline(open),
+                    self.confirm_deadline(open),
                     open.upgrade.deadline(),
                     open.close_deadline(),
                 ];
@@ -54,7 +55,10 @@ impl Connection {
         let State::Open(open) = &self.state else { return };
         match self.exceeded(open, now) {
             Some(reason) => self.end_session(now, reason),
-            None => self.handle_upgrade_timeout(now),
+            None => {
+                self.handle_upgrade_timeout(now);
+                self.expire_confirms(now);
+            }
         }
     }
 
@@ -91,6 +95,11 @@ impl Connection {
     fn partial_deadline(&self, open: &Open) -> Option<Instant> {
         let active = self.transports.get(open.active()).filter(|_| open.flow == Flow::Open)?;
         active.reading.partial_since().map(|since| open.liveness.partial_deadline(since))
+    }
+
+    /// When the oldest `Confirm` has waited for too long. Under back-pressure no answer can arrive.
+    fn confirm_deadline(&self, open: &Open) -> Option<Instant> {
+        open.confirmations.deadline(self.limits.request_timeout).filter(|_| open.flow == Flow::Open)
     }
 
     /// When the batch in flight counts as stuck.

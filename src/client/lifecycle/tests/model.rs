@@ -393,6 +393,7 @@ impl Model {
                 self.connection.return_buffer(from, packets);
             }
             Output::AttemptFailed { .. } | Output::Upgraded(_) | Output::UpgradeFailed(_) => {}
+            Output::Confirmed(_) => panic!("nobody has asked"),
             Output::Rejected(rejected) => panic!("the server accepts every message: {rejected:?}"),
             Output::Opened(session) => self.lifecycle.handle_opened(self.now, session),
             Output::Ended(Outcome::ConnectFailed(err)) => {
@@ -429,7 +430,7 @@ impl Model {
                 self.advance_outbox();
             }
             Output::Closed { mut end, carry_over } => {
-                self.replies.fail_flushes();
+                self.replies.end_session();
                 self.ledger.settle_all(&end.in_doubt, Fate::InDoubt);
                 end.unsent = self.outbox.end_session(carry_over);
                 self.ledger.settle_all(&end.unsent, Fate::Unsent);

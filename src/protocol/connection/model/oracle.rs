@@ -1,6 +1,7 @@
 //! What must be true of messages and of time, whatever happens.
 
 use std::{
+    collections::VecDeque,
     mem,
     ops::Range,
     time::{Duration, Instant},
@@ -73,6 +74,11 @@ pub(super) struct Messages {
     groups: Vec<Range<u64>>,
     /// Accepted messages that were written.
     written: Vec<u64>,
+    /// The number of written messages that the other end has read for sure, and that it will have read with the next pong.
+    read: usize,
+    pinged: usize,
+    /// The questions that are not answered, each as the next message at that moment, and its time.
+    confirms: VecDeque<(u64, Instant)>,
     received: u64,
     delivered: u64,
 }
@@ -83,6 +89,38 @@ impl Messages {
         self.accepted.clear();
         self.groups.clear();
         self.written.clear();
+        self.confirms.clear();
+        (self.read, self.pinged) = (0, 0);
+    }
+
+    /// Somebody asks whether all messages were read.
+    pub(super) fn confirm(&mut self, now: Instant) {
+        self.confirms.push_back((self.sent, now));
+    }
+
+    /// The oldest question is answered. Returns when it was asked.
+    pub(super) fn confirmed(&mut self, is_read: bool, transport: Option<TransportKind>) -> Instant {
+        let (next, began) = self.confirms.pop_front().expect("somebody has asked");
+        let read = match transport {
+            Some(TransportKind::WebSocket) => self.read,
+            _ => self.written.len(),
+        };
+        let read = &self.written[..read];
+        let is_unread = |number: &&u64| **number < next && !read.contains(number);
+        let unread = self.accepted.iter().find(is_unread);
+        assert!(!is_read || unread.is_none(), "{unread:?} was not read");
+        began
+    }
+
+    /// A ping was sent, while these packets were being written.
+    pub(super) fn ping(&mut self, in_flight: &[Packet]) {
+        // They are before the ping in the stream.
+        self.pinged = self.written.len() + in_flight.iter().filter(|packet| data(packet).is_some()).count();
+    }
+
+    /// The ping was answered.
+    pub(super) fn pong(&mut self) {
+        self.read = self.pinged.min(self.written.len());
     }
 
     /// Sends the next message.
@@ -146,8 +184,12 @@ impl Messages {
         assert_eq!(numbers, group.collect::<Vec<_>>(), "a group comes back as a whole");
     }
 
-    pub(super) fn wrote(&mut self, packets: &[Packet]) {
+    pub(super) fn wrote(&mut self, packets: &[Packet], kind: TransportKind) {
         self.written.extend(packets.iter().filter_map(|packet| number(data(packet)?)));
+        if kind == TransportKind::Polling {
+            // The answer to the POST says so.
+            self.read = self.written.len();
+        }
     }
 
     /// The next message from the server.

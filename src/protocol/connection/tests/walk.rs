@@ -18,6 +18,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => any::<[bool; 3]>().prop_map(|[websocket, upgrade, others]| Step::Connect { websocket, upgrade, others }),
         8 => size().prop_map(Step::Send),
         4 => ([size(), size(), size()], any::<u8>()).prop_map(|(sizes, count)| Step::SendAll(sizes, count)),
+        3 => Just(Step::Confirm),
         2 => prop_oneof![3 => Just(Step::Close), 1 => Just(Step::Abort), 1 => Just(Step::Stop)],
         14 => (any::<u8>(), any::<u8>()).prop_map(|(which, what)| Step::Report { which, what }),
         20 => any::<u8>().prop_map(|which| Step::Obey { which }),
