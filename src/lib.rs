@@ -222,7 +222,7 @@ pub use error::{
     SendError, SendErrorKind, Stage, TransportError,
 };
 pub use protocol::{
-    connection::Counters,
+    connection::{Counters, WebSocketPing},
     endpoint::Destination,
     handshake::{ParseTransportKindError, Session, TransportKind},
 };

@@ -103,15 +103,7 @@ impl EngineIoClientBuilder {
         let request_timeout = Duration::from_secs(5);
         Self {
             config: Config {
-                limits: Limits {
-                    request_timeout,
-                    upgrade_timeout: Duration::from_secs(10),
-                    close_timeout: Duration::from_secs(5),
-                    stall_timeout: Duration::from_secs(60),
-                    send_queue: 1 << 20,
-                    max_packets_per_post: None,
-                    max_post_bytes: None,
-                },
+                limits: limits::defaults(request_timeout),
                 connect_timeout: Duration::from_secs(20),
                 receive_buffer: 1 << 20,
                 transports: vec![TransportKind::Polling, TransportKind::WebSocket],

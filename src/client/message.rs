@@ -541,8 +541,9 @@ pub struct Status {
     /// Sessions that the reconnect policy opened.
     pub reconnects: u64,
     /// The time from the last request to its answer: over polling that of the handshake or of a POST, over WebSocket that
-    /// of the handshake or of a WebSocket ping, which [`Confirm`] sends. The time in which the client did not read because
-    /// of a slow subscriber does not count.
+    /// of the handshake or of a WebSocket ping, which [`Confirm`] and the option
+    /// [`websocket_ping`](crate::EngineIoClientBuilder::websocket_ping) send. The time in which the client did not read
+    /// because of a slow subscriber does not count.
     pub round_trip: Option<Duration>,
     /// The last failure: why a session was lost, or why an attempt to connect failed. It stays when the client connects
     /// again, so that it can be seen later. A `Disconnect` is no failure.

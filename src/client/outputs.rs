@@ -72,6 +72,7 @@ impl EngineIoClient {
                 log::debug!(target: "actix_engineio::client", "staying on polling: {err}");
                 self.subscribers.push(Event::UpgradeFailed(err));
             }
+            Output::PingsUnanswered => journal::pings_unanswered(),
             Output::Confirmed(outcome) => self.replies.answer_confirm(outcome),
             Output::Ended(Outcome::ConnectFailed(err)) => self.lifecycle.handle_connect_failed(now(), err),
             Output::Ended(Outcome::Closed { reason, unsent, in_doubt }) => {

@@ -46,12 +46,12 @@ use std::{
 
 use bytestring::ByteString;
 
-pub use self::io::Counters;
 pub(crate) use self::io::{
     BatchOutcome, CloseReason, Command, ConnectParams, Limits, Outcome, Output, Report, ReportKind,
     TransportClosed, TransportId,
 };
 pub(crate) use self::outgoing::{Outgoing, Rejected};
+pub use self::{io::Counters, pings::WebSocketPing};
 use self::{liveness::Reprieve, queue::SendQueue, reading::Received, state::State, transports::Transports};
 use crate::protocol::{
     endpoint::Endpoint,

@@ -12,6 +12,7 @@ mod confirm;
 mod disconnect;
 mod groups;
 mod heartbeat;
+mod keepalive;
 mod messages;
 mod polls;
 mod posts;

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{
     Connection,
     io::{Command, Output, TransportId},
+    pings::Silence,
     reading::Flow,
     state::State,
 };
@@ -40,9 +41,29 @@ impl Connection {
                 self.answer_confirms(count, Ok(()));
             }
             TransportKind::WebSocket if open.pings.is_open() => {}
-            TransportKind::WebSocket => {
-                let (active, number) = (open.active(), open.pings.send(now, mark));
-                self.order(active, Command::Ping(number));
+            TransportKind::WebSocket => self.ping(now),
+        }
+    }
+
+    /// Sends a ping behind everything that is written by now.
+    fn ping(&mut self, now: Instant) {
+        let State::Open(open) = &mut self.state else { return };
+        let (active, number) = (open.active(), open.pings.send(now, self.queue.mark()));
+        self.order(active, Command::Ping(number));
+    }
+
+    /// Asks a server that is silent on a WebSocket whether it is still there.
+    pub(super) fn handle_silence(&mut self, now: Instant) {
+        let State::Open(open) = &self.state else { return };
+        let due = self.silence(open).filter(|(deadline, _)| now >= *deadline).map(|(_, silence)| silence);
+        match due {
+            None | Some(Silence::Dead) => {}
+            Some(Silence::Ask) => self.ping(now),
+            Some(Silence::Warn) => {
+                if let State::Open(open) = &mut self.state {
+                    open.pings.warned();
+                }
+                self.outputs.push_back(Output::PingsUnanswered);
             }
         }
     }

@@ -7,7 +7,10 @@ use std::{
 
 use bytestring::ByteString;
 
-use super::outgoing::{Outgoing, Rejected};
+use super::{
+    outgoing::{Outgoing, Rejected},
+    pings::WebSocketPing,
+};
 use crate::{
     data::Data,
     error::{CloseWords, ConfirmError, ConnectError, DisconnectReason, Stage, TransportError},
@@ -192,6 +195,8 @@ pub(crate) enum Output {
     /// A message or a group was accepted for a WebSocket that the session did not move to, and polling cannot carry it.
     Rejected(Rejected),
     UpgradeFailed(TransportError),
+    /// The server has not answered the first ping over a WebSocket in time. Said once per session.
+    PingsUnanswered,
     /// The answer to the oldest [`confirm`](super::Connection::confirm) that has none.
     Confirmed(Result<(), ConfirmError>),
     /// The connect has failed, or the session has ended, and everything is closed.
@@ -235,6 +240,8 @@ pub(crate) struct Limits {
     pub(crate) max_packets_per_post: Option<usize>,
     /// Bytes in a POST, whatever the server accepts.
     pub(crate) max_post_bytes: Option<usize>,
+    /// The pings to a server that is silent on a WebSocket.
+    pub(crate) websocket_ping: Option<WebSocketPing>,
 }
 
 /// The parameters of a connect.

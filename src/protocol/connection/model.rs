@@ -25,6 +25,12 @@ use crate::{
     protocol::packet::Packet,
 };
 
+/// The pings of some walks.
+const PING: WebSocketPing = WebSocketPing::every(Duration::from_secs(10)).timeout(Duration::from_secs(5));
+
+/// The longest silence that these pings allow.
+const PING_SILENCE: Duration = Duration::from_secs(15);
+
 /// The `maxPayload` in [`open_packet`].
 const MAX_PAYLOAD: usize = 100;
 
@@ -37,6 +43,7 @@ pub(super) fn limits() -> Limits {
         send_queue: 1 << 20,
         max_packets_per_post: None,
         max_post_bytes: None,
+        websocket_ping: None,
     }
 }
 
@@ -143,10 +150,20 @@ pub(crate) struct Model {
 }
 
 impl Model {
+    /// A client with the default options.
     pub(crate) fn new() -> Self {
+        Self::with(limits())
+    }
+
+    /// A client with pings over WebSocket.
+    pub(crate) fn pinging() -> Self {
+        Self::with(Limits { websocket_ping: Some(PING), ..limits() })
+    }
+
+    fn with(limits: Limits) -> Self {
         let now = Instant::now();
         Self {
-            connection: Connection::new(limits()),
+            connection: Connection::new(limits),
             now,
             fakes: BTreeMap::new(),
             connecting: false,
@@ -332,6 +349,7 @@ impl Model {
                 self.time.heard(self.now);
             }
             Output::UpgradeFailed(_) => assert!(self.open),
+            Output::PingsUnanswered => assert!(self.open && !self.time.has_answered()),
             Output::Confirmed(outcome) => {
                 let is_read = outcome.is_ok();
                 let began = self.messages.confirmed(is_read, self.connection.transport());
@@ -489,6 +507,7 @@ impl Model {
                 let Some(number) = fake.ping.take() else { return };
                 if !fake.closing {
                     self.messages.pong();
+                    self.time.answered();
                 }
                 self.say(id, ReportKind::Pong(number));
             }

@@ -4,6 +4,7 @@ mod attempts;
 mod confirming;
 mod connecting;
 mod ending;
+mod pinging;
 mod receiving;
 mod sending;
 mod sessions;
@@ -80,6 +81,7 @@ fn word(output: Output) -> String {
             let bytes: usize = rejected.messages().iter().map(Data::len).sum();
             format!("rejected {bytes} bytes: {}", rejected.kind())
         }
+        Output::PingsUnanswered => "pings are not answered".to_owned(),
         Output::Confirmed(Ok(())) => "confirmed".to_owned(),
         Output::Confirmed(Err(err)) => format!("not confirmed: {err}"),
         Output::UpgradeFailed(err) => format!("upgrade failed: {err}"),

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Connection, open::Open, reading::Flow, state::State};
+use super::{Connection, open::Open, pings::Silence, reading::Flow, state::State};
 use crate::{
     error::{DisconnectReason, Stage, TransportError},
     protocol::handshake::TransportKind,
@@ -42,6 +42,7 @@ impl Connection {
                     self.write_deadline(open),
                     self.partial_deadline(open),
                     self.confirm_deadline(open),
+                    self.silence(open).map(|(deadline, _)| deadline),
                     open.upgrade.deadline(),
                     open.close_deadline(),
                 ];
@@ -58,6 +59,7 @@ impl Connection {
             None => {
                 self.handle_upgrade_timeout(now);
                 self.expire_confirms(now);
+                self.handle_silence(now);
             }
         }
     }
@@ -79,6 +81,11 @@ impl Connection {
             };
             return Some(TransportError::Timeout { stage }.into());
         }
+        if let Some((deadline, Silence::Dead)) = self.silence(open)
+            && now >= deadline
+        {
+            return Some(DisconnectReason::PingTimeout);
+        }
         match self.stall_deadline(open) {
             Some(deadline) => (now >= deadline).then_some(DisconnectReason::Stalled),
             None => (now >= open.liveness.deadline()).then_some(DisconnectReason::PingTimeout),
@@ -95,6 +102,13 @@ impl Connection {
     fn partial_deadline(&self, open: &Open) -> Option<Instant> {
         let active = self.transports.get(open.active()).filter(|_| open.flow == Flow::Open)?;
         active.reading.partial_since().map(|since| open.liveness.partial_deadline(since))
+    }
+
+    /// What is to be done about a server that is silent on a WebSocket, and when. Under back-pressure it cannot be heard.
+    pub(super) fn silence(&self, open: &Open) -> Option<(Instant, Silence)> {
+        let limits = self.limits.websocket_ping.as_ref()?;
+        let can_be_heard = open.kind() == TransportKind::WebSocket && open.flow == Flow::Open;
+        can_be_heard.then(|| open.pings.silence(open.liveness.last_heard(), limits)).flatten()
     }
 
     /// When the oldest `Confirm` has waited for too long. Under back-pressure no answer can arrive.

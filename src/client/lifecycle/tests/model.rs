@@ -125,6 +125,7 @@ fn limits() -> Limits {
         send_queue: 200,
         max_packets_per_post: None,
         max_post_bytes: None,
+        websocket_ping: None,
     }
 }
 
@@ -393,7 +394,7 @@ impl Model {
                 self.connection.return_buffer(from, packets);
             }
             Output::AttemptFailed { .. } | Output::Upgraded(_) | Output::UpgradeFailed(_) => {}
-            Output::Confirmed(_) => panic!("nobody has asked"),
+            Output::Confirmed(_) | Output::PingsUnanswered => panic!("nobody has asked"),
             Output::Rejected(rejected) => panic!("the server accepts every message: {rejected:?}"),
             Output::Opened(session) => self.lifecycle.handle_opened(self.now, session),
             Output::Ended(Outcome::ConnectFailed(err)) => {

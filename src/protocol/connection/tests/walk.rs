@@ -33,8 +33,11 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
     #[test]
-    fn whatever_happens_the_invariants_hold(steps in prop::collection::vec(step(), 1..150)) {
-        let mut model = Model::new();
+    fn whatever_happens_the_invariants_hold(
+        is_pinging in any::<bool>(),
+        steps in prop::collection::vec(step(), 1..150),
+    ) {
+        let mut model = if is_pinging { Model::pinging() } else { Model::new() };
         for step in steps {
             model.take(step);
         }
