@@ -58,8 +58,8 @@ pub use self::{
     closure::subscriber,
     event::{Disconnected, Event, EventKind, Events},
     message::{
-        BackPressure, Connect, Disconnect, Flush, GetStatus, Send, State, Status, Subscribe, SubscriptionId,
-        Unsubscribe, Wait,
+        BackPressure, Confirm, Connect, Disconnect, Flush, GetStatus, Send, SendAll, State, Status,
+        Subscribe, SubscriptionId, Unsubscribe, Wait,
     },
     monitor::{Metrics, MetricsSnapshot, StateWatch, WatchState},
     reconnect::{Attempt, Reconnect, ReconnectCause, Reconnecting},
@@ -68,14 +68,14 @@ pub use self::{
     task::{NotConnected, Spawn, TaskError, TaskHandle},
 };
 use crate::{
-    error::{ConnectError, SendError},
-    protocol::connection::Connection,
+    error::ConnectError,
+    protocol::connection::{Connection, Rejected},
     transport,
 };
 
 /// An Engine.IO client: an actor that owns one connection at a time.
 ///
-/// Its address is the handle, usable from any thread: see the messages [`Connect`], [`Send`], [`Flush`],
+/// Its address is the handle, usable from any thread: see the messages [`Connect`], [`Send`], [`SendAll`], [`Flush`], [`Confirm`],
 /// [`Disconnect`], [`Wait`], [`Subscribe`], [`Unsubscribe`], [`Spawn`] and [`GetStatus`].
 ///
 /// A client stays alive while it has addresses, and also while it has a connection to which somebody listens: a subscriber,
@@ -219,7 +219,7 @@ impl EngineIoClient {
     fn advance_outbox(&mut self) {
         while !self.outbox.is_empty() {
             let gate = self.lifecycle.gate(&self.connection);
-            if !self.outbox.advance(gate, |data| self.connection.send(data)) {
+            if !self.outbox.advance(gate, |outgoing| self.connection.send_outgoing(outgoing)) {
                 break;
             }
         }
@@ -227,15 +227,15 @@ impl EngineIoClient {
 
     /// Shows the subscribers the messages that were refused and whose reply nobody awaits.
     fn show_rejected(&mut self) {
-        for err in self.outbox.take_rejected() {
-            self.reject(err);
+        for rejected in self.outbox.take_rejected() {
+            self.reject(rejected);
         }
     }
 
-    /// Shows the subscribers a message that cannot be sent.
-    pub(super) fn reject(&mut self, err: SendError) {
-        self.monitor.rejected();
-        self.subscribers.push(Event::Rejected(Arc::new(err)));
+    /// Shows the subscribers messages that cannot be sent.
+    pub(super) fn reject(&mut self, rejected: Rejected) {
+        self.monitor.rejected(rejected.len());
+        self.subscribers.push(rejected.into());
     }
 
     /// Ends the connection, or the attempts to open one.
@@ -250,7 +250,7 @@ impl EngineIoClient {
         if self.connection.is_open() {
             // Messages that came before the request go out before the close, with or without room.
             let gate = Gate::Open { has_room: true };
-            while self.outbox.advance(gate, |data| self.connection.send(data)) {}
+            while self.outbox.advance(gate, |outgoing| self.connection.send_outgoing(outgoing)) {}
         }
         self.connection.close(now, reason);
     }

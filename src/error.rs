@@ -4,6 +4,7 @@
 //! `source` is the source of that error. So a report that prints an error and its sources prints nothing twice.
 
 mod cause;
+mod confirm;
 mod connect;
 mod disconnect;
 mod http_status;
@@ -18,11 +19,12 @@ use std::fmt::{self, Write as _};
 
 pub use self::{
     cause::Cause,
+    confirm::ConfirmError,
     connect::ConnectError,
     disconnect::DisconnectReason,
     http_status::HttpStatus,
     protocol::ProtocolError,
-    send::{FlushError, SendError, SendErrorKind},
+    send::{FlushError, SendAllError, SendError, SendErrorKind},
     stage::Stage,
     transport::TransportError,
 };

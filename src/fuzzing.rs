@@ -223,9 +223,9 @@ fn server_frame(message: &Message) -> Vec<u8> {
 
 /// The life of a connection: the invariants are true for every order of events.
 ///
-/// `data`: steps of three bytes, the kind of the step and two numbers.
+/// `data`: steps of three bytes, the kind of the step and two numbers. One byte more chooses a client that sends pings.
 pub fn connection(data: &[u8]) {
-    let mut walk = Model::new();
+    let mut walk = if data.len() % 3 == 1 { Model::pinging() } else { Model::new() };
     for &[kind, a, b] in data.as_chunks().0 {
         walk.take(match kind % 8 {
             0 => Step::Connect { websocket: a & 1 != 0, upgrade: a & 2 != 0, others: a & 4 != 0 },
@@ -235,6 +235,8 @@ pub fn connection(data: &[u8]) {
                 3 => Size::TooLarge,
                 _ => Size::Small,
             }),
+            5 if a < 16 => Step::Confirm,
+            5 if a >= 192 => Step::SendAll([Size::Small, Size::Full, Size::WebSocketOnly], b),
             2 if a % 8 == 0 => Step::Abort,
             2 if a % 8 == 4 => Step::Stop,
             2 => Step::Close,

@@ -82,7 +82,9 @@
 //! |---|---|---|
 //! | [`Connect`] | opens a session | after it was opened, with the [`Session`]; or with a [`ConnectError`] |
 //! | [`Send`] | sends one message | after the message was accepted; or with a [`SendError`] |
+//! | [`SendAll`] | sends several messages as one | after all were accepted; or with a [`SendAllError`] |
 //! | [`Flush`] | waits until every accepted message was sent | after the last one was written; or with a [`FlushError`] |
+//! | [`Confirm`] | asks whether every accepted message was read | after the other end has read the last one; or with a [`ConfirmError`] |
 //! | [`Disconnect`] | ends the connection, gracefully or at once | after everything is closed |
 //! | [`Wait`] | waits for the end of the connection | when no further session follows, with the [`DisconnectReason`] |
 //! | [`Subscribe`] | adds a subscriber, for all or some kinds of events | at once, with a [`SubscriptionId`] |
@@ -95,7 +97,7 @@
 //!
 //! ```text
 //!   Connected
-//!       ( Message | Upgraded | UpgradeFailed | Rejected )*
+//!       ( Message | Upgraded | UpgradeFailed | Rejected | RejectedAll )*
 //!   Disconnected
 //!       Reconnecting*, then Connected or ReconnectFailed, if the client has a reconnect policy
 //! ```
@@ -108,14 +110,14 @@
 //! - [`Upgraded`](Event::Upgraded) or [`UpgradeFailed`](Event::UpgradeFailed) comes if the client tried an upgrade and
 //!   the session did not end before the upgrade did. After a failed upgrade the session goes on over polling.
 //! - [`Rejected`](Event::Rejected) returns a message that could not be accepted and whose reply nobody awaits. It can
-//!   come without a session.
+//!   come without a session. [`RejectedAll`](Event::RejectedAll) returns the messages of a [`SendAll`].
 //! - [`Reconnecting`](Event::Reconnecting) and [`ReconnectFailed`](Event::ReconnectFailed) come between sessions, if
 //!   the client has a [`Reconnect`] policy.
 //!
 //! # Errors
 //!
-//! Each operation has an error of its own: [`ConnectError`], [`SendError`], which returns the message, and
-//! [`FlushError`]. A session ends with a [`DisconnectReason`], and [`Disconnected`] lists the messages that were not
+//! Each operation has an error of its own: [`ConnectError`], [`SendError`] and [`SendAllError`],
+//! which return the messages, [`FlushError`], and [`ConfirmError`]. A session ends with a [`DisconnectReason`], and [`Disconnected`] lists the messages that were not
 //! sent. All of them can be cloned, compared and sent to other threads.
 //!
 //! `Display` says everything about an error on one line. `get_ref` of [`ConnectError`](ConnectError::get_ref),
@@ -192,7 +194,8 @@
 //! - Only protocol 4, which Socket.IO servers speak from version 3 on and python-engineio from version 4 on. Over
 //!   polling a server of protocol 3 is recognised: [`ConnectError::UnsupportedProtocol`].
 //! - WebSocket without extensions, so without compression. HTTP responses may be compressed with gzip or deflate.
-//! - The protocol has no acknowledgement: nothing confirms that a message that was written to a WebSocket has arrived.
+//! - The protocol has no acknowledgement of messages. [`Confirm`] says whether the other end of a WebSocket has read them,
+//!   and not whether the application there has handled them.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -212,18 +215,18 @@ mod transport;
 pub use {awc, bytes, bytestring, cookie_store};
 
 pub use client::{
-    Attempt, BackPressure, Connect, Disconnect, Disconnected, EngineIoClient, EngineIoClientBuilder, Event,
-    EventKind, EventStream, Events, Flush, GetStatus, Metrics, MetricsSnapshot, NotConnected, Reconnect,
-    ReconnectCause, Reconnecting, Reply, Send, Spawn, State, StateWatch, Status, Subscribe, SubscriptionId,
-    TaskError, TaskHandle, Unsubscribe, Wait, WatchState, subscriber,
+    Attempt, BackPressure, Confirm, Connect, Disconnect, Disconnected, EngineIoClient, EngineIoClientBuilder,
+    Event, EventKind, EventStream, Events, Flush, GetStatus, Metrics, MetricsSnapshot, NotConnected,
+    Reconnect, ReconnectCause, Reconnecting, Reply, Send, SendAll, Spawn, State, StateWatch, Status,
+    Subscribe, SubscriptionId, TaskError, TaskHandle, Unsubscribe, Wait, WatchState, subscriber,
 };
 pub use data::Data;
 pub use error::{
-    Cause, ConnectError, DisconnectReason, FlushError, HttpStatus, ProtocolError, SendError, SendErrorKind,
-    Stage, TransportError,
+    Cause, ConfirmError, ConnectError, DisconnectReason, FlushError, HttpStatus, ProtocolError, SendAllError,
+    SendError, SendErrorKind, Stage, TransportError,
 };
 pub use protocol::{
-    connection::Counters,
+    connection::{Counters, WebSocketPing},
     endpoint::Destination,
     handshake::{ParseTransportKindError, Session, TransportKind},
 };

@@ -89,15 +89,7 @@ impl EngineIoClientBuilder {
         let transport = transport::Options::new(PLAIN_NETWORK.clone());
         Self {
             config: Config {
-                limits: Limits {
-                    request_timeout: transport.request_timeout,
-                    upgrade_timeout: Duration::from_secs(10),
-                    close_timeout: Duration::from_secs(5),
-                    stall_timeout: None,
-                    send_queue: 1 << 20,
-                    max_packets_per_post: None,
-                    max_post_bytes: None,
-                },
+                limits: limits::defaults(transport.request_timeout),
                 connect_timeout: Duration::from_secs(20),
                 receive_buffer: 1 << 20,
                 attempts: attempts::Options::new(transport),

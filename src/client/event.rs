@@ -7,8 +7,11 @@ use actix::Message;
 use super::reconnect::Reconnecting;
 use crate::{
     data::Data,
-    error::{ConnectError, DisconnectReason, SendError, TransportError},
-    protocol::handshake::{Session, TransportKind},
+    error::{ConnectError, DisconnectReason, SendAllError, SendError, TransportError},
+    protocol::{
+        connection::Rejected,
+        handshake::{Session, TransportKind},
+    },
 };
 
 /// Something that happened to a connection.
@@ -73,6 +76,9 @@ pub enum Event {
     /// A message cannot be sent, and nobody awaits the reply of its [`Send`](crate::Send) any more: mostly because it
     /// was not accepted. It carries the message.
     Rejected(Arc<SendError>),
+    /// The messages of a [`SendAll`](crate::SendAll) cannot be sent, and nobody awaits its reply any more. It carries
+    /// all of them.
+    RejectedAll(Arc<SendAllError>),
     /// The session has ended, and its sockets are closed. Sent once per session, as its last event.
     Disconnected(Arc<Disconnected>),
     /// The client will connect again, by its [`Reconnect`](crate::Reconnect) policy. The event carries the number of the
@@ -92,6 +98,7 @@ impl Event {
             Self::Upgraded(_) => EventKind::Upgraded,
             Self::UpgradeFailed(_) => EventKind::UpgradeFailed,
             Self::Rejected(_) => EventKind::Rejected,
+            Self::RejectedAll(_) => EventKind::RejectedAll,
             Self::Disconnected(_) => EventKind::Disconnected,
             Self::Reconnecting(_) => EventKind::Reconnecting,
             Self::ReconnectFailed(_) => EventKind::ReconnectFailed,
@@ -168,6 +175,15 @@ impl<'a> IntoIterator for &'a Events {
     }
 }
 
+impl From<Rejected> for Event {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::One(err) => Self::Rejected(Arc::new(err)),
+            Rejected::Group(err) => Self::RejectedAll(Arc::new(err)),
+        }
+    }
+}
+
 /// The kinds of [`Event`], for [`Subscribe::only`](crate::Subscribe::only).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -182,6 +198,8 @@ pub enum EventKind {
     UpgradeFailed,
     /// [`Event::Rejected`].
     Rejected,
+    /// [`Event::RejectedAll`].
+    RejectedAll,
     /// [`Event::Disconnected`].
     Disconnected,
     /// [`Event::Reconnecting`].
@@ -197,9 +215,10 @@ pub struct Disconnected {
     /// The reason why the session ended.
     pub reason: DisconnectReason,
     /// The accepted messages that were not sent, in order. No complete frame or POST with them was written, so the
-    /// server has none of them.
+    /// server has none of them. The messages of a [`SendAll`](crate::SendAll) are here only if all of them are.
     pub unsent: Vec<Data>,
-    /// The messages of a POST that was not answered with 2xx, in order. The server may have them or not. Messages that
+    /// The messages of a POST that was not answered with 2xx, in order. The server may have them or not. With them are all
+    /// messages of a [`SendAll`](crate::SendAll) of which only a part was sent, or may have been. Other messages that
     /// were written to a WebSocket are not listed, although nothing confirms that they arrived: the protocol has no
     /// acknowledgement.
     pub in_doubt: Vec<Data>,

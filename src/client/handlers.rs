@@ -5,12 +5,12 @@ use std::sync::Arc;
 use actix::{AsyncContext, Context, Handler, MessageResult};
 
 use super::{
-    Connect, Disconnect, EngineIoClient, Flush, GetStatus, NotConnected, Send, Spawn, Subscribe, TaskHandle,
-    Unsubscribe, Wait, WatchState, journal, reply::Reply, signals::Signalled, stream::SubscribeStream,
-    subscribers::Sink, timer::now,
+    Confirm, Connect, Disconnect, EngineIoClient, Flush, GetStatus, NotConnected, Send, SendAll, Spawn,
+    Subscribe, TaskHandle, Unsubscribe, Wait, WatchState, journal, reply::Reply, signals::Signalled,
+    stream::SubscribeStream, subscribers::Sink, timer::now,
 };
 use crate::{
-    error::{ConnectError, DisconnectReason, FlushError, SendError},
+    error::{ConfirmError, ConnectError, DisconnectReason, FlushError, SendAllError, SendError},
     protocol::{
         connection::{Report, ReportKind},
         handshake::Session,
@@ -74,6 +74,26 @@ impl Handler<Send> for EngineIoClient {
     }
 }
 
+impl Handler<SendAll> for EngineIoClient {
+    type Result = Reply<Result<(), SendAllError>>;
+
+    fn handle(&mut self, SendAll(group): SendAll, ctx: &mut Self::Context) -> Self::Result {
+        if group.is_empty() {
+            return Reply::now(Ok(()));
+        }
+        if !self.outbox.is_empty() || !self.connection.is_open() || !self.connection.has_room() {
+            return self.outbox.enqueue_all(group);
+        }
+        if let Err(err) = self.connection.send_all(group) {
+            return self.outbox.refuse_group(err);
+        }
+        if self.connection.has_batch() {
+            self.drain_and_write(ctx);
+        }
+        Reply::now(Ok(()))
+    }
+}
+
 impl Handler<Flush> for EngineIoClient {
     type Result = Reply<Result<(), FlushError>>;
 
@@ -86,6 +106,20 @@ impl Handler<Flush> for EngineIoClient {
         }
         // A session that is closing may still have messages to write, so this comes second.
         Reply::now(if self.connection.is_open() { Ok(()) } else { Err(FlushError::NotConnected) })
+    }
+}
+
+impl Handler<Confirm> for EngineIoClient {
+    type Result = Reply<Result<(), ConfirmError>>;
+
+    fn handle(&mut self, _: Confirm, _: &mut Self::Context) -> Self::Result {
+        // Messages that came earlier by `do_send` count.
+        self.advance_outbox();
+        if self.connection.confirm(now()) {
+            self.replies.confirm()
+        } else {
+            Reply::now(Err(ConfirmError::NotConnected))
+        }
     }
 }
 

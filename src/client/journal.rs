@@ -26,6 +26,14 @@ pub(super) fn upgraded(kind: TransportKind) {
     log::info!(target: TARGET, "upgraded to {kind}");
 }
 
+/// The first WebSocket ping of a session was not answered in time.
+pub(super) fn pings_unanswered() {
+    log::warn!(
+        target: TARGET,
+        "the server does not answer WebSocket pings, so only its own heartbeat shows that it is alive"
+    );
+}
+
 pub(super) fn closed(end: &Disconnected) {
     match &end.reason {
         reason @ DisconnectReason::Client(_) => log::info!(target: TARGET, "disconnected: {reason}"),

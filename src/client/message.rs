@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     data::Data,
-    error::{ConnectError, DisconnectReason, FlushError, SendError},
+    error::{ConfirmError, ConnectError, DisconnectReason, FlushError, SendAllError, SendError},
     protocol::{
         connection::Counters,
         handshake::{Session, TransportKind},
@@ -134,8 +134,7 @@ impl fmt::Debug for Connect {
 ///
 /// An accepted message is sent, or it comes back in [`Event::Disconnected`] or as [`Event::Rejected`]. This needs a client that runs: when `main`
 /// returns or the client's arbiter stops, accepted messages can be lost. End a program with a graceful [`Disconnect`],
-/// or with [`Flush`]. Over WebSocket the protocol has no acknowledgement: a message that was sent has not necessarily
-/// arrived.
+/// or with [`Flush`]. Over WebSocket a message that was sent has not necessarily arrived; [`Confirm`] asks whether it has.
 ///
 /// Messages are sent in the order in which they reach the client's mailbox. `Addr::send` puts a message there when its
 /// future is first polled, `Addr::do_send` immediately. A `do_send` never waits: messages beyond `send_queue` are
@@ -217,11 +216,52 @@ impl Send {
     }
 }
 
+/// Sends several messages as one: they are accepted, ordered and withdrawn together, and no other message goes between
+/// them. Replies when they were accepted, as [`Send`] does.
+///
+/// - If one of them cannot be sent, none is. The [`SendAllError`] returns all of them, with the error of that one. If
+///   nobody awaits the reply, it is [`Event::RejectedAll`].
+/// - At the end of a session all of them are in the same list of [`Event::Disconnected`]: in `unsent` if the server has
+///   none of them, in `in_doubt` if it has some or may have some. With
+///   [`keep_unsent`](crate::EngineIoClientBuilder::keep_unsent) they are carried over together.
+/// - They are neighbours, but not one unit to the server: it receives one message after the other, and only the
+///   first ones if the connection is lost in between. Over polling they may be in several POSTs.
+/// - The reply waits while more than [`send_queue`](crate::EngineIoClientBuilder::send_queue) bytes are waiting to be
+///   written. Then all of them are accepted at once, so the queue may exceed its limit by their size.
+/// - Without any message it does nothing, and replies `Ok`.
+///
+/// ```no_run
+/// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {
+/// use actix_engineio::{Data, SendAll};
+///
+/// // A text that announces the bytes behind it.
+/// client.send(SendAll::new([Data::from("picture"), Data::from(vec![1, 2, 3])])).await??;
+/// client.send(SendAll::new(["a", "b", "c"])).await??;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// It also is the fastest way to send many short messages, because there is one mailbox message for all of them.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<(), SendAllError>")]
+pub struct SendAll(pub(super) Vec<Data>);
+
+impl SendAll {
+    /// Text messages or binary messages, in this order.
+    pub fn new(messages: impl IntoIterator<Item = impl Into<Data>>) -> Self {
+        Self(messages.into_iter().map(Into::into).collect())
+    }
+
+    /// The content of the messages. Tests of actors that send messages need it.
+    pub fn data(&self) -> &[Data] {
+        &self.0
+    }
+}
+
 /// Replies when every message that was accepted before it was sent: over WebSocket it was written to the socket, over
 /// polling its POST was answered with 2xx.
 ///
-/// A message that was written to a WebSocket has not necessarily arrived: the protocol has no acknowledgement. If the
-/// session ends first, the reply is [`FlushError::Disconnected`]; without a session it is [`FlushError::NotConnected`].
+/// A message that was written to a WebSocket has not necessarily arrived: see [`Confirm`]. If the session ends first, the reply is [`FlushError::Disconnected`]; without a session it is [`FlushError::NotConnected`].
 ///
 /// ```no_run
 /// use actix_engineio::{self as engineio, Flush};
@@ -237,6 +277,49 @@ impl Send {
 #[derive(Debug, Clone, Copy, Default, Message)]
 #[rtype(result = "Result<(), FlushError>")]
 pub struct Flush;
+
+/// Replies when everything that was accepted before it has been read at the other end of the connection.
+///
+/// - Over WebSocket the client sends a WebSocket ping behind the messages, and replies when its pong arrives. The pong
+///   proves that the endpoint at the other end of the WebSocket has read every byte before the ping: the operating
+///   system, the network and TLS have delivered the messages.
+/// - Over polling it replies when every POST with these messages was answered with 2xx.
+///
+/// It does not prove that the application has handled the messages, because servers answer pings before that. Nor does it
+/// prove anything about a server behind a proxy that terminates the WebSocket, or the HTTP requests, and passes messages
+/// on: then the proxy answers, and what it has not passed on can be lost with it. Many proxies, such as nginx and HAProxy,
+/// pass the bytes of a WebSocket on without reading its frames; then the pong is the server's. If a message must not be
+/// lost, let the application acknowledge it.
+///
+/// The reply is [`ConfirmError::Timeout`] if there is no answer within
+/// [`request_timeout`](crate::EngineIoClientBuilder::request_timeout); the session goes on. The limit begins when the
+/// `Confirm` reaches the client, so it includes the time in which the messages are written. It does not run while
+/// the client stops reading because of a slow subscriber, which would also have to read the answer. A few servers never
+/// answer WebSocket pings; with those every `Confirm` over WebSocket fails in this way. While an upgrade pauses polling, a
+/// `Confirm` waits until the session is on one transport.
+///
+/// Without a session, or after a [`Disconnect`], the reply is [`ConfirmError::NotConnected`]. If the session ends first, it
+/// is [`ConfirmError::Disconnected`].
+///
+/// At most one ping is open at a time, and one pong answers all `Confirm`s that came before its ping, so any number of
+/// tasks can use it. The pong also updates [`Status::round_trip`].
+///
+/// ```no_run
+/// use actix_engineio::{self as engineio, Confirm, ConfirmError};
+///
+/// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {
+/// client.send(engineio::Send::text("paid")).await??;
+/// match client.send(Confirm).await? {
+///     Ok(()) => println!("the server has received it"),
+///     Err(ConfirmError::Timeout) => println!("no answer yet"),
+///     Err(err) => println!("perhaps it was lost: {err}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, Default, Message)]
+#[rtype(result = "Result<(), ConfirmError>")]
+pub struct Confirm;
 
 /// Ends the session, or a connect or a reconnect in progress. Replies when everything is closed, or at once if nothing
 /// is open.
@@ -559,7 +642,10 @@ pub struct Status {
     pub counters: Counters,
     /// Sessions that the reconnect policy opened.
     pub reconnects: u64,
-    /// The time from the last request to its answer: that of the handshake or, over polling, of a POST.
+    /// The time from the last request to its answer: over polling that of the handshake or of a POST, over WebSocket that
+    /// of the handshake or of a WebSocket ping, which [`Confirm`] and the option
+    /// [`websocket_ping`](crate::EngineIoClientBuilder::websocket_ping) send. The time in which the client did not read
+    /// because of a slow subscriber does not count.
     pub round_trip: Option<Duration>,
     /// The last failure: why a session was lost, or why an attempt to connect failed. It stays when the client connects
     /// again, so that it can be seen later. A `Disconnect` is no failure.

@@ -110,9 +110,9 @@ impl Monitor {
         }
     }
 
-    pub(super) fn rejected(&mut self) {
+    pub(super) fn rejected(&mut self, messages: usize) {
         if let Some(meter) = &mut self.meter {
-            meter.rejected();
+            meter.rejected(messages);
         }
     }
 }

@@ -2,20 +2,24 @@
 //!
 //! An [`Outbox`] has three places for them. A message that waits is not accepted yet: whoever sent it may still withdraw it by
 //! dropping the reply. A message that is carried over was accepted, and goes out on the next session before all others. A
-//! message that was refused goes back to its sender. Which of these happens is decided by a [`Gate`], and only here.
+//! message that was refused goes back to its sender. Which of these happens is decided by a [`Gate`], and only here. The
+//! messages of one `SendAll` are one entry, so the same happens to all of them.
+
+mod answer;
 
 use std::{collections::VecDeque, mem};
 
+use self::answer::Answer;
+pub(super) use self::answer::{SendAllResult, SendResult};
 use super::reply::{PendingReply, Reply, ReplyState};
 use crate::{
     data::Data,
-    error::{SendError, SendErrorKind},
+    error::{SendAllError, SendError, SendErrorKind},
+    protocol::connection::{Outgoing, Rejected},
 };
 
 /// The number of waiting messages for which an empty queue retains its memory.
 const MAX_RETAINED: usize = 1024;
-
-type SendResult = Result<(), SendError>;
 
 /// What happens to a message that is to be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,24 +42,26 @@ pub(super) struct Outbox {
     pending: VecDeque<PendingSend>,
     /// The length of `pending` at which withdrawn messages are removed from it.
     sweep_at: usize,
-    carried_over: VecDeque<Data>,
+    carried_over: VecDeque<Outgoing>,
     carried_over_weight: usize,
     refused: Vec<Refused>,
+    /// The messages that the last session has not sent, until `end_session` says where they go.
+    returned: Vec<Outgoing>,
 }
 
 /// A message that is not accepted yet.
 #[derive(Debug)]
 struct PendingSend {
-    data: Data,
-    reply: PendingReply<SendResult>,
+    outgoing: Outgoing,
+    reply: Answer,
 }
 
 /// A message that was refused. Only when its handler has returned is it known whether somebody awaits the reply.
 #[derive(Debug)]
 struct Refused {
-    err: SendError,
+    rejected: Rejected,
     /// `None`: the message was carried over, so the reply was given when it was accepted.
-    reply: Option<PendingReply<SendResult>>,
+    reply: Option<Answer>,
 }
 
 impl Outbox {
@@ -67,6 +73,7 @@ impl Outbox {
             carried_over: VecDeque::new(),
             carried_over_weight: 0,
             refused: Vec::new(),
+            returned: Vec::new(),
         }
     }
 
@@ -78,6 +85,19 @@ impl Outbox {
     /// Adds a message behind all others.
     #[inline(never)] // Most messages do not get here, and would pay for the code.
     pub(super) fn enqueue(&mut self, data: Data) -> Reply<SendResult> {
+        let (pending, reply) = PendingReply::new();
+        self.push(PendingSend { outgoing: Outgoing::One(data), reply: Answer::One(pending) });
+        reply
+    }
+
+    /// Adds a group of messages behind all others.
+    pub(super) fn enqueue_all(&mut self, group: Vec<Data>) -> Reply<SendAllResult> {
+        let (pending, reply) = PendingReply::new();
+        self.push(PendingSend { outgoing: Outgoing::Group(group), reply: Answer::Group(pending) });
+        reply
+    }
+
+    fn push(&mut self, pending: PendingSend) {
         while self.pending.back().is_some_and(PendingSend::is_withdrawn) {
             self.pending.pop_back();
         }
@@ -85,93 +105,103 @@ impl Outbox {
             self.remove_withdrawn();
             self.sweep_at = 2 * self.pending.len() + 16;
         }
-        let (pending, reply) = PendingReply::new();
-        self.pending.push_back(PendingSend { data, reply: pending });
-        reply
+        self.pending.push_back(pending);
     }
 
     /// Returns a message that the session cannot carry.
     #[inline(never)] // Most messages do not get here, and would pay for the code.
     pub(super) fn refuse(&mut self, err: SendError) -> Reply<SendResult> {
         let (pending, reply) = PendingReply::new();
-        self.refused.push(Refused { err, reply: Some(pending) });
+        self.refused.push(Refused { rejected: Rejected::One(err), reply: Some(Answer::One(pending)) });
+        reply
+    }
+
+    /// Returns a group of messages that the session cannot carry.
+    pub(super) fn refuse_group(&mut self, err: SendAllError) -> Reply<SendAllResult> {
+        let (pending, reply) = PendingReply::new();
+        self.refused.push(Refused { rejected: Rejected::Group(err), reply: Some(Answer::Group(pending)) });
         reply
     }
 
     /// Lets the first message through the gate; `send` gives it to the session. Returns `false` if it has to stay, or if
     /// there is none.
-    pub(super) fn advance(&mut self, gate: Gate, send: impl FnOnce(Data) -> SendResult) -> bool {
+    pub(super) fn advance(
+        &mut self,
+        gate: Gate,
+        send: impl FnOnce(Outgoing) -> Result<(), Rejected>,
+    ) -> bool {
         match gate {
             Gate::Waiting => false,
             Gate::Closed => self.advance_pending(true, not_connected),
             Gate::CarryOver => {
                 let has_room = self.carried_over_weight <= self.limit;
-                let Some(PendingSend { data, reply }) = self.next_pending(has_room) else { return false };
-                self.carry_over(data);
-                let _ = reply.answer(Ok(()));
+                let Some(PendingSend { outgoing, reply }) = self.next_pending(has_room) else { return false };
+                self.carry_over(outgoing);
+                reply.accept();
                 true
             }
             Gate::Open { has_room } => {
-                let Some(data) = self.carried_over.pop_front() else {
+                let Some(outgoing) = self.carried_over.pop_front() else {
                     return self.advance_pending(has_room, send);
                 };
-                self.carried_over_weight -= data.weight();
-                if let Err(err) = send(data) {
-                    self.refused.push(Refused { err, reply: None });
+                self.carried_over_weight -= outgoing.weight();
+                if let Err(rejected) = send(outgoing) {
+                    self.refused.push(Refused { rejected, reply: None });
                 }
                 true
             }
         }
     }
 
-    /// A session has ended without these messages, which were accepted earlier than any that are here. Returns the messages
-    /// that the session has not sent and that are not carried over.
-    pub(super) fn end_session(&mut self, unsent: Vec<Data>, carry_over: bool) -> Vec<Data> {
-        let accepted_later = mem::take(&mut self.carried_over);
+    /// The session has ended without these messages, which were accepted earlier than any that are here. `end_session`
+    /// must follow.
+    pub(super) fn take_back(&mut self, unsent: Vec<Outgoing>) {
+        self.returned = unsent;
+    }
+
+    /// The session has ended. Returns the messages that it has not sent and that are not carried over.
+    pub(super) fn end_session(&mut self, carry_over: bool) -> Vec<Data> {
+        let mut unsent = mem::take(&mut self.returned);
         self.carried_over_weight = 0;
-        let mut unsent = unsent;
-        unsent.extend(accepted_later);
+        unsent.extend(mem::take(&mut self.carried_over));
         if carry_over {
-            unsent.into_iter().for_each(|data| self.carry_over(data));
+            unsent.into_iter().for_each(|outgoing| self.carry_over(outgoing));
             return Vec::new();
         }
-        for PendingSend { data, reply } in mem::take(&mut self.pending) {
+        for PendingSend { outgoing, reply } in mem::take(&mut self.pending) {
             match reply.state() {
-                ReplyState::Awaited => {
-                    let err = SendError { kind: SendErrorKind::Disconnected, data };
-                    let _ = reply.answer(Err(err));
-                }
+                ReplyState::Awaited => _ = reply.refuse(outgoing.rejected(SendErrorKind::Disconnected)),
                 // Nobody awaits the outcome of a `do_send`, so it counts as accepted.
-                ReplyState::Unwanted | ReplyState::Unknown => unsent.push(data),
+                ReplyState::Unwanted | ReplyState::Unknown => unsent.push(outgoing),
                 ReplyState::Dropped => {}
             }
         }
-        unsent
+        unsent.into_iter().flat_map(Outgoing::into_messages).collect()
     }
 
     /// Refuses all messages: no session will come for them.
     pub(super) fn refuse_all(&mut self) {
         self.carried_over_weight = 0;
-        for data in mem::take(&mut self.carried_over) {
-            let err = SendError { kind: SendErrorKind::NotConnected, data };
-            self.refused.push(Refused { err, reply: None });
+        for outgoing in mem::take(&mut self.carried_over) {
+            let rejected = outgoing.rejected(SendErrorKind::NotConnected);
+            self.refused.push(Refused { rejected, reply: None });
         }
         while self.advance(Gate::Closed, not_connected) {}
     }
 
     /// Answers the senders of refused messages. Returns the messages whose reply nobody awaits.
-    pub(super) fn take_rejected(&mut self) -> Vec<SendError> {
-        let mut rejected = Vec::new();
-        for refused in mem::take(&mut self.refused) {
-            match refused.reply {
-                None => rejected.push(refused.err),
+    pub(super) fn take_rejected(&mut self) -> Vec<Rejected> {
+        let mut shown = Vec::new();
+        for Refused { rejected, reply } in mem::take(&mut self.refused) {
+            match reply {
+                None => shown.push(rejected),
                 Some(reply) if reply.state() == ReplyState::Unknown => {
-                    self.refused.push(Refused { err: refused.err, reply: Some(reply) });
+                    self.refused.push(Refused { rejected, reply: Some(reply) });
                 }
-                Some(reply) => rejected.extend(reply.answer(Err(refused.err)).err().and_then(Result::err)),
+                Some(reply) => shown.extend(reply.refuse(rejected)),
             }
         }
-        rejected
+        shown
     }
 
     /// Somebody awaits that a message is accepted.
@@ -182,20 +212,25 @@ impl Outbox {
     /// The number of messages that wait or are carried over, and the bytes of their data.
     pub(super) fn waiting(&mut self) -> (usize, usize) {
         self.remove_withdrawn();
-        let pending = self.pending.iter().map(|pending| &pending.data);
-        pending.chain(&self.carried_over).fold((0, 0), |(count, bytes), data| (count + 1, bytes + data.len()))
+        let pending = self.pending.iter().map(|pending| &pending.outgoing);
+        let messages = pending.chain(&self.carried_over).flat_map(Outgoing::messages);
+        messages.fold((0, 0), |(count, bytes), data| (count + 1, bytes + data.len()))
     }
 
-    fn carry_over(&mut self, data: Data) {
-        self.carried_over_weight += data.weight();
-        self.carried_over.push_back(data);
+    fn carry_over(&mut self, outgoing: Outgoing) {
+        self.carried_over_weight += outgoing.weight();
+        self.carried_over.push_back(outgoing);
     }
 
-    fn advance_pending(&mut self, has_room: bool, send: impl FnOnce(Data) -> SendResult) -> bool {
-        let Some(PendingSend { data, reply }) = self.next_pending(has_room) else { return false };
-        match send(data) {
-            Ok(()) => _ = reply.answer(Ok(())),
-            Err(err) => self.refused.push(Refused { err, reply: Some(reply) }),
+    fn advance_pending(
+        &mut self,
+        has_room: bool,
+        send: impl FnOnce(Outgoing) -> Result<(), Rejected>,
+    ) -> bool {
+        let Some(PendingSend { outgoing, reply }) = self.next_pending(has_room) else { return false };
+        match send(outgoing) {
+            Ok(()) => reply.accept(),
+            Err(rejected) => self.refused.push(Refused { rejected, reply: Some(reply) }),
         }
         true
     }
@@ -227,8 +262,8 @@ impl PendingSend {
     }
 }
 
-fn not_connected(data: Data) -> SendResult {
-    Err(SendError { kind: SendErrorKind::NotConnected, data })
+fn not_connected(outgoing: Outgoing) -> Result<(), Rejected> {
+    Err(outgoing.rejected(SendErrorKind::NotConnected))
 }
 
 #[cfg(test)]

@@ -68,16 +68,19 @@ impl EngineIoClient {
                 self.monitor.upgraded(true);
                 self.subscribers.session_upgraded(kind, self.connection.session());
             }
-            Output::Rejected(err) => self.reject(err),
+            Output::Rejected(rejected) => self.reject(rejected),
             Output::UpgradeFailed(err) => {
                 log::debug!(target: "actix_engineio::client", "staying on polling: {err}");
                 self.monitor.upgraded(false);
                 self.subscribers.push(Event::UpgradeFailed(err));
             }
+            Output::PingsUnanswered => journal::pings_unanswered(),
+            Output::Confirmed(outcome) => self.replies.answer_confirm(outcome),
             Output::Ended(Outcome::ConnectFailed(err)) => self.lifecycle.handle_connect_failed(now(), err),
             Output::Ended(Outcome::Closed { reason, unsent, in_doubt }) => {
                 let mut end = Disconnected::new(reason);
-                end.unsent = unsent;
+                // Whether they are carried over is decided now.
+                self.outbox.take_back(unsent);
                 end.in_doubt = in_doubt;
                 self.lifecycle.handle_closed(now(), end);
             }
@@ -94,8 +97,8 @@ impl EngineIoClient {
             LifecycleOutput::Closed { mut end, carry_over } => {
                 journal::closed(&end);
                 self.tasks.abort_all();
-                self.replies.fail_flushes();
-                end.unsent = self.outbox.end_session(end.unsent, carry_over);
+                self.replies.end_session();
+                end.unsent = self.outbox.end_session(carry_over);
                 self.monitor.closed(&end);
                 self.subscribers.session_closed(end);
             }

@@ -4,16 +4,18 @@ use std::{collections::VecDeque, sync::Arc};
 
 use super::reply::{PendingReply, Reply, ReplyState};
 use crate::{
-    error::{ConnectError, DisconnectReason, FlushError},
+    error::{ConfirmError, ConnectError, DisconnectReason, FlushError},
     protocol::handshake::Session,
 };
 
-/// The replies to `Connect`, `Flush`, `Disconnect` and `Wait` that are still to be given.
+/// The replies to `Connect`, `Flush`, `Confirm`, `Disconnect` and `Wait` that are still to be given.
 #[derive(Debug, Default)]
 pub(super) struct Replies {
     connect: Option<PendingReply<Result<Arc<Session>, ConnectError>>>,
     /// Each with the number of messages that have to be written first, in ascending order.
     flushes: VecDeque<(u64, PendingReply<Result<(), FlushError>>)>,
+    /// The oldest first, which is answered first.
+    confirms: VecDeque<PendingReply<Result<(), ConfirmError>>>,
     disconnects: Vec<PendingReply<()>>,
     waits: Vec<PendingReply<Option<DisconnectReason>>>,
 }
@@ -30,6 +32,13 @@ impl Replies {
     pub(super) fn flush(&mut self, written: u64) -> Reply<Result<(), FlushError>> {
         let (pending, reply) = PendingReply::new();
         self.flushes.push_back((written, pending));
+        reply
+    }
+
+    /// The reply to a `Confirm`, given when the connection answers it.
+    pub(super) fn confirm(&mut self) -> Reply<Result<(), ConfirmError>> {
+        let (pending, reply) = PendingReply::new();
+        self.confirms.push_back(pending);
         reply
     }
 
@@ -68,8 +77,18 @@ impl Replies {
         }
     }
 
-    /// The session has ended, and with it the hope of every `Flush`.
-    pub(super) fn fail_flushes(&mut self) {
+    /// Answers the oldest `Confirm`.
+    pub(super) fn answer_confirm(&mut self, outcome: Result<(), ConfirmError>) {
+        if let Some(confirm) = self.confirms.pop_front() {
+            let _ = confirm.answer(outcome);
+        }
+    }
+
+    /// The session has ended: no `Flush` and no `Confirm` can succeed any more.
+    pub(super) fn end_session(&mut self) {
+        for confirm in self.confirms.drain(..) {
+            let _ = confirm.answer(Err(ConfirmError::Disconnected));
+        }
         for (_, flush) in self.flushes.drain(..) {
             let _ = flush.answer(Err(FlushError::Disconnected));
         }

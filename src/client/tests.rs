@@ -182,6 +182,7 @@ fn word(event: &Event) -> String {
         Event::Connected(session) => format!("connected {}", session.sid),
         Event::Message(data) => String::from_utf8_lossy(data.as_bytes()).into_owned(),
         Event::Rejected(err) => format!("rejected {err}"),
+        Event::RejectedAll(err) => format!("rejected all {err}"),
         Event::Disconnected(end) => format!("disconnected {}", end.reason),
         event => format!("{event:?}"),
     }

@@ -25,7 +25,8 @@ pub enum DisconnectReason {
     Client(Option<Box<str>>),
     /// The server sent a close packet.
     Server,
-    /// The server was silent for `pingInterval + pingTimeout`: no byte arrived on any connection of the session.
+    /// The server was silent for `pingInterval + pingTimeout`: no byte arrived on any connection of the session. Or it
+    /// did not answer a WebSocket ping of [`websocket_ping`](crate::EngineIoClientBuilder::websocket_ping) in time.
     PingTimeout,
     /// The server closed the WebSocket.
     #[non_exhaustive]

@@ -38,6 +38,39 @@ impl SendError {
     }
 }
 
+/// Why the messages of a [`SendAll`](crate::SendAll) could not be sent, together with all of them.
+///
+/// ```
+/// use actix_engineio::{Data, SendAllError, SendErrorKind};
+///
+/// let err = SendAllError::new(SendErrorKind::NotConnected, ["a", "b"]);
+/// assert_eq!(err.data, [Data::from("a"), Data::from("b")]);
+/// assert_eq!(err.to_string(), "not connected");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SendAllError {
+    /// Why the messages were not sent. If one of them cannot be sent, this is its error.
+    pub kind: SendErrorKind,
+    /// The messages, in order. None of them was sent.
+    pub data: Vec<Data>,
+}
+
+impl SendAllError {
+    /// The error of messages with this content, for tests.
+    pub fn new(kind: SendErrorKind, data: impl IntoIterator<Item = impl Into<Data>>) -> Self {
+        Self { kind, data: data.into_iter().map(Into::into).collect() }
+    }
+}
+
+impl fmt::Display for SendAllError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
+impl error::Error for SendAllError {}
+
 /// Why a message could not be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -50,7 +83,8 @@ pub enum SendErrorKind {
     ///
     /// The size depends on the transport: over polling, binary data is sent as base64. A message that is accepted while
     /// an upgrade pauses polling is measured for WebSocket. If the upgrade then fails, a message that is too large for
-    /// polling comes back as [`Event::Rejected`](crate::Event::Rejected).
+    /// polling comes back as [`Event::Rejected`](crate::Event::Rejected), and a group as
+    /// [`Event::RejectedAll`](crate::Event::RejectedAll).
     #[error("{size} bytes exceed maxPayload or max_post_bytes, {limit} bytes")]
     #[non_exhaustive]
     TooLarge {

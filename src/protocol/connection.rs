@@ -6,19 +6,26 @@
 //! sent. Nobody else keeps a copy of any of this.
 //!
 //! Each concern has a file. Some are parts that own their state and know nothing of the connection (`reading`,
-//! `writing`, `queue`, `liveness`, `plan`, `target`, `transports`); the others let the connection use the parts (`connecting`,
-//! `receiving`, `sending`, `upgrade`, `ending`, `timeouts`). `state` has a diagram.
+//! `writing`, `queue`, `groups`, `retained`, `pings`, `confirmations`, `liveness`, `plan`, `target`, `transports`); the others
+//! let the connection use the parts (`connecting`, `receiving`, `sending`, `confirming`, `upgrade`, `ending`, `timeouts`). `state`
+//! has a diagram.
 
+mod confirmations;
+mod confirming;
 mod connecting;
 mod ending;
+mod groups;
 mod io;
 mod liveness;
 mod open;
+mod outgoing;
+mod pings;
 mod plan;
 mod post_size;
 mod queue;
 mod reading;
 mod receiving;
+mod retained;
 mod sending;
 mod state;
 mod target;
@@ -40,12 +47,13 @@ use std::{
 
 use bytestring::ByteString;
 
-pub use self::io::Counters;
 pub(crate) use self::io::{
     BatchOutcome, CloseReason, Command, ConnectParams, Limits, Outcome, Output, Report, ReportKind,
     TransportClosed, TransportId,
 };
 pub(crate) use self::liveness::stall_timeout;
+pub(crate) use self::outgoing::{Outgoing, Rejected};
+pub use self::{io::Counters, pings::WebSocketPing};
 use self::{
     liveness::Reprieve, queue::SendQueue, reading::Received, state::State, target::Remembered,
     transports::Transports,
@@ -103,6 +111,7 @@ impl Connection {
             ReportKind::Packets { packets, complete } => {
                 self.on_packets(now, id, Received { packets, complete, useful: false });
             }
+            ReportKind::Pong(number) => self.on_pong(now, id, number),
             ReportKind::Written { any_number } => self.on_written(now, id, any_number),
             ReportKind::Alive { is_partial } => {
                 transport.reading.heard(now, is_partial);
@@ -118,6 +127,7 @@ impl Connection {
     pub(crate) fn poll_output(&mut self, now: Instant) -> Option<Output> {
         if self.outputs.is_empty() {
             self.write(now);
+            self.ask(now);
         }
         self.outputs.pop_front()
     }

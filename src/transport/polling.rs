@@ -330,7 +330,7 @@ impl Handler<Command> for PollingTransport {
             (Command::Session(sid), _) => self.requests.set_sid(sid),
             (Command::Pause, Phase::Running) => self.phase = Phase::Pausing,
             (Command::Resume, Phase::Pausing | Phase::Paused) => self.phase = Phase::Running,
-            (Command::Pause | Command::Resume, _) => {}
+            (Command::Pause | Command::Resume | Command::Ping(_), _) => {}
             (Command::Close | Command::Abort, Phase::Handshaking { .. }) => {
                 self.close(CloseReason::Interrupted(self.get.progress().stage()), ctx);
             }

@@ -25,6 +25,7 @@ use crate::{
     protocol::{
         connection::{BatchOutcome, CloseReason, Command, ReportKind, TransportClosed},
         packet::Packet,
+        websocket::Opcode,
     },
 };
 
@@ -82,6 +83,12 @@ impl WebSocketTransport {
         if let Phase::Open(socket) = &mut self.phase {
             socket.queue_batch(packets);
             self.is_writing = true;
+        }
+    }
+
+    fn ping(&mut self, number: u64) {
+        if let Phase::Open(socket) = &mut self.phase {
+            socket.queue(Opcode::Ping, &[], &number.to_be_bytes());
         }
     }
 
@@ -190,6 +197,7 @@ impl Handler<Command> for WebSocketTransport {
     fn handle(&mut self, command: Command, ctx: &mut Self::Context) {
         match command {
             Command::Write(packets) => self.write(&packets),
+            Command::Ping(number) => self.ping(number),
             Command::Read(emptied) => self.read_credit = Some(emptied),
             Command::Close => self.start_close(),
             Command::Abort => {

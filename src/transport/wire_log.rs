@@ -25,8 +25,10 @@ const EXCERPT: usize = 200;
 
 /// Logs a command to a transport.
 pub(super) fn command(transport: TransportKind, command: &Command) {
-    if let Command::Write(batch) = command {
-        packets(transport, "sends", batch);
+    match command {
+        Command::Write(batch) => packets(transport, "sends", batch),
+        Command::Ping(_) => log::debug!(target: TARGET, "{transport} sends a WebSocket ping"),
+        _ => {}
     }
 }
 
@@ -37,6 +39,7 @@ pub(super) fn report(transport: TransportKind, report: &ReportKind) {
     }
     match report {
         ReportKind::Packets { packets: batch, .. } => packets(transport, "received", batch),
+        ReportKind::Pong(_) => log::debug!(target: TARGET, "{transport} received a WebSocket pong"),
         ReportKind::Opened { .. } => log::debug!(target: TARGET, "{transport} is open"),
         ReportKind::Moved(endpoint) => {
             log::debug!(target: TARGET, "{transport} is redirected to {}", endpoint.display_url());

@@ -8,9 +8,12 @@ mod support;
 
 mod backlog;
 mod clients;
+mod confirm;
 mod disconnect;
+mod groups;
 mod heartbeat;
 mod idle_connections;
+mod keepalive;
 mod messages;
 mod polls;
 mod posts;

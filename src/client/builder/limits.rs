@@ -3,9 +3,24 @@
 use std::time::Duration;
 
 use super::EngineIoClientBuilder;
+use crate::protocol::connection::{Limits, WebSocketPing};
 
 /// The longest limit, which is as good as none. A longer one would overflow the clock.
 const NO_LIMIT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// The limits of most clients.
+pub(super) fn defaults(request_timeout: Duration) -> Limits {
+    Limits {
+        request_timeout,
+        upgrade_timeout: Duration::from_secs(10),
+        close_timeout: Duration::from_secs(5),
+        stall_timeout: None,
+        send_queue: 1 << 20,
+        max_packets_per_post: None,
+        max_post_bytes: None,
+        websocket_ping: None,
+    }
+}
 
 /// # Limits
 ///
@@ -55,6 +70,36 @@ impl EngineIoClientBuilder {
     /// polling, so that the session can be closed: for this long, but not for more than 2 seconds.
     pub fn close_timeout(mut self, limit: Duration) -> Self {
         self.config.limits.close_timeout = limit.min(NO_LIMIT);
+        self
+    }
+
+    /// Whether, and when, the client asks a server that is silent on a WebSocket whether it is still there. Default: it does
+    /// not ask, and the heartbeat of the server decides alone, after `ping_interval + ping_timeout`, which is 45 seconds with
+    /// the usual intervals.
+    ///
+    /// After the interval without any byte from the server, the client sends a WebSocket ping. If no byte arrives within the
+    /// timeout after that, the session ends with [`DisconnectReason::PingTimeout`](crate::DisconnectReason::PingTimeout).
+    /// So a connection that was lost without a sign is noticed after interval and timeout.
+    ///
+    /// - Any byte from the server is a sign of life. At most one ping is open at a time.
+    /// - While the client does not read because of a slow subscriber, neither time runs.
+    /// - A server that has not answered any ping of a session is not ended for that, because a few servers never answer
+    ///   WebSocket pings. Then a warning is logged, once per session, and the server's own heartbeat decides.
+    /// - A proxy that terminates the WebSocket answers for the server behind it.
+    /// - Over polling the option has no effect. After an upgrade it has.
+    ///
+    /// [`Status::round_trip`](crate::Status::round_trip) shows the time of the last ping.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use actix_engineio::{EngineIoClient, WebSocketPing};
+    ///
+    /// let builder = EngineIoClient::builder()
+    ///     .websocket_ping(WebSocketPing::every(Duration::from_secs(5)).timeout(Duration::from_secs(5)));
+    /// ```
+    pub fn websocket_ping(mut self, ping: WebSocketPing) -> Self {
+        self.config.limits.websocket_ping = Some(ping);
         self
     }
 

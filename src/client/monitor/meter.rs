@@ -76,7 +76,7 @@ impl Meter {
         let figures = self.metrics.figures();
         figures.ended(&end.reason);
         for (figure, messages) in [(&figures.unsent, &end.unsent), (&figures.in_doubt, &end.in_doubt)] {
-            figure.fetch_add(u64::try_from(messages.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            add(figure, messages.len());
         }
     }
 
@@ -89,13 +89,17 @@ impl Meter {
         increment(if succeeded { &figures.upgrades } else { &figures.upgrades_failed });
     }
 
-    pub(super) fn rejected(&mut self) {
-        increment(&self.metrics.figures().rejected);
+    pub(super) fn rejected(&mut self, messages: usize) {
+        add(&self.metrics.figures().rejected, messages);
     }
 }
 
 fn increment(figure: &AtomicU64) {
-    figure.fetch_add(1, Ordering::Relaxed);
+    add(figure, 1);
+}
+
+fn add(figure: &AtomicU64, number: usize) {
+    figure.fetch_add(u64::try_from(number).unwrap_or(u64::MAX), Ordering::Relaxed);
 }
 
 /// A session that is open. It stops counting when it is dropped, also by a panic of the client.

@@ -13,7 +13,7 @@ enum Outcome {
 /// An outbox, a session that takes everything, and those who send.
 struct Rig {
     outbox: Outbox,
-    session: Vec<Data>,
+    session: Vec<Outgoing>,
 }
 
 impl Rig {
@@ -30,19 +30,22 @@ impl Rig {
     }
 
     fn advance(&mut self, gate: Gate) {
-        while self.outbox.advance(gate, |data| {
-            self.session.push(data);
+        while self.outbox.advance(gate, |outgoing| {
+            self.session.push(outgoing);
             Ok(())
         }) {}
     }
 
     /// The messages that the session was given since the last call.
     fn session(&mut self) -> Vec<String> {
-        texts(self.session.drain(..))
+        texts(self.session.drain(..).flat_map(Outgoing::into_messages))
     }
 
     fn rejected(&mut self) -> Vec<String> {
-        texts(self.outbox.take_rejected().into_iter().map(|err| err.data))
+        texts(self.outbox.take_rejected().into_iter().flat_map(|rejected| match rejected {
+            Rejected::One(err) => vec![err.data],
+            Rejected::Group(err) => err.data,
+        }))
     }
 
     /// What became of the only message.
@@ -54,7 +57,10 @@ impl Rig {
         } else if !self.outbox.carried_over.is_empty() {
             Outcome::CarriedOver
         } else {
-            Outcome::Refused(self.outbox.refused.pop().expect("it is somewhere").err.kind)
+            match self.outbox.refused.pop().expect("it is somewhere").rejected {
+                Rejected::One(err) => Outcome::Refused(err.kind),
+                Rejected::Group(err) => Outcome::Refused(err.kind),
+            }
         }
     }
 }
@@ -135,7 +141,8 @@ fn the_end_of_a_session_gives_back_what_was_accepted_and_refuses_what_was_awaite
         let mut awaited = rig.send("awaited");
         drop(rig.send("withdrawn"));
         rig.do_send("third");
-        let unsent = rig.outbox.end_session(vec!["first".into()], carry_over);
+        rig.outbox.take_back(vec![Outgoing::One("first".into())]);
+        let unsent = rig.outbox.end_session(carry_over);
         if carry_over {
             assert_eq!(texts(unsent), [""; 0]);
             assert_eq!(awaited.answer(), None);
@@ -186,7 +193,7 @@ fn a_message_is_decided_only_after_its_handler_has_returned() {
 #[test]
 fn a_message_that_the_session_refuses_goes_back() {
     let mut rig = Rig::new(1000);
-    let too_large = |data| Err(SendError { kind: SendErrorKind::NotRepresentable, data });
+    let too_large = |outgoing: Outgoing| Err(outgoing.rejected(SendErrorKind::NotRepresentable));
     rig.do_send("carried over");
     rig.advance(Gate::CarryOver);
     let mut awaited = rig.send("awaited");
@@ -229,4 +236,51 @@ fn only_a_message_whose_reply_is_awaited_keeps_the_client_alive() {
     assert!(!rig.outbox.is_awaited());
     let _reply = rig.send("awaited");
     assert!(rig.outbox.is_awaited());
+}
+
+#[test]
+fn a_group_is_one_entry_for_every_gate() {
+    use Outcome::{CarriedOver, Refused, Sent, Waits};
+    for (gate, by_send, by_do_send) in [
+        (OPEN, Sent, Sent),
+        (FULL, Waits, Sent),
+        (Gate::CarryOver, CarriedOver, CarriedOver),
+        (Gate::Waiting, Waits, Waits),
+        (Gate::Closed, Refused(SendErrorKind::NotConnected), Refused(SendErrorKind::NotConnected)),
+    ] {
+        let mut rig = Rig::new(0);
+        let mut reply = Awaiting::new(rig.outbox.enqueue_all(group(&["a", "b"])));
+        rig.advance(gate);
+        let outcome = rig.outcome();
+        assert_eq!(reply.answer().is_some(), matches!(outcome, Sent | CarriedOver), "{gate:?}");
+        assert_eq!(outcome, by_send, "{gate:?}");
+
+        let mut rig = Rig::new(0);
+        do_send(rig.outbox.enqueue_all(group(&["a", "b"])));
+        rig.advance(gate);
+        assert_eq!(rig.outcome(), by_do_send, "{gate:?}");
+    }
+}
+
+#[test]
+fn a_group_is_carried_over_withdrawn_and_refused_as_a_whole() {
+    let mut rig = Rig::new(1000);
+    rig.outbox.take_back(vec![Outgoing::Group(group(&["a", "b"]))]);
+    assert_eq!(rig.outbox.end_session(true), []);
+    drop(Awaiting::new(rig.outbox.enqueue_all(group(&["withdrawn", "too"]))));
+    let mut awaited = Awaiting::new(rig.outbox.enqueue_all(group(&["c", "d"])));
+    do_send(rig.outbox.enqueue_all(group(&["e", "f"])));
+    assert_eq!(rig.outbox.waiting(), (6, 6));
+    let refused = |outgoing: Outgoing| Err(outgoing.rejected(SendErrorKind::NotRepresentable));
+    while rig.outbox.advance(OPEN, refused) {}
+    let error = |texts: &[&str]| SendAllError { kind: SendErrorKind::NotRepresentable, data: group(texts) };
+    assert_eq!(
+        rig.outbox.take_rejected(),
+        [&["a", "b"], &["e", "f"]].map(|texts| Rejected::Group(error(texts)))
+    );
+    assert_eq!(awaited.answer(), Some(Err(error(&["c", "d"]))));
+}
+
+fn group(texts: &[&str]) -> Vec<Data> {
+    texts.iter().map(|text| Data::from(*text)).collect()
 }

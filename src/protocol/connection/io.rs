@@ -7,9 +7,13 @@ use std::{
 
 use bytestring::ByteString;
 
+use super::{
+    outgoing::{Outgoing, Rejected},
+    pings::WebSocketPing,
+};
 use crate::{
     data::Data,
-    error::{CloseWords, ConnectError, DisconnectReason, SendError, Stage, TransportError},
+    error::{CloseWords, ConfirmError, ConnectError, DisconnectReason, Stage, TransportError},
     protocol::{
         endpoint::Endpoint,
         handshake::{Session, TransportKind},
@@ -39,6 +43,9 @@ pub(crate) enum Command {
     /// Write these packets and answer `Written`. At most one such order is open at a time. The connection shares the
     /// batch with the transport, which drops its share before it answers.
     Write(Arc<Vec<Packet>>),
+    /// Send a WebSocket ping with this number behind everything that was written, and answer `Pong` when its pong has
+    /// arrived. Only a WebSocket is given this order, and at most one is open at a time.
+    Ping(u64),
     /// Read up to one more batch of packets and answer `Packets`. The emptied buffer of an earlier batch comes along.
     /// A transport starts with the permission to read one batch.
     Read(Vec<Packet>),
@@ -75,6 +82,8 @@ pub(crate) enum ReportKind {
     Moved(Arc<Endpoint>),
     /// Packets that arrived, in order. `complete`: no further packets have arrived together with these.
     Packets { packets: Vec<Packet>, complete: bool },
+    /// The pong to the ping with this number arrived.
+    Pong(u64),
     /// The batch was sent, and over polling its POST was answered with 2xx.
     Written {
         /// The answer showed a server that accepts any number of packets in a POST.
@@ -183,9 +192,13 @@ pub(crate) enum Output {
         packets: Vec<Packet>,
     },
     Upgraded(TransportKind),
-    /// A message was accepted for a WebSocket that the session did not move to, and polling cannot carry it.
-    Rejected(SendError),
+    /// A message or a group was accepted for a WebSocket that the session did not move to, and polling cannot carry it.
+    Rejected(Rejected),
     UpgradeFailed(TransportError),
+    /// The server has not answered the first ping over a WebSocket in time. Said once per session.
+    PingsUnanswered,
+    /// The answer to the oldest [`confirm`](super::Connection::confirm) that has none.
+    Confirmed(Result<(), ConfirmError>),
     /// The connect has failed, or the session has ended, and everything is closed.
     Ended(Outcome),
 }
@@ -196,9 +209,9 @@ pub(crate) enum Outcome {
     ConnectFailed(ConnectError),
     Closed {
         reason: DisconnectReason,
-        /// Messages of which no byte was sent.
-        unsent: Vec<Data>,
-        /// Messages that may have been sent.
+        /// Messages and groups of which no byte was sent.
+        unsent: Vec<Outgoing>,
+        /// Messages that may have been sent, and groups of which a part was, or may have been.
         in_doubt: Vec<Data>,
     },
 }
@@ -213,7 +226,7 @@ impl Outcome {
 /// The time limits of a connection, and the limits of its memory.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
-    /// The time from an open WebSocket to the open packet.
+    /// The time from an open WebSocket to the open packet, and from a `confirm` to its answer.
     pub(crate) request_timeout: Duration,
     /// The time from the start of the probe to the end of the upgrade.
     pub(crate) upgrade_timeout: Duration,
@@ -227,6 +240,8 @@ pub(crate) struct Limits {
     pub(crate) max_packets_per_post: Option<usize>,
     /// Bytes in a POST, whatever the server accepts.
     pub(crate) max_post_bytes: Option<usize>,
+    /// The pings to a server that is silent on a WebSocket.
+    pub(crate) websocket_ping: Option<WebSocketPing>,
 }
 
 /// The parameters of a connect.

@@ -48,6 +48,11 @@ impl Liveness {
         self.heard = now;
     }
 
+    /// The moment at which something last arrived from the server, or back-pressure ended.
+    pub(super) fn last_heard(&self) -> Instant {
+        self.heard
+    }
+
     /// The moment at which the server counts as dead.
     pub(super) fn deadline(&self) -> Instant {
         self.heard + self.limit

@@ -25,6 +25,12 @@ use crate::{
     protocol::packet::Packet,
 };
 
+/// The pings of some walks.
+const PING: WebSocketPing = WebSocketPing::every(Duration::from_secs(10)).timeout(Duration::from_secs(5));
+
+/// The longest silence that these pings allow.
+const PING_SILENCE: Duration = Duration::from_secs(15);
+
 /// The `maxPayload` in [`open_packet`].
 const MAX_PAYLOAD: usize = 100;
 
@@ -37,6 +43,7 @@ pub(super) fn limits() -> Limits {
         send_queue: 1 << 20,
         max_packets_per_post: None,
         max_post_bytes: None,
+        websocket_ping: None,
     }
 }
 
@@ -66,6 +73,9 @@ pub(crate) enum Step {
         others: bool,
     },
     Send(Size),
+    /// A group of one to three messages.
+    SendAll([Size; 3], u8),
+    Confirm,
     Close,
     Abort,
     Stop,
@@ -97,6 +107,8 @@ struct Fake {
     /// The last progress of the batch that it is writing.
     wrote: Instant,
     may_read: bool,
+    /// The ping that it has not answered.
+    ping: Option<u64>,
     pausing: bool,
     /// It was ordered to pause, and not to go on.
     paused: bool,
@@ -138,10 +150,20 @@ pub(crate) struct Model {
 }
 
 impl Model {
+    /// A client with the default options.
     pub(crate) fn new() -> Self {
+        Self::with(limits())
+    }
+
+    /// A client with pings over WebSocket.
+    pub(crate) fn pinging() -> Self {
+        Self::with(Limits { websocket_ping: Some(PING), ..limits() })
+    }
+
+    fn with(limits: Limits) -> Self {
         let now = Instant::now();
         Self {
-            connection: Connection::new(limits()),
+            connection: Connection::new(limits),
             now,
             fakes: BTreeMap::new(),
             connecting: false,
@@ -155,6 +177,15 @@ impl Model {
         match step {
             Step::Connect { websocket, upgrade, others } => self.connect(websocket, upgrade, others),
             Step::Send(size) => return self.send(size),
+            Step::SendAll(sizes, count) => {
+                return self.send_all(&sizes[..=usize::from(count) % sizes.len()]);
+            }
+            Step::Confirm => {
+                if self.connection.confirm(self.now) {
+                    self.messages.confirm(self.now);
+                }
+                assert!(self.connection.pending_output().is_none());
+            }
             Step::Close => self.connection.close(self.now, None),
             Step::Abort => self.connection.abort(self.now, None),
             Step::Stop => self.stop(),
@@ -219,6 +250,12 @@ impl Model {
     fn send(&mut self, size: Size) {
         let transport = self.connection.transport();
         self.messages.send(size, transport, |data| self.connection.send(data));
+        assert!(self.connection.pending_output().is_none());
+    }
+
+    fn send_all(&mut self, sizes: &[Size]) {
+        let transport = self.connection.transport();
+        self.messages.send_all(sizes, transport, |group| self.connection.send_all(group));
         assert!(self.connection.pending_output().is_none());
     }
 
@@ -312,9 +349,19 @@ impl Model {
                 self.time.heard(self.now);
             }
             Output::UpgradeFailed(_) => assert!(self.open),
-            Output::Rejected(err) => {
+            Output::PingsUnanswered => assert!(self.open && !self.time.has_answered()),
+            Output::Confirmed(outcome) => {
+                let is_read = outcome.is_ok();
+                let began = self.messages.confirmed(is_read, self.connection.transport());
+                assert!(is_read || !self.time.has_backpressure(), "no answer could be read");
+                assert!(
+                    is_read || self.now >= began + limits().request_timeout,
+                    "there was time for an answer"
+                );
+            }
+            Output::Rejected(rejected) => {
                 assert_eq!(self.connection.transport(), Some(TransportKind::Polling));
-                self.messages.reject(&err.data);
+                self.messages.reject(rejected.messages());
             }
             Output::Ended(outcome) => self.ended(outcome),
         }
@@ -328,6 +375,7 @@ impl Model {
             writing: None,
             wrote: self.now,
             may_read: true,
+            ping: None,
             pausing: false,
             paused: false,
             closing: false,
@@ -349,6 +397,12 @@ impl Model {
                 check_sizes(&batch, id.kind);
                 self.time.writes(&batch);
                 (fake.writing, fake.wrote, fake.asked) = (Some(batch), self.now, true);
+            }
+            Command::Ping(number) => {
+                assert_eq!(self.connection.transport(), Some(TransportKind::WebSocket));
+                assert!(fake.ping.is_none() && fake.is_websocket(), "one open ping");
+                fake.ping = Some(number);
+                self.messages.ping(fake.writing.as_deref().map_or(&[], Vec::as_slice));
             }
             Command::Read(emptied) => {
                 assert!(emptied.is_empty() && !fake.may_read, "one permission to read");
@@ -390,8 +444,13 @@ impl Model {
 
     fn say(&mut self, from: TransportId, kind: ReportKind) {
         let is_answer = matches!(kind, ReportKind::Written { .. }) && from.kind == TransportKind::Polling;
-        let is_heard =
-            matches!(kind, ReportKind::Alive { .. } | ReportKind::Opened { .. } | ReportKind::Packets { .. });
+        let is_heard = matches!(
+            kind,
+            ReportKind::Alive { .. }
+                | ReportKind::Opened { .. }
+                | ReportKind::Packets { .. }
+                | ReportKind::Pong(_)
+        );
         if (is_heard || is_answer) && self.has_session() {
             self.time.heard(self.now);
         }
@@ -412,6 +471,7 @@ impl Model {
             _ if fake.closing => 13,
             _ if fake.is_websocket() && !fake.opened => 0,
             _ if fake.writing.is_some() => 2,
+            _ if fake.ping.is_some() && fake.may_read => 5,
             _ if fake.pausing => 11,
             _ => 118,
         };
@@ -437,9 +497,19 @@ impl Model {
             1 => self.say(id, ReportKind::Alive { is_partial: what > 64 }),
             2..=4 => {
                 let Some(batch) = fake.writing.take() else { return };
-                self.messages.wrote(&batch);
+                self.messages.wrote(&batch, id.kind);
                 drop(batch);
                 self.say(id, ReportKind::Written { any_number: what > 128 });
+            }
+            // A pong that nobody asked for.
+            5 if fake.opened && what > 240 => self.say(id, ReportKind::Pong(u64::from(what))),
+            5..=7 if fake.may_read && fake.ping.is_some() => {
+                let Some(number) = fake.ping.take() else { return };
+                if !fake.closing {
+                    self.messages.pong();
+                    self.time.answered();
+                }
+                self.say(id, ReportKind::Pong(number));
             }
             5..=10 if fake.may_report_packets(what) => {
                 fake.may_read = false;
@@ -500,7 +570,7 @@ impl Model {
         let batch = fake.writing.clone().unwrap_or_default();
         let sent = usize::from(what / 16) % (batch.len() + 1);
         let outcome = if fake.is_websocket() || sent == 0 {
-            self.messages.wrote(&batch[..sent]);
+            self.messages.wrote(&batch[..sent], fake.id.kind);
             BatchOutcome { sent, uncertain: usize::from(what % 3) }
         } else {
             BatchOutcome::UNCERTAIN

@@ -5,8 +5,10 @@ use std::{mem, sync::Arc, time::Instant};
 use bytestring::ByteString;
 
 use super::{
+    confirmations::Confirmations,
     io::{Limits, TransportId},
     liveness::Liveness,
+    pings::Pings,
     post_size::PostSize,
     reading::Flow,
     target::Target,
@@ -35,6 +37,8 @@ pub(super) struct Open {
     pub(super) upgrade: Upgrade,
     pub(super) liveness: Liveness,
     pub(super) flow: Flow,
+    pub(super) pings: Pings,
+    pub(super) confirmations: Confirmations,
 }
 
 /// A graceful close: the queue is written, then the close packet.
@@ -55,6 +59,8 @@ impl Open {
             upgrade: Upgrade::default(),
             liveness: Liveness::new(now, &session),
             flow: Flow::Open,
+            pings: Pings::default(),
+            confirmations: Confirmations::default(),
             session,
         }
     }

@@ -4,10 +4,15 @@ use std::{collections::VecDeque, mem, sync::Arc};
 
 use bytestring::ByteString;
 
-use super::io::BatchOutcome;
+use super::{
+    groups::{Groups, length},
+    io::BatchOutcome,
+    outgoing::{Outgoing, Rejected},
+    retained::Retained,
+};
 use crate::{
     data::{Data, OVERHEAD},
-    error::{SendError, SendErrorKind},
+    error::SendErrorKind,
     protocol::{packet::Packet, wire::Wire},
 };
 
@@ -84,6 +89,15 @@ impl Batch {
     }
 }
 
+/// The messages that were written at some moment, over the life of the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// The messages that were written or given back.
+    pub(super) settled: u64,
+    /// The messages that were written.
+    pub(super) written: u64,
+}
+
 /// The one place where messages wait to be written. It knows of every accepted message what became of it.
 #[derive(Debug, Default)]
 pub(super) struct SendQueue {
@@ -99,15 +113,27 @@ pub(super) struct SendQueue {
     /// Messages are settled in the order in which they were accepted.
     refused: VecDeque<u64>,
     /// Messages of batches that were not, or perhaps not, sent.
-    returned: Undelivered,
+    returned: Returned,
+    /// The number of messages written, which is the position of the next one.
+    written: u64,
+    groups: Groups,
+    /// Messages that were written, and come back if others do: those of a group that is not written as a whole.
+    retained: Retained,
+}
+
+/// Messages of a batch that was not written as a whole.
+#[derive(Debug, Default)]
+struct Returned {
+    unsent: Vec<Data>,
+    in_doubt: Vec<Data>,
 }
 
 /// Messages that were accepted, and are given back at the end of the session.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Undelivered {
-    /// Messages of which no byte was sent.
-    pub(super) unsent: Vec<Data>,
-    /// Messages that may have been sent.
+    /// Messages and groups of which no byte was sent.
+    pub(super) unsent: Vec<Outgoing>,
+    /// Messages that may have been sent, and groups of which a part was, or may have been.
     pub(super) in_doubt: Vec<Data>,
 }
 
@@ -124,6 +150,11 @@ impl SendQueue {
     /// Messages written or given back so far, over the life of the queue. All of them were accepted before all others.
     pub(super) fn settled(&self) -> u64 {
         self.settled
+    }
+
+    /// The messages that are written by now.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { settled: self.settled, written: self.written }
     }
 
     /// Messages that are not written yet, and the bytes of their data.
@@ -146,6 +177,27 @@ impl SendQueue {
         self.messages += 1;
         self.bytes += data.len();
         self.packets.push_back(Packet::Message(data));
+    }
+
+    /// Appends messages that are sent, or given back, as one.
+    pub(super) fn push_group(&mut self, group: Vec<Data>) {
+        self.accepted += u64::try_from(group.len()).unwrap_or(u64::MAX);
+        self.append(Outgoing::Group(group));
+    }
+
+    /// Appends what was accepted.
+    fn append(&mut self, outgoing: Outgoing) {
+        let first = self.written + u64::try_from(self.messages).unwrap_or(u64::MAX);
+        let is_group = matches!(outgoing, Outgoing::Group(_));
+        for data in outgoing.into_messages() {
+            self.messages += 1;
+            self.bytes += data.len();
+            self.packets.push_back(Packet::Message(data));
+        }
+        if is_group {
+            let end = self.written + u64::try_from(self.messages).unwrap_or(u64::MAX);
+            self.groups.push(first..end);
+        }
     }
 
     /// Appends a packet that is no message, behind every message.
@@ -188,33 +240,50 @@ impl SendQueue {
     pub(super) fn written(&mut self, batch: &Batch) {
         self.messages = self.messages.saturating_sub(batch.messages);
         self.bytes = self.bytes.saturating_sub(batch.bytes);
-        self.settled += u64::try_from(batch.messages).unwrap_or(u64::MAX);
+        let messages = u64::try_from(batch.messages).unwrap_or(u64::MAX);
+        self.settled += messages;
         self.settle_refused();
+        self.written += messages;
+        if !self.groups.is_empty() {
+            self.retain(batch.packets.iter());
+        }
     }
 
-    /// Takes out the messages that do not pass `check`, which is done at most once per session.
-    pub(super) fn refuse(&mut self, check: impl Fn(&Data) -> Result<(), SendErrorKind>) -> Vec<SendError> {
-        let is_message = |packet: &&Packet| matches!(packet, Packet::Message(_));
-        let waiting = self.packets.iter().filter(is_message).count();
-        let mut accepted_before = self.accepted - u64::try_from(waiting).unwrap_or(u64::MAX);
+    /// The messages in `packets` were written, as the last ones until now. Those of them are retained whose group is not
+    /// written as a whole.
+    fn retain<'a>(&mut self, packets: impl Iterator<Item = &'a Packet> + Clone) {
+        self.groups.settle(self.written);
+        let from = self.groups.around(self.written).map_or(self.written, |group| group.start);
+        let written = packets.filter_map(message);
+        let batch = self.written - u64::try_from(written.clone().count()).unwrap_or(0);
+        let first = batch - u64::try_from(self.retained.len()).unwrap_or(0);
+        self.retained.release(length(first..from));
+        self.retained.extend(written.skip(length(batch..from)).cloned());
+    }
+
+    /// Takes out the messages and the groups that do not pass `check`, which is done at most once per session.
+    pub(super) fn refuse(&mut self, check: impl Fn(&Data) -> Result<(), SendErrorKind>) -> Vec<Rejected> {
+        let is_message = |packet: &Packet| matches!(packet, Packet::Message(_));
+        let (waiting, others): (VecDeque<_>, VecDeque<_>) =
+            mem::take(&mut self.packets).into_iter().partition(is_message);
+        self.messages = self.messages.saturating_sub(waiting.len());
+        self.bytes -= waiting.iter().map(|packet| packet.body().len()).sum::<usize>().min(self.bytes);
+        let mut accepted_before = self.accepted - u64::try_from(waiting.len()).unwrap_or(u64::MAX);
+        let first = self.written + u64::try_from(self.messages).unwrap_or(u64::MAX);
         let mut errors = Vec::new();
-        for packet in mem::take(&mut self.packets) {
-            match packet {
-                Packet::Message(data) => {
-                    match check(&data) {
-                        Ok(()) => self.packets.push_back(Packet::Message(data)),
-                        Err(kind) => {
-                            self.messages = self.messages.saturating_sub(1);
-                            self.bytes = self.bytes.saturating_sub(data.len());
-                            self.refused.push_back(accepted_before);
-                            errors.push(SendError { kind, data });
-                        }
-                    }
-                    accepted_before += 1;
+        for outgoing in self.groups.assemble(first, messages(waiting)) {
+            let numbers = accepted_before..;
+            let messages = outgoing.messages();
+            accepted_before += u64::try_from(messages.len()).unwrap_or(u64::MAX);
+            match messages.iter().try_for_each(&check) {
+                Ok(()) => self.append(outgoing),
+                Err(kind) => {
+                    self.refused.extend(numbers.take(messages.len()));
+                    errors.push(outgoing.rejected(kind));
                 }
-                packet => self.packets.push_back(packet),
             }
         }
+        self.packets.extend(others);
         self.settle_refused();
         errors
     }
@@ -229,21 +298,38 @@ impl SendQueue {
 
     /// The transport of a batch ended before the batch was written as a whole.
     pub(super) fn returned(&mut self, batch: Batch, outcome: BatchOutcome) {
-        let mut packets = Arc::unwrap_or_clone(batch.packets).into_iter().skip(outcome.sent);
-        self.returned.in_doubt.extend(messages(packets.by_ref().take(outcome.uncertain)));
-        self.returned.unsent.extend(messages(packets));
+        let packets = Arc::unwrap_or_clone(batch.packets);
+        let (sent, others) = packets.split_at(outcome.sent.min(packets.len()));
+        self.written += u64::try_from(sent.iter().filter_map(message).count()).unwrap_or(u64::MAX);
+        if !self.groups.is_empty() {
+            self.retain(sent.iter());
+        }
+        let mut others = others.iter();
+        let in_doubt = others.by_ref().take(outcome.uncertain).filter_map(message).cloned();
+        self.returned.in_doubt.extend(in_doubt);
+        self.returned.unsent.extend(others.filter_map(message).cloned());
     }
 
-    /// Empties the queue at the end of a session. Gives back all accepted messages that were not surely sent.
+    /// Empties the queue at the end of a session. Gives back all accepted messages that were not surely sent. Of a group
+    /// all messages are in the same list.
     pub(super) fn end(&mut self) -> Undelivered {
         self.pongs = VecDeque::new();
         self.messages = 0;
         self.bytes = 0;
         self.settled = self.accepted;
         self.refused = VecDeque::new();
-        let mut undelivered = mem::take(&mut self.returned);
-        undelivered.unsent.extend(messages(mem::take(&mut self.packets)));
-        undelivered
+        let returned = mem::take(&mut self.returned);
+        let mut unsent = returned.unsent.into_iter().chain(messages(mem::take(&mut self.packets)));
+        let mut first_unsent = self.written + u64::try_from(returned.in_doubt.len()).unwrap_or(u64::MAX);
+        let mut in_doubt = self.retained.take();
+        in_doubt.extend(returned.in_doubt);
+        if let Some(group) = self.groups.around(first_unsent) {
+            in_doubt.extend(unsent.by_ref().take(length(first_unsent..group.end)));
+            first_unsent = group.end;
+        }
+        let unsent = self.groups.assemble(first_unsent, unsent);
+        self.groups = Groups::default();
+        Undelivered { unsent, in_doubt }
     }
 }
 
@@ -292,6 +378,14 @@ fn move_packets(queue: &mut VecDeque<Packet>, count: usize, batch: &mut Vec<Pack
     batch.extend(queue.drain(..count));
     if queue.is_empty() && queue.capacity() > MAX_RETAINED {
         *queue = VecDeque::new();
+    }
+}
+
+/// The data of a message.
+fn message(packet: &Packet) -> Option<&Data> {
+    match packet {
+        Packet::Message(data) => Some(data),
+        _ => None,
     }
 }
 

@@ -154,6 +154,8 @@ pub(super) enum Flow {
     /// The subscribers were given messages, and have not shown that they have room for more. Nothing is read
     /// meanwhile.
     BackPressure {
+        /// The beginning.
+        began: Instant,
         /// The beginning, or the last event that a subscriber took.
         since: Instant,
     },
@@ -163,27 +165,30 @@ impl Flow {
     /// Messages were passed on: nothing more is read until the subscribers have room again.
     pub(super) fn stop(&mut self, now: Instant) {
         if *self == Self::Open {
-            *self = Self::BackPressure { since: now };
+            *self = Self::BackPressure { began: now, since: now };
         }
     }
 
     /// A subscriber took an event.
     pub(super) fn progress(&mut self, now: Instant) {
-        if let Self::BackPressure { since } = self {
+        if let Self::BackPressure { since, .. } = self {
             *since = now;
         }
     }
 
-    /// The subscribers have room again. Returns whether that ends back-pressure.
-    pub(super) fn resume(&mut self) -> bool {
-        mem::replace(self, Self::Open) != Self::Open
+    /// The subscribers have room again. Returns when the back-pressure began that ends now.
+    pub(super) fn resume(&mut self) -> Option<Instant> {
+        match mem::replace(self, Self::Open) {
+            Self::Open => None,
+            Self::BackPressure { began, .. } => Some(began),
+        }
     }
 
     /// When the subscribers count as stalled, if they take nothing until then.
     pub(super) fn deadline(self, stall_timeout: Duration) -> Option<Instant> {
         match self {
             Self::Open => None,
-            Self::BackPressure { since } => Some(since + stall_timeout),
+            Self::BackPressure { since, .. } => Some(since + stall_timeout),
         }
     }
 }

@@ -128,10 +128,12 @@ impl Connection {
     /// The subscribers have room again for everything that was passed on: reading goes on.
     pub(crate) fn resume_reading(&mut self, now: Instant) {
         if let State::Open(open) = &mut self.state
-            && open.flow.resume()
+            && let Some(began) = open.flow.resume()
         {
             // The server could not be heard while nothing was read.
             open.liveness.heard(now);
+            open.pings.resume(now, began);
+            open.confirmations.resume(now, began);
             if let Some(active) = self.transports.get_mut(open.active()) {
                 active.reading.resume(now);
             }

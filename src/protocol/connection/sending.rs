@@ -6,13 +6,14 @@ use super::{
     Connection,
     io::{Command, Limits, TransportId},
     open::Open,
+    outgoing::{Outgoing, Rejected},
     queue::{Batch, BatchLimit},
     state::State,
     upgrade::{UPGRADE_NOT_WRITTEN, UpgradeStep},
 };
 use crate::{
     data::Data,
-    error::{SendError, SendErrorKind},
+    error::{SendAllError, SendError, SendErrorKind},
     protocol::{handshake::TransportKind, packet::Packet},
 };
 
@@ -35,6 +36,29 @@ impl Connection {
         }
         self.queue.push(data);
         Ok(())
+    }
+
+    /// Accepts messages that are sent, or given back, as one.
+    pub(crate) fn send_all(&mut self, group: Vec<Data>) -> Result<(), SendAllError> {
+        let outcome = match &self.state {
+            State::Open(open) if !open.is_closing() => {
+                group.iter().try_for_each(|data| open.check(data, &self.limits))
+            }
+            _ => Err(SendErrorKind::NotConnected),
+        };
+        match outcome {
+            Ok(()) => self.queue.push_group(group),
+            Err(kind) => return Err(SendAllError { kind, data: group }),
+        }
+        Ok(())
+    }
+
+    /// Accepts a message or a group.
+    pub(crate) fn send_outgoing(&mut self, outgoing: Outgoing) -> Result<(), Rejected> {
+        match outgoing {
+            Outgoing::One(data) => self.send(data).map_err(Rejected::One),
+            Outgoing::Group(group) => self.send_all(group).map_err(Rejected::Group),
+        }
     }
 
     /// Fewer bytes than `send_queue` wait to be written.
@@ -122,6 +146,8 @@ impl Connection {
             State::Ending(_) => self.on_written_while_ending(now),
             _ => {}
         }
+        // At once, because the next report may be the end of the session.
+        self.ask(now);
     }
 }
 

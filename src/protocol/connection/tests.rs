@@ -1,8 +1,10 @@
 //! Given inputs, exact outputs: a session is played as a trace in virtual time, without a runtime.
 
 mod attempts;
+mod confirming;
 mod connecting;
 mod ending;
+mod pinging;
 mod receiving;
 mod sending;
 mod sessions;
@@ -64,6 +66,7 @@ fn word(output: Output) -> String {
             None => format!("start {} {kind}", id.number),
         },
         Output::Order(id, Command::Write(packets)) => format!("{} write {}", id.number, wires(&packets)),
+        Output::Order(id, Command::Ping(number)) => format!("{} ping {number}", id.number),
         Output::Order(id, Command::Read(_)) => format!("{} read", id.number),
         Output::Order(id, Command::Session(sid)) => format!("{} session {sid}", id.number),
         Output::Order(id, Command::Pause) => format!("{} pause", id.number),
@@ -74,11 +77,19 @@ fn word(output: Output) -> String {
         Output::Opened(session) => format!("opened {} {}", session.sid, session.transport),
         Output::Messages { packets, .. } => format!("messages {}", wires(&packets)),
         Output::Upgraded(kind) => format!("upgraded {kind}"),
-        Output::Rejected(err) => format!("rejected {} bytes: {err}", err.data.len()),
+        Output::Rejected(rejected) => {
+            let bytes: usize = rejected.messages().iter().map(Data::len).sum();
+            format!("rejected {bytes} bytes: {}", rejected.kind())
+        }
+        Output::PingsUnanswered => "pings are not answered".to_owned(),
+        Output::Confirmed(Ok(())) => "confirmed".to_owned(),
+        Output::Confirmed(Err(err)) => format!("not confirmed: {err}"),
         Output::UpgradeFailed(err) => format!("upgrade failed: {err}"),
         Output::Ended(Outcome::ConnectFailed(err)) => format!("connect failed: {err}"),
         Output::Ended(Outcome::Closed { reason, unsent, in_doubt }) => {
-            format!("closed: {reason}; unsent {}; in doubt {}", datas(&unsent), datas(&in_doubt))
+            let unsent =
+                unsent.iter().map(|outgoing| datas(outgoing.messages())).collect::<Vec<_>>().join("|");
+            format!("closed: {reason}; unsent {unsent}; in doubt {}", datas(&in_doubt))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Connection, liveness::stall_timeout, open::Open, reading::Flow, state::State};
+use super::{Connection, liveness::stall_timeout, open::Open, pings::Silence, reading::Flow, state::State};
 use crate::{
     error::{DisconnectReason, Stage, TransportError},
     protocol::handshake::TransportKind,
@@ -41,6 +41,8 @@ impl Connection {
                 let others = [
                     self.write_deadline(open),
                     self.partial_deadline(open),
+                    self.confirm_deadline(open),
+                    self.silence(open).map(|(deadline, _)| deadline),
                     open.upgrade.deadline(),
                     open.close_deadline(),
                 ];
@@ -54,7 +56,11 @@ impl Connection {
         let State::Open(open) = &self.state else { return };
         match self.exceeded(open, now) {
             Some(reason) => self.end_session(now, reason),
-            None => self.handle_upgrade_timeout(now),
+            None => {
+                self.handle_upgrade_timeout(now);
+                self.expire_confirms(now);
+                self.handle_silence(now);
+            }
         }
     }
 
@@ -75,6 +81,11 @@ impl Connection {
             };
             return Some(TransportError::Timeout { stage }.into());
         }
+        if let Some((deadline, Silence::Dead)) = self.silence(open)
+            && now >= deadline
+        {
+            return Some(DisconnectReason::PingTimeout);
+        }
         match self.stall_deadline(open) {
             Some(deadline) => (now >= deadline).then_some(DisconnectReason::Stalled),
             None => (now >= open.liveness.deadline()).then_some(DisconnectReason::PingTimeout),
@@ -91,6 +102,18 @@ impl Connection {
     fn partial_deadline(&self, open: &Open) -> Option<Instant> {
         let active = self.transports.get(open.active()).filter(|_| open.flow == Flow::Open)?;
         active.reading.partial_since().map(|since| open.liveness.partial_deadline(since))
+    }
+
+    /// What is to be done about a server that is silent on a WebSocket, and when. Under back-pressure it cannot be heard.
+    pub(super) fn silence(&self, open: &Open) -> Option<(Instant, Silence)> {
+        let limits = self.limits.websocket_ping.as_ref()?;
+        let can_be_heard = open.kind() == TransportKind::WebSocket && open.flow == Flow::Open;
+        can_be_heard.then(|| open.pings.silence(open.liveness.last_heard(), limits)).flatten()
+    }
+
+    /// When the oldest `Confirm` has waited for too long. Under back-pressure no answer can arrive.
+    fn confirm_deadline(&self, open: &Open) -> Option<Instant> {
+        open.confirmations.deadline(self.limits.request_timeout).filter(|_| open.flow == Flow::Open)
     }
 
     /// When the batch in flight counts as stuck. The polling transport limits its requests itself: nobody sees the

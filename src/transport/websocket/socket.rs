@@ -46,6 +46,8 @@ pub(super) struct Socket {
     reads: usize,
     /// The payload of the latest ping, while its answer waits.
     pong: Option<Bytes>,
+    /// The number in the latest pong, until it is reported.
+    answered: Option<u64>,
     /// The error that stopped writing. Bytes that the server sent before are still read: they may say why.
     write_error: Option<io::Error>,
     /// The values of the handshake, and the sid. The server may repeat them.
@@ -71,6 +73,7 @@ impl Socket {
             output: WriteBuffer::default(),
             reads: 0,
             pong: None,
+            answered: None,
             write_error: None,
             secrets: Secrets::default(),
         }
@@ -159,7 +162,11 @@ impl Socket {
                     self.on_ping(&payload);
                     continue;
                 }
-                Ok(Some(Message::Pong(_))) => continue,
+                Ok(Some(Message::Pong(payload))) => {
+                    // RFC 6455, section 5.5.3: a server may send pongs that nobody asked for. Ours have a number.
+                    self.answered = (*payload).try_into().ok().map(u64::from_be_bytes).or(self.answered);
+                    continue;
+                }
                 Ok(Some(Message::Close(frame))) => closed_by_server(frame),
                 Ok(None) if !may_read => return Poll::Pending,
                 Ok(None) => match ready!(self.poll_read(task)) {
@@ -230,6 +237,10 @@ impl Socket {
                 Poll::Ready(Err(reason)) => end = Some(reason),
                 Poll::Pending => break,
             }
+        }
+        if let Some(number) = self.answered.take() {
+            // Before the packets, because one of them may end the session.
+            reports.send(ReportKind::Pong(number));
         }
         if batch.is_empty() {
             *credit = Some(batch.into_packets(true));

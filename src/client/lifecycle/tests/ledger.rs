@@ -30,6 +30,8 @@ pub(super) struct Ledger {
     accepted: Vec<u64>,
     /// The messages whose sender has stopped waiting before there was a reply.
     withdrawn: Vec<u64>,
+    /// The messages that belong to groups.
+    grouped: Vec<u64>,
     fates: BTreeMap<u64, Fate>,
     last_delivered: Option<u64>,
 }
@@ -44,6 +46,13 @@ impl Ledger {
         let number = self.sent;
         self.sent += 1;
         (number, number.to_string().into())
+    }
+
+    /// The next messages, as a group.
+    pub(super) fn next_group(&mut self, count: usize) -> Vec<Data> {
+        let (numbers, group): (Vec<_>, Vec<_>) = (0..count).map(|_| self.next()).unzip();
+        self.grouped.extend(numbers);
+        group
     }
 
     pub(super) fn awaits(&mut self, number: u64, reply: Awaiting<Result<(), SendError>>) {
@@ -80,7 +89,10 @@ impl Ledger {
 
     fn settle(&mut self, number: u64, fate: Fate) {
         let before = self.fates.insert(number, fate);
-        assert_eq!(before, None, "message {number} ends once, and not also as {fate:?}");
+        // Of a group that was sent in part, all messages are in doubt.
+        if (before, fate) != (Some(Fate::Delivered), Fate::InDoubt) || !self.grouped.contains(&number) {
+            assert_eq!(before, None, "message {number} ends once, and not also as {fate:?}");
+        }
         if fate == Fate::Delivered {
             assert!(self.last_delivered < Some(number), "in order, none twice");
             self.last_delivered = Some(number);

@@ -20,7 +20,7 @@ use crate::{
     },
     error::Cause,
     protocol::{
-        connection::{self, ConnectParams, Connection, Limits, Report},
+        connection::{self, ConnectParams, Connection, Limits, Rejected, Report},
         endpoint::Endpoint,
     },
 };
@@ -61,6 +61,8 @@ pub(super) enum Step {
     Send {
         is_awaited: bool,
     },
+    /// A group of messages, whose reply nobody awaits.
+    SendAll,
     /// The sender of the oldest message that waits drops the reply.
     Withdraw,
     Disconnect {
@@ -123,6 +125,7 @@ fn limits() -> Limits {
         send_queue: 200,
         max_packets_per_post: None,
         max_post_bytes: None,
+        websocket_ping: None,
     }
 }
 
@@ -176,6 +179,7 @@ impl Model {
                 }
             }
             Step::Send { is_awaited } => self.send(is_awaited),
+            Step::SendAll => self.send_all(),
             Step::Withdraw => self.ledger.withdraw(),
             Step::Disconnect { abort } => self.disconnect(abort),
             Step::Wait => {
@@ -241,6 +245,19 @@ impl Model {
         }
     }
 
+    /// Messages of which nobody awaits the reply, as one.
+    fn send_all(&mut self) {
+        let group = self.ledger.next_group(3);
+        let has_room = self.connection.is_open() && self.connection.has_room();
+        let reply = if !self.outbox.is_empty() || !has_room {
+            self.outbox.enqueue_all(group)
+        } else {
+            self.connection.send_all(group).unwrap();
+            Reply::now(Ok(()))
+        };
+        awaiting::do_send(reply);
+    }
+
     fn disconnect(&mut self, abort: bool) {
         self.promise.disconnect();
         if self.lifecycle.disconnect(self.now, ConnectError::Cancelled) {
@@ -250,7 +267,7 @@ impl Model {
             } else {
                 let gate = Gate::Open { has_room: true };
                 if self.connection.is_open() {
-                    while self.outbox.advance(gate, |data| self.connection.send(data)) {}
+                    while self.outbox.advance(gate, |outgoing| self.connection.send_outgoing(outgoing)) {}
                 }
                 self.connection.close(self.now, None);
             }
@@ -314,8 +331,8 @@ impl Model {
             self.advance_outbox();
             let now = self.now;
             self.drain(|connection| connection.poll_output(now));
-            let rejected = self.outbox.take_rejected().into_iter().map(|err| err.data).collect::<Vec<_>>();
-            self.ledger.settle_all(&rejected, Fate::Rejected);
+            let rejected = self.outbox.take_rejected();
+            self.ledger.settle_all(rejected.iter().flat_map(Rejected::messages), Fate::Rejected);
             if std::mem::take(&mut is_due) {
                 self.lifecycle.handle_timeout(self.now);
             }
@@ -339,7 +356,9 @@ impl Model {
     }
 
     fn advance_outbox(&mut self) {
-        while self.outbox.advance(self.lifecycle.gate(&self.connection), |data| self.connection.send(data)) {}
+        while self.outbox.advance(self.lifecycle.gate(&self.connection), |outgoing| {
+            self.connection.send_outgoing(outgoing)
+        }) {}
     }
 
     fn drain(&mut self, next: impl Fn(&mut Connection) -> Option<connection::Output>) {
@@ -372,14 +391,16 @@ impl Model {
                 self.connection.return_buffer(from, packets);
             }
             Output::AttemptFailed { .. } | Output::Upgraded(_) | Output::UpgradeFailed(_) => {}
-            Output::Rejected(err) => panic!("the server accepts every message: {err}"),
+            Output::Confirmed(_) | Output::PingsUnanswered => panic!("nobody has asked"),
+            Output::Rejected(rejected) => panic!("the server accepts every message: {rejected:?}"),
             Output::Opened(session) => self.lifecycle.handle_opened(self.now, session),
             Output::Ended(Outcome::ConnectFailed(err)) => {
                 self.lifecycle.handle_connect_failed(self.now, err);
             }
             Output::Ended(Outcome::Closed { reason, unsent, in_doubt }) => {
                 let mut end = Disconnected::new(reason);
-                (end.unsent, end.in_doubt) = (unsent, in_doubt);
+                self.outbox.take_back(unsent);
+                end.in_doubt = in_doubt;
                 self.lifecycle.handle_closed(self.now, end);
             }
         }
@@ -407,9 +428,9 @@ impl Model {
                 self.advance_outbox();
             }
             Output::Closed { mut end, carry_over } => {
-                self.replies.fail_flushes();
+                self.replies.end_session();
                 self.ledger.settle_all(&end.in_doubt, Fate::InDoubt);
-                end.unsent = self.outbox.end_session(end.unsent, carry_over);
+                end.unsent = self.outbox.end_session(carry_over);
                 self.ledger.settle_all(&end.unsent, Fate::Unsent);
                 self.seen.see(Seen::Disconnected);
             }

@@ -44,7 +44,7 @@ impl FakeTransport {
             }
             Command::Read(_) => self.may_read = true,
             Command::Close | Command::Abort => self.close_requested = true,
-            Command::Session(_) | Command::Pause | Command::Resume => {}
+            Command::Session(_) | Command::Pause | Command::Resume | Command::Ping(_) => {}
         }
     }
 

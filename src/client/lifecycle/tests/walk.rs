@@ -32,6 +32,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0_u8..8).prop_map(|which| Step::Connect { is_valid: which > 0 }),
         4 => (0_u8..8).prop_map(|which| Step::Hook { succeeds: which > 0 }),
         8 => any::<bool>().prop_map(|is_awaited| Step::Send { is_awaited }),
+        3 => Just(Step::SendAll),
         1 => Just(Step::Withdraw),
         1 => any::<bool>().prop_map(|abort| Step::Disconnect { abort }),
         1 => Just(Step::Wait),

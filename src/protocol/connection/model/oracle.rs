@@ -1,12 +1,17 @@
 //! What must be true of messages and of time, whatever happens.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    mem,
+    ops::Range,
+    time::{Duration, Instant},
+};
 
-use super::{MAX_PAYLOAD, text};
+use super::{MAX_PAYLOAD, PING_SILENCE, text};
 use crate::{
     data::Data,
-    error::{DisconnectReason, SendError, SendErrorKind, Stage, TransportError},
-    protocol::{handshake::TransportKind, packet::Packet, wire::Wire},
+    error::{DisconnectReason, SendAllError, SendError, SendErrorKind, Stage, TransportError},
+    protocol::{connection::Outgoing, handshake::TransportKind, packet::Packet, wire::Wire},
 };
 
 /// The sum of the intervals in [`open_packet`](super::open_packet).
@@ -65,8 +70,15 @@ pub(super) fn check_sizes(packets: &[Packet], kind: TransportKind) {
 pub(super) struct Messages {
     sent: u64,
     accepted: Vec<u64>,
-    /// Accepted messages that were written, or given back.
-    settled: Vec<u64>,
+    /// The groups among them.
+    groups: Vec<Range<u64>>,
+    /// Accepted messages that were written.
+    written: Vec<u64>,
+    /// The number of written messages that the other end has read for sure, and that it will have read with the next pong.
+    read: usize,
+    pinged: usize,
+    /// The questions that are not answered, each as the next message at that moment, and its time.
+    confirms: VecDeque<(u64, Instant)>,
     received: u64,
     delivered: u64,
 }
@@ -75,7 +87,40 @@ impl Messages {
     /// A connect begins.
     pub(super) fn begin(&mut self) {
         self.accepted.clear();
-        self.settled.clear();
+        self.groups.clear();
+        self.written.clear();
+        self.confirms.clear();
+        (self.read, self.pinged) = (0, 0);
+    }
+
+    /// Somebody asks whether all messages were read.
+    pub(super) fn confirm(&mut self, now: Instant) {
+        self.confirms.push_back((self.sent, now));
+    }
+
+    /// The oldest question is answered. Returns when it was asked.
+    pub(super) fn confirmed(&mut self, is_read: bool, transport: Option<TransportKind>) -> Instant {
+        let (next, began) = self.confirms.pop_front().expect("somebody has asked");
+        let read = match transport {
+            Some(TransportKind::WebSocket) => self.read,
+            _ => self.written.len(),
+        };
+        let read = &self.written[..read];
+        let is_unread = |number: &&u64| **number < next && !read.contains(number);
+        let unread = self.accepted.iter().find(is_unread);
+        assert!(!is_read || unread.is_none(), "{unread:?} was not read");
+        began
+    }
+
+    /// A ping was sent, while these packets were being written.
+    pub(super) fn ping(&mut self, in_flight: &[Packet]) {
+        // They are before the ping in the stream.
+        self.pinged = self.written.len() + in_flight.iter().filter(|packet| data(packet).is_some()).count();
+    }
+
+    /// The ping was answered.
+    pub(super) fn pong(&mut self) {
+        self.read = self.pinged.min(self.written.len());
     }
 
     /// Sends the next message.
@@ -85,30 +130,66 @@ impl Messages {
         transport: Option<TransportKind>,
         send: impl FnOnce(Data) -> Result<(), SendError>,
     ) {
-        match (size, send(size.message(self.sent)).map_err(|err| err.kind)) {
-            (Size::TooLarge, Ok(())) => panic!("no transport can carry it"),
-            (_, Ok(())) => self.accepted.push(self.sent),
-            (_, Err(SendErrorKind::NotConnected)) => {}
-            (Size::WebSocketOnly, Err(SendErrorKind::TooLarge { .. })) => {
-                assert_eq!(transport, Some(TransportKind::Polling));
+        let outcome = send(size.message(self.sent)).map_err(|err| err.kind);
+        self.sent(&[size], transport, outcome);
+    }
+
+    /// Sends the next messages as one.
+    pub(super) fn send_all(
+        &mut self,
+        sizes: &[Size],
+        transport: Option<TransportKind>,
+        send: impl FnOnce(Vec<Data>) -> Result<(), SendAllError>,
+    ) {
+        let first = self.sent;
+        let group = (first..).zip(sizes).map(|(number, size)| size.message(number)).collect();
+        let outcome = send(group).map_err(|err| err.kind);
+        let is_accepted = outcome.is_ok();
+        self.sent(sizes, transport, outcome);
+        if is_accepted {
+            self.groups.push(first..self.sent);
+        }
+    }
+
+    fn sent(&mut self, sizes: &[Size], transport: Option<TransportKind>, outcome: Result<(), SendErrorKind>) {
+        let first = self.sent;
+        self.sent += u64::try_from(sizes.len()).expect("a few");
+        let numbers = first..self.sent;
+        let has = |size| sizes.contains(&size);
+        match outcome {
+            Ok(()) => {
+                assert!(!has(Size::TooLarge), "no transport can carry it");
+                self.accepted.extend(numbers);
             }
-            (Size::TooLarge, Err(err)) => {
+            Err(SendErrorKind::NotConnected) => {}
+            Err(err) if has(Size::WebSocketOnly) => {
+                assert!(transport == Some(TransportKind::Polling) || has(Size::TooLarge), "{err}");
+            }
+            Err(err) => {
+                assert!(has(Size::TooLarge));
                 assert_eq!(err, SendErrorKind::too_large(MAX_PAYLOAD + 1, MAX_PAYLOAD));
             }
-            (size, Err(err)) => panic!("{size:?}: {err}"),
         }
-        self.sent += 1;
     }
 
-    /// A message that was accepted comes back.
-    pub(super) fn reject(&mut self, data: &Data) {
-        let number = number(data);
-        let at = self.accepted.iter().position(|&accepted| Some(accepted) == number);
-        self.accepted.remove(at.expect("it was accepted, and comes back once"));
+    /// A message or a group that was accepted comes back.
+    pub(super) fn reject(&mut self, messages: &[Data]) {
+        let numbers = messages.iter().filter_map(number).collect::<Vec<_>>();
+        for number in &numbers {
+            let at = self.accepted.iter().position(|accepted| accepted == number);
+            self.accepted.remove(at.expect("it was accepted, and comes back once"));
+        }
+        let group = self.groups.iter().position(|group| group.contains(&numbers[0]));
+        let group = group.map_or(numbers[0]..numbers[0] + 1, |at| self.groups.remove(at));
+        assert_eq!(numbers, group.collect::<Vec<_>>(), "a group comes back as a whole");
     }
 
-    pub(super) fn wrote(&mut self, packets: &[Packet]) {
-        self.settled.extend(packets.iter().filter_map(|packet| number(data(packet)?)));
+    pub(super) fn wrote(&mut self, packets: &[Packet], kind: TransportKind) {
+        self.written.extend(packets.iter().filter_map(|packet| number(data(packet)?)));
+        if kind == TransportKind::Polling {
+            // The answer to the POST says so.
+            self.read = self.written.len();
+        }
     }
 
     /// The next message from the server.
@@ -126,9 +207,28 @@ impl Messages {
     }
 
     /// The session has ended, and gives these messages back.
-    pub(super) fn end(&mut self, in_doubt: &[Data], unsent: &[Data]) {
-        self.settled.extend(in_doubt.iter().chain(unsent).filter_map(number));
-        assert_eq!(self.settled, self.accepted, "every accepted message is accounted for, in order");
+    pub(super) fn end(&mut self, in_doubt: &[Data], unsent: &[Outgoing]) {
+        let in_doubt = in_doubt.iter().filter_map(number).collect::<Vec<_>>();
+        for number in &in_doubt {
+            if let Some(at) = self.written.iter().position(|written| written == number) {
+                let is_in_pieces = |group: &Range<u64>| {
+                    group.contains(number) && !group.clone().all(|number| self.written.contains(&number))
+                };
+                assert!(self.groups.iter().any(is_in_pieces), "{number} was written");
+                self.written.truncate(at);
+            }
+        }
+        let mut settled = mem::take(&mut self.written);
+        settled.extend(&in_doubt);
+        for outgoing in unsent {
+            let numbers = outgoing.messages().iter().filter_map(number).collect::<Vec<_>>();
+            let group = self.groups.iter().find(|group| group.contains(&numbers[0])).cloned();
+            assert_eq!(group.is_some(), matches!(outgoing, Outgoing::Group(_)));
+            let group = group.unwrap_or(numbers[0]..numbers[0] + 1);
+            assert_eq!(numbers, group.collect::<Vec<_>>(), "a group is in one list");
+            settled.extend(numbers);
+        }
+        assert_eq!(settled, self.accepted, "every accepted message is accounted for, in order");
         self.delivered = self.received;
     }
 }
@@ -155,6 +255,8 @@ pub(super) struct Time {
     stuck: Duration,
     /// How long a message had been arriving when a transport was aborted; the longest of these times.
     incomplete: Duration,
+    /// A ping of the session was answered.
+    has_answered: bool,
     /// An upgrade packet was to be written.
     switched: bool,
     /// The time since when only an upgrade keeps messages from being sent.
@@ -168,6 +270,7 @@ impl Time {
             backpressure: None,
             stuck: Duration::ZERO,
             incomplete: Duration::ZERO,
+            has_answered: false,
             switched: false,
             paused: None,
         }
@@ -176,6 +279,15 @@ impl Time {
     /// The server was heard.
     pub(super) fn heard(&mut self, now: Instant) {
         self.heard = now;
+    }
+
+    /// The server has answered a ping.
+    pub(super) fn answered(&mut self) {
+        self.has_answered = true;
+    }
+
+    pub(super) fn has_answered(&self) -> bool {
+        self.has_answered
     }
 
     pub(super) fn has_backpressure(&self) -> bool {
@@ -226,7 +338,8 @@ impl Time {
     pub(super) fn check(&self, now: Instant, reason: &DisconnectReason) {
         match reason {
             DisconnectReason::PingTimeout => {
-                assert!(now >= self.heard + SILENCE, "the server spoke within its interval");
+                let limit = if self.has_answered { PING_SILENCE } else { SILENCE };
+                assert!(now >= self.heard + limit, "the server spoke within its interval");
                 assert!(self.backpressure.is_none(), "the server could not be heard");
             }
             DisconnectReason::Stalled => {

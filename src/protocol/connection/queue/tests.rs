@@ -14,6 +14,15 @@ fn texts(data: &[Data]) -> Vec<&str> {
     data.iter().map(|data| data.as_text().unwrap()).collect()
 }
 
+/// The texts of what was not sent; those of a group with a plus between them.
+fn unsent(end: &Undelivered) -> Vec<String> {
+    end.unsent.iter().map(|outgoing| texts(outgoing.messages()).join("+")).collect()
+}
+
+fn push_group(queue: &mut SendQueue, texts: &[&str]) {
+    queue.push_group(texts.iter().map(|text| Data::from(*text)).collect());
+}
+
 fn take(queue: &mut SendQueue, limit: BatchLimit) -> Batch {
     queue.next_batch(Arc::default(), limit)
 }
@@ -54,7 +63,7 @@ fn answers_to_pings_go_first_and_are_no_messages() {
 #[test]
 fn what_became_of_a_batch_decides_where_its_messages_go() {
     let a_few = |sent, uncertain| BatchOutcome { sent, uncertain };
-    for (outcome, unsent, in_doubt) in [
+    for (outcome, expected, in_doubt) in [
         (BatchOutcome::sent(0), &["a", "b", "c", "d"][..], &[][..]),
         (BatchOutcome::sent(2), &["c", "d"], &[]),
         (BatchOutcome::sent(9), &["d"], &[]),
@@ -66,7 +75,10 @@ fn what_became_of_a_batch_decides_where_its_messages_go() {
         let batch = take(&mut queue, BatchLimit { packets: 3, ..NO_LIMIT });
         queue.returned(batch, outcome);
         let end = queue.end();
-        assert_eq!((texts(&end.unsent), texts(&end.in_doubt)), (unsent.to_vec(), in_doubt.to_vec()));
+        assert_eq!(
+            (unsent(&end), texts(&end.in_doubt)),
+            (expected.iter().map(|text| (*text).to_owned()).collect(), in_doubt.to_vec())
+        );
         assert_eq!((queue.waiting(), queue.accepted(), queue.settled()), ((0, 0), 4, 4));
         assert_eq!(queue.end(), Undelivered::default(), "given back once");
     }
@@ -82,7 +94,7 @@ fn packets_of_the_protocol_are_not_given_back() {
     queue.returned(batch, BatchOutcome::sent(1));
     queue.push_pong("".into());
     queue.push_control(Packet::Close);
-    assert_eq!(texts(&queue.end().unsent), ["a"]);
+    assert_eq!(unsent(&queue.end()), ["a"]);
     assert!(queue.is_empty());
 }
 
@@ -128,7 +140,8 @@ fn refused_messages_are_settled_in_the_order_in_which_all_were_accepted() {
         5.. => Err(SendErrorKind::NotRepresentable),
         _ => Ok(()),
     });
-    assert_eq!(refused, vec![SendError::new(SendErrorKind::NotRepresentable, "large"); 3]);
+    let large = || Outgoing::One("large".into()).rejected(SendErrorKind::NotRepresentable);
+    assert_eq!(refused, [large(), large(), large()]);
     assert_eq!((queue.waiting(), queue.accepted(), queue.settled()), ((3, 11), 6, 0));
     queue.written(&in_flight);
     assert_eq!(queue.settled(), 1);
@@ -153,10 +166,99 @@ fn refused_messages_are_not_given_back_at_the_end() {
             .len(),
         1
     );
-    assert_eq!(texts(&queue.end().unsent), ["a", "b"]);
+    assert_eq!(unsent(&queue.end()), ["a", "b"]);
     assert_eq!((queue.accepted(), queue.settled()), (3, 3));
     queue.push(Data::from("next"));
     let batch = take(&mut queue, NO_LIMIT);
     queue.written(&batch);
     assert_eq!((queue.accepted(), queue.settled()), (4, 4));
+}
+
+/// The messages a, b+c+d and e, of which `written` packets were written, and then `outcome` happened to `returned` packets.
+fn end_of_group(written: usize, returned: usize, outcome: BatchOutcome) -> (String, String) {
+    let mut queue = queue(&["a"]);
+    push_group(&mut queue, &["b", "c", "d"]);
+    queue.push("e".into());
+    for _ in 0..written {
+        let batch = take(&mut queue, BatchLimit { packets: 1, ..NO_LIMIT });
+        queue.written(&batch);
+    }
+    if returned > 0 {
+        let batch = take(&mut queue, BatchLimit { packets: returned, ..NO_LIMIT });
+        queue.returned(batch, outcome);
+    }
+    let end = queue.end();
+    assert_eq!((queue.waiting(), queue.accepted(), queue.settled()), ((0, 0), 5, 5));
+    (unsent(&end).join(" "), texts(&end.in_doubt).join(" "))
+}
+
+#[test]
+fn a_group_is_unsent_as_a_whole_or_in_doubt_as_a_whole() {
+    let a_few = |sent, uncertain| BatchOutcome { sent, uncertain };
+    for (written, returned, outcome, unsent, in_doubt) in [
+        (0, 0, a_few(0, 0), "a b+c+d e", ""),
+        (1, 0, a_few(0, 0), "b+c+d e", ""),
+        (2, 0, a_few(0, 0), "e", "b c d"),
+        (3, 0, a_few(0, 0), "e", "b c d"),
+        (4, 0, a_few(0, 0), "e", ""),
+        (5, 0, a_few(0, 0), "", ""),
+        // All of them are in one batch.
+        (0, 5, a_few(0, 0), "a b+c+d e", ""),
+        (0, 5, a_few(0, 1), "b+c+d e", "a"),
+        (0, 5, a_few(0, 2), "e", "a b c d"),
+        (0, 5, a_few(1, 0), "b+c+d e", ""),
+        (0, 5, a_few(1, 1), "e", "b c d"),
+        (0, 5, a_few(2, 0), "e", "b c d"),
+        (0, 5, a_few(3, 1), "e", "b c d"),
+        (0, 5, a_few(3, 2), "", "b c d e"),
+        (0, 5, a_few(4, 0), "e", ""),
+        (0, 5, BatchOutcome::UNCERTAIN, "", "a b c d e"),
+        // A part of the group was written before, or waits.
+        (2, 1, a_few(0, 0), "e", "b c d"),
+        (2, 1, a_few(1, 0), "e", "b c d"),
+        (2, 1, BatchOutcome::UNCERTAIN, "e", "b c d"),
+        (3, 2, a_few(1, 0), "e", ""),
+        (3, 2, a_few(0, 1), "e", "b c d"),
+        (1, 2, a_few(0, 0), "b+c+d e", ""),
+    ] {
+        let expected = (unsent.to_owned(), in_doubt.to_owned());
+        assert_eq!(end_of_group(written, returned, outcome), expected, "{written} {returned} {outcome:?}");
+    }
+}
+
+#[test]
+fn messages_are_retained_only_while_their_group_is_being_written() {
+    let mut queue = queue(&["a"]);
+    push_group(&mut queue, &["b", "c"]);
+    push_group(&mut queue, &["d"]);
+    for retained in [0, 1, 0, 0] {
+        let batch = take(&mut queue, BatchLimit { packets: 1, ..NO_LIMIT });
+        queue.written(&batch);
+        assert_eq!(queue.retained.len(), retained);
+    }
+    assert!(queue.groups.is_empty());
+}
+
+#[test]
+fn a_group_is_refused_as_a_whole_and_the_others_stay_together() {
+    let mut queue = queue(&["in flight"]);
+    let in_flight = take(&mut queue, NO_LIMIT);
+    push_group(&mut queue, &["a", "b"]);
+    push_group(&mut queue, &["c", "large", "d"]);
+    queue.push("e".into());
+    push_group(&mut queue, &["f", "g"]);
+    let refused = queue.refuse(|data| match data.len() {
+        5.. => Err(SendErrorKind::NotRepresentable),
+        _ => Ok(()),
+    });
+    assert_eq!(refused.len(), 1);
+    assert_eq!(texts(refused[0].messages()), ["c", "large", "d"]);
+    queue.written(&in_flight);
+    for settled in [2, 6] {
+        let batch = take(&mut queue, BatchLimit { packets: 1, ..NO_LIMIT });
+        queue.written(&batch);
+        assert_eq!(queue.settled(), settled);
+    }
+    let end = queue.end();
+    assert_eq!((unsent(&end), end.in_doubt), (vec!["e".to_owned(), "f+g".to_owned()], vec![]));
 }

@@ -17,6 +17,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => any::<[bool; 3]>().prop_map(|[websocket, upgrade, others]| Step::Connect { websocket, upgrade, others }),
         8 => size().prop_map(Step::Send),
+        4 => ([size(), size(), size()], any::<u8>()).prop_map(|(sizes, count)| Step::SendAll(sizes, count)),
+        3 => Just(Step::Confirm),
         2 => prop_oneof![3 => Just(Step::Close), 1 => Just(Step::Abort), 1 => Just(Step::Stop)],
         14 => (any::<u8>(), any::<u8>()).prop_map(|(which, what)| Step::Report { which, what }),
         20 => any::<u8>().prop_map(|which| Step::Obey { which }),
@@ -31,8 +33,11 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
     #[test]
-    fn whatever_happens_the_invariants_hold(steps in prop::collection::vec(step(), 1..150)) {
-        let mut model = Model::new();
+    fn whatever_happens_the_invariants_hold(
+        is_pinging in any::<bool>(),
+        steps in prop::collection::vec(step(), 1..150),
+    ) {
+        let mut model = if is_pinging { Model::pinging() } else { Model::new() };
         for step in steps {
             model.take(step);
         }

@@ -1,0 +1,96 @@
+//! What is known about the messages that were written: whether the other end has read them.
+
+use std::time::Instant;
+
+use super::{
+    Connection,
+    io::{Command, Output, TransportId},
+    pings::Silence,
+    reading::Flow,
+    state::State,
+};
+use crate::{error::ConfirmError, protocol::handshake::TransportKind};
+
+impl Connection {
+    /// Asks whether everything that was accepted until now has been read. The answer is `Confirmed`; if the session ends
+    /// first, there is none. Returns `false` if no session is open.
+    pub(crate) fn confirm(&mut self, now: Instant) -> bool {
+        let accepted = self.queue.accepted();
+        match &mut self.state {
+            State::Open(open) if !open.is_closing() => {
+                open.confirmations.push(now, accepted);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Does what the open questions need: over a WebSocket a ping behind the messages. Over polling, the answer to a POST
+    /// has said it already.
+    pub(super) fn ask(&mut self, now: Instant) {
+        let State::Open(open) = &mut self.state else { return };
+        let Some(first) = open.confirmations.first() else { return };
+        let mark = self.queue.mark();
+        // While an upgrade stops writing, it is not known which transport will say it.
+        if open.upgrade.blocks_writes() || first > mark.settled {
+            return;
+        }
+        match open.kind() {
+            TransportKind::Polling => {
+                let count = open.confirmations.confirm(mark.settled);
+                self.answer_confirms(count, Ok(()));
+            }
+            TransportKind::WebSocket if open.pings.is_open() => {}
+            TransportKind::WebSocket => self.ping(now),
+        }
+    }
+
+    /// Sends a ping behind everything that is written by now.
+    fn ping(&mut self, now: Instant) {
+        let State::Open(open) = &mut self.state else { return };
+        let (active, number) = (open.active(), open.pings.send(now, self.queue.mark()));
+        self.order(active, Command::Ping(number));
+    }
+
+    /// Asks a server that is silent on a WebSocket whether it is still there.
+    pub(super) fn handle_silence(&mut self, now: Instant) {
+        let State::Open(open) = &self.state else { return };
+        let due = self.silence(open).filter(|(deadline, _)| now >= *deadline).map(|(_, silence)| silence);
+        match due {
+            None | Some(Silence::Dead) => {}
+            Some(Silence::Ask) => self.ping(now),
+            Some(Silence::Warn) => {
+                if let State::Open(open) = &mut self.state {
+                    open.pings.warned();
+                }
+                self.outputs.push_back(Output::PingsUnanswered);
+            }
+        }
+    }
+
+    /// A pong arrived.
+    pub(super) fn on_pong(&mut self, now: Instant, id: TransportId, number: u64) {
+        self.on_alive(now);
+        let State::Open(open) = &mut self.state else { return };
+        if open.active() != id {
+            return;
+        }
+        let Some(answer) = open.pings.answered(now, number) else { return };
+        self.round_trip = Some(answer.round_trip);
+        let count = open.confirmations.confirm(answer.mark.settled);
+        self.answer_confirms(count, Ok(()));
+    }
+
+    /// Gives up on the `Confirm`s that have waited for too long. The session goes on.
+    pub(super) fn expire_confirms(&mut self, now: Instant) {
+        let State::Open(open) = &mut self.state else { return };
+        if open.flow == Flow::Open {
+            let count = open.confirmations.expire(now, self.limits.request_timeout);
+            self.answer_confirms(count, Err(ConfirmError::Timeout));
+        }
+    }
+
+    fn answer_confirms(&mut self, count: usize, outcome: Result<(), ConfirmError>) {
+        self.outputs.extend((0..count).map(|_| Output::Confirmed(outcome.clone())));
+    }
+}

@@ -1,0 +1,170 @@
+//! Whether the other end has read what was written.
+
+use super::*;
+
+impl Rig {
+    fn confirm(&mut self) {
+        assert!(self.connection.confirm(self.now), "a session is open");
+    }
+
+    fn pong(&mut self, from: TransportId, number: u64) {
+        self.report(from, ReportKind::Pong(number));
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.now += time;
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn without_a_session_there_is_nothing_to_confirm() {
+    let mut rig = Rig::with(limits());
+    assert!(!rig.connection.confirm(rig.now));
+    let mut rig = Rig::websocket();
+    rig.connection.close(rig.now, None);
+    assert!(!rig.connection.confirm(rig.now));
+}
+
+#[test]
+fn over_a_websocket_a_ping_follows_the_messages_and_its_pong_is_the_answer() {
+    let mut rig = Rig::websocket();
+    rig.send("a");
+    rig.confirm();
+    assert_eq!(rig.out(), ["0 write 4a"]);
+    rig.written(WEBSOCKET);
+    assert_eq!(rig.out(), ["0 ping 1"]);
+    rig.wait(SECOND);
+    // A pong that nobody asked for.
+    rig.pong(WEBSOCKET, 0);
+    assert_eq!(rig.out(), [""; 0]);
+    rig.pong(WEBSOCKET, 1);
+    assert_eq!(rig.out(), ["confirmed"]);
+    assert_eq!(rig.connection.round_trip(), Some(SECOND));
+    rig.pong(WEBSOCKET, 1);
+    assert_eq!(rig.out(), [""; 0]);
+    // Also if nothing was sent since then.
+    rig.confirm();
+    assert_eq!(rig.out(), ["0 ping 2"]);
+}
+
+#[test]
+fn one_ping_is_open_at_a_time_and_its_pong_answers_all_that_were_asked_before() {
+    let mut rig = Rig::websocket();
+    rig.confirm();
+    rig.confirm();
+    assert_eq!(rig.out(), ["0 ping 1"]);
+    // No message was accepted since the ping, so it answers this one as well.
+    rig.confirm();
+    rig.send("a");
+    rig.confirm();
+    assert_eq!(rig.out(), ["0 write 4a"]);
+    rig.written(WEBSOCKET);
+    assert_eq!(rig.out(), [""; 0]);
+    rig.pong(WEBSOCKET, 1);
+    assert_eq!(rig.out(), ["confirmed", "confirmed", "confirmed", "0 ping 2"]);
+    rig.pong(WEBSOCKET, 2);
+    assert_eq!(rig.out(), ["confirmed"]);
+}
+
+#[test]
+fn over_polling_the_answer_to_the_post_is_the_answer() {
+    let mut rig = Rig::polling("");
+    rig.out();
+    rig.confirm();
+    assert_eq!(rig.out(), ["confirmed"], "nothing was sent");
+    rig.send("a");
+    rig.confirm();
+    rig.send("b");
+    assert_eq!(rig.out(), ["0 write 4a|4b"]);
+    rig.confirm();
+    rig.written(POLLING);
+    assert_eq!(rig.out(), ["confirmed", "confirmed"]);
+}
+
+#[test]
+fn during_an_upgrade_the_answer_waits_for_the_transport() {
+    for fails in [false, true] {
+        let mut rig = Rig::polling(r#""websocket""#);
+        rig.out();
+        rig.report(PROBE, ReportKind::Opened { protocol: None });
+        rig.out();
+        rig.written(PROBE);
+        rig.packets(PROBE, vec![Packet::Pong("probe".into())]);
+        assert_eq!(rig.out(), ["0 pause", "1 read"]);
+        rig.confirm();
+        rig.send("a");
+        rig.confirm();
+        assert_eq!(rig.out(), [""; 0]);
+        if fails {
+            rig.closed(PROBE, Rig::eof(), BatchOutcome::sent(0));
+            let out = rig.out();
+            assert!(
+                out.contains(&"confirmed".to_owned()) && out.contains(&"0 write 4a".to_owned()),
+                "{out:?}"
+            );
+            rig.written(POLLING);
+            assert_eq!(rig.out(), ["confirmed"]);
+        } else {
+            rig.report(POLLING, ReportKind::Paused);
+            assert_eq!(rig.out(), ["1 write 5"]);
+            rig.written(PROBE);
+            let out = rig.out();
+            assert!(
+                out.contains(&"1 write 4a".to_owned()) && out.contains(&"1 ping 1".to_owned()),
+                "{out:?}"
+            );
+            rig.written(PROBE);
+            rig.pong(PROBE, 1);
+            assert_eq!(rig.out(), ["confirmed", "1 ping 2"]);
+            rig.pong(PROBE, 2);
+            assert_eq!(rig.out(), ["confirmed"]);
+        }
+    }
+}
+
+#[test]
+fn without_an_answer_in_time_the_session_goes_on_and_the_late_pong_counts_for_later_questions() {
+    let mut rig = Rig::websocket();
+    rig.confirm();
+    rig.out();
+    rig.wait(SECOND);
+    rig.confirm();
+    assert_eq!(rig.elapse(), 4_000);
+    assert_eq!(rig.out(), ["not confirmed: the messages were not confirmed in time"]);
+    assert!(rig.connection.is_open());
+    rig.pong(WEBSOCKET, 1);
+    assert_eq!(rig.out(), ["confirmed"]);
+}
+
+#[test]
+fn the_limit_does_not_run_under_backpressure() {
+    let mut rig = Rig::websocket();
+    rig.confirm();
+    rig.out();
+    rig.wait(4 * SECOND);
+    rig.packets(WEBSOCKET, vec![text("a")]);
+    assert_eq!(rig.out(), ["messages 4a"]);
+    rig.wait(20 * SECOND);
+    rig.connection.handle_timeout(rig.now);
+    assert_eq!(rig.out(), [""; 0]);
+    rig.resume();
+    rig.out();
+    rig.wait(SECOND - Duration::from_millis(1));
+    rig.connection.handle_timeout(rig.now);
+    assert_eq!(rig.out(), [""; 0]);
+    rig.wait(Duration::from_millis(1));
+    rig.connection.handle_timeout(rig.now);
+    assert_eq!(rig.out().len(), 1);
+}
+
+#[test]
+fn the_end_of_the_session_forgets_the_questions() {
+    let mut rig = Rig::websocket();
+    rig.confirm();
+    rig.out();
+    rig.closed(WEBSOCKET, Rig::eof(), BatchOutcome::sent(0));
+    let out = rig.out();
+    assert!(out.len() == 1 && out[0].starts_with("closed: "), "{out:?}");
+}
