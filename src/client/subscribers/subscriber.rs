@@ -90,23 +90,51 @@ impl Subscriber {
     /// Waits until the current window is acknowledged, then sends the next one. Ready with whether the subscriber has made
     /// progress: it has acknowledged a window, or was sent one. See [`Log::take`] for `is_only_reader`.
     pub(super) fn poll(&mut self, log: &mut Log, is_only_reader: bool, task: &mut Task<'_>) -> Poll<bool> {
-        let target = match &self.sink {
-            Sink::Actor(target) => target,
+        if let Sink::Stream(sender) = &self.sink {
             // What fits into a stream counts as handled.
-            Sink::Stream(sender) => {
-                let has_progress = sender.fill(|| self.cursor.next(log, is_only_reader), task);
-                self.acknowledged = self.cursor.delivered();
-                return Poll::Ready(has_progress);
-            }
-        };
+            let has_progress = sender.fill(|| self.cursor.next(log, is_only_reader), task);
+            self.acknowledged = self.cursor.delivered();
+            return Poll::Ready(has_progress);
+        }
         let has_progress = ready!(self.pending.poll(task));
         if has_progress {
             self.acknowledged = self.cursor.delivered();
             self.window.acknowledged();
         }
-        if let Target::Batched(_) = target {
-            return Poll::Ready(self.send_batch(log, is_only_reader) || has_progress);
+        Poll::Ready(self.send_window(log, is_only_reader) || has_progress)
+    }
+
+    /// Sends the next window. Returns whether its acknowledgement is awaited. The caller polls again at once then, so that the
+    /// reply wakes the client.
+    fn send_window(&mut self, log: &mut Log, is_only_reader: bool) -> bool {
+        match &self.sink {
+            // Nearly all subscribers are of this kind, so their loop has no other code in it.
+            Sink::Actor(Target::Recipient(recipient)) => {
+                let (mut events, mut bytes) = (0, 0);
+                while let Some(event) = self.cursor.next(log, is_only_reader) {
+                    events += 1;
+                    bytes += event.data_len();
+                    if self.window.is_full(events, bytes) || !self.cursor.seek(log) {
+                        self.pending.wait_for(recipient.send(event));
+                        self.window.sent(events);
+                        return true;
+                    }
+                    recipient.do_send(event);
+                }
+            }
+            Sink::Actor(Target::Batched(_)) => return self.send_batch(log, is_only_reader),
+            Sink::Actor(_) => return self.send_converted(log, is_only_reader),
+            Sink::Stream(_) => {}
         }
+        // Events of other kinds count as handled.
+        self.acknowledged = self.cursor.delivered();
+        false
+    }
+
+    /// Sends the next window to an actor that does not get the events as they are.
+    #[inline(never)]
+    fn send_converted(&mut self, log: &mut Log, is_only_reader: bool) -> bool {
+        let Sink::Actor(target) = &self.sink else { return false };
         let (mut events, mut bytes) = (0, 0);
         while let Some(event) = self.cursor.next(log, is_only_reader) {
             events += 1;
@@ -114,17 +142,16 @@ impl Subscriber {
             if self.window.is_full(events, bytes) || !self.cursor.seek(log) {
                 target.send(event, &mut self.pending);
                 self.window.sent(events);
-                // The caller polls again at once, so that the reply wakes the client.
-                return Poll::Ready(true);
+                return true;
             }
             target.do_send(event);
         }
-        // Events of other kinds count as handled.
         self.acknowledged = self.cursor.delivered();
-        Poll::Ready(has_progress)
+        false
     }
 
     /// Sends the next window in one message. Returns whether there are events for it.
+    #[inline(never)]
     fn send_batch(&mut self, log: &mut Log, is_only_reader: bool) -> bool {
         let Sink::Actor(Target::Batched(recipient)) = &self.sink else { return false };
         let (mut events, mut bytes) = (Vec::new(), 0);

@@ -48,18 +48,9 @@ impl Target {
     }
 
     /// Sends an event, however many others wait there.
-    #[inline(always)] // Otherwise each event would be moved once more.
     pub(super) fn do_send(&self, event: Event) {
         match self {
             Self::Recipient(recipient) => recipient.do_send(event),
-            other => other.do_send_otherwise(event),
-        }
-    }
-
-    #[inline(never)]
-    fn do_send_otherwise(&self, event: Event) {
-        match self {
-            Self::Recipient(_) => {}
             Self::Weak(recipient) => {
                 if let Some(recipient) = recipient.upgrade() {
                     recipient.do_send(event);
@@ -172,7 +163,7 @@ impl Acknowledgement {
         Self::Other(recipient.send(Events::from(events)).map(drop).boxed_local())
     }
 
-    fn wait_for(&mut self, request: RecipientRequest<Event>) {
+    pub(super) fn wait_for(&mut self, request: RecipientRequest<Event>) {
         match self {
             Self::Request(slot) => slot.set(Some(request)),
             other => *other = Self::Request(Box::pin(Some(request))),

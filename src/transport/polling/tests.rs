@@ -356,7 +356,8 @@ async fn a_post_whose_last_byte_was_written_is_in_doubt_although_it_was_not_flus
     let connector: Connector = Arc::new(|to| {
         Box::pin(async move {
             let stream = TcpStream::connect((to.host(), to.port())).await?;
-            Ok(Box::new(Unflushed { stream, is_post: false }) as Box<dyn Io>)
+            let io: Box<dyn Io> = Box::new(Unflushed { stream, is_post: false });
+            Ok(io)
         })
     });
     let network = Network { route: Route::Connector(connector), ..Network::default() };
