@@ -33,7 +33,7 @@ pub enum DisconnectReason {
     TransportClose {
         /// The code of the close frame, 1005 if the frame had none.
         code: u16,
-        /// The reason of the close frame.
+        /// The reason of the close frame. Values of the handshake that may be secrets, and the sid, are replaced by `..`.
         reason: Box<str>,
     },
     /// The transport failed.
