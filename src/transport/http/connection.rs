@@ -273,7 +273,10 @@ impl Http1Connection {
         // After half a request the server would misread the next one, and bytes that nobody asked for would be misread as
         // the next response.
         let is_clean = self.is_sent() && self.read_buf.is_empty();
-        self.is_reusable = is_clean && head.keep_alive() && !body.is_until_eof();
+        // RFC 9112, section 6.3: a message with both may be an attempt to smuggle a response.
+        let has_two_lengths = head.headers.contains_key(header::TRANSFER_ENCODING)
+            && head.headers.contains_key(header::CONTENT_LENGTH);
+        self.is_reusable = is_clean && head.keep_alive() && !body.is_until_eof() && !has_two_lengths;
         self.promise = Promise::read(&head.headers);
         // The response owns the old buffer, which may be large. Waiting for the next response needs none.
         self.read_buf = BytesMut::new();
