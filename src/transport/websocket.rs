@@ -201,9 +201,13 @@ impl Handler<Command> for WebSocketTransport {
             Command::Read(emptied) => self.read_credit = Some(emptied),
             Command::Close => self.start_close(),
             Command::Abort => {
-                let reason = match &self.phase {
+                let reason = match &mut self.phase {
                     Phase::Connecting { progress, .. } => CloseReason::Interrupted(progress.stage()),
-                    Phase::Open(_) | Phase::Closing(_) | Phase::Closed => CloseReason::Ordered,
+                    // Perhaps the client aborts because nothing was written any more, and this is the reason.
+                    Phase::Open(socket) => {
+                        socket.take_write_error().map_or(CloseReason::Ordered, CloseReason::Failed)
+                    }
+                    Phase::Closing(_) | Phase::Closed => CloseReason::Ordered,
                 };
                 self.close(reason, ctx, &mut Task::from_waker(Waker::noop()));
             }

@@ -7,13 +7,13 @@ use std::{
 
 use super::{
     Connection,
-    io::{BatchOutcome, Command, Outcome, Output, TransportClosed, TransportId},
+    io::{BatchOutcome, CloseReason, Command, Outcome, Output, TransportClosed, TransportId},
     open::CloseRequest,
     state::State,
     transports::Transport,
 };
 use crate::{
-    error::{ConnectError, DisconnectReason},
+    error::{ConnectError, DisconnectReason, Stage, TransportError},
     protocol::packet::Packet,
 };
 
@@ -46,6 +46,16 @@ enum Step {
 impl Ending {
     pub(super) fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    /// A transport has closed. If the session ended because a batch was stuck, the transport may know why it was.
+    fn explain(&mut self, closed: CloseReason) {
+        let Outcome::Closed { reason, .. } = &mut self.outcome else { return };
+        if let DisconnectReason::TransportError(TransportError::Timeout { stage: Stage::Write }) = reason
+            && let CloseReason::Failed(err) = closed
+        {
+            *reason = err.into();
+        }
     }
 }
 
@@ -118,7 +128,7 @@ impl Connection {
     pub(super) fn on_transport_closed(&mut self, now: Instant, id: TransportId, closed: TransportClosed) {
         let Some(transport) = self.transports.remove(id) else { return };
         self.take_back(transport, closed.outcome);
-        match &self.state {
+        match &mut self.state {
             State::Connecting(connecting) if connecting.transport() == id => {
                 self.on_attempt_closed(now, closed.reason);
             }
@@ -126,7 +136,10 @@ impl Connection {
                 self.end_session(now, closed.reason.into_disconnect_reason());
             }
             State::Open(open) if open.upgrade.probe() == Some(id) => self.on_probe_closed(now, closed),
-            State::Ending(_) => self.finish(),
+            State::Ending(ending) => {
+                ending.explain(closed.reason);
+                self.finish();
+            }
             _ => {}
         }
     }

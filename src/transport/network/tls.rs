@@ -34,8 +34,9 @@ pub(crate) struct Tls {
     identity: Option<Arc<Identity>>,
     verify: bool,
     server_name: Option<ServerName<'static>>,
-    /// The configuration that is used. It is made when it is needed first, since it costs time and memory.
-    config: OnceLock<Result<Arc<TlsConfig>, TransportError>>,
+    /// The configuration that is used. It is made when it is needed first, since it costs time and memory. After a
+    /// failure it is made again: the files of the system's authorities may appear later than the process.
+    config: OnceLock<Arc<TlsConfig>>,
 }
 
 /// A configuration of rustls, which connectors use for TLS. Clients with the same one share a connector.
@@ -152,18 +153,18 @@ impl Tls {
     pub(super) fn config(&self) -> Result<Arc<TlsConfig>, TransportError> {
         /// The configuration without any options, which most clients of a process have. They share its certificate
         /// authorities, and the TLS sessions that can be resumed.
-        static USUAL: OnceLock<Result<Arc<TlsConfig>, TransportError>> = OnceLock::new();
+        static USUAL: OnceLock<Arc<TlsConfig>> = OnceLock::new();
 
         let is_usual = self.own.is_none() && self.roots.is_empty() && self.identity.is_none() && self.verify;
         let config = if is_usual { &USUAL } else { &self.config };
-        config.get_or_init(|| self.make_config().map(|config| Arc::new(TlsConfig(Arc::new(config))))).clone()
+        get_or_try_init(config, || self.make_config().map(|config| Arc::new(TlsConfig(Arc::new(config)))))
     }
 
     fn make_config(&self) -> Result<ClientConfig, TransportError> {
         let mut config = match &self.own {
             Some(own) => ClientConfig::clone(own),
             None => {
-                let mut roots = built_in_roots().clone();
+                let mut roots = built_in_roots();
                 for root in &self.roots {
                     roots.add(root.clone()).map_err(|err| TransportError::tls(err, true))?;
                 }
@@ -245,11 +246,19 @@ fn client_config(
     }
 }
 
-/// The certificate authorities of the crate's features, loaded once per process.
-fn built_in_roots() -> &'static RootCertStore {
+/// Like [`OnceLock::get_or_init`], for a value that cannot always be made: only success is stored.
+fn get_or_try_init<T: Clone, E>(cell: &OnceLock<T>, make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    if let Some(value) = cell.get() {
+        return Ok(value.clone());
+    }
+    make().map(|value| cell.get_or_init(|| value).clone())
+}
+
+/// The certificate authorities of the crate's features. They are loaded once per process, unless there are none yet.
+fn built_in_roots() -> RootCertStore {
     static ROOTS: OnceLock<RootCertStore> = OnceLock::new();
 
-    ROOTS.get_or_init(|| {
+    let loaded = get_or_try_init(&ROOTS, || {
         #[allow(unused_mut, reason = "no feature may add any")]
         let mut roots = RootCertStore::empty();
         #[cfg(feature = "rustls-webpki-roots")]
@@ -262,8 +271,9 @@ fn built_in_roots() -> &'static RootCertStore {
             }
             roots.add_parsable_certificates(native.certs);
         }
-        roots
-    })
+        if roots.is_empty() { Err(()) } else { Ok(roots) }
+    });
+    loaded.unwrap_or_else(|()| RootCertStore::empty())
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {

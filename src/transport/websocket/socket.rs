@@ -204,7 +204,7 @@ impl Socket {
         }
         // engineioxide ends a connection with an unknown sid without a close frame, engine.io 5 after a message that is
         // too large.
-        let err = self.write_error.take().map(TransportError::io);
+        let err = self.take_write_error();
         Poll::Ready(Err(err.unwrap_or_else(|| TransportError::eof("the server closed the connection"))))
     }
 
@@ -225,7 +225,9 @@ impl Socket {
         reports: &ReportSender,
         task: &mut Task<'_>,
     ) -> Poll<Result<(), CloseReason>> {
-        let Some(emptied) = credit.take() else { return Poll::Pending };
+        let Some(emptied) = credit.take() else {
+            return self.poll_end_after_write_error(task).map(|err| Err(CloseReason::Failed(err)));
+        };
         self.reads = 0;
         let (wire, max) = (self.wire, self.max_message_size);
         let mut batch = BatchBuilder::new(emptied);
@@ -262,6 +264,23 @@ impl Socket {
             }
             reason => reason,
         }
+    }
+
+    /// Waits, without credit, for the end of a connection that cannot be written to any more. If the server has sent
+    /// something before the end, that is received first, as soon as there is credit.
+    fn poll_end_after_write_error(&mut self, task: &mut Task<'_>) -> Poll<TransportError> {
+        if self.write_error.is_none() || !self.input.undecoded().is_empty() {
+            return Poll::Pending;
+        }
+        match ready!(self.poll_read(task)) {
+            Ok(()) => Poll::Pending,
+            Err(err) => Poll::Ready(err),
+        }
+    }
+
+    /// The error that stopped writing, unless it was reported.
+    pub(super) fn take_write_error(&mut self) -> Option<TransportError> {
+        self.write_error.take().map(TransportError::io)
     }
 
     /// Waits for the server's close frame, or for the end of the connection. Other frames come too late to count.

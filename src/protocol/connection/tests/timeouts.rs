@@ -292,3 +292,20 @@ fn an_upgrade_that_was_slept_through_still_may_succeed() {
     let out = rig.out();
     assert!(out.contains(&"upgraded websocket".to_owned()), "{out:?}");
 }
+
+#[test]
+fn a_batch_that_is_stuck_ends_the_session_with_the_error_that_stopped_it() {
+    for (closed, expected) in [
+        (CloseReason::Ordered, "transport error: timed out writing"),
+        (Rig::eof(), "transport error: connection lost: gone"),
+    ] {
+        let mut rig = Rig::websocket();
+        rig.packets(WEBSOCKET, vec![text("x")]);
+        rig.send("hi");
+        rig.out();
+        rig.elapse();
+        assert_eq!(rig.out(), ["0 abort"]);
+        rig.closed(WEBSOCKET, closed, BatchOutcome::sent(0));
+        assert_eq!(rig.out(), [format!("closed: {expected}; unsent hi; in doubt ")]);
+    }
+}

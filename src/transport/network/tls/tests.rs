@@ -57,3 +57,11 @@ fn only_alerts_about_certificates_say_that_the_clients_is_refused() {
     assert!(!is_client_certificate_refused(&after(AlertDescription::ProtocolVersion)));
     assert!(!is_client_certificate_refused(&after(AlertDescription::UnrecognisedName)));
 }
+
+#[test]
+fn a_configuration_that_could_not_be_made_is_made_again() {
+    let cell = OnceLock::new();
+    assert_eq!(get_or_try_init(&cell, || Err::<u8, _>("no authority")), Err("no authority"));
+    assert_eq!(get_or_try_init(&cell, || Ok::<_, &str>(1)), Ok(1));
+    assert_eq!(get_or_try_init(&cell, || Ok::<_, &str>(2)), Ok(1), "it is made once");
+}

@@ -1,3 +1,7 @@
+use std::future::poll_fn;
+
+use tokio::io::{AsyncWriteExt as _, DuplexStream, duplex};
+
 use super::*;
 
 #[test]
@@ -24,4 +28,50 @@ fn a_close_frame_has_the_code_that_fits_the_end() {
 fn a_close_frame_without_a_code_is_reported_as_1005() {
     let CloseReason::CloseFrame { code, reason } = closed_by_server(None) else { panic!("no frame") };
     assert_eq!((code, &*reason), (1005, ""));
+}
+
+/// A socket, and the server's end of its connection.
+fn connected() -> (Socket, DuplexStream) {
+    let (io, server) = duplex(1 << 10);
+    (Socket::new(Box::new(io), Box::new(|| [0; 4]), 100, BytesMut::new()), server)
+}
+
+/// Polls as a transport without credit does.
+async fn poll_without_credit(socket: &mut Socket) -> Poll<TransportError> {
+    poll_fn(|task| {
+        let _ = socket.poll_flush(task);
+        Poll::Ready(socket.poll_end_after_write_error(task))
+    })
+    .await
+}
+
+#[actix::test]
+async fn an_error_while_writing_is_reported_without_credit_if_nothing_has_arrived() {
+    let (mut socket, server) = connected();
+    assert_eq!(poll_without_credit(&mut socket).await, Poll::Pending);
+    drop(server);
+    assert_eq!(poll_without_credit(&mut socket).await, Poll::Pending, "an end is read only with credit");
+    socket.queue_batch(&[Packet::Message("hi".into())]);
+    let Poll::Ready(TransportError::Io { kind, .. }) = poll_without_credit(&mut socket).await else {
+        panic!("no error of the connection");
+    };
+    assert_eq!(kind, io::ErrorKind::BrokenPipe);
+}
+
+#[actix::test]
+async fn an_error_while_writing_waits_until_everything_that_has_arrived_is_received() {
+    let (mut socket, mut server) = connected();
+    server.write_all(b"\x81\x024x").await.unwrap();
+    drop(server);
+    socket.queue_batch(&[Packet::Message("hi".into())]);
+    for _ in 0..3 {
+        assert_eq!(poll_without_credit(&mut socket).await, Poll::Pending);
+    }
+    let packet = |message| Wire::V4.decode_message(message, 100);
+    let received = poll_fn(|task| socket.poll_message(true, packet, task)).await.unwrap();
+    assert_eq!(received, Packet::Message("x".into()));
+    let Poll::Ready(TransportError::Io { kind, .. }) = poll_without_credit(&mut socket).await else {
+        panic!("no error of the connection");
+    };
+    assert_eq!(kind, io::ErrorKind::BrokenPipe);
 }
