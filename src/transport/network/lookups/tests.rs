@@ -14,12 +14,14 @@ async fn lookups_that_nobody_waits_for_count_until_they_end() {
         let (started, ends) = (started.clone(), ends.clone());
         move || {
             started.send(()).unwrap();
-            ends.lock().unwrap().recv().unwrap();
+            let _ = ends.lock().unwrap().recv();
         }
     };
     for _ in 0..MAX_RUNNING {
-        assert!(lookups.run(hangs()).now_or_never().is_none(), "it hangs, and is abandoned");
+        let mut lookup = Box::pin(lookups.run(hangs()));
+        assert!(lookup.as_mut().now_or_never().is_none(), "it hangs");
         starts.recv().unwrap();
+        // It is abandoned when it is dropped here.
     }
     for _ in 0..100 {
         assert!(lookups.run(hangs()).now_or_never().is_none(), "it waits, and is abandoned");
@@ -47,4 +49,20 @@ async fn a_lookup_finds_addresses_or_fails() {
     let addresses = lookups.addresses("localhost", 7).await.unwrap();
     assert!(!addresses.is_empty() && addresses.iter().all(|address| address.port() == 7));
     assert!(lookups.addresses("no such host", 7).await.is_err());
+}
+
+#[test]
+fn a_lookup_that_is_abandoned_before_there_is_a_thread_for_it_does_not_run() {
+    let system = actix::System::with_tokio_rt(|| {
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap()
+    });
+    system.block_on(async {
+        let (lookups, (end, ends)) = (Lookups::default(), mpsc::channel::<()>());
+        spawn_blocking(move || ends.recv());
+        for _ in 0..MAX_RUNNING {
+            assert!(lookups.run(|| panic!("nobody waits for it")).now_or_never().is_none());
+        }
+        drop(end);
+        assert_eq!(lookups.run(|| 7).await.unwrap(), 7);
+    });
 }
