@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     peer::{Peer, Way},
+    relay::Relay,
     server::Server,
     support::{Client, soon},
     talk::{Cell, Talk},
@@ -21,6 +22,8 @@ use crate::{
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) run: Box<dyn FnOnce(Cell) -> LocalBoxFuture<'static, ()> + Send>,
+    /// It takes more than ten seconds, so it is run only if the caller asks for ignored tests.
+    pub(crate) is_slow: bool,
 }
 
 impl Case {
@@ -28,7 +31,14 @@ impl Case {
         name: &'static str,
         run: impl FnOnce(Cell) -> F + Send + 'static,
     ) -> Self {
-        Self { name, run: Box::new(|cell| run(cell).boxed_local()) }
+        Self { name, run: Box::new(|cell| run(cell).boxed_local()), is_slow: false }
+    }
+
+    pub(crate) fn slow<F: Future<Output = ()> + 'static>(
+        name: &'static str,
+        run: impl FnOnce(Cell) -> F + Send + 'static,
+    ) -> Self {
+        Self { is_slow: true, ..Self::new(name, run) }
     }
 }
 
@@ -53,6 +63,21 @@ pub(crate) fn cases(cell: Cell) -> Vec<Case> {
         cases.push(Case::new("a server that is suspended is a ping timeout", stopped));
         cases.push(Case::new("a connect to a path without a server fails", elsewhere));
         cases.push(Case::new("a message that is too large is refused", oversized));
+        if cell.way == Way::Polling && cell.peer == Peer::Gunicorn {
+            cases.push(Case::new("a session outlives the ends of idle connections", idle_connections));
+        }
+        // aiohttp would read only a part of it: see the deviation `cut_post`.
+        if cell.way == Way::Polling && cell.peer != Peer::Aiohttp {
+            cases.push(Case::new("a long message arrives over a slow line", |cell| {
+                slow_line(cell, 1, 400_000)
+            }));
+            cases.push(Case::slow("long messages arrive over a slow line", |cell| {
+                slow_line(cell, 30, 64_000)
+            }));
+            cases.push(Case::slow("a very long message arrives over a slow line", |cell| {
+                slow_line(cell, 1, 900_000)
+            }));
+        }
         // engineioxide cannot refuse a client.
         if !cell.peer.is_oxide() {
             cases.push(Case::new("a server that refuses fails the connect", refused));
@@ -105,6 +130,32 @@ async fn text(cell: Cell) {
     }
     talk.echoes("x£€😀".repeat(large(cell) / 10)).await;
     talk.echoes("x".repeat(large(cell))).await;
+    talk.disconnect().await;
+}
+
+/// Pings and messages as often as gunicorn ends idle connections.
+async fn idle_connections(cell: Cell) {
+    let server = cell.start(json!({ "options": { "pingInterval": 2000, "pingTimeout": 2000 } }));
+    let mut talk = cell.settle(&server).await;
+    for gap in [1990, 2000, 2010] {
+        sleep(Duration::from_millis(gap)).await;
+        talk.echoes("still there").await;
+    }
+    talk.disconnect().await;
+}
+
+/// Messages of this size over a line that carries 60 kB per second, and whose buffers hide that.
+async fn slow_line(cell: Cell, count: usize, size: usize) {
+    let server = cell.start(roomy());
+    let relay = Relay::slow(server.port(), 60_000).await;
+    let mut talk = cell.open_at(relay.url()).await;
+    let text = "x".repeat(size);
+    for _ in 0..count {
+        talk.do_send(text.as_str());
+    }
+    for _ in 0..count {
+        assert_eq!(talk.message().await.len(), size);
+    }
     talk.disconnect().await;
 }
 

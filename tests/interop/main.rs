@@ -1,7 +1,8 @@
 //! The client against servers that were written by others, each a process of its own: every case with every server over
 //! every transport.
 //!
-//! Where a server cannot be started, its cases are ignored and say why; with `ENGINEIO_INTEROP=required` they fail.
+//! Where a server cannot be started, its cases are ignored and say why; with `ENGINEIO_INTEROP=required` they fail. Cases
+//! that take more than ten seconds are ignored, too: `cargo test --test interop -- --ignored` runs them.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
@@ -90,7 +91,8 @@ fn trial(cell: Cell, case: Case) -> Trial {
         None => Trial::test(name, move || {
             actix_rt::System::new().block_on((case.run)(cell));
             Ok(())
-        }),
+        })
+        .with_ignored_flag(case.is_slow),
         Some(reason) => {
             let is_required = env::var_os("ENGINEIO_INTEROP").is_some_and(|value| value == "required");
             let kind = reason.clone();

@@ -18,18 +18,20 @@ pub(crate) enum Peer {
     Aiohttp,
     Uvicorn,
     Werkzeug,
+    Gunicorn,
     Hyper,
     Axum,
 }
 
 impl Peer {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::EngineIo6,
         Self::EngineIo5,
         Self::SocketIo,
         Self::Aiohttp,
         Self::Uvicorn,
         Self::Werkzeug,
+        Self::Gunicorn,
         Self::Hyper,
         Self::Axum,
     ];
@@ -42,6 +44,7 @@ impl Peer {
             Self::Aiohttp => "python-engineio 4 on aiohttp",
             Self::Uvicorn => "python-engineio 4 on uvicorn",
             Self::Werkzeug => "python-engineio 4 with threads on Werkzeug",
+            Self::Gunicorn => "python-engineio 4 with threads on gunicorn",
             Self::Hyper => "engineioxide on hyper",
             Self::Axum => "engineioxide as an axum layer",
         }
@@ -51,7 +54,7 @@ impl Peer {
     pub(crate) fn missing(self) -> Option<String> {
         match self {
             Self::EngineIo6 | Self::EngineIo5 | Self::SocketIo => NODE.as_ref().err().cloned(),
-            Self::Aiohttp | Self::Uvicorn | Self::Werkzeug => PYTHON.as_ref().err().cloned(),
+            Self::Aiohttp | Self::Uvicorn | Self::Werkzeug | Self::Gunicorn => PYTHON.as_ref().err().cloned(),
             // It is part of this program.
             Self::Hyper | Self::Axum => None,
         }
@@ -67,6 +70,7 @@ impl Peer {
             Self::Aiohttp => ("asynchronous.py", "mode", "aiohttp"),
             Self::Uvicorn => ("asynchronous.py", "mode", "asgi"),
             Self::Werkzeug => ("threads.py", "mode", "threading"),
+            Self::Gunicorn => ("threads.py", "mode", "gunicorn"),
             Self::Hyper => (crate::OXIDE, "on", "hyper"),
             Self::Axum => (crate::OXIDE, "on", "axum"),
         };
@@ -97,7 +101,7 @@ impl Peer {
     }
 
     pub(crate) fn is_python(self) -> bool {
-        matches!(self, Self::Aiohttp | Self::Uvicorn | Self::Werkzeug)
+        matches!(self, Self::Aiohttp | Self::Uvicorn | Self::Werkzeug | Self::Gunicorn)
     }
 
     pub(crate) fn is_oxide(self) -> bool {

@@ -1,9 +1,10 @@
 //! More cases behind proxies, beside those of every server.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_engineio::{ConnectError, DisconnectReason, Event, Reconnect, TransportError, TransportKind};
 use actix_rt::time::sleep;
+use futures::future::join_all;
 use serde_json::json;
 
 use crate::{
@@ -16,13 +17,17 @@ use crate::{
 };
 
 /// A limit that is shorter than engine.io's default heartbeat.
-const IDLE: Rules = Rules { websocket: true, idle: 5 };
-const UNAWARE: Rules = Rules { websocket: false, idle: 60 };
+const IDLE: Rules = Rules { idle: 5, ..Rules::USUAL };
+const UNAWARE: Rules = Rules { websocket: false, ..Rules::USUAL };
 
 pub(crate) fn cases(cell: Cell, front: Front) -> Vec<Case> {
-    let mut cases = vec![Case::new("cookies lead a client that reconnects to its server", move |cell| {
-        reconnecting(cell, front)
-    })];
+    let mut cases = Vec::new();
+    // Apache adds no cookie to the answer to a WebSocket handshake.
+    if front != Front::Apache || cell.way != Way::WebSocket {
+        cases.push(Case::new("cookies lead a client that reconnects to its server", move |cell| {
+            reconnecting(cell, front)
+        }));
+    }
     if cell.way != Way::WebSocket {
         cases.push(Case::new("cookies lead every request of a session to its server", move |cell| {
             sticky(cell, front)
@@ -36,6 +41,11 @@ pub(crate) fn cases(cell: Cell, front: Front) -> Vec<Case> {
         cases.push(Case::new("a heartbeat longer than its idle limit ends the session", move |cell| {
             silence(cell, front)
         }));
+    }
+    if cell.way == Way::Polling {
+        let outlives = move |seconds| move |cell| idle_connections(cell, front, Duration::from_secs(seconds));
+        cases.push(Case::new("sessions outlive the ends of idle connections", outlives(6)));
+        cases.push(Case::slow("sessions outlive the ends of idle connections for a minute", outlives(60)));
     }
     if front == Front::Nginx {
         match cell.way {
@@ -105,13 +115,36 @@ async fn heartbeat(cell: Cell, front: Front) {
     talk.disconnect().await;
 }
 
+/// A proxy that ends idle connections just when a pong or a message is due.
+async fn idle_connections(cell: Cell, front: Front, time: Duration) {
+    let keep_alive = if front == Front::HaProxy { 500 } else { 1000 };
+    let server = cell.peer.start(json!({ "options": { "pingInterval": keep_alive, "pingTimeout": 5000 } }));
+    let proxy = front.start(&[server.port()], Rules { keep_alive, ..Rules::USUAL });
+    let session = async |at: u64| {
+        let mut talk = cell.open_at(proxy.url()).await;
+        let start = Instant::now();
+        while start.elapsed() < time {
+            // Half of the sessions only answer pings.
+            match at % 2 {
+                0 => sleep(time).await,
+                _ => sleep(Duration::from_millis(keep_alive - 10 + 3 * at)).await,
+            }
+            talk.echoes("still there").await;
+        }
+        talk
+    };
+    for talk in join_all((0..8).map(session)).await {
+        talk.client.disconnect().await;
+    }
+}
+
 async fn silence(cell: Cell, front: Front) {
     let server = cell.peer.start(json!({}));
     let proxy = front.start(&[server.port()], IDLE);
     let mut talk = cell.open_at(proxy.url()).await;
     match (&talk.ended().await.reason, cell.way) {
         (DisconnectReason::TransportError(TransportError::Status(status)), Way::Polling) => {
-            assert_eq!(status.status, 504);
+            assert_eq!(status.status, if front == Front::Apache { 502 } else { 504 });
         }
         // Neither sends anything to a WebSocket.
         (DisconnectReason::TransportError(TransportError::Io { .. }), Way::WebSocket) => {}

@@ -1,4 +1,4 @@
-//! nginx and HAProxy in front of servers, each unprivileged and with a configuration of its own.
+//! nginx, HAProxy and Apache in front of servers, each unprivileged and with a configuration of its own.
 
 use std::{
     fs,
@@ -15,19 +15,22 @@ use crate::{install, server::Process};
 pub(crate) enum Front {
     Nginx,
     HaProxy,
+    Apache,
 }
 
 /// The configuration of a proxy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
-    /// Whether WebSocket is configured. HAProxy needs no configuration for it.
+    /// Whether WebSocket is configured. HAProxy needs no configuration for it, and Apache always gets it.
     pub(crate) websocket: bool,
     /// Seconds without bytes after which a connection is closed.
     pub(crate) idle: u64,
+    /// Milliseconds for which a connection waits for the next request.
+    pub(crate) keep_alive: u64,
 }
 
 impl Rules {
-    pub(crate) const USUAL: Self = Self { websocket: true, idle: 60 };
+    pub(crate) const USUAL: Self = Self { websocket: true, idle: 60, keep_alive: 60_000 };
 }
 
 /// A running proxy. It ends when this is dropped.
@@ -50,12 +53,13 @@ impl Drop for Proxy {
 }
 
 impl Front {
-    pub(crate) const ALL: [Self; 2] = [Self::Nginx, Self::HaProxy];
+    pub(crate) const ALL: [Self; 3] = [Self::Nginx, Self::HaProxy, Self::Apache];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
             Self::HaProxy => "HAProxy",
+            Self::Apache => "Apache",
         }
     }
 
@@ -63,6 +67,7 @@ impl Front {
         match self {
             Self::Nginx => install::program("nginx", "nginx"),
             Self::HaProxy => install::program("haproxy", "haproxy"),
+            Self::Apache => install::program("apache2", "apache2"),
         }
     }
 
@@ -94,6 +99,11 @@ impl Front {
                 command.arg("-db").arg("-f").arg(&file);
                 haproxy(port, servers, rules)
             }
+            Self::Apache => {
+                // One process, which ends when it is killed.
+                command.args(["-X", "-f"]).arg(&file);
+                apache(&folder, port, servers, rules)
+            }
         };
         fs::write(&file, configuration).expect("the target folder can be written to");
         let mut process = Process::start(&mut command);
@@ -107,7 +117,7 @@ impl Front {
     }
 }
 
-fn nginx(port: u16, servers: &[u16], Rules { websocket, idle }: Rules) -> String {
+fn nginx(port: u16, servers: &[u16], Rules { websocket, idle, keep_alive }: Rules) -> String {
     let upstreams: String = servers
         .iter()
         .map(|port| format!("upstream server{port} {{ server 127.0.0.1:{port}; }}\n"))
@@ -134,6 +144,7 @@ http {{
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
     client_max_body_size 16m;
+    keepalive_timeout {keep_alive}ms;
     {upstreams}
     split_clients $request_id $any {{ 50% server{first}; * server{last}; }}
     map $cookie_route $chosen {{ {sticky} default $any; }}
@@ -154,7 +165,7 @@ http {{
     )
 }
 
-fn haproxy(port: u16, servers: &[u16], Rules { idle, .. }: Rules) -> String {
+fn haproxy(port: u16, servers: &[u16], Rules { idle, keep_alive, .. }: Rules) -> String {
     let servers: String =
         servers.iter().map(|port| format!("    server s{port} 127.0.0.1:{port} cookie s{port}\n")).collect();
     format!(
@@ -165,10 +176,58 @@ defaults
     timeout client {idle}s
     timeout server {idle}s
     timeout tunnel {idle}s
+    timeout http-keep-alive {keep_alive}ms
 listen engineio
     bind 127.0.0.1:{port}
     balance roundrobin
     cookie SERVERID insert indirect nocache
 {servers}"
+    )
+}
+
+fn apache(folder: &Path, port: u16, servers: &[u16], Rules { idle, keep_alive, .. }: Rules) -> String {
+    const MODULES: [&str; 9] = [
+        "mpm_event",
+        "authz_core",
+        "headers",
+        "slotmem_shm",
+        "proxy",
+        "proxy_http",
+        "proxy_wstunnel",
+        "proxy_balancer",
+        "lbmethod_byrequests",
+    ];
+    let folder = folder.display();
+    let modules: String = MODULES
+        .iter()
+        .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"))
+        .collect();
+    let members: String = servers
+        .iter()
+        .map(|port| {
+            format!("    BalancerMember http://127.0.0.1:{port} route=s{port} retry=0 upgrade=websocket\n")
+        })
+        .collect();
+    format!(
+        r#"
+ServerRoot {folder}
+ServerName localhost
+DefaultRuntimeDir {folder}
+PidFile {folder}/pid
+ErrorLog /dev/stderr
+Listen 127.0.0.1:{port}
+{modules}
+ThreadsPerChild 64
+Timeout {idle}
+ProxyTimeout {idle}
+KeepAlive On
+KeepAliveTimeout {keep_alive}ms
+MaxKeepAliveRequests 0
+<Proxy balancer://servers>
+{members}    ProxySet stickysession=ROUTE
+</Proxy>
+ProxyPass / balancer://servers/
+Header add Set-Cookie "ROUTE=.%{{BALANCER_WORKER_ROUTE}}e; path=/" env=BALANCER_ROUTE_CHANGED
+"#
     )
 }

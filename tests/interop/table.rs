@@ -56,6 +56,7 @@ fn version(peer: Peer) -> String {
         Peer::Aiohttp => format!("{}, aiohttp {}", requirement("python-engineio"), requirement("aiohttp")),
         Peer::Uvicorn => format!("{}, uvicorn {}", requirement("python-engineio"), requirement("uvicorn")),
         Peer::Werkzeug => format!("{}, Werkzeug {}", requirement("python-engineio"), requirement("Werkzeug")),
+        Peer::Gunicorn => format!("{}, gunicorn {}", requirement("python-engineio"), requirement("gunicorn")),
         Peer::Hyper => format!("{}, hyper {}", dependency("engineioxide"), dependency("hyper")),
         Peer::Axum => format!("{}, axum {}", dependency("engineioxide"), dependency("axum")),
     }
