@@ -3,7 +3,7 @@
 //! The inputs of a [`Connection`] say what happened and when (`connect`, `send`, `close`, `handle_report`,
 //! `handle_timeout`, ..). Its outputs say what to do (`poll_output`) and when to call `handle_timeout`
 //! (`poll_timeout`). It owns the state of the session, the heartbeat, the upgrade and the queue of messages to be
-//! sent. Nobody else keeps a copy of any of this.
+//! sent. Others may ask for them; only a `Connection` changes them.
 //!
 //! Each concern has a file. Some are parts that own their state and know nothing of the connection (`reading`,
 //! `writing`, `queue`, `groups`, `retained`, `pings`, `confirmations`, `liveness`, `plan`, `target`, `transports`); the others
@@ -109,7 +109,7 @@ impl Connection {
                 }
             }
             ReportKind::Packets { packets, complete } => {
-                self.on_packets(now, id, Received { packets, complete, useful: false });
+                self.on_packets(now, id, Received::new(packets, complete));
             }
             ReportKind::Pong(number) => self.on_pong(now, id, number),
             ReportKind::Written { any_number } => self.on_written(now, id, any_number),

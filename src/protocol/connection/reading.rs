@@ -20,10 +20,22 @@ const MAX_IDLE_POLL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) packets: Vec<Packet>,
-    /// Nothing further has arrived together with these packets.
-    pub(super) complete: bool,
-    /// A useful packet of the report was handled already.
-    pub(super) useful: bool,
+    /// Set if no more packets of the same poll follow. It is always set over a WebSocket.
+    complete: bool,
+    /// Set if one of the packets shows that polling is not in vain: an open, close or ping packet, or a message. A noop, a
+    /// pong and an unknown packet do not.
+    useful: bool,
+}
+
+impl Received {
+    pub(super) fn new(packets: Vec<Packet>, complete: bool) -> Self {
+        Self { packets, complete, useful: false }
+    }
+
+    /// A useful packet was among the packets.
+    pub(super) fn set_useful(&mut self) {
+        self.useful = true;
+    }
 }
 
 /// The read credit of a transport, its pauses, and a message that has arrived in part.

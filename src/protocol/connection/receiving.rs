@@ -20,7 +20,7 @@ impl Connection {
     /// The WebSocket is open. The open packet is next, or the answer to the probe.
     pub(super) fn on_opened(&mut self, now: Instant, id: TransportId, protocol: Option<ByteString>) {
         if let Some(transport) = self.transports.get_mut(id) {
-            transport.protocol = protocol;
+            transport.set_protocol(protocol);
         }
         self.on_alive(now);
         match &mut self.state {
@@ -91,7 +91,7 @@ impl Connection {
         let mut end = None;
         // Most batches contain only messages: looking at them is cheaper than moving each of them.
         if !received.packets.iter().all(is_message) {
-            let useful = &mut received.useful;
+            let mut is_useful = false;
             received.packets.retain_mut(|packet| {
                 // "Server": what follows a close packet is not part of the session.
                 if end.is_some() {
@@ -105,11 +105,16 @@ impl Connection {
                     Packet::Upgrade => end = Some(out_of_place("an upgrade packet from the server")),
                     Packet::Noop | Packet::Pong(_) | Packet::Unknown(_) => return false,
                 }
-                *useful = true;
+                is_useful = true;
                 false
             });
+            if is_useful {
+                received.set_useful();
+            }
         }
-        received.useful |= !received.packets.is_empty();
+        if !received.packets.is_empty() {
+            received.set_useful();
+        }
         end
     }
 

@@ -4,7 +4,11 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
 fn received(useful: bool, complete: bool) -> Received {
-    Received { packets: Vec::new(), complete, useful }
+    let mut received = Received::new(Vec::new(), complete);
+    if useful {
+        received.set_useful();
+    }
+    received
 }
 
 /// Answers the open poll at `now`, and returns the pause until the next one.
