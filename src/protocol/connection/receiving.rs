@@ -54,7 +54,7 @@ impl Connection {
     /// The server is alive.
     pub(super) fn on_alive(&mut self, now: Instant) {
         if let State::Open(open) = &mut self.state {
-            open.liveness.heard(now);
+            open.liveness.restart(now);
         }
     }
 
@@ -136,7 +136,7 @@ impl Connection {
             && let Some(began) = open.flow.resume()
         {
             // The server could not be heard while nothing was read.
-            open.liveness.heard(now);
+            open.liveness.restart(now);
             open.pings.resume(now, began);
             open.confirmations.resume(now, began);
             if let Some(active) = self.transports.get_mut(open.active()) {
@@ -157,7 +157,7 @@ impl Connection {
     pub(super) fn grant_reads(&mut self, now: Instant) {
         for id in self.readers().into_iter().flatten() {
             let Some(transport) = self.transports.get_mut(id) else { continue };
-            if let Some(emptied) = transport.reading.grant(now) {
+            if let Some(emptied) = transport.reading.take_credit(now) {
                 self.order(id, Command::Read(emptied));
             }
         }

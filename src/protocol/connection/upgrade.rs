@@ -162,7 +162,7 @@ impl Connection {
         let State::Open(open) = &mut self.state else { return };
         let protocol = self.transports.get_mut(id).and_then(Transport::take_protocol);
         let polling = open.switch(id, protocol);
-        open.liveness.heard(now);
+        open.liveness.restart(now);
         self.remembered.add(open.target());
         self.order(polling, Command::Abort);
         self.outputs.push_back(Output::Upgraded(TransportKind::WebSocket));
