@@ -79,7 +79,7 @@ use crate::{
 /// [`Disconnect`], [`Wait`], [`Subscribe`], [`Unsubscribe`], [`Spawn`] and [`GetStatus`].
 ///
 /// A client stays alive while it has addresses, and also while it has a connection to which somebody listens: a subscriber,
-/// or somebody who awaits a reply. Without addresses, a connected client to which nobody listens disconnects and stops, and a
+/// or somebody who awaits the reply to a [`Connect`] or a [`Wait`]. Without addresses, a connected client to which nobody listens disconnects and stops, and a
 /// disconnected client stops even if it has subscribers.
 pub struct EngineIoClient {
     connection: Connection,

@@ -217,10 +217,10 @@ pub struct Disconnected {
     /// The accepted messages that were not sent, in order. No complete frame or POST with them was written, so the
     /// server has none of them. The messages of a [`SendAll`](crate::SendAll) are here only if all of them are.
     pub unsent: Vec<Data>,
-    /// The messages of a POST that was not answered with 2xx, in order. The server may have them or not. With them are all
-    /// messages of a [`SendAll`](crate::SendAll) of which only a part was sent, or may have been. Other messages that
-    /// were written to a WebSocket are not listed, although nothing confirms that they arrived: the protocol has no
-    /// acknowledgement.
+    /// The messages that the server may have or not, in order: those of a POST that was not answered with 2xx, and those
+    /// of a WebSocket that were written and not flushed, which happens mostly with TLS. With them are all messages of a
+    /// [`SendAll`](crate::SendAll) of which only a part was sent, or may have been. Other messages that were flushed to a
+    /// WebSocket are not listed, although nothing confirms that they arrived: the protocol has no acknowledgement.
     pub in_doubt: Vec<Data>,
 }
 

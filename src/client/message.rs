@@ -64,7 +64,8 @@ pub struct Connect {
 impl Connect {
     /// A connect to this URL. It has the scheme `http`, `https`, `ws` or `wss`, a host, a port if it is not the default
     /// of the scheme, and a query that is sent with every request. The path of the URL is not used: see
-    /// [`path`](Self::path). If it has one, a warning is logged. A user name and a password become a basic `authorization` header.
+    /// [`path`](Self::path). If it has one, a warning is logged. A user name and a password become a basic
+    /// `authorization` header.
     pub fn new(url: impl Into<String>) -> Self {
         Self { url: url.into(), path: None, transports: None, headers: Headers::default(), invalid: None }
     }
@@ -113,6 +114,32 @@ impl Connect {
     }
 }
 
+/// # The options that were set
+///
+/// For mocks of a client, and for [`before_connect`](crate::EngineIoClientBuilder::before_connect) hooks.
+impl Connect {
+    /// The URL, with its secrets.
+    pub fn get_url(&self) -> &str {
+        &self.url
+    }
+
+    /// The path, unless it is that of the builder.
+    pub fn get_path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
+    /// The transports, unless they are those of the builder.
+    pub fn get_transports(&self) -> Option<&[TransportKind]> {
+        self.transports.as_deref()
+    }
+
+    /// The headers, in the order in which they were added. Their names are in lower case. Those that were invalid are
+    /// not among them.
+    pub fn get_headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
+    }
+}
+
 impl fmt::Debug for Connect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let origin = Url::parse(&self.url).map(|url| url.origin().ascii_serialization());
@@ -132,9 +159,10 @@ impl fmt::Debug for Connect {
 /// waits, and the message waits with it: dropping the reply withdraws the message. During a [`Connect`] the reply waits
 /// for the outcome.
 ///
-/// An accepted message is sent, or it comes back in [`Event::Disconnected`] or as [`Event::Rejected`]. This needs a client that runs: when `main`
-/// returns or the client's arbiter stops, accepted messages can be lost. End a program with a graceful [`Disconnect`],
-/// or with [`Flush`]. Over WebSocket a message that was sent has not necessarily arrived; [`Confirm`] asks whether it has.
+/// An accepted message is sent, or it comes back in [`Event::Disconnected`] or as [`Event::Rejected`]. This needs a
+/// client that runs: when `main` returns or the client's arbiter stops, accepted messages can be lost. End a program
+/// with a graceful [`Disconnect`], or with [`Flush`]. Over WebSocket a message that was sent has not necessarily arrived;
+/// [`Confirm`] asks whether it has.
 ///
 /// Messages are sent in the order in which they reach the client's mailbox. `Addr::send` puts a message there when its
 /// future is first polled, `Addr::do_send` immediately. A `do_send` never waits: messages beyond `send_queue` are
@@ -358,6 +386,16 @@ impl Disconnect {
         Self { abort: true, reason: None }
     }
 
+    /// Whether the disconnect is immediate.
+    pub fn is_abort(&self) -> bool {
+        self.abort
+    }
+
+    /// The reason that was set.
+    pub fn get_reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
     /// The reason to show in [`DisconnectReason::Client`]. It is not sent to the server.
     #[must_use]
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
@@ -534,6 +572,21 @@ impl Subscribe {
     }
 }
 
+/// # The options that were set
+///
+/// For mocks of a client.
+impl Subscribe {
+    /// The kinds of events that the subscriber gets. `None`: all of them.
+    pub fn get_only(&self) -> Option<&[EventKind]> {
+        self.only.as_deref()
+    }
+
+    /// The name of the subscriber.
+    pub fn get_name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+}
+
 impl From<Recipient<Event>> for Subscribe {
     fn from(recipient: Recipient<Event>) -> Self {
         Self::new(recipient)
@@ -553,6 +606,13 @@ impl fmt::Debug for Subscribe {
 /// Identifies one subscriber of one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SubscriptionId(pub(super) u64);
+
+impl SubscriptionId {
+    /// An identifier that a mock of a client can reply with. Only a client's own reply identifies one of its subscribers.
+    pub fn new(number: u64) -> Self {
+        Self(number)
+    }
+}
 
 /// Removes a subscriber. It receives no further events, except those that are already in its mailbox. Replies whether
 /// there was such a subscriber.

@@ -110,6 +110,21 @@ enum TaskFailure {
     Panicked(Option<Box<str>>),
 }
 
+/// # Constructors
+///
+/// For tests of code that handles this error.
+impl TaskError {
+    /// The work was dropped.
+    pub fn cancelled() -> Self {
+        Self(TaskFailure::Cancelled)
+    }
+
+    /// The work panicked with this message.
+    pub fn panicked(message: impl Into<Box<str>>) -> Self {
+        Self(TaskFailure::Panicked(Some(message.into())))
+    }
+}
+
 impl TaskError {
     fn new(err: JoinError) -> Self {
         Self(match err.try_into_panic() {

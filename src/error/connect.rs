@@ -40,9 +40,6 @@ pub enum ConnectError {
     /// The [`Reconnect`](crate::Reconnect) policy allows no further attempt: too many sessions in a row ended too soon,
     /// the last one for this reason.
     Exhausted(Box<DisconnectReason>),
-    /// The client made no attempt, because no subscriber handled an event of the last session for `stall_timeout`. At
-    /// present no client fails with it: the attempt waits for the subscribers, and a warning is logged.
-    Stalled,
     /// A time limit ran out.
     #[non_exhaustive]
     Timeout {
@@ -230,7 +227,6 @@ impl fmt::Display for ConnectError {
             Self::Exhausted(reason) => {
                 write!(f, "no further reconnect attempt is allowed; the last session ended with: {reason}")
             }
-            Self::Stalled => f.write_str("no subscriber has handled an event within stall_timeout"),
             Self::Timeout { url, stage } => write!(f, "{url}: timed out {stage}"),
             Self::Status { url, status } => write!(f, "{url}: the server refused: {status}"),
             Self::NotEngineIo { url, reason } => {

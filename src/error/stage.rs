@@ -22,7 +22,7 @@ pub enum Stage {
     Frame,
     /// The open packet, after the transport was connected.
     Open,
-    /// The server's answer to the probe of an upgrade.
+    /// The server's answer to the probe of an upgrade, or the end of the requests over polling after it.
     Probe,
     /// The writing of a batch of packets.
     Write,

@@ -1,6 +1,7 @@
 use std::{error::Error, fmt, io};
 
 use super::*;
+use crate::{NotConnected, ReconnectCause, TaskError};
 
 const URL: &str = "http://localhost:5000/engine.io/";
 
@@ -45,7 +46,7 @@ fn a_report_of_an_error_and_its_sources_says_everything_once() {
     let of_resolver = TransportError::resolve(io::Error::other(disk_is_full()));
     let of_proxy = TransportError::proxy(None, lost());
     let exhausted = |reason| ConnectError::Exhausted(Box::new(reason));
-    let table: [(Box<dyn Error>, &str); 12] = [
+    let table: [(Box<dyn Error>, &str); 15] = [
         (lost().into(), "connection lost: connection reset"),
         (TransportError::eof("closed").into(), "connection lost: closed"),
         (ConnectError::transport(URL, lost()).into(), &format!("{URL}: connection lost: connection reset")),
@@ -59,6 +60,12 @@ fn a_report_of_an_error_and_its_sources_says_everything_once() {
              connection reset",
         ),
         (ConnectError::hook("no token").into(), "the before_connect hook failed: no token"),
+        (ReconnectCause::Lost(lost().into()).into(), "transport error: connection lost: connection reset"),
+        (
+            ReconnectCause::Failed(ConnectError::hook(disk_is_full())).into(),
+            "the before_connect hook failed: no token for tenant blue | the disk is full",
+        ),
+        (TaskError::panicked("a\nb").into(), "the task panicked: a b"),
         (TransportError::tls("expired", true).into(), "TLS failed: expired"),
         (TransportError::from(ProtocolError::Utf8).into(), "text that is not UTF-8"),
         (TransportError::timeout(Stage::Tls).into(), "timed out during the TLS handshake"),
@@ -100,6 +107,9 @@ fn the_cause_can_be_downcast() {
     let err = ConnectError::Exhausted(Box::new(reason));
     assert!(err.get_ref().unwrap().is::<io::Error>());
 
+    let cause = ReconnectCause::Failed(err);
+    assert!(cause.get_ref().unwrap().is::<io::Error>());
+
     let proxy = TransportError::proxy(None, lost());
     let cause = proxy.get_ref().unwrap().downcast_ref::<TransportError>().unwrap();
     assert!(cause.get_ref().unwrap().is::<io::Error>());
@@ -138,9 +148,12 @@ fn errors_can_be_sent_to_other_threads() {
     assert_error::<ConnectError>();
     assert_error::<DisconnectReason>();
     assert_error::<FlushError>();
+    assert_error::<NotConnected>();
     assert_error::<ProtocolError>();
+    assert_error::<ReconnectCause>();
     assert_error::<SendError>();
     assert_error::<SendErrorKind>();
+    assert_error::<TaskError>();
     assert_error::<TransportError>();
 }
 

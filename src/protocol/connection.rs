@@ -3,7 +3,7 @@
 //! The inputs of a [`Connection`] say what happened and when (`connect`, `send`, `close`, `handle_report`,
 //! `handle_timeout`, ..). Its outputs say what to do (`poll_output`) and when to call `handle_timeout`
 //! (`poll_timeout`). It owns the state of the session, the heartbeat, the upgrade and the queue of messages to be
-//! sent. Nobody else keeps a copy of any of this.
+//! sent. Others may ask for them; only a `Connection` changes them.
 //!
 //! Each concern has a file. Some are parts that own their state and know nothing of the connection (`reading`,
 //! `writing`, `queue`, `groups`, `retained`, `pings`, `confirmations`, `liveness`, `plan`, `target`, `transports`); the others
@@ -55,7 +55,7 @@ pub(crate) use self::liveness::stall_timeout;
 pub(crate) use self::outgoing::{Outgoing, Rejected};
 pub use self::{io::Counters, pings::WebSocketPing};
 use self::{
-    liveness::Reprieve, queue::SendQueue, reading::Received, state::State, target::Remembered,
+    liveness::GracePeriod, queue::SendQueue, reading::Received, state::State, target::Remembered,
     transports::Transports,
 };
 use crate::protocol::{
@@ -71,7 +71,7 @@ pub(crate) struct Connection {
     transports: Transports,
     queue: SendQueue,
     outputs: VecDeque<Output>,
-    reprieve: Reprieve,
+    grace_period: GracePeriod,
     remembered: Remembered,
     counters: Counters,
     round_trip: Option<Duration>,
@@ -85,7 +85,7 @@ impl Connection {
             transports: Transports::new(),
             queue: SendQueue::default(),
             outputs: VecDeque::with_capacity(2),
-            reprieve: Reprieve::default(),
+            grace_period: GracePeriod::default(),
             remembered: Remembered::default(),
             counters: Counters::default(),
             round_trip: None,
@@ -109,12 +109,12 @@ impl Connection {
                 }
             }
             ReportKind::Packets { packets, complete } => {
-                self.on_packets(now, id, Received { packets, complete, useful: false });
+                self.on_packets(now, id, Received::new(packets, complete));
             }
             ReportKind::Pong(number) => self.on_pong(now, id, number),
             ReportKind::Written { any_number } => self.on_written(now, id, any_number),
             ReportKind::Alive { is_partial } => {
-                transport.reading.heard(now, is_partial);
+                transport.reading.bytes_arrived(now, is_partial);
                 self.on_alive(now);
             }
             ReportKind::Writing => transport.writing.progress(now),

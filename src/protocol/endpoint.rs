@@ -26,9 +26,10 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// `host`: without brackets.
-    pub(crate) fn new(host: String, port: u16, is_secure: bool) -> Self {
-        Self { host, port, is_secure }
+    /// A destination, for tests of a [`connector`](crate::EngineIoClientBuilder::connector). `host` is a name, or an IP
+    /// address without brackets. `is_secure`: the URL has the scheme `https` or `wss`.
+    pub fn new(host: impl Into<String>, port: u16, is_secure: bool) -> Self {
+        Self { host: host.into(), port, is_secure }
     }
 
     /// The host of the URL: a name, or an IP address (one of version 6 without its brackets).

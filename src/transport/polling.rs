@@ -73,8 +73,8 @@ impl PollingTransport {
             reports,
             wire: Wire::V4,
             phase: Phase::Handshaking { reported: false },
-            get: ExchangeSlot::new(requests.http_client()),
-            post: ExchangeSlot::new(requests.http_client()),
+            get: ExchangeSlot::new(requests.new_http_client()),
+            post: ExchangeSlot::new(requests.new_http_client()),
             requests,
             body: None,
             sharing: SharingBudget::default(),
@@ -122,7 +122,7 @@ impl PollingTransport {
     }
 
     fn start_get(&mut self) -> Result<(), TransportError> {
-        let request = self.requests.poll()?;
+        let request = self.requests.get()?;
         let options = self.requests.options();
         let limit = match self.phase {
             Phase::Handshaking { .. } => TimeLimit::WholeExchange(options.request_timeout),
@@ -169,8 +169,8 @@ impl PollingTransport {
         };
         let endpoint = self.requests.redirect(&response.headers)?;
         self.phase = Phase::Handshaking { reported: false };
-        self.get = ExchangeSlot::new(self.requests.http_client());
-        self.post = ExchangeSlot::new(self.requests.http_client());
+        self.get = ExchangeSlot::new(self.requests.new_http_client());
+        self.post = ExchangeSlot::new(self.requests.new_http_client());
         self.reports.send(ReportKind::Moved(endpoint));
         self.start_get()
     }

@@ -1,4 +1,4 @@
-//! The requests of one session: where they go, and with which headers.
+//! Builds the requests of one transport: their target, their headers and their cookies.
 
 use std::sync::Arc;
 
@@ -23,14 +23,14 @@ use crate::{
     protocol::{endpoint::Endpoint, handshake::TransportKind},
 };
 
-/// Makes the requests of one session.
+/// Builds the requests of one transport.
 pub(super) struct Requests {
     endpoint: Arc<Endpoint>,
     sid: Option<ByteString>,
     options: Arc<Options>,
-    /// The endpoint that the user named. What the application has set is sent to its origin only, and a redirect may lead
-    /// to another.
-    trusted: Arc<Endpoint>,
+    /// The endpoint that the user named. The headers, credentials and cookies of the application are sent to its origin
+    /// only, and a redirect may lead to another.
+    original: Arc<Endpoint>,
     /// The network for the endpoint, without a client certificate at another origin.
     network: Arc<Network>,
     /// The number of redirects that were followed.
@@ -39,24 +39,25 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    /// `sid`: the session to join, `None` for a new one.
+    /// Requests go to `endpoint`. `sid`: the session to join, `None` for a new one. `original`: the endpoint that the user
+    /// named; `endpoint` is another one if a redirect has led there.
     pub(super) fn new(
         endpoint: Arc<Endpoint>,
         sid: Option<ByteString>,
         options: Arc<Options>,
-        trusted: Arc<Endpoint>,
+        original: Arc<Endpoint>,
     ) -> Self {
-        let network = network_for(&options, &endpoint, &trusted);
+        let network = network_for(&options, &endpoint, &original);
         let learned_limit = LearnedLimit::default();
-        Self { endpoint, sid, options, trusted, network, redirects: 0, learned_limit }
+        Self { endpoint, sid, options, original, network, redirects: 0, learned_limit }
     }
 
     pub(super) fn options(&self) -> &Options {
         &self.options
     }
 
-    /// A client that sends requests to the endpoint.
-    pub(super) fn http_client(&self) -> HttpClient {
+    /// Makes a client that sends requests to the endpoint.
+    pub(super) fn new_http_client(&self) -> HttpClient {
         HttpClient::new(
             self.network.clone(),
             self.options.lookups.clone(),
@@ -75,7 +76,7 @@ impl Requests {
         self.sid = Some(sid);
     }
 
-    /// Follows the redirect in the head of a response to a handshake: later requests go to the new endpoint.
+    /// Sets and returns the endpoint to which the head of a response redirects a handshake. Later requests go there.
     pub(super) fn redirect(&mut self, headers: &HeaderMap) -> Result<Arc<Endpoint>, TransportError> {
         let refused = |reason: String| TransportError::Redirect(reason.into());
         let location = headers.get(header::LOCATION);
@@ -95,13 +96,13 @@ impl Requests {
             _ => self.redirects += 1,
         }
         self.endpoint = Arc::new(endpoint);
-        self.network = network_for(&self.options, &self.endpoint, &self.trusted);
+        self.network = network_for(&self.options, &self.endpoint, &self.original);
         self.learned_limit = LearnedLimit::default();
         Ok(self.endpoint.clone())
     }
 
     /// The GET that opens a session over polling, or polls it.
-    pub(super) fn poll(&self) -> Result<http::Request, TransportError> {
+    pub(super) fn get(&self) -> Result<http::Request, TransportError> {
         self.make(Method::GET, TransportKind::Polling, Bytes::new(), &Headers::default())
     }
 
@@ -121,32 +122,33 @@ impl Requests {
         method: Method,
         kind: TransportKind,
         body: Bytes,
-        own: &Headers,
+        extra: &Headers,
     ) -> Result<http::Request, TransportError> {
         let stamp = self.options.timestamp_requests.then(stamp);
         let target = self.endpoint.request_target(kind, self.sid.as_deref(), stamp.as_deref());
         wire_log::request(&method, &self.endpoint, &target);
         Ok(http::Request {
             method,
-            target: PathAndQuery::try_from(target).map_err(|_| unusable("path or query"))?,
-            host: HeaderValue::from_str(self.endpoint.host_header()).map_err(|_| unusable("host"))?,
-            headers: self.headers(kind)?.with(own),
+            target: PathAndQuery::try_from(target).map_err(|_| invalid_url_part("path or query"))?,
+            host: HeaderValue::from_str(self.endpoint.host_header()).map_err(|_| invalid_url_part("host"))?,
+            headers: self.headers(kind)?.with(extra),
             body,
             // The server does not repeat the answer to a poll or to a handshake.
             repeat: Repeat::Unanswered,
         })
     }
 
-    /// The headers of the user, the credentials in the URL, and the cookies.
+    /// The headers of the user, the credentials in the URL unless the user has set others, and the cookies. At another
+    /// origin, the headers of the user are only those that are public.
     fn headers(&self, kind: TransportKind) -> Result<Headers, TransportError> {
         let mut headers = self.options.headers_for(kind);
-        if !self.endpoint.same_origin(&self.trusted) {
+        if !self.endpoint.same_origin(&self.original) {
             headers = headers.for_another_origin();
         }
         if let Some(basic) = self.endpoint.authorization()
             && !headers.contains(&header::AUTHORIZATION)
         {
-            let basic = HeaderValue::from_str(basic).map_err(|_| unusable("user information"))?;
+            let basic = HeaderValue::from_str(basic).map_err(|_| invalid_url_part("user information"))?;
             headers.append(header::AUTHORIZATION, basic);
         }
         if let Some(cookies) = &self.options.cookies {
@@ -169,18 +171,18 @@ impl Requests {
 }
 
 /// The network for requests to `endpoint`.
-fn network_for(options: &Options, endpoint: &Endpoint, trusted: &Endpoint) -> Arc<Network> {
-    match endpoint.same_origin(trusted) {
+fn network_for(options: &Options, endpoint: &Endpoint, original: &Endpoint) -> Arc<Network> {
+    match endpoint.same_origin(original) {
         true => options.network.clone(),
         false => options.network.without_certificate(),
     }
 }
 
-fn unusable(what: &str) -> TransportError {
-    TransportError::Unsupported(format!("the URL's {what}").into())
+fn invalid_url_part(part: &str) -> TransportError {
+    TransportError::Unsupported(format!("the URL's {part}").into())
 }
 
-/// A value that no earlier request had, so that no cache answers.
+/// A random value, so that no cache answers.
 fn stamp() -> String {
     const DIGITS: [char; 32] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j',

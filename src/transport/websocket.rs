@@ -61,7 +61,7 @@ enum Phase {
 
 impl Phase {
     fn connecting(requests: Requests) -> Self {
-        let http_client = requests.http_client();
+        let http_client = requests.new_http_client();
         let progress = http_client.progress();
         Self::Connecting { handshake: Box::pin(handshake::connect(http_client, requests)), progress }
     }
@@ -114,7 +114,7 @@ impl WebSocketTransport {
                 socket.queue_close(code);
             }
             let _ = socket.poll_flush(task);
-            self.reports.moved(socket.read(), socket.written());
+            self.reports.moved(socket.bytes_read(), socket.bytes_written());
             if self.is_writing {
                 outcome = socket.outcome();
             }
@@ -150,7 +150,7 @@ impl WebSocketTransport {
             let is_flushed = socket.poll_flush(task).is_ready();
             if is_flushed && mem::take(&mut self.is_writing) {
                 self.reports.send(ReportKind::Written { any_number: false });
-            } else if !is_flushed && self.write_reports.is_due(socket.written()) && self.is_writing {
+            } else if !is_flushed && self.write_reports.is_due(socket.bytes_written()) && self.is_writing {
                 self.reports.send(ReportKind::Writing);
             }
             match socket.poll_receive(&mut self.read_credit, &self.reports, task) {
@@ -164,8 +164,8 @@ impl WebSocketTransport {
                 }
             }
         }
-        self.reports.moved(socket.read(), socket.written());
-        if self.read_reports.is_due(socket.read()) {
+        self.reports.moved(socket.bytes_read(), socket.bytes_written());
+        if self.read_reports.is_due(socket.bytes_read()) {
             self.reports.send(ReportKind::Alive { is_partial: socket.has_partial_message() });
         }
         if may_go_on {

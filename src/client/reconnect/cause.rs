@@ -1,6 +1,6 @@
 //! The failure after which a client connects again.
 
-use std::{fmt, time::Duration};
+use std::{error::Error, fmt, time::Duration};
 
 use crate::{
     error::{ConnectError, DisconnectReason, HttpStatus},
@@ -50,6 +50,15 @@ pub enum ReconnectCause {
 }
 
 impl ReconnectCause {
+    /// The error that caused this one, for [`downcast_ref`](Error#method.downcast_ref): see
+    /// [`DisconnectReason::get_ref`] and [`ConnectError::get_ref`].
+    pub fn get_ref(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        match self {
+            Self::Lost(reason) => reason.get_ref(),
+            Self::Failed(err) => err.get_ref(),
+        }
+    }
+
     /// Whether no policy connects again after this: the application asked for the end, or nothing can change the
     /// outcome.
     pub(super) fn is_final(&self) -> bool {
@@ -101,5 +110,11 @@ impl fmt::Display for ReconnectCause {
             Self::Lost(reason) => reason.fmt(f),
             Self::Failed(err) => err.fmt(f),
         }
+    }
+}
+
+impl Error for ReconnectCause {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.get_ref()?.source()
     }
 }

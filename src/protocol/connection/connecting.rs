@@ -11,6 +11,7 @@ use super::{
     reading::Received,
     state::State,
     target::Target,
+    transports::Transport,
 };
 use crate::{
     error::{ConnectError, ProtocolError, Stage, TransportError},
@@ -119,15 +120,14 @@ impl Connecting {
     /// The error of a transport that ended like this. If a server has chosen the endpoint, it is not the fault of the
     /// program that this client cannot connect to it: the next redirect may lead elsewhere.
     fn close_error(&self, reason: CloseReason) -> TransportError {
-        match (&self.phase, reason) {
-            // It was waiting for nothing: it had reported that it is open, or the answer to the handshake.
-            (Phase::Interrupted { .. }, CloseReason::Ordered) => {
-                TransportError::Timeout { stage: Stage::Open }
-            }
-            (_, CloseReason::Failed(TransportError::Unsupported(what))) if self.target.is_moved() => {
+        match reason.into_error() {
+            Some(TransportError::Unsupported(what)) if self.target.is_moved() => {
                 TransportError::Redirect(format!("to what is unsupported: {what}").into())
             }
-            (_, reason) => reason.into_error(),
+            Some(err) => err,
+            // The connect took too long. The transport was waiting for nothing: it had reported that it is open, or the
+            // answer to the handshake.
+            None => TransportError::Timeout { stage: Stage::Open },
         }
     }
 }
@@ -221,7 +221,7 @@ impl Connection {
             TransportKind::Polling => self.order(id, Command::Session(session.sid.clone())),
             TransportKind::WebSocket => {
                 let transport = self.transports.get_mut(id);
-                session.websocket_protocol = transport.and_then(|transport| transport.protocol.take());
+                session.websocket_protocol = transport.and_then(Transport::take_protocol);
                 self.remembered.add(&target);
             }
         }
@@ -259,6 +259,6 @@ fn decode_open(received: &mut Received, kind: TransportKind) -> Result<Session, 
     let Packet::Open(json) = first else {
         return Err(ProtocolError::OutOfPlace("the first packet is not an open packet"));
     };
-    received.useful = true;
+    received.set_useful();
     Session::decode(&json, kind)
 }

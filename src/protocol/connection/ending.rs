@@ -133,7 +133,9 @@ impl Connection {
                 self.on_attempt_closed(now, closed.reason);
             }
             State::Open(open) if open.active() == id => {
-                self.end_session(now, closed.reason.into_disconnect_reason());
+                // Nobody has ordered the end of this transport.
+                let reason = closed.reason.into_disconnect_reason();
+                self.end_session(now, reason.unwrap_or_else(|| TransportError::Vanished.into()));
             }
             State::Open(open) if open.upgrade.probe() == Some(id) => self.on_probe_closed(now, closed),
             State::Ending(ending) => {

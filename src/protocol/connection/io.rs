@@ -143,25 +143,25 @@ pub(crate) enum CloseReason {
 }
 
 impl CloseReason {
-    /// The error of a connect or of an upgrade whose transport ended like this.
-    pub(super) fn into_error(self) -> TransportError {
+    /// The error of a connect or of an upgrade whose transport ended like this. `None`: the connection has ordered the
+    /// end itself, and knows why.
+    pub(super) fn into_error(self) -> Option<TransportError> {
         match self {
-            Self::Failed(err) => err,
+            Self::Failed(err) => Some(err),
             Self::CloseFrame { code, reason } => {
                 let words = CloseWords(code, &reason);
-                TransportError::eof(&format!("the server closed the WebSocket with {words}"))
+                Some(TransportError::eof(&format!("the server closed the WebSocket with {words}")))
             }
-            Self::Interrupted(stage) => TransportError::Timeout { stage },
-            // The connection knows what it has ordered: nobody asks for the error then.
-            Self::Ordered => TransportError::Vanished,
+            Self::Interrupted(stage) => Some(TransportError::Timeout { stage }),
+            Self::Ordered => None,
         }
     }
 
-    /// The reason for the end of a session whose transport ended like this.
-    pub(super) fn into_disconnect_reason(self) -> DisconnectReason {
+    /// The reason for the end of a session whose transport ended like this. `None`: see [`into_error`](Self::into_error).
+    pub(super) fn into_disconnect_reason(self) -> Option<DisconnectReason> {
         match self {
-            Self::CloseFrame { code, reason } => DisconnectReason::TransportClose { code, reason },
-            reason => reason.into_error().into(),
+            Self::CloseFrame { code, reason } => Some(DisconnectReason::TransportClose { code, reason }),
+            reason => reason.into_error().map(DisconnectReason::from),
         }
     }
 }

@@ -1,17 +1,17 @@
-//! When a peer, or this process, has been silent for too long.
+//! Deadlines for a server that is silent, and the extension of all deadlines when this process woke up late.
 
 use std::time::{Duration, Instant};
 
 use crate::protocol::handshake::Session;
 
-/// A deadline that is noticed this late was missed by this process (suspended or starved), not by the peer.
+/// If this process notices a deadline this late, it was suspended or had no processor time. Then the server is not to blame.
 const LATE: Duration = Duration::from_secs(1);
 
-/// How long a process that woke up late has to read and report what happened in the meantime.
-const REPRIEVE: Duration = Duration::from_secs(1);
+/// The time that a process that woke up late has to read and report what happened in the meantime.
+const GRACE_PERIOD: Duration = Duration::from_secs(1);
 
 /// The time in which one message has to arrive, as a multiple of the longest silence.
-const PATIENCE: u32 = 5;
+const PARTIAL_FACTOR: u32 = 5;
 
 /// The limits of the stall timeout, if the application has not set it.
 const MIN_STALL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,67 +31,73 @@ pub(crate) fn stall_timeout(set: Option<Duration>, session: Option<&Session>) ->
 /// When the server was last heard, and how long it may be silent.
 ///
 /// "If the client does not receive a ping packet within `pingInterval + pingTimeout`, it should consider the
-/// connection as closed" (protocol, "Heartbeat").
+/// connection as closed" (protocol, "Heartbeat"). This client accepts any byte instead of a ping: a ping may wait behind a
+/// large message.
 #[derive(Debug)]
 pub(super) struct Liveness {
-    heard: Instant,
-    limit: Duration,
+    /// The time at which a byte last arrived, or at which the client began to listen again.
+    last_heard: Instant,
+    /// The sum of `pingInterval` and `pingTimeout`.
+    max_silence: Duration,
 }
 
 impl Liveness {
     pub(super) fn new(now: Instant, session: &Session) -> Self {
-        Self { heard: now, limit: session.ping_interval + session.ping_timeout }
+        Self { last_heard: now, max_silence: session.ping_interval + session.ping_timeout }
     }
 
-    /// Something arrived from the server.
-    pub(super) fn heard(&mut self, now: Instant) {
-        self.heard = now;
+    /// The permitted silence begins now: something arrived from the server, or the client could not hear the server until
+    /// now.
+    pub(super) fn restart(&mut self, now: Instant) {
+        self.last_heard = now;
     }
 
     /// The moment at which something last arrived from the server, or back-pressure ended.
     pub(super) fn last_heard(&self) -> Instant {
-        self.heard
+        self.last_heard
     }
 
-    /// The moment at which the server counts as dead.
+    /// The time at which the session ends with `PingTimeout`, if nothing arrives until then.
     pub(super) fn deadline(&self) -> Instant {
-        self.heard + self.limit
+        self.last_heard + self.max_silence
     }
 
-    /// The moment at which a message that has been arriving since `since` counts as one that never ends. Each of its
-    /// bytes is a sign of life, so without this limit a server could keep the session open with a byte now and then.
+    /// The time at which the session ends with a timeout, if the rest of a message has not arrived until then. `since`: the
+    /// time at which the client began to wait for the rest. Each byte of the message is a sign of life, so without this limit a server could keep the session open with a byte now and then.
     pub(super) fn partial_deadline(&self, since: Instant) -> Instant {
-        since + PATIENCE * self.limit
+        since + PARTIAL_FACTOR * self.max_silence
     }
 
-    /// The moment at which a batch that last made progress at `progress` counts as stuck.
-    pub(super) fn write_deadline(&self, progress: Instant) -> Instant {
-        progress + self.limit
+    /// The time at which the session ends with a timeout, if a batch that last made progress at `last_progress` makes none
+    /// until then.
+    pub(super) fn write_deadline(&self, last_progress: Instant) -> Instant {
+        last_progress + self.max_silence
     }
 }
 
-/// The one rule for a process that wakes up late: deadlines that have passed in the meantime get one second more,
-/// once.
+/// The rule for a process that wakes up late. A deadline that passed more than a second ago when the process woke up is
+/// extended once, to one second after the wake-up.
 ///
-/// The answer to whatever is waited for may have arrived long ago, but nobody has read it. A reprieve gives the
-/// transports the time to do so. It never repeats for the same deadline, so every wait still ends.
+/// The answer to whatever the client waits for may have arrived long ago, but nobody has read it. The grace period gives
+/// the transports the time to do so. It is never repeated for the same deadline, so every wait still ends.
 #[derive(Debug, Default)]
-pub(super) struct Reprieve {
-    /// The end of the last reprieve. It applies to every deadline that is not after it.
-    until: Option<Instant>,
+pub(super) struct GracePeriod {
+    /// The end of the last grace period. It applies to every deadline that is not after it.
+    end: Option<Instant>,
 }
 
-impl Reprieve {
-    /// When to act on `deadline`.
+impl GracePeriod {
+    /// The time at which to act on `deadline`.
     pub(super) fn extend(&self, deadline: Instant) -> Instant {
-        self.until.map_or(deadline, |until| until.max(deadline))
+        self.end.map_or(deadline, |end| end.max(deadline))
     }
 
-    /// Whether to act on `deadline` now. If it has just been noticed far too late, this starts its reprieve.
-    pub(super) fn is_due(&mut self, deadline: Instant, now: Instant) -> bool {
-        let had_reprieve = self.until.is_some_and(|until| deadline <= until);
-        if !had_reprieve && now.saturating_duration_since(deadline) >= LATE {
-            self.until = Some(now + REPRIEVE);
+    /// Checks whether to act on `deadline` now. If the process noticed it late, a grace period begins, unless the deadline
+    /// has had one.
+    pub(super) fn check_due(&mut self, deadline: Instant, now: Instant) -> bool {
+        let was_extended = self.end.is_some_and(|end| deadline <= end);
+        if !was_extended && now.saturating_duration_since(deadline) >= LATE {
+            self.end = Some(now + GRACE_PERIOD);
         }
         now >= self.extend(deadline)
     }

@@ -1,7 +1,8 @@
-//! When the transports may read: one batch at a time, as long as the subscribers have room, and not too many polls.
+//! Decides when a transport may read. It reads one batch at a time, only while the subscribers have room, and it pauses
+//! between polls that bring nothing.
 //!
-//! A transport that has reported a batch needs a new permission for the next one. It gets the permission together
-//! with an emptied buffer, its read credit, so that a steady stream of messages needs no allocation.
+//! A transport that has reported a batch needs a new permission for the next one, its read credit. It gets the
+//! permission together with an emptied buffer, so that no new buffer for packets is allocated for each batch.
 
 use std::{
     mem,
@@ -10,31 +11,46 @@ use std::{
 
 use crate::protocol::{handshake::TransportKind, packet::Packet};
 
-/// The pause after a poll that was answered at once with nothing useful. It doubles each time, up to the maximum.
-/// Some servers (engineioxide, python-engineio) answer every poll at once with a noop while a probe is open; without
+/// The pause after a poll that was answered at once with nothing useful. It doubles each time, up to the maximum, and
+/// starts again after any other poll. Some servers (engineioxide, python-engineio) answer every poll at once with a noop while a probe is open; without
 /// a pause the client would send polls in a busy loop.
 const IDLE_POLL: Duration = Duration::from_millis(50);
 const MAX_IDLE_POLL: Duration = Duration::from_secs(1);
+
+/// A poll that was answered within this time was answered at once.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// Packets of one report, as far as they are not handled yet.
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) packets: Vec<Packet>,
-    /// Nothing further has arrived together with these packets.
-    pub(super) complete: bool,
-    /// A useful packet of the report was handled already.
-    pub(super) useful: bool,
+    /// Set if no more packets of the same poll follow. It is always set over a WebSocket.
+    complete: bool,
+    /// Set if one of the packets shows that polling is not in vain: an open, close or ping packet, or a message. A noop, a
+    /// pong and an unknown packet do not.
+    useful: bool,
+}
+
+impl Received {
+    pub(super) fn new(packets: Vec<Packet>, complete: bool) -> Self {
+        Self { packets, complete, useful: false }
+    }
+
+    /// A useful packet was among the packets.
+    pub(super) fn set_useful(&mut self) {
+        self.useful = true;
+    }
 }
 
 /// The read credit of a transport, its pauses, and a message that has arrived in part.
 #[derive(Debug)]
 pub(super) struct Reading {
-    /// The buffer that goes to the transport with its next permission to read; `None` while the transport has one.
-    credit: Option<Vec<Packet>>,
+    /// The next permission to read, with its buffer; `None` while the transport has the permission.
+    read_credit: Option<Vec<Packet>>,
     /// The pauses between polls; `None` for a WebSocket.
     pacing: Option<PollPacing>,
-    /// The time since when the rest of a message or of a response is awaited.
-    partial: Option<Instant>,
+    /// The time at which the client began to wait for the rest of a message or of a response.
+    partial_since: Option<Instant>,
 }
 
 impl Reading {
@@ -44,62 +60,61 @@ impl Reading {
             TransportKind::Polling => Some(PollPacing::default()),
             TransportKind::WebSocket => None,
         };
-        Self { credit: None, pacing, partial: None }
+        Self { read_credit: None, pacing, partial_since: None }
     }
 
     /// The transport has reported a batch, and used up its permission.
     pub(super) fn received(&mut self, now: Instant, received: &Received) {
-        self.credit = Some(Vec::new());
-        self.partial = None;
+        self.read_credit = Some(Vec::new());
+        self.partial_since = None;
         if let Some(pacing) = &mut self.pacing {
             pacing.received(now, received);
         }
     }
 
     /// Bytes arrived. `is_partial`: the rest of a message or of a response is still to arrive.
-    pub(super) fn heard(&mut self, now: Instant, is_partial: bool) {
-        self.partial = is_partial.then(|| self.partial.unwrap_or(now));
+    pub(super) fn bytes_arrived(&mut self, now: Instant, is_partial: bool) {
+        self.partial_since = is_partial.then(|| self.partial_since.unwrap_or(now));
     }
 
     /// Back-pressure has ended. The rest of a message could not arrive meanwhile.
     pub(super) fn resume(&mut self, now: Instant) {
-        self.partial = self.partial.map(|_| now);
+        self.partial_since = self.partial_since.map(|_| now);
     }
 
-    /// The time since when the rest of a message or of a response is awaited.
+    /// The time at which the client began to wait for the rest of a message or of a response.
     pub(super) fn partial_since(&self) -> Option<Instant> {
-        self.partial
+        self.partial_since
     }
 
     /// Takes an emptied buffer back, for the next batch.
     pub(super) fn return_buffer(&mut self, emptied: Vec<Packet>) {
-        if let Some(credit) = &mut self.credit {
-            *credit = emptied;
+        if let Some(buffer) = &mut self.read_credit {
+            *buffer = emptied;
         }
     }
 
-    /// Whether a poll may begin now. A WebSocket is read at any time.
-    pub(super) fn may_read(&self, now: Instant) -> bool {
-        self.next_read().is_none_or(|at| now >= at)
+    /// Whether a pause between polls has not ended. A WebSocket has no such pauses.
+    pub(super) fn is_paused(&self, now: Instant) -> bool {
+        self.next_read().is_some_and(|end| now < end)
     }
 
-    /// The end of a pause between polls.
+    /// The end of the current pause between polls.
     pub(super) fn next_read(&self) -> Option<Instant> {
         self.pacing.as_ref().and_then(|pacing| pacing.next_poll)
     }
 
-    /// Gives the transport the permission to read, unless it has one, or a pause between polls has not ended.
-    pub(super) fn grant(&mut self, now: Instant) -> Option<Vec<Packet>> {
-        if !self.may_read(now) {
+    /// Takes the permission to read, with its buffer, to give it to the transport. `None`: the transport has the permission,
+    /// or a pause between polls has not ended.
+    pub(super) fn take_credit(&mut self, now: Instant) -> Option<Vec<Packet>> {
+        if self.is_paused(now) {
             return None;
         }
-        let credit = self.credit.take();
-        if let Some(pacing) = &mut self.pacing
-            && credit.is_some()
-        {
+        let buffer = self.read_credit.take()?;
+        if let Some(pacing) = &mut self.pacing {
             pacing.granted(now);
         }
-        credit
+        Some(buffer)
     }
 }
 
@@ -108,7 +123,7 @@ impl Reading {
 struct PollPacing {
     /// The time at which the permission to read was last given.
     granted: Option<Instant>,
-    /// An earlier part of the poll that is being reported contained a useful packet.
+    /// Set if an earlier part of the poll that is being reported contained a useful packet.
     useful: bool,
     /// The length of the next pause.
     pause: Duration,
@@ -138,7 +153,7 @@ impl PollPacing {
     }
 
     fn was_answered_at_once(&self, now: Instant) -> bool {
-        self.granted.is_none_or(|granted| now.saturating_duration_since(granted) < MAX_IDLE_POLL)
+        self.granted.is_none_or(|granted| now.saturating_duration_since(granted) < AT_ONCE)
     }
 
     fn granted(&mut self, now: Instant) {
@@ -156,7 +171,7 @@ pub(super) enum Flow {
     BackPressure {
         /// The beginning.
         began: Instant,
-        /// The beginning, or the last event that a subscriber took.
+        /// The time at which it began, or at which a subscriber last made progress.
         since: Instant,
     },
 }
@@ -169,7 +184,7 @@ impl Flow {
         }
     }
 
-    /// A subscriber took an event.
+    /// A subscriber made progress: it was sent events, or it has handled some.
     pub(super) fn progress(&mut self, now: Instant) {
         if let Self::BackPressure { since, .. } = self {
             *since = now;
@@ -184,7 +199,7 @@ impl Flow {
         }
     }
 
-    /// When the subscribers count as stalled, if they take nothing until then.
+    /// The time at which the session ends with `Stalled`, if no subscriber makes progress until then.
     pub(super) fn deadline(self, stall_timeout: Duration) -> Option<Instant> {
         match self {
             Self::Open => None,

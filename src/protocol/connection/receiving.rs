@@ -20,7 +20,7 @@ impl Connection {
     /// The WebSocket is open. The open packet is next, or the answer to the probe.
     pub(super) fn on_opened(&mut self, now: Instant, id: TransportId, protocol: Option<ByteString>) {
         if let Some(transport) = self.transports.get_mut(id) {
-            transport.protocol = protocol;
+            transport.set_protocol(protocol);
         }
         self.on_alive(now);
         match &mut self.state {
@@ -54,7 +54,7 @@ impl Connection {
     /// The server is alive.
     pub(super) fn on_alive(&mut self, now: Instant) {
         if let State::Open(open) = &mut self.state {
-            open.liveness.heard(now);
+            open.liveness.restart(now);
         }
     }
 
@@ -91,7 +91,7 @@ impl Connection {
         let mut end = None;
         // Most batches contain only messages: looking at them is cheaper than moving each of them.
         if !received.packets.iter().all(is_message) {
-            let useful = &mut received.useful;
+            let mut is_useful = false;
             received.packets.retain_mut(|packet| {
                 // "Server": what follows a close packet is not part of the session.
                 if end.is_some() {
@@ -105,11 +105,16 @@ impl Connection {
                     Packet::Upgrade => end = Some(out_of_place("an upgrade packet from the server")),
                     Packet::Noop | Packet::Pong(_) | Packet::Unknown(_) => return false,
                 }
-                *useful = true;
+                is_useful = true;
                 false
             });
+            if is_useful {
+                received.set_useful();
+            }
         }
-        received.useful |= !received.packets.is_empty();
+        if !received.packets.is_empty() {
+            received.set_useful();
+        }
         end
     }
 
@@ -131,7 +136,7 @@ impl Connection {
             && let Some(began) = open.flow.resume()
         {
             // The server could not be heard while nothing was read.
-            open.liveness.heard(now);
+            open.liveness.restart(now);
             open.pings.resume(now, began);
             open.confirmations.resume(now, began);
             if let Some(active) = self.transports.get_mut(open.active()) {
@@ -152,7 +157,7 @@ impl Connection {
     pub(super) fn grant_reads(&mut self, now: Instant) {
         for id in self.readers().into_iter().flatten() {
             let Some(transport) = self.transports.get_mut(id) else { continue };
-            if let Some(emptied) = transport.reading.grant(now) {
+            if let Some(emptied) = transport.reading.take_credit(now) {
                 self.order(id, Command::Read(emptied));
             }
         }

@@ -134,7 +134,7 @@ impl Connection {
             State::Open(open) if open.active() == id => {
                 if id.kind == TransportKind::Polling {
                     // The answer to a POST is a sign of life. That a WebSocket has taken bytes is none.
-                    open.liveness.heard(now);
+                    open.liveness.restart(now);
                     open.post_size.answered(size, time, any_number);
                     open.upgrade.limit_pause(now);
                 }

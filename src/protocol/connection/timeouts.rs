@@ -11,14 +11,14 @@ use crate::{
 impl Connection {
     /// When `handle_timeout` is due.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let deadline = self.deadline().map(|deadline| self.reprieve.extend(deadline));
+        let deadline = self.deadline().map(|deadline| self.grace_period.extend(deadline));
         [deadline, self.next_read()].into_iter().flatten().min()
     }
 
     /// Acts on the deadlines that have passed. The only place that knows of late wake-ups: see
-    /// [`Reprieve`](super::liveness::Reprieve).
+    /// [`GracePeriod`](super::liveness::GracePeriod).
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        if self.deadline().is_some_and(|deadline| self.reprieve.is_due(deadline, now)) {
+        if self.deadline().is_some_and(|deadline| self.grace_period.check_due(deadline, now)) {
             match &self.state {
                 State::Idle => {}
                 State::Connecting(_) => self.handle_connect_timeout(now),
@@ -26,7 +26,7 @@ impl Connection {
                 State::Ending(_) => self.handle_ending_timeout(now),
             }
         }
-        // The end of a pause between polls is nobody's fault and needs no reprieve. In a reprieve, the answer to this
+        // The end of a pause between polls is nobody's fault and needs no grace period. In a grace period, the answer to this
         // poll may be what proves that the server is alive.
         self.grant_reads(now);
     }

@@ -12,9 +12,21 @@ use crate::protocol::handshake::TransportKind;
 pub(super) struct Transport {
     id: TransportId,
     /// The subprotocol of an open WebSocket, until the session knows it.
-    pub(super) protocol: Option<ByteString>,
+    protocol: Option<ByteString>,
     pub(super) reading: Reading,
     pub(super) writing: Writing,
+}
+
+impl Transport {
+    /// The WebSocket is open, with the subprotocol that the server chose.
+    pub(super) fn set_protocol(&mut self, protocol: Option<ByteString>) {
+        self.protocol = protocol;
+    }
+
+    /// Takes the subprotocol for the session.
+    pub(super) fn take_protocol(&mut self) -> Option<ByteString> {
+        self.protocol.take()
+    }
 }
 
 /// All of them: the one that carries the session, the probe of an upgrade, and those that were ordered to close.

@@ -7,16 +7,18 @@ use std::time::{Duration, Instant};
 use super::{
     Connection,
     ending::ABORT,
-    io::{BatchOutcome, CloseReason, Command, Output, TransportClosed, TransportId},
+    io::{BatchOutcome, Command, Output, TransportClosed, TransportId},
     reading::{Flow, Received},
     state::State,
+    transports::Transport,
 };
 use crate::{
     error::{ProtocolError, Stage, TransportError},
     protocol::{handshake::TransportKind, packet::Packet},
 };
 
-/// The upgrade packet could not be written in time.
+/// The upgrade packet could not be written in time. Only then does the connection itself order the end of a probe that it
+/// waits for.
 pub(super) const UPGRADE_NOT_WRITTEN: TransportError = TransportError::Timeout { stage: Stage::Write };
 
 /// The longest time for which only an upgrade keeps messages from being sent. It takes a round trip: a server that
@@ -158,9 +160,9 @@ impl Connection {
     /// The upgrade packet was sent: the session is on the WebSocket.
     pub(super) fn on_switched(&mut self, now: Instant, id: TransportId) {
         let State::Open(open) = &mut self.state else { return };
-        let protocol = self.transports.get_mut(id).and_then(|probe| probe.protocol.take());
+        let protocol = self.transports.get_mut(id).and_then(Transport::take_protocol);
         let polling = open.switch(id, protocol);
-        open.liveness.heard(now);
+        open.liveness.restart(now);
         self.remembered.add(open.target());
         self.order(polling, Command::Abort);
         self.outputs.push_back(Output::Upgraded(TransportKind::WebSocket));
@@ -170,16 +172,12 @@ impl Connection {
     /// The probe has closed.
     pub(super) fn on_probe_closed(&mut self, now: Instant, closed: TransportClosed) {
         let State::Open(open) = &self.state else { return };
-        let reason = match open.upgrade.step() {
-            // The connection has ordered the end itself, because of this.
-            Some(UpgradeStep::Aborting) => CloseReason::Failed(UPGRADE_NOT_WRITTEN),
-            _ => closed.reason,
-        };
         if open.upgrade.blocks_reads() && closed.outcome != BatchOutcome::sent(0) {
             // The upgrade packet may have been sent. Then the session is not on polling any more.
-            return self.end_session(now, reason.into_disconnect_reason());
+            let reason = closed.reason.into_disconnect_reason();
+            return self.end_session(now, reason.unwrap_or_else(|| UPGRADE_NOT_WRITTEN.into()));
         }
-        self.fail_upgrade(now, reason.into_error());
+        self.fail_upgrade(now, closed.reason.into_error().unwrap_or(UPGRADE_NOT_WRITTEN));
     }
 
     /// Gives the probe up. Polling goes on as if there had been none.

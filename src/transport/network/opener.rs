@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{error::TransportError, transport::Io};
 
-/// The time limit of awc's connectors. The client has its own limits, which are shorter.
+/// The time limit of awc's connectors. The time limits of the client count, and these are longer than most.
 const NO_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Opens a connection with one connector.

@@ -99,7 +99,7 @@ where
 }
 
 fn destination(is_secure: bool) -> Destination {
-    Destination::new("events.internal".to_owned(), 7, is_secure)
+    Destination::new("events.internal", 7, is_secure)
 }
 
 #[actix::test]

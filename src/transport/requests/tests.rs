@@ -32,7 +32,7 @@ fn head(headers: &[(header::HeaderName, &str)]) -> HeaderMap {
 #[test]
 fn a_request_belongs_to_its_session_and_its_transport() {
     let mut requests = requests("http://example.org/?room=7");
-    let poll = requests.poll().unwrap();
+    let poll = requests.get().unwrap();
     assert_eq!((poll.method, poll.host.to_str().unwrap()), (Method::GET, "example.org"));
     assert_eq!(poll.target, "/engine.io/?room=7&EIO=4&transport=polling");
 
@@ -47,7 +47,7 @@ fn a_request_belongs_to_its_session_and_its_transport() {
 #[test]
 fn websocket_handshakes_have_headers_of_their_own() {
     let requests = requests("http://example.org");
-    let poll = requests.poll().unwrap();
+    let poll = requests.get().unwrap();
     assert_eq!(lines(&poll), ["x-a: all", "cookie: own=1", "origin: http://all"]);
 
     let own = Headers::from([(header::UPGRADE, HeaderValue::from_static("websocket"))]);
@@ -61,12 +61,12 @@ fn websocket_handshakes_have_headers_of_their_own() {
 fn credentials_of_the_url_are_sent_unless_a_header_replaces_them() {
     let url = "http://user:secret@example.org";
     let basic = "authorization: Basic dXNlcjpzZWNyZXQ=";
-    assert!(lines(&requests(url).poll().unwrap()).contains(&basic.to_owned()));
+    assert!(lines(&requests(url).get().unwrap()).contains(&basic.to_owned()));
 
     let mut requests = requests(url);
     let options = Arc::make_mut(&mut requests.options);
     options.headers.parse_and_append("authorization", b"Bearer token").unwrap();
-    let lines = lines(&requests.poll().unwrap());
+    let lines = lines(&requests.get().unwrap());
     assert!(lines.contains(&"authorization: Bearer token".to_owned()), "{lines:?}");
     assert!(!lines.contains(&basic.to_owned()), "{lines:?}");
 }
@@ -75,7 +75,7 @@ fn credentials_of_the_url_are_sent_unless_a_header_replaces_them() {
 fn cookies_that_a_response_sets_are_sent_beside_those_of_the_user() {
     let requests = requests("http://example.org");
     requests.store_cookies(&head(&[(header::SET_COOKIE, "lb=2; Path=/")]));
-    let poll = requests.poll().unwrap();
+    let poll = requests.get().unwrap();
     assert_eq!(lines(&poll), ["x-a: all", "origin: http://all", "cookie: own=1; lb=2"]);
 }
 
@@ -86,10 +86,10 @@ fn after_a_redirect_to_another_origin_only_headers_without_secrets_are_sent() {
 
     let moved = requests.redirect(&head(&[(header::LOCATION, "/other/")])).unwrap();
     assert_eq!(moved.display_url(), "http://example.org/other/");
-    assert!(lines(&requests.poll().unwrap()).iter().any(|line| line.starts_with("authorization: ")));
+    assert!(lines(&requests.get().unwrap()).iter().any(|line| line.starts_with("authorization: ")));
 
     requests.redirect(&head(&[(header::LOCATION, "http://example.com/")])).unwrap();
-    let poll = requests.poll().unwrap();
+    let poll = requests.get().unwrap();
     assert_eq!(poll.host.to_str().unwrap(), "example.com");
     assert_eq!(lines(&poll), ["origin: http://all"]);
 }
@@ -100,14 +100,14 @@ fn a_redirect_needs_a_location_that_may_be_followed() {
     for headers in [head(&[]), head(&[(header::LOCATION, "http://example.org")])] {
         assert!(matches!(requests.redirect(&headers), Err(TransportError::Redirect(_))));
     }
-    assert_eq!(requests.poll().unwrap().host.to_str().unwrap(), "example.org");
+    assert_eq!(requests.get().unwrap().host.to_str().unwrap(), "example.org");
 }
 
 #[test]
 fn a_stamp_is_different_each_time() {
     let mut requests = requests("http://example.org");
     Arc::make_mut(&mut requests.options).timestamp_requests = true;
-    let [first, second] = [(); 2].map(|()| requests.poll().unwrap().target);
+    let [first, second] = [(); 2].map(|()| requests.get().unwrap().target);
     assert!(first.to_string().contains("&t="), "{first}");
     assert_ne!(first, second);
 }

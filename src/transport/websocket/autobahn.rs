@@ -32,7 +32,7 @@ async fn open(url: &str, path: &str, query: &str) -> Socket {
         ..Options::new(Arc::default())
     };
     let requests = Requests::new(endpoint.clone(), None, Arc::new(options), endpoint);
-    match handshake::connect(requests.http_client(), requests).await.unwrap() {
+    match handshake::connect(requests.new_http_client(), requests).await.unwrap() {
         Handshake::Opened(socket, _) => *socket,
         Handshake::Moved(_) => panic!("a redirect"),
     }

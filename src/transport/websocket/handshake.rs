@@ -11,7 +11,7 @@ use base64_simd::STANDARD;
 use bytestring::ByteString;
 use rand::{Rng as _, TryRng as _, rngs::SysRng};
 
-use super::socket::{MaskKeys, Socket};
+use super::socket::{MaskKeySource, Socket};
 use crate::{
     error::TransportError,
     transport::{Headers, Requests, Secrets, http::UpgradeResponse, http_client::HttpClient},
@@ -62,7 +62,7 @@ async fn handshake(http_client: &HttpClient, mut requests: Requests) -> Result<H
             let protocol = chosen_protocol(&headers, offered)?;
             // The thread's generator. One of its own would cost each WebSocket 320 bytes for as long as it is open.
             let mut random = rand::rng();
-            let mask_keys: MaskKeys = Box::new(move || random.next_u32().to_ne_bytes());
+            let mask_keys: MaskKeySource = Box::new(move || random.next_u32().to_ne_bytes());
             let socket = Socket::new(io, mask_keys, max_message_size, read_buf)
                 .with_secrets(Secrets::of_head(&request.head(None)));
             Ok(Handshake::Opened(Box::new(socket), protocol))

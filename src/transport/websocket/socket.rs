@@ -1,4 +1,4 @@
-//! An open WebSocket: packets in one direction, bytes in the other.
+//! An open WebSocket: it reads and writes the bytes of a connection, and turns them into packets and back.
 
 use std::{
     io,
@@ -19,30 +19,32 @@ use crate::{
     transport::{BatchBuilder, Io, ReportSender, Secrets},
 };
 
-/// The largest number of reads for one batch. Then others have their turn: a server could send pings for ever.
+/// The largest number of reads in one call. After that the other actors of the arbiter run, because a server could send
+/// pings without end.
 const MAX_READS: usize = 4;
 
-/// While more bytes than this wait to be written, pings wait for their answer.
-const PROMPT_PONG: usize = 64 << 10;
+/// The largest number of bytes that may wait to be written when a pong is queued behind them. If there are more, only the
+/// latest ping is answered, after all of them.
+const MAX_OUTPUT_BEFORE_PONG: usize = 64 << 10;
 
-/// The close code of a frame without a code (RFC 6455, section 7.4.1). It is never sent.
+/// The close code that is reported for a close frame without a code (RFC 6455, section 7.4.1). It is never sent.
 const NO_STATUS: u16 = 1005;
 
 /// The largest number of characters of a status line that an error shows.
 const MAX_STATUS_LINE: usize = 100;
 
-/// Draws the masking key of each frame (RFC 6455, section 5.3).
-pub(super) type MaskKeys = Box<dyn FnMut() -> [u8; 4]>;
+/// The source of the masking key of each frame (RFC 6455, section 5.3).
+pub(super) type MaskKeySource = Box<dyn FnMut() -> [u8; 4]>;
 
 /// A connection with its codec and its buffers.
 pub(super) struct Socket {
     io: Box<dyn Io>,
-    codec: WebSocketCodec<MaskKeys>,
+    codec: WebSocketCodec<MaskKeySource>,
     wire: Wire,
     max_message_size: usize,
     input: ReadBuffer,
     output: WriteBuffer,
-    /// The number of reads since others had their turn.
+    /// The number of reads since the other actors could run.
     reads: usize,
     /// The payload of the latest ping, while its answer waits.
     pong: Option<Bytes>,
@@ -58,7 +60,7 @@ impl Socket {
     /// `read_buf`: the bytes that arrived behind the handshake.
     pub(super) fn new(
         io: Box<dyn Io>,
-        mask_keys: MaskKeys,
+        mask_keys: MaskKeySource,
         max_message_size: usize,
         read_buf: BytesMut,
     ) -> Self {
@@ -101,7 +103,7 @@ impl Socket {
         self.queue(Opcode::Close, &[], &close_payload(code, ""));
     }
 
-    /// Writes everything that is queued. Pending for ever once that has failed.
+    /// Writes everything that is queued. After an error it stays pending, and `take_write_error` has the error.
     pub(super) fn poll_flush(&mut self, task: &mut Task<'_>) -> Poll<()> {
         if self.write_error.is_some() {
             return Poll::Pending;
@@ -129,22 +131,22 @@ impl Socket {
     }
 
     /// The number of bytes read.
-    pub(super) fn read(&self) -> u64 {
+    pub(super) fn bytes_read(&self) -> u64 {
         self.input.total()
     }
 
-    /// Whether a message has arrived in part.
+    /// Whether bytes have arrived that are not decoded: a part of a message or, without credit, whole messages.
     pub(super) fn has_partial_message(&self) -> bool {
         !self.input.undecoded().is_empty() || self.codec.is_in_message()
     }
 
     /// The number of bytes written.
-    pub(super) fn written(&self) -> u64 {
+    pub(super) fn bytes_written(&self) -> u64 {
         self.output.written()
     }
 
-    /// The next message, after `decode`. Pings are answered on the way. Bytes are read from the connection only if
-    /// `may_read`.
+    /// Receives the next message, and returns what `decode` makes of it. Pings that come before it are answered. `may_read`:
+    /// if the message has not arrived, the socket reads from the connection.
     // A message is decoded here, and not by the caller, because each return moves it once more.
     pub(super) fn poll_message<T>(
         &mut self,
@@ -179,10 +181,10 @@ impl Socket {
         }
     }
 
-    /// RFC 6455, section 5.5.3: an endpoint may answer only the latest of several pings. A server that sends pings and does
-    /// not read gets no more than that.
+    /// Answers a ping. RFC 6455, section 5.5.3: an endpoint may answer only the latest of several pings. So a server that
+    /// sends pings and does not read cannot fill the memory with pongs.
     fn on_ping(&mut self, payload: &[u8]) {
-        if self.output.len() > PROMPT_PONG {
+        if self.output.len() > MAX_OUTPUT_BEFORE_PONG {
             self.pong = Some(Bytes::copy_from_slice(payload));
         } else {
             self.pong = None;
@@ -190,7 +192,7 @@ impl Socket {
         }
     }
 
-    /// Reads once, unless others are to have their turn.
+    /// Reads once, unless the other actors have to run first.
     fn poll_read(&mut self, task: &mut Task<'_>) -> Poll<Result<(), TransportError>> {
         if self.reads >= MAX_READS {
             self.reads = 0;
@@ -209,7 +211,8 @@ impl Socket {
     }
 
     /// The error for bytes that are not frames but an HTTP response. engine.io refuses some handshakes after it has accepted
-    /// them. The decoder has not removed the bytes.
+    /// them. The decoder does not remove the
+    /// bytes of an invalid frame, so they are still there.
     fn http_response(&self) -> Option<TransportError> {
         let text = self.input.undecoded().strip_prefix(b"HTTP/")?;
         let line = text.split(|byte| byte.is_ascii_control()).next().unwrap_or_default();
@@ -283,7 +286,8 @@ impl Socket {
         self.write_error.take().map(TransportError::io)
     }
 
-    /// Waits for the server's close frame, or for the end of the connection. Other frames come too late to count.
+    /// Waits for the server's close frame, or for the end of the connection. Other frames are ignored, since
+    /// the session has ended.
     pub(super) fn poll_closed(&mut self, task: &mut Task<'_>) -> Poll<()> {
         let _ = self.poll_flush(task);
         for _ in 0..MAX_READS {
@@ -321,7 +325,7 @@ pub(super) fn close_code(reason: &CloseReason) -> Option<u16> {
         CloseReason::Failed(TransportError::Protocol(ProtocolError::TooLarge { .. })) => Some(1009),
         CloseReason::Failed(TransportError::Protocol(ProtocolError::Utf8)) => Some(1007),
         CloseReason::Failed(TransportError::Protocol(_)) => Some(1002),
-        // Nobody can read a close frame.
+        // The connection is broken, or it was never open, so the server would not receive a close frame.
         CloseReason::Failed(_) | CloseReason::Interrupted(_) => None,
     }
 }

@@ -13,7 +13,7 @@ fn a_server_may_be_silent_for_the_sum_of_its_intervals() {
     session.ping_timeout = 2 * SECOND;
     let mut liveness = Liveness::new(start, &session);
     assert_eq!(liveness.deadline(), start + 5 * SECOND);
-    liveness.heard(start + 4 * SECOND);
+    liveness.restart(start + 4 * SECOND);
     assert_eq!(liveness.deadline(), start + 9 * SECOND);
     assert_eq!(liveness.write_deadline(start + SECOND), start + 6 * SECOND, "a batch has as long");
 }
@@ -37,42 +37,52 @@ fn subscribers_have_as_long_as_the_server_waits_for_a_pong_between_5_and_60_seco
 #[test]
 fn a_deadline_noticed_in_time_is_acted_on_at_its_moment() {
     let deadline = Instant::now() + HOUR;
-    for (late, expected) in [(Duration::ZERO, true), (MILLISECOND, true), (SECOND - MILLISECOND, true)] {
-        let mut reprieve = Reprieve::default();
-        assert!(!reprieve.is_due(deadline, deadline - MILLISECOND));
-        assert_eq!(reprieve.is_due(deadline, deadline + late), expected);
-        assert_eq!(reprieve.extend(deadline), deadline, "there was no reprieve");
+    for early in [HOUR, SECOND, MILLISECOND, Duration::from_nanos(1)] {
+        let mut grace_period = GracePeriod::default();
+        assert!(!grace_period.check_due(deadline, deadline - early), "{early:?}");
+        assert_eq!(grace_period.extend(deadline), deadline, "to ask early begins no grace period");
+    }
+    for late in [Duration::ZERO, MILLISECOND, SECOND - MILLISECOND] {
+        let mut grace_period = GracePeriod::default();
+        assert!(grace_period.check_due(deadline, deadline + late), "{late:?}");
+        assert_eq!(grace_period.extend(deadline), deadline, "there was no grace period");
     }
 }
 
 #[test]
-fn a_deadline_noticed_late_has_one_second_more_and_no_second_reprieve() {
+fn a_deadline_noticed_late_has_one_second_more_and_no_second_grace_period() {
     let deadline = Instant::now();
     for late in [SECOND, HOUR] {
-        let mut reprieve = Reprieve::default();
+        let mut grace_period = GracePeriod::default();
         let woken = deadline + late;
-        assert!(!reprieve.is_due(deadline, woken));
-        assert_eq!(reprieve.extend(deadline), woken + SECOND);
-        assert!(!reprieve.is_due(deadline, woken + SECOND - MILLISECOND), "asking again does not end it");
-        assert_eq!(reprieve.extend(deadline), woken + SECOND, "nor does it prolong it");
-        assert!(reprieve.is_due(deadline, woken + SECOND));
-        assert!(reprieve.is_due(deadline, woken + HOUR), "however late the end of the reprieve is noticed");
+        assert!(!grace_period.check_due(deadline, woken));
+        assert_eq!(grace_period.extend(deadline), woken + SECOND);
+        assert!(
+            !grace_period.check_due(deadline, woken + SECOND - MILLISECOND),
+            "asking again does not end it"
+        );
+        assert_eq!(grace_period.extend(deadline), woken + SECOND, "nor does it prolong it");
+        assert!(grace_period.check_due(deadline, woken + SECOND));
+        assert!(
+            grace_period.check_due(deadline, woken + HOUR),
+            "however late the end of the grace period is noticed"
+        );
     }
 }
 
 #[test]
-fn a_reprieve_counts_for_every_deadline_before_its_end_and_for_no_later_one() {
+fn a_grace_period_counts_for_every_deadline_before_its_end_and_for_no_later_one() {
     let start = Instant::now();
-    let mut reprieve = Reprieve::default();
+    let mut grace_period = GracePeriod::default();
     let woken = start + HOUR;
-    assert!(!reprieve.is_due(start, woken));
+    assert!(!grace_period.check_due(start, woken));
     let end = woken + SECOND;
     for before in [start + SECOND, woken, end] {
-        assert_eq!(reprieve.extend(before), end);
+        assert_eq!(grace_period.extend(before), end);
     }
     let after = end + MILLISECOND;
-    assert_eq!(reprieve.extend(after), after);
-    // A deadline that has moved, since the server was heard, gets a reprieve of its own after another sleep.
-    assert!(!reprieve.is_due(after, after + HOUR));
-    assert_eq!(reprieve.extend(after), after + HOUR + SECOND);
+    assert_eq!(grace_period.extend(after), after);
+    // A deadline that has moved, since the server was heard, gets a grace period of its own after another sleep.
+    assert!(!grace_period.check_due(after, after + HOUR));
+    assert_eq!(grace_period.extend(after), after + HOUR + SECOND);
 }

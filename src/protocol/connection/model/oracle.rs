@@ -21,7 +21,7 @@ const SILENCE: Duration = Duration::from_secs(45);
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// The longest time that a late wake-up adds to a deadline.
-const REPRIEVE: Duration = Duration::from_secs(1);
+const GRACE_PERIOD: Duration = Duration::from_secs(1);
 
 /// The size of a message, compared with the server's `maxPayload`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -370,6 +370,6 @@ impl Time {
             self.paused.map(|since| since + PAUSE),
         ];
         let first = others.into_iter().flatten().fold(silence, Instant::min);
-        first.max(now + REPRIEVE)
+        first.max(now + GRACE_PERIOD)
     }
 }

@@ -4,15 +4,19 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
 fn received(useful: bool, complete: bool) -> Received {
-    Received { packets: Vec::new(), complete, useful }
+    let mut received = Received::new(Vec::new(), complete);
+    if useful {
+        received.set_useful();
+    }
+    received
 }
 
 /// Answers the open poll at `now`, and returns the pause until the next one.
 fn pause(reading: &mut Reading, now: Instant, useful: bool) -> Duration {
     reading.received(now, &received(useful, true));
     let next = reading.next_read().unwrap_or(now);
-    assert_eq!(reading.may_read(now), next == now);
-    assert!(reading.may_read(next));
+    assert_eq!(reading.is_paused(now), next != now);
+    assert!(!reading.is_paused(next));
     next - now
 }
 
@@ -21,10 +25,10 @@ fn each_batch_takes_one_permission_to_read() {
     let now = Instant::now();
     for kind in [TransportKind::Polling, TransportKind::WebSocket] {
         let mut reading = Reading::new(kind);
-        assert_eq!(reading.grant(now), None, "a transport starts with one");
+        assert_eq!(reading.take_credit(now), None, "a transport starts with one");
         reading.received(now, &received(true, true));
-        assert_eq!(reading.grant(now), Some(Vec::new()));
-        assert_eq!(reading.grant(now), None, "it has one");
+        assert_eq!(reading.take_credit(now), Some(Vec::new()));
+        assert_eq!(reading.take_credit(now), None, "it has one");
     }
 }
 
@@ -34,10 +38,10 @@ fn an_emptied_buffer_goes_back_with_the_next_permission() {
     let mut reading = Reading::new(TransportKind::WebSocket);
     reading.received(now, &received(true, true));
     reading.return_buffer(Vec::with_capacity(7));
-    assert_eq!(reading.grant(now).unwrap().capacity(), 7);
+    assert_eq!(reading.take_credit(now).unwrap().capacity(), 7);
     // A buffer that comes after the permission was given cannot go with it any more, and is no second permission.
     reading.return_buffer(Vec::with_capacity(7));
-    assert_eq!(reading.grant(now), None);
+    assert_eq!(reading.take_credit(now), None);
 }
 
 #[test]
@@ -47,13 +51,13 @@ fn polls_that_are_answered_at_once_with_nothing_are_sent_more_and_more_slowly() 
     for expected in [50, 100, 200, 400, 800, 1000, 1000] {
         let pause = pause(&mut reading, now, false);
         assert_eq!(pause.as_millis(), expected);
-        assert_eq!(reading.grant(now + pause - MILLISECOND), None);
+        assert_eq!(reading.take_credit(now + pause - MILLISECOND), None);
         now += pause;
-        assert!(reading.grant(now).is_some());
+        assert!(reading.take_credit(now).is_some());
         assert_eq!(reading.next_read(), None, "the pause is over");
     }
     assert_eq!(pause(&mut reading, now, true), Duration::ZERO);
-    reading.grant(now);
+    reading.take_credit(now);
     assert_eq!(pause(&mut reading, now, false).as_millis(), 50, "a useful poll ends the slow-down");
 }
 
@@ -62,14 +66,14 @@ fn an_empty_poll_after_a_long_wait_is_followed_by_the_next_at_once() {
     let mut now = Instant::now();
     let mut reading = Reading::new(TransportKind::Polling);
     now += pause(&mut reading, now, false);
-    reading.grant(now);
+    reading.take_credit(now);
     assert_eq!(pause(&mut reading, now + SECOND - MILLISECOND, false).as_millis(), 100);
     now += 2 * SECOND;
-    reading.grant(now);
+    reading.take_credit(now);
     // Servers end a poll now and then, before a proxy would.
     now += SECOND;
     assert_eq!(pause(&mut reading, now, false), Duration::ZERO);
-    reading.grant(now);
+    reading.take_credit(now);
     assert_eq!(pause(&mut reading, now, false).as_millis(), 50, "and the slow-down is over");
 }
 
@@ -83,7 +87,7 @@ fn the_parts_of_a_poll_are_one_poll() {
             let complete = at == parts.len() - 1;
             reading.received(now, &received(*useful, complete));
             if !complete {
-                assert!(reading.grant(now).is_some(), "the rest is there already");
+                assert!(reading.take_credit(now).is_some(), "the rest is there already");
             }
         }
         let pause = reading.next_read().map_or(0, |next| (next - now).as_millis());
@@ -97,7 +101,7 @@ fn a_websocket_is_never_paused() {
     let mut reading = Reading::new(TransportKind::WebSocket);
     for _ in 0..3 {
         assert_eq!(pause(&mut reading, now, false), Duration::ZERO);
-        assert!(reading.grant(now).is_some());
+        assert!(reading.take_credit(now).is_some());
     }
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 
 fn server(host: &str, scheme: &'static str) -> Rc<Server> {
-    Server::shared(&Destination::new(host.to_owned(), 7, scheme == "https"), scheme).unwrap()
+    Server::shared(&Destination::new(host, 7, scheme == "https"), scheme).unwrap()
 }
 
 #[test]
@@ -16,6 +16,6 @@ fn connections_to_one_server_share_its_uri() {
 
 #[test]
 fn a_host_that_cannot_be_in_a_uri_is_unsupported() {
-    let destination = Destination::new("a{b".to_owned(), 7, false);
+    let destination = Destination::new("a{b", 7, false);
     assert!(matches!(Server::shared(&destination, "http"), Err(TransportError::Unsupported(_))));
 }
