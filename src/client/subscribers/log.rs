@@ -94,6 +94,7 @@ impl Log {
     }
 
     /// The event at `position`, if there is one. It is moved instead of cloned if `is_only_reader`: nobody else needs it.
+    #[inline(always)] // Otherwise each event would be moved once more.
     pub(super) fn take(&mut self, position: Position, is_only_reader: bool) -> Option<Event> {
         if is_only_reader && position == self.start {
             let event = self.events.pop_front()?;
