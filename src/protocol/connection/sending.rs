@@ -61,9 +61,9 @@ impl Connection {
         }
     }
 
-    /// Fewer bytes than `send_queue` wait to be written.
+    /// No more bytes than `send_queue` wait to be written, or to be confirmed.
     pub(crate) fn has_room(&self) -> bool {
-        self.queue.weight() <= self.limits.send_queue
+        self.queue.weight() + self.queue.retained_weight() <= self.limits.send_queue
     }
 
     /// The last message has completed another batch, and the batch can be written now.
@@ -113,8 +113,8 @@ impl Connection {
         let Some(transport) = self.transports.get_mut(id) else { return };
         let Some(in_flight) = transport.writing.finish() else { return };
         let batch = in_flight.batch;
-        let is_closing = batch.ends_with_close();
-        self.queue.written(&batch);
+        let (is_closing, has_messages) = (batch.ends_with_close(), batch.has_messages());
+        self.queue.written(&batch, id.kind == TransportKind::Polling);
         self.counters.packets_sent += u64::try_from(batch.len()).unwrap_or(u64::MAX);
         self.counters.messages_sent += u64::try_from(batch.messages()).unwrap_or(u64::MAX);
         self.counters.bytes_sent += u64::try_from(batch.bytes()).unwrap_or(u64::MAX);
@@ -132,6 +132,9 @@ impl Connection {
                 self.end_session(now, UPGRADE_NOT_WRITTEN.into());
             }
             State::Open(open) if open.active() == id => {
+                if has_messages && id.kind == TransportKind::WebSocket {
+                    open.pings.wrote(now);
+                }
                 if id.kind == TransportKind::Polling {
                     // The answer to a POST is a sign of life. That a WebSocket has taken bytes is none.
                     open.liveness.restart(now);
