@@ -83,10 +83,6 @@ impl Batch {
         self.size
     }
 
-    pub(super) fn has_messages(&self) -> bool {
-        self.messages > 0
-    }
-
     pub(super) fn ends_with_close(&self) -> bool {
         self.packets.last() == Some(&Packet::Close)
     }
