@@ -223,9 +223,10 @@ fn server_frame(message: &Message) -> Vec<u8> {
 
 /// The life of a connection: the invariants are true for every order of events.
 ///
-/// `data`: steps of three bytes, the kind of the step and two numbers. One byte more chooses a client that sends pings.
+/// `data`: steps of three bytes, the kind of the step and two numbers. One byte more chooses a client that sends pings,
+/// two bytes one that retains what is not confirmed.
 pub fn connection(data: &[u8]) {
-    let mut walk = if data.len() % 3 == 1 { Model::pinging() } else { Model::new() };
+    let mut walk = Model::new(data.len() % 3 == 1, data.len() % 3 == 2);
     for &[kind, a, b] in data.as_chunks().0 {
         walk.take(match kind % 8 {
             0 => Step::Connect { websocket: a & 1 != 0, upgrade: a & 2 != 0, others: a & 4 != 0 },

@@ -138,6 +138,14 @@
 //!   handles an event for [`stall_timeout`](EngineIoClientBuilder::stall_timeout) meanwhile, the session ends.
 //!   [`Event`] says when an event counts as handled.
 //!
+//! # What has arrived
+//!
+//! That a message was accepted, or even sent, does not mean that it has arrived. Over polling the server answers each POST.
+//! Over WebSocket the protocol has no acknowledgement of messages, but WebSocket pings show what the other end has read:
+//! [`Confirm`] asks once, and with [`confirm_sends`](EngineIoClientBuilder::confirm_sends) the client retains what is not
+//! confirmed and gives it back as [`in_doubt`](Disconnected::in_doubt). With
+//! [`websocket_ping`](EngineIoClientBuilder::websocket_ping) a connection that was lost without a sign is noticed early.
+//!
 //! # Reconnecting
 //!
 //! With a [`reconnect`](EngineIoClientBuilder::reconnect) policy a client opens another session after it lost one, with

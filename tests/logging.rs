@@ -13,7 +13,7 @@ use std::{
 
 use actix_engineio::{
     self as engineio, Connect, EngineIoClient, Event, EventStream, GetStatus, Reconnect, TransportKind,
-    cookie_store::CookieStore,
+    WebSocketPing, cookie_store::CookieStore,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -209,6 +209,28 @@ async fn a_trace_shows_what_happened_and_no_secret() {
     has(&lines, Level::Warn, "client", "event stream 1 has not handled ");
     is_seen.send();
     drop(stream);
+    server.finish().await;
+
+    // A server that does not answer pings.
+    let (seen, is_seen) = std::sync::mpsc::channel();
+    let server = Server::start(move |server| {
+        let ws = server.opens_websocket(OPEN);
+        is_seen.recv().unwrap();
+        ws.close();
+    });
+    let ping = WebSocketPing::every(Duration::from_millis(100));
+    let mut client = Client::with(&server, |builder| builder.websocket_ping(ping));
+    client.connect_over(TransportKind::WebSocket).await;
+    let lines = loop {
+        let lines = logged();
+        if lines.iter().any(|line| line.text.contains("does not answer WebSocket pings")) {
+            break lines;
+        }
+        actix_rt::time::sleep(Duration::from_millis(20)).await;
+    };
+    has(&lines, Level::Warn, "client", "the server does not answer WebSocket pings");
+    seen.send(()).unwrap();
+    client.next().await;
     server.finish().await;
 
     // A server whose error contains the sid, as with python-engineio, and one whose reason has several lines.

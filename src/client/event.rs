@@ -220,7 +220,8 @@ pub struct Disconnected {
     /// The messages that the server may have or not, in order: those of a POST that was not answered with 2xx, and those
     /// of a WebSocket that were written and not flushed, which happens mostly with TLS. With them are all messages of a
     /// [`SendAll`](crate::SendAll) of which only a part was sent, or may have been. Other messages that were flushed to a
-    /// WebSocket are not listed, although nothing confirms that they arrived: the protocol has no acknowledgement.
+    /// WebSocket are not listed, although nothing confirms that they arrived, unless
+    /// [`confirm_sends`](crate::EngineIoClientBuilder::confirm_sends) is set: then those are here that are not confirmed.
     pub in_doubt: Vec<Data>,
 }
 

@@ -30,7 +30,7 @@ pub(super) fn upgraded(kind: TransportKind) {
 pub(super) fn pings_unanswered() {
     log::warn!(
         target: TARGET,
-        "the server does not answer WebSocket pings, so only its own heartbeat shows that it is alive"
+        "the server does not answer WebSocket pings: they show neither that it is alive nor what it has received"
     );
 }
 

@@ -80,10 +80,10 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
-            limits,
             state: State::Idle,
             transports: Transports::new(),
-            queue: SendQueue::default(),
+            queue: SendQueue::new(limits.confirm_sends.is_some()),
+            limits,
             outputs: VecDeque::with_capacity(2),
             grace_period: GracePeriod::default(),
             remembered: Remembered::default(),
@@ -126,6 +126,7 @@ impl Connection {
     /// The next thing to do. To be called until there is none.
     pub(crate) fn poll_output(&mut self, now: Instant) -> Option<Output> {
         if self.outputs.is_empty() {
+            self.queue_close(now);
             self.write(now);
             self.ask(now);
         }

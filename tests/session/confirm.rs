@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use actix_engineio::{
-    self as engineio, Confirm, ConfirmError, Disconnect, DisconnectReason, GetStatus, TransportKind,
+    self as engineio, Confirm, ConfirmError, Disconnect, DisconnectReason, Event, EventStream, GetStatus,
+    TransportKind,
 };
 use actix_rt::task::JoinHandle;
+use futures::StreamExt as _;
 
 use crate::support::{
-    Client, Clock, SHORT, milestone,
+    Client, Clock, SHORT, milestone, moment,
     script::{OPEN, UPGRADABLE},
     server::{Peer, Server},
     signal, soon,
@@ -19,6 +21,23 @@ impl Client {
     pub(crate) fn confirming(&self) -> JoinHandle<Result<(), ConfirmError>> {
         let confirm = self.addr.send(Confirm);
         actix_rt::spawn(async { soon("a confirm", confirm).await.unwrap() })
+    }
+
+    /// Waits until the client does not read because of a subscriber.
+    pub(crate) async fn has_backpressure(&self) {
+        while self.addr.send(GetStatus).await.unwrap().back_pressure.is_none() {
+            moment().await;
+        }
+    }
+
+    /// The reason of the end, behind the messages of [`Peer::floods`].
+    pub(crate) async fn ended_after_flood(&mut self) -> DisconnectReason {
+        loop {
+            match self.next().await {
+                Event::Message(_) => {}
+                event => return self.ended_with(event).await.reason.clone(),
+            }
+        }
     }
 
     pub(crate) async fn confirm(&self) -> Result<(), ConfirmError> {
@@ -36,6 +55,13 @@ impl Peer {
 
     pub(crate) fn sends_pong(&mut self, payload: &[u8]) {
         self.send_frame(true, 0, 10, payload);
+    }
+
+    /// Sends more messages than a stream that is not read may retain.
+    pub(crate) fn floods(&mut self) {
+        for _ in 0..200 {
+            self.send_text("4some message");
+        }
     }
 
     /// Ends a session over WebSocket.
@@ -152,6 +178,38 @@ async fn a_server_that_does_not_answer_in_time_does_not_lose_the_session() {
     late.send();
     assert_eq!(client.confirm().await, Ok(()));
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
+    server.finish().await;
+}
+
+#[actix::test]
+async fn the_limit_does_not_run_while_a_subscriber_does_not_read() {
+    let clock = Clock::stop();
+    let (pinged, is_pinged) = milestone();
+    let (subscribed, is_subscribed) = signal();
+    let server = Server::start(move |server| {
+        let mut ws = server.opens_websocket(OPEN);
+        is_subscribed.wait();
+        ws.floods();
+        let ping = ws.reads_ping();
+        ws.sends_pong(&ping);
+        pinged.reached();
+        ws.ends_websocket();
+    });
+    let mut client = Client::with(&server, |builder| builder.request_timeout(SHORT).receive_buffer(1000));
+    client.connect_over(TransportKind::WebSocket).await;
+    let mut stream = EventStream::subscribe(&client.addr).await.unwrap();
+    assert!(matches!(soon("an event", stream.next()).await, Some(Event::Connected(_))));
+    subscribed.send();
+    client.has_backpressure().await;
+    let confirm = client.confirming();
+    is_pinged.await;
+    for _ in 0..10 {
+        clock.advance(SHORT).await;
+    }
+    assert!(!confirm.is_finished(), "the answer has arrived, but cannot be read");
+    actix_rt::spawn(stream.for_each(|_| async {}));
+    assert_eq!(confirm.await.unwrap(), Ok(()));
+    assert_eq!(client.ended_after_flood().await, DisconnectReason::Server);
     server.finish().await;
 }
 

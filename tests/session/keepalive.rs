@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use actix_engineio::{DisconnectReason, GetStatus, State, TransportKind, WebSocketPing};
+use actix_engineio::{DisconnectReason, Event, EventStream, GetStatus, State, TransportKind, WebSocketPing};
+
+use futures::StreamExt as _;
 
 use crate::support::{
-    Client, Clock, TICK, milestone,
+    Client, Clock, TICK, milestone, moment,
     script::{OPEN, UPGRADABLE},
     server::Server,
-    signal, steps,
+    signal, soon, steps,
 };
 
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -102,6 +104,39 @@ async fn a_server_that_never_answers_pings_keeps_its_session() {
     }
     goes_on.send();
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
+    server.finish().await;
+}
+
+#[actix::test]
+async fn no_time_runs_while_a_subscriber_does_not_read() {
+    let clock = Clock::stop();
+    let (over, is_over) = signal();
+    let server = Server::start(move |server| {
+        let mut ws = server.opens_websocket(OPEN);
+        let ping = ws.reads_ping();
+        ws.sends_pong(&ping);
+        ws.floods();
+        is_over.wait();
+        ws.reads_ping();
+        ws.ends_websocket();
+    });
+    let mut client = Client::with(&server, |builder| {
+        builder.websocket_ping(WebSocketPing::every(INTERVAL).timeout(TIMEOUT)).receive_buffer(1000)
+    });
+    client.connect_over(TransportKind::WebSocket).await;
+    let mut stream = EventStream::subscribe(&client.addr).await.unwrap();
+    assert!(matches!(soon("an event", stream.next()).await, Some(Event::Connected(_))));
+    clock.advance(INTERVAL + TICK).await;
+    client.has_backpressure().await;
+    for _ in 0..10 {
+        clock.advance(INTERVAL).await;
+    }
+    assert_eq!(client.addr.send(GetStatus).await.unwrap().state, State::Connected);
+    over.send();
+    actix_rt::spawn(stream.for_each(|_| async {}));
+    moment().await;
+    clock.advance(INTERVAL + TICK).await;
+    assert_eq!(client.ended_after_flood().await, DisconnectReason::Server);
     server.finish().await;
 }
 

@@ -18,6 +18,7 @@ mod messages;
 mod polls;
 mod posts;
 mod reconnects;
+mod retained;
 mod websocket;
 
 use actix_engineio::EngineIoClientBuilder;

@@ -19,6 +19,7 @@ pub(super) fn defaults(request_timeout: Duration) -> Limits {
         max_packets_per_post: None,
         max_post_bytes: None,
         websocket_ping: None,
+        confirm_sends: None,
     }
 }
 
@@ -103,6 +104,40 @@ impl EngineIoClientBuilder {
         self
     }
 
+    /// Whether messages that were written to a WebSocket are retained until the other end has confirmed them. Default: they
+    /// are not, and a message that was written and then lost with the connection is nowhere to be found.
+    ///
+    /// With this option, the client asks for confirmations by itself: it sends a WebSocket ping when this many bytes are
+    /// unconfirmed (each message counts its data and 64 bytes), or half of [`send_queue`](Self::send_queue) if that is less,
+    /// and one second after a message was written at the latest. The pong confirms what was written before its ping. At the
+    /// end of a session, [`Disconnected::in_doubt`](crate::Disconnected::in_doubt) has the messages that were written
+    /// and not confirmed: the server may have them or not. It has those that are neither there nor in
+    /// [`unsent`](crate::Disconnected::unsent). See [`Confirm`](crate::Confirm) for what a pong proves, and what it does not.
+    ///
+    /// - Retained messages count in [`send_queue`](Self::send_queue), so the replies of [`Send`](crate::Send) wait
+    ///   while too many are unconfirmed. On a line with a long round trip `send_queue` should be at least twice what the
+    ///   line carries in that time.
+    /// - With a server that never answers WebSocket pings, nothing is confirmed, and once `send_queue` is full no `Send` is
+    ///   accepted any more. A warning is logged.
+    /// - A graceful [`Disconnect`](crate::Disconnect) waits for the last confirmation before it sends the close packet, for
+    ///   half of [`close_timeout`](Self::close_timeout) at most.
+    /// - Over polling the option has no effect: there the answer to a POST confirms its messages.
+    ///
+    /// ```
+    /// use actix_engineio::{Disconnected, EngineIoClient};
+    ///
+    /// let builder = EngineIoClient::builder().confirm_sends(64 << 10);
+    ///
+    /// /// What another session has to send, if the server recognises a message that it gets twice.
+    /// fn again(end: &Disconnected) -> impl Iterator<Item = &actix_engineio::Data> {
+    ///     end.in_doubt.iter().chain(&end.unsent)
+    /// }
+    /// ```
+    pub fn confirm_sends(mut self, bytes: usize) -> Self {
+        self.config.limits.confirm_sends = Some(bytes);
+        self
+    }
+
     /// How long the client waits for slow subscribers. If more than [`receive_buffer`](Self::receive_buffer) bytes of
     /// events are waiting and no subscriber handles an event for this long, the session ends with
     /// [`DisconnectReason::Stalled`](crate::DisconnectReason::Stalled). After two seconds a warning is logged, which
@@ -135,7 +170,8 @@ impl EngineIoClientBuilder {
     }
 
     /// How many bytes may wait to be written before the replies of [`Send`](crate::Send) wait. Each message counts its
-    /// data and 64 bytes. Default: 1 MiB.
+    /// data and 64 bytes. Default: 1 MiB. With [`confirm_sends`](Self::confirm_sends), the messages that wait for their
+    /// confirmation count as well.
     ///
     /// A message is accepted while at most this many bytes are waiting, so the last one may exceed the limit by its own
     /// size. With zero a message is accepted only after all earlier ones were written.

@@ -1,15 +1,19 @@
 //! What is known about the messages that were written: whether the other end has read them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     Connection,
     io::{Command, Output, TransportId},
+    open::Open,
     pings::Silence,
     reading::Flow,
     state::State,
 };
 use crate::{error::ConfirmError, protocol::handshake::TransportKind};
+
+/// The longest time for which messages are retained before a ping asks for their confirmation.
+const LONGEST_UNASKED: Duration = Duration::from_secs(1);
 
 impl Connection {
     /// Asks whether everything that was accepted until now has been read. The answer is `Confirmed`; if the session ends
@@ -29,20 +33,37 @@ impl Connection {
     /// has said it already.
     pub(super) fn ask(&mut self, now: Instant) {
         let State::Open(open) = &mut self.state else { return };
-        let Some(first) = open.confirmations.first() else { return };
-        let mark = self.queue.mark();
-        // While an upgrade stops writing, it is not known which transport will say it.
-        if open.upgrade.blocks_writes() || first > mark.settled {
+        if open.confirmations.first().is_none() && !self.queue.retains() {
             return;
         }
+        // While an upgrade stops writing, it is not known which transport will say it.
+        if open.upgrade.blocks_writes() {
+            return;
+        }
+        let settled = self.queue.mark().settled;
         match open.kind() {
             TransportKind::Polling => {
-                let count = open.confirmations.confirm(mark.settled);
+                let count = open.confirmations.confirm(settled);
                 self.answer_confirms(count, Ok(()));
             }
             TransportKind::WebSocket if open.pings.is_open() => {}
-            TransportKind::WebSocket => self.ping(now),
+            TransportKind::WebSocket => {
+                let is_asked = open.confirmations.first().is_some_and(|first| first <= settled);
+                let State::Open(open) = &self.state else { return };
+                if is_asked || self.unconfirmed_deadline(open).is_some_and(|deadline| now >= deadline) {
+                    self.ping(now);
+                }
+            }
         }
+    }
+
+    /// When a ping asks for what was written to a WebSocket and is retained.
+    pub(super) fn unconfirmed_deadline(&self, open: &Open) -> Option<Instant> {
+        let bytes = self.limits.confirm_sends?;
+        let since = open.pings.unasked_since().filter(|_| open.kind() == TransportKind::WebSocket)?;
+        // Half of what may be retained: the other half can be sent until the pong arrives.
+        let is_much = self.queue.retained_weight() >= bytes.min(self.limits.send_queue / 2);
+        Some(if is_much || open.is_closing() { since } else { since + LONGEST_UNASKED })
     }
 
     /// Sends a ping behind everything that is written by now.
@@ -78,6 +99,7 @@ impl Connection {
         let Some(answer) = open.pings.answered(now, number) else { return };
         self.round_trip = Some(answer.round_trip);
         let count = open.confirmations.confirm(answer.mark.settled);
+        self.queue.confirm(answer.mark.written);
         self.answer_confirms(count, Ok(()));
     }
 

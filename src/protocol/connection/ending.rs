@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::{ConnectError, DisconnectReason, Stage, TransportError},
-    protocol::packet::Packet,
+    protocol::{handshake::TransportKind, packet::Packet},
 };
 
 /// The time that an aborted transport has to close. It needs one turn of the event loop, unless it is broken.
@@ -70,9 +70,14 @@ impl Connection {
                 }
             }
             State::Open(open) if !open.is_closing() => {
-                open.request_close(CloseRequest { reason: DisconnectReason::Client(reason), deadline });
-                open.upgrade.hurry(now + self.limits.close_timeout / 2);
-                self.queue.push_control(Packet::Close);
+                let reason = DisconnectReason::Client(reason);
+                let half = now + self.limits.close_timeout / 2;
+                let confirmation = self.queue.retains().then_some(half);
+                open.request_close(CloseRequest { reason, deadline, confirmation });
+                open.upgrade.hurry(half);
+                if confirmation.is_none() {
+                    self.queue.push_control(Packet::Close);
+                }
             }
             State::Idle | State::Open(_) | State::Ending(_) => {}
         }
@@ -96,6 +101,21 @@ impl Connection {
             _ => self.abort(now, Some("the client stopped".into())),
         }
         self.abandon();
+    }
+
+    /// Queues the close packet that waits for a confirmation, once there is one, or none can be waited for. A server may
+    /// stop answering pings when it has read the close packet.
+    pub(super) fn queue_close(&mut self, now: Instant) {
+        let State::Open(open) = &mut self.state else { return };
+        let Some(until) = open.close_confirmation() else { return };
+        let is_confirmed = match open.kind() {
+            TransportKind::Polling => !open.upgrade.blocks_writes(),
+            TransportKind::WebSocket => self.queue.is_confirmed(),
+        };
+        if is_confirmed || now >= until {
+            open.close_queued();
+            self.queue.push_control(Packet::Close);
+        }
     }
 
     /// The close packet was sent: the transport closes in its own way.

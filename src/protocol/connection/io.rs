@@ -242,6 +242,8 @@ pub(crate) struct Limits {
     pub(crate) max_post_bytes: Option<usize>,
     /// The pings to a server that is silent on a WebSocket.
     pub(crate) websocket_ping: Option<WebSocketPing>,
+    /// Bytes that may be written to a WebSocket before a ping asks for their confirmation. `None`: nothing is retained.
+    pub(crate) confirm_sends: Option<usize>,
 }
 
 /// The parameters of a connect.

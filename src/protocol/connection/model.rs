@@ -44,6 +44,7 @@ pub(super) fn limits() -> Limits {
         max_packets_per_post: None,
         max_post_bytes: None,
         websocket_ping: None,
+        confirm_sends: None,
     }
 }
 
@@ -150,25 +151,17 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// A client with the default options.
-    pub(crate) fn new() -> Self {
-        Self::with(limits())
-    }
-
-    /// A client with pings over WebSocket.
-    pub(crate) fn pinging() -> Self {
-        Self::with(Limits { websocket_ping: Some(PING), ..limits() })
-    }
-
-    fn with(limits: Limits) -> Self {
+    /// A client that sends pings over a silent WebSocket or not, and that retains what is not confirmed or not.
+    pub(crate) fn new(is_pinging: bool, retains: bool) -> Self {
         let now = Instant::now();
+        let (websocket_ping, confirm_sends) = (is_pinging.then_some(PING), retains.then_some(200));
         Self {
-            connection: Connection::new(limits),
+            connection: Connection::new(Limits { websocket_ping, confirm_sends, ..limits() }),
             now,
             fakes: BTreeMap::new(),
             connecting: false,
             open: false,
-            messages: Messages::default(),
+            messages: Messages::new(retains),
             time: Time::new(now),
         }
     }

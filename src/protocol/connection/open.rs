@@ -46,6 +46,8 @@ pub(super) struct Open {
 pub(super) struct CloseRequest {
     pub(super) reason: DisconnectReason,
     pub(super) deadline: Instant,
+    /// The end of the wait for a confirmation of what was sent. `None`: the close packet is queued.
+    pub(super) confirmation: Option<Instant>,
 }
 
 impl Open {
@@ -114,6 +116,18 @@ impl Open {
 
     pub(super) fn close_deadline(&self) -> Option<Instant> {
         self.close_requested.as_ref().map(|close| close.deadline)
+    }
+
+    /// The time until which the close packet waits for a confirmation of what was sent, if it waits.
+    pub(super) fn close_confirmation(&self) -> Option<Instant> {
+        self.close_requested.as_ref().and_then(|close| close.confirmation)
+    }
+
+    /// The close packet is queued now.
+    pub(super) fn close_queued(&mut self) {
+        if let Some(close) = &mut self.close_requested {
+            close.confirmation = None;
+        }
     }
 
     pub(super) fn request_close(&mut self, close: CloseRequest) {

@@ -54,6 +54,8 @@ pub(super) struct Pings {
     /// The number of pings sent. It is also the content of the last one.
     sent: u64,
     open: Option<OpenPing>,
+    /// The time since when something is written and no ping was sent behind it.
+    unasked: Option<Instant>,
     /// The server has shown that it answers pings.
     is_answering: bool,
     /// A warning was given that the server does not answer pings.
@@ -98,7 +100,18 @@ impl Pings {
     pub(super) fn send(&mut self, now: Instant, mark: Mark) -> u64 {
         self.sent += 1;
         self.open = Some(OpenPing { mark, sent: now });
+        self.unasked = None;
         self.sent
+    }
+
+    /// Something was written.
+    pub(super) fn wrote(&mut self, now: Instant) {
+        self.unasked.get_or_insert(now);
+    }
+
+    /// The time since when something is written that no ping asks for, unless a ping is open.
+    pub(super) fn unasked_since(&self) -> Option<Instant> {
+        self.unasked.filter(|_| self.open.is_none())
     }
 
     /// A pong with this number arrived. Servers may also send pongs that nobody asked for.
@@ -119,6 +132,13 @@ impl Pings {
             // The session's own heartbeat decides.
             Some(_) => None,
         }
+    }
+
+    /// When a server that has not answered any ping of this session is worth a warning, if a ping was sent for another
+    /// reason than silence.
+    pub(super) fn unanswered(&self, limit: Duration) -> Option<(Instant, Silence)> {
+        let ping = self.open.as_ref().filter(|_| !self.is_answering && !self.has_warned)?;
+        Some((ping.sent + limit, Silence::Warn))
     }
 
     /// The warning was given that the server does not answer.

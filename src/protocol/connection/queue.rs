@@ -5,10 +5,9 @@ use std::{collections::VecDeque, mem, sync::Arc};
 use bytestring::ByteString;
 
 use super::{
-    groups::{Groups, length},
     io::BatchOutcome,
     outgoing::{Outgoing, Rejected},
-    retained::Retained,
+    retained::{Retained, Undelivered},
 };
 use crate::{
     data::{Data, OVERHEAD},
@@ -114,10 +113,6 @@ pub(super) struct SendQueue {
     refused: VecDeque<u64>,
     /// Messages of batches that were not, or perhaps not, sent.
     returned: Returned,
-    /// The number of messages written, which is the position of the next one.
-    written: u64,
-    groups: Groups,
-    /// Messages that were written, and come back if others do: those of a group that is not written as a whole.
     retained: Retained,
 }
 
@@ -128,16 +123,26 @@ struct Returned {
     in_doubt: Vec<Data>,
 }
 
-/// Messages that were accepted, and are given back at the end of the session.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Undelivered {
-    /// Messages and groups of which no byte was sent.
-    pub(super) unsent: Vec<Outgoing>,
-    /// Messages that may have been sent, and groups of which a part was, or may have been.
-    pub(super) in_doubt: Vec<Data>,
-}
-
 impl SendQueue {
+    /// `retains`: what was written to a WebSocket is in doubt until `confirm` says that it was read.
+    pub(super) fn new(retains: bool) -> Self {
+        Self { retained: Retained::new(retains), ..Self::default() }
+    }
+
+    pub(super) fn retains(&self) -> bool {
+        self.retained.until_confirmed()
+    }
+
+    /// The bytes that the retained messages count for.
+    pub(super) fn retained_weight(&self) -> usize {
+        self.retained.weight()
+    }
+
+    /// Every message was written, and none is retained.
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.messages == 0 && self.retained.is_empty()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.packets.is_empty() && self.pongs.is_empty()
     }
@@ -154,7 +159,7 @@ impl SendQueue {
 
     /// The messages that are written by now.
     pub(super) fn mark(&self) -> Mark {
-        Mark { settled: self.settled, written: self.written }
+        Mark { settled: self.settled, written: self.retained.written() }
     }
 
     /// Messages that are not written yet, and the bytes of their data.
@@ -187,7 +192,7 @@ impl SendQueue {
 
     /// Appends what was accepted.
     fn append(&mut self, outgoing: Outgoing) {
-        let first = self.written + u64::try_from(self.messages).unwrap_or(u64::MAX);
+        let first = self.next_position();
         let is_group = matches!(outgoing, Outgoing::Group(_));
         for data in outgoing.into_messages() {
             self.messages += 1;
@@ -195,9 +200,14 @@ impl SendQueue {
             self.packets.push_back(Packet::Message(data));
         }
         if is_group {
-            let end = self.written + u64::try_from(self.messages).unwrap_or(u64::MAX);
-            self.groups.push(first..end);
+            let end = self.next_position();
+            self.retained.push_group(first..end);
         }
+    }
+
+    /// The position of the message that is appended next.
+    fn next_position(&self) -> u64 {
+        self.retained.written() + u64::try_from(self.messages).unwrap_or(u64::MAX)
     }
 
     /// Appends a packet that is no message, behind every message.
@@ -236,29 +246,18 @@ impl SendQueue {
         Batch { packets: buffer, messages: filling.messages, bytes: filling.bytes, size: filling.used }
     }
 
-    /// A batch was written.
-    pub(super) fn written(&mut self, batch: &Batch) {
+    /// A batch was written. `is_acknowledged`: the server has said that it has the batch.
+    pub(super) fn written(&mut self, batch: &Batch, is_acknowledged: bool) {
         self.messages = self.messages.saturating_sub(batch.messages);
         self.bytes = self.bytes.saturating_sub(batch.bytes);
-        let messages = u64::try_from(batch.messages).unwrap_or(u64::MAX);
-        self.settled += messages;
+        self.settled += u64::try_from(batch.messages).unwrap_or(u64::MAX);
         self.settle_refused();
-        self.written += messages;
-        if !self.groups.is_empty() {
-            self.retain(batch.packets.iter());
-        }
+        self.retained.wrote(batch.packets.iter().filter_map(message), batch.messages, is_acknowledged);
     }
 
-    /// The messages in `packets` were written, as the last ones until now. Those of them are retained whose group is not
-    /// written as a whole.
-    fn retain<'a>(&mut self, packets: impl Iterator<Item = &'a Packet> + Clone) {
-        self.groups.settle(self.written);
-        let from = self.groups.around(self.written).map_or(self.written, |group| group.start);
-        let written = packets.filter_map(message);
-        let batch = self.written - u64::try_from(written.clone().count()).unwrap_or(0);
-        let first = batch - u64::try_from(self.retained.len()).unwrap_or(0);
-        self.retained.release(length(first..from));
-        self.retained.extend(written.skip(length(batch..from)).cloned());
+    /// The other end has read the first `read` of all messages that were ever written.
+    pub(super) fn confirm(&mut self, read: u64) {
+        self.retained.confirm(read);
     }
 
     /// Takes out the messages and the groups that do not pass `check`, which is done at most once per session.
@@ -269,9 +268,9 @@ impl SendQueue {
         self.messages = self.messages.saturating_sub(waiting.len());
         self.bytes -= waiting.iter().map(|packet| packet.body().len()).sum::<usize>().min(self.bytes);
         let mut accepted_before = self.accepted - u64::try_from(waiting.len()).unwrap_or(u64::MAX);
-        let first = self.written + u64::try_from(self.messages).unwrap_or(u64::MAX);
+        let first = self.next_position();
         let mut errors = Vec::new();
-        for outgoing in self.groups.assemble(first, messages(waiting)) {
+        for outgoing in self.retained.assemble(first, messages(waiting)) {
             let numbers = accepted_before..;
             let messages = outgoing.messages();
             accepted_before += u64::try_from(messages.len()).unwrap_or(u64::MAX);
@@ -300,10 +299,8 @@ impl SendQueue {
     pub(super) fn returned(&mut self, batch: Batch, outcome: BatchOutcome) {
         let packets = Arc::unwrap_or_clone(batch.packets);
         let (sent, others) = packets.split_at(outcome.sent.min(packets.len()));
-        self.written += u64::try_from(sent.iter().filter_map(message).count()).unwrap_or(u64::MAX);
-        if !self.groups.is_empty() {
-            self.retain(sent.iter());
-        }
+        let sent = sent.iter().filter_map(message);
+        self.retained.wrote(sent.clone(), sent.count(), false);
         let mut others = others.iter();
         let in_doubt = others.by_ref().take(outcome.uncertain).filter_map(message).cloned();
         self.returned.in_doubt.extend(in_doubt);
@@ -319,17 +316,8 @@ impl SendQueue {
         self.settled = self.accepted;
         self.refused = VecDeque::new();
         let returned = mem::take(&mut self.returned);
-        let mut unsent = returned.unsent.into_iter().chain(messages(mem::take(&mut self.packets)));
-        let mut first_unsent = self.written + u64::try_from(returned.in_doubt.len()).unwrap_or(u64::MAX);
-        let mut in_doubt = self.retained.take();
-        in_doubt.extend(returned.in_doubt);
-        if let Some(group) = self.groups.around(first_unsent) {
-            in_doubt.extend(unsent.by_ref().take(length(first_unsent..group.end)));
-            first_unsent = group.end;
-        }
-        let unsent = self.groups.assemble(first_unsent, unsent);
-        self.groups = Groups::default();
-        Undelivered { unsent, in_doubt }
+        let unsent = returned.unsent.into_iter().chain(messages(mem::take(&mut self.packets)));
+        self.retained.end(returned.in_doubt, unsent)
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{
     Connection,
-    io::{Command, Limits, TransportId},
+    io::{Command, Counters, Limits, TransportId},
     open::Open,
     outgoing::{Outgoing, Rejected},
     queue::{Batch, BatchLimit},
@@ -61,9 +61,9 @@ impl Connection {
         }
     }
 
-    /// Fewer bytes than `send_queue` wait to be written.
+    /// No more bytes than `send_queue` wait to be written, or to be confirmed.
     pub(crate) fn has_room(&self) -> bool {
-        self.queue.weight() <= self.limits.send_queue
+        self.queue.weight() + self.queue.retained_weight() <= self.limits.send_queue
     }
 
     /// The last message has completed another batch, and the batch can be written now.
@@ -113,11 +113,9 @@ impl Connection {
         let Some(transport) = self.transports.get_mut(id) else { return };
         let Some(in_flight) = transport.writing.finish() else { return };
         let batch = in_flight.batch;
-        let is_closing = batch.ends_with_close();
-        self.queue.written(&batch);
-        self.counters.packets_sent += u64::try_from(batch.len()).unwrap_or(u64::MAX);
-        self.counters.messages_sent += u64::try_from(batch.messages()).unwrap_or(u64::MAX);
-        self.counters.bytes_sent += u64::try_from(batch.bytes()).unwrap_or(u64::MAX);
+        let (is_closing, has_messages) = (batch.ends_with_close(), batch.messages() > 0);
+        self.queue.written(&batch, id.kind == TransportKind::Polling);
+        count_sent(&mut self.counters, &batch);
         let (size, time) = (batch.size(), now.saturating_duration_since(in_flight.started));
         if id.kind == TransportKind::Polling {
             self.round_trip = Some(time);
@@ -132,11 +130,15 @@ impl Connection {
                 self.end_session(now, UPGRADE_NOT_WRITTEN.into());
             }
             State::Open(open) if open.active() == id => {
-                if id.kind == TransportKind::Polling {
-                    // The answer to a POST is a sign of life. That a WebSocket has taken bytes is none.
-                    open.liveness.restart(now);
-                    open.post_size.answered(size, time, any_number);
-                    open.upgrade.limit_pause(now);
+                match id.kind {
+                    TransportKind::Polling => {
+                        // The answer to a POST is a sign of life. That a WebSocket has taken bytes is none.
+                        open.liveness.restart(now);
+                        open.post_size.answered(size, time, any_number);
+                        open.upgrade.limit_pause(now);
+                    }
+                    TransportKind::WebSocket if has_messages => open.pings.wrote(now),
+                    TransportKind::WebSocket => {}
                 }
                 // An answer to a ping that came while the close packet was written is not sent any more.
                 if is_closing {
@@ -149,6 +151,12 @@ impl Connection {
         // At once, because the next report may be the end of the session.
         self.ask(now);
     }
+}
+
+fn count_sent(counters: &mut Counters, batch: &Batch) {
+    counters.packets_sent += u64::try_from(batch.len()).unwrap_or(u64::MAX);
+    counters.messages_sent += u64::try_from(batch.messages()).unwrap_or(u64::MAX);
+    counters.bytes_sent += u64::try_from(batch.bytes()).unwrap_or(u64::MAX);
 }
 
 /// Why the session cannot carry a message.

@@ -6,6 +6,7 @@ mod connecting;
 mod ending;
 mod pinging;
 mod receiving;
+mod retaining;
 mod sending;
 mod sessions;
 mod timeouts;

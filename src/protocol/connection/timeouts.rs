@@ -43,6 +43,8 @@ impl Connection {
                     self.partial_deadline(open),
                     self.confirm_deadline(open),
                     self.silence(open).map(|(deadline, _)| deadline),
+                    self.unconfirmed_deadline(open),
+                    open.close_confirmation(),
                     open.upgrade.deadline(),
                     open.close_deadline(),
                 ];
@@ -60,6 +62,8 @@ impl Connection {
                 self.handle_upgrade_timeout(now);
                 self.expire_confirms(now);
                 self.handle_silence(now);
+                self.queue_close(now);
+                self.ask(now);
             }
         }
     }
@@ -106,9 +110,14 @@ impl Connection {
 
     /// What is to be done about a server that is silent on a WebSocket, and when. Under back-pressure it cannot be heard.
     pub(super) fn silence(&self, open: &Open) -> Option<(Instant, Silence)> {
-        let limits = self.limits.websocket_ping.as_ref()?;
-        let can_be_heard = open.kind() == TransportKind::WebSocket && open.flow == Flow::Open;
-        can_be_heard.then(|| open.pings.silence(open.liveness.last_heard(), limits)).flatten()
+        if open.kind() == TransportKind::Polling || open.flow != Flow::Open {
+            return None;
+        }
+        match (&self.limits.websocket_ping, self.limits.confirm_sends) {
+            (Some(limits), _) => open.pings.silence(open.liveness.last_heard(), limits),
+            (None, Some(_)) => open.pings.unanswered(self.limits.request_timeout),
+            (None, None) => None,
+        }
     }
 
     /// When the oldest `Confirm` has waited for too long. Under back-pressure no answer can arrive.

@@ -126,6 +126,7 @@ fn limits() -> Limits {
         max_packets_per_post: None,
         max_post_bytes: None,
         websocket_ping: None,
+        confirm_sends: None,
     }
 }
 

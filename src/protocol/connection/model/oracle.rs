@@ -77,6 +77,10 @@ pub(super) struct Messages {
     /// The number of written messages that the other end has read for sure, and that it will have read with the next pong.
     read: usize,
     pinged: usize,
+    /// The same, without those that were being written when the ping was sent.
+    proven: usize,
+    asked: usize,
+    retains: bool,
     /// The questions that are not answered, each as the next message at that moment, and its time.
     confirms: VecDeque<(u64, Instant)>,
     received: u64,
@@ -84,13 +88,18 @@ pub(super) struct Messages {
 }
 
 impl Messages {
+    /// `retains`: what was written and not read is in doubt.
+    pub(super) fn new(retains: bool) -> Self {
+        Self { retains, ..Self::default() }
+    }
+
     /// A connect begins.
     pub(super) fn begin(&mut self) {
         self.accepted.clear();
         self.groups.clear();
         self.written.clear();
         self.confirms.clear();
-        (self.read, self.pinged) = (0, 0);
+        (self.read, self.pinged, self.proven, self.asked) = (0, 0, 0, 0);
     }
 
     /// Somebody asks whether all messages were read.
@@ -114,13 +123,14 @@ impl Messages {
 
     /// A ping was sent, while these packets were being written.
     pub(super) fn ping(&mut self, in_flight: &[Packet]) {
+        self.asked = self.written.len();
         // They are before the ping in the stream.
         self.pinged = self.written.len() + in_flight.iter().filter(|packet| data(packet).is_some()).count();
     }
 
     /// The ping was answered.
     pub(super) fn pong(&mut self) {
-        self.read = self.pinged.min(self.written.len());
+        (self.read, self.proven) = (self.pinged.min(self.written.len()), self.asked);
     }
 
     /// Sends the next message.
@@ -186,9 +196,9 @@ impl Messages {
 
     pub(super) fn wrote(&mut self, packets: &[Packet], kind: TransportKind) {
         self.written.extend(packets.iter().filter_map(|packet| number(data(packet)?)));
-        if kind == TransportKind::Polling {
+        if kind == TransportKind::Polling && !packets.is_empty() {
             // The answer to the POST says so.
-            self.read = self.written.len();
+            (self.read, self.proven) = (self.written.len(), self.written.len());
         }
     }
 
@@ -211,13 +221,16 @@ impl Messages {
         let in_doubt = in_doubt.iter().filter_map(number).collect::<Vec<_>>();
         for number in &in_doubt {
             if let Some(at) = self.written.iter().position(|written| written == number) {
+                let proven = if self.retains { self.proven } else { self.written.len() };
+                let proven = &self.written[..proven];
                 let is_in_pieces = |group: &Range<u64>| {
-                    group.contains(number) && !group.clone().all(|number| self.written.contains(&number))
+                    group.contains(number) && !group.clone().all(|number| proven.contains(&number))
                 };
-                assert!(self.groups.iter().any(is_in_pieces), "{number} was written");
+                assert!(at >= proven.len() || self.groups.iter().any(is_in_pieces), "{number} has arrived");
                 self.written.truncate(at);
             }
         }
+        assert!(!self.retains || self.written.len() <= self.read, "what was not read is in doubt");
         let mut settled = mem::take(&mut self.written);
         settled.extend(&in_doubt);
         for outgoing in unsent {

@@ -56,7 +56,7 @@ fn answers_to_pings_go_first_and_are_no_messages() {
     assert_eq!(*batch.packets(), [Packet::Pong("probe".into()), Packet::Message("a".into())]);
     assert_eq!(batch.bytes(), 1, "of messages");
     assert_eq!(queue.waiting(), (1, 1), "it is not written yet");
-    queue.written(&batch);
+    queue.written(&batch, false);
     assert_eq!((queue.waiting(), queue.accepted(), queue.settled()), ((0, 0), 1, 1));
 }
 
@@ -143,14 +143,14 @@ fn refused_messages_are_settled_in_the_order_in_which_all_were_accepted() {
     let large = || Outgoing::One("large".into()).rejected(SendErrorKind::NotRepresentable);
     assert_eq!(refused, [large(), large(), large()]);
     assert_eq!((queue.waiting(), queue.accepted(), queue.settled()), ((3, 11), 6, 0));
-    queue.written(&in_flight);
+    queue.written(&in_flight, true);
     assert_eq!(queue.settled(), 1);
     let batch = take(&mut queue, BatchLimit { packets: 1, ..NO_LIMIT });
-    queue.written(&batch);
+    queue.written(&batch, false);
     assert_eq!(queue.settled(), 3, "with the refused message behind it");
     let batch = take(&mut queue, NO_LIMIT);
     assert!(batch.ends_with_close());
-    queue.written(&batch);
+    queue.written(&batch, false);
     assert_eq!((queue.waiting(), queue.settled()), ((0, 0), 6));
 }
 
@@ -170,7 +170,7 @@ fn refused_messages_are_not_given_back_at_the_end() {
     assert_eq!((queue.accepted(), queue.settled()), (3, 3));
     queue.push(Data::from("next"));
     let batch = take(&mut queue, NO_LIMIT);
-    queue.written(&batch);
+    queue.written(&batch, false);
     assert_eq!((queue.accepted(), queue.settled()), (4, 4));
 }
 
@@ -181,7 +181,7 @@ fn end_of_group(written: usize, returned: usize, outcome: BatchOutcome) -> (Stri
     queue.push("e".into());
     for _ in 0..written {
         let batch = take(&mut queue, BatchLimit { packets: 1, ..NO_LIMIT });
-        queue.written(&batch);
+        queue.written(&batch, false);
     }
     if returned > 0 {
         let batch = take(&mut queue, BatchLimit { packets: returned, ..NO_LIMIT });
@@ -231,12 +231,11 @@ fn messages_are_retained_only_while_their_group_is_being_written() {
     let mut queue = queue(&["a"]);
     push_group(&mut queue, &["b", "c"]);
     push_group(&mut queue, &["d"]);
-    for retained in [0, 1, 0, 0] {
+    for is_retained in [false, true, false, false] {
         let batch = take(&mut queue, BatchLimit { packets: 1, ..NO_LIMIT });
-        queue.written(&batch);
-        assert_eq!(queue.retained.len(), retained);
+        queue.written(&batch, false);
+        assert_eq!(queue.retained.is_empty(), !is_retained);
     }
-    assert!(queue.groups.is_empty());
 }
 
 #[test]
@@ -253,12 +252,79 @@ fn a_group_is_refused_as_a_whole_and_the_others_stay_together() {
     });
     assert_eq!(refused.len(), 1);
     assert_eq!(texts(refused[0].messages()), ["c", "large", "d"]);
-    queue.written(&in_flight);
+    queue.written(&in_flight, true);
     for settled in [2, 6] {
         let batch = take(&mut queue, BatchLimit { packets: 1, ..NO_LIMIT });
-        queue.written(&batch);
+        queue.written(&batch, false);
         assert_eq!(queue.settled(), settled);
     }
     let end = queue.end();
     assert_eq!((unsent(&end), end.in_doubt), (vec!["e".to_owned(), "f+g".to_owned()], vec![]));
+}
+
+/// The messages a, b+c and d in a queue that retains what is not confirmed.
+fn retaining() -> SendQueue {
+    let mut queue = SendQueue::new(true);
+    queue.push("a".into());
+    push_group(&mut queue, &["b", "c"]);
+    queue.push("d".into());
+    queue
+}
+
+#[test]
+fn what_is_not_confirmed_is_in_doubt_and_a_group_is_confirmed_as_a_whole() {
+    for (written, read, unsent_at_end, in_doubt) in [
+        (0, 0, "a b+c d", ""),
+        (1, 0, "b+c d", "a"),
+        (1, 1, "b+c d", ""),
+        (2, 1, "d", "b c"),
+        (2, 2, "d", "b c"),
+        (3, 2, "d", "b c"),
+        (3, 3, "d", ""),
+        (4, 0, "", "a b c d"),
+        (4, 1, "", "b c d"),
+        (4, 2, "", "b c d"),
+        (4, 3, "", "d"),
+        (4, 4, "", ""),
+    ] {
+        let mut queue = retaining();
+        for _ in 0..written {
+            let batch = take(&mut queue, BatchLimit { packets: 1, ..NO_LIMIT });
+            queue.written(&batch, false);
+        }
+        queue.confirm(read);
+        assert_eq!(queue.is_confirmed(), (written, read) == (4, 4));
+        let end = queue.end();
+        let end = (unsent(&end).join(" "), texts(&end.in_doubt).join(" "));
+        assert_eq!(end, (unsent_at_end.to_owned(), in_doubt.to_owned()), "{written} {read}");
+        assert_eq!(queue.retained_weight(), 0);
+    }
+}
+
+#[test]
+fn what_a_post_carried_is_confirmed_by_its_answer() {
+    let mut queue = retaining();
+    let batch = take(&mut queue, NO_LIMIT);
+    queue.written(&batch, true);
+    assert!(queue.is_confirmed());
+    assert_eq!(queue.end(), Undelivered::default());
+}
+
+#[test]
+fn what_was_written_of_a_batch_that_came_back_is_in_doubt_until_it_is_confirmed() {
+    let mut queue = retaining();
+    let batch = take(&mut queue, BatchLimit { packets: 3, ..NO_LIMIT });
+    queue.returned(batch, BatchOutcome::sent(1));
+    let end = queue.end();
+    assert_eq!((unsent(&end), texts(&end.in_doubt)), (vec!["b+c".to_owned(), "d".to_owned()], vec!["a"]));
+}
+
+#[test]
+fn retained_messages_count_with_their_overhead() {
+    let mut queue = retaining();
+    let batch = take(&mut queue, NO_LIMIT);
+    queue.written(&batch, false);
+    assert_eq!((queue.weight(), queue.retained_weight()), (0, 4 * (1 + OVERHEAD)));
+    queue.confirm(1);
+    assert_eq!(queue.retained_weight(), 3 * (1 + OVERHEAD));
 }

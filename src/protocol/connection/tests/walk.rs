@@ -34,10 +34,10 @@ proptest! {
 
     #[test]
     fn whatever_happens_the_invariants_hold(
-        is_pinging in any::<bool>(),
+        [is_pinging, retains] in any::<[bool; 2]>(),
         steps in prop::collection::vec(step(), 1..150),
     ) {
-        let mut model = if is_pinging { Model::pinging() } else { Model::new() };
+        let mut model = Model::new(is_pinging, retains);
         for step in steps {
             model.take(step);
         }
