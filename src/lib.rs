@@ -50,6 +50,7 @@
 //!
 //! The [`guide`] has longer pages: [coming from python-engineio](guide::coming_from_python_engineio),
 //! [coming from engine.io-client](guide::coming_from_engine_io_client),
+//! [in a production service](guide::in_a_production_service),
 //! [what happens when something fails](guide::what_happens_when), and
 //! [testing your own code](guide::testing_your_own_code).
 //!

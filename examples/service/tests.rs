@@ -100,7 +100,7 @@ mod stopping {
     const MESSAGES: usize = 84;
     const BYTES: usize = 60_000;
 
-    /// A server that does not read from the message "stop" on until it is told to go on.
+    /// A server that does not read after the message "stop", until the test lets it go on.
     #[derive(Debug)]
     struct Stopping {
         stopped: mpsc::Sender<()>,
