@@ -41,6 +41,8 @@ mod demo;
 #[path = "../embedded/mod.rs"]
 mod embedded;
 mod logging;
+#[path = "../program/mod.rs"]
+mod program;
 mod requests;
 mod routes;
 mod signals;
@@ -52,25 +54,12 @@ mod unsent;
 
 #[actix::main]
 async fn main() -> ExitCode {
-    if env::args().any(|argument| argument == "--help" || argument == "-h") {
-        println!("{USAGE}");
-        return ExitCode::SUCCESS;
-    }
-    let outcome = match Config::read(|name| env::var(name).ok()) {
-        Ok(config) => start(config).await,
-        Err(err) => Err(err.into()),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(err) => {
-            eprintln!("{err}");
-            ExitCode::FAILURE
-        }
-    }
+    program::run(USAGE, start).await
 }
 
-async fn start(config: Config) -> Result<(), Box<dyn Error>> {
+async fn start() -> Result<(), Box<dyn Error>> {
     logging::start()?;
+    let config = Config::read(|name| env::var(name).ok())?;
     match config.url.clone() {
         Some(url) => run(config, url).await,
         None => {

@@ -6,7 +6,7 @@
 //! cargo run --example supervised -- http://localhost:5000    # with yours, which should send back what it gets
 //! ```
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, process::ExitCode, time::Duration};
 
 use actix::{SystemRegistry, prelude::*};
 use actix_rt::time::{sleep, timeout};
@@ -17,11 +17,24 @@ use crate::feed::{Close, Feed, Figures, Publish, Restart};
 #[path = "../embedded/mod.rs"]
 mod embedded;
 mod feed;
+#[path = "../program/mod.rs"]
+mod program;
 #[cfg(test)]
 mod tests;
 
+const USAGE: &str = "\
+supervised [URL]
+
+An actor that owns a client is restarted twice. The server should send back what it gets.
+
+Without a URL it starts a server of its own.";
+
 #[actix::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    program::run(USAGE, run).await
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let (url, _server) = embedded::url_or_echo()?;
     // From here on `Feed::from_registry()` is the address of this actor, everywhere in the program.
     SystemRegistry::set(Supervisor::start(move |_| Feed::new(url)));
