@@ -5,7 +5,7 @@
 //! cargo run --example background_task -- http://localhost:5000    # with yours, which should send back what it gets
 //! ```
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, process::ExitCode, time::Duration};
 
 use actix::{WeakAddr, prelude::*};
 use actix_engineio::{
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 #[allow(dead_code, reason = "the tests use the rest")]
 mod embedded;
+mod program;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Heartbeat {
@@ -67,8 +68,19 @@ impl Handler<Event> for Monitor {
     }
 }
 
+const USAGE: &str = "\
+background_task [URL]
+
+Sends a heartbeat in JSON that ends with its session. The server should send back what it gets.
+
+Without a URL it starts a server of its own.";
+
 #[actix::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    program::run(USAGE, run).await
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let (url, _server) = embedded::url_or_echo()?;
 
     let client = EngineIoClient::builder().start();

@@ -13,6 +13,7 @@ use std::{
     fs, io,
     net::SocketAddr,
     pin::Pin,
+    process::ExitCode,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -39,6 +40,7 @@ use crate::embedded::{EmbeddedServer, config};
 
 #[allow(dead_code, reason = "the tests use the rest")]
 mod embedded;
+mod program;
 
 #[derive(Default)]
 struct Counts {
@@ -123,8 +125,24 @@ fn arguments(
     Ok((builder, url))
 }
 
+const USAGE: &str = "\
+custom_http [OPTIONS] [URL]
+
+    --unix PATH               connect to this unix socket
+    --proxy URL               connect through this HTTP or SOCKS5 proxy
+    --proxy-from-env          take the proxy from variables such as HTTPS_PROXY
+    --local-address ADDRESS   connect from this address
+    --ca FILE                 trust the certificate authorities in this PEM file
+    --cert FILE, --key FILE   the certificate of the client and its key, in PEM
+
+Without a URL it starts a server of its own, and connects with a connector that counts bytes.";
+
 #[actix::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    program::run(USAGE, run).await
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let (mut builder, url) = arguments(EngineIoClient::builder().header("authorization", "Bearer secret"))?;
     let counts = Arc::new(Counts::default());
     let (url, _server) = match url {

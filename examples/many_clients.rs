@@ -5,7 +5,7 @@
 //! cargo run --example many_clients -- http://localhost:5000 1000    # with yours, which should send back what it gets
 //! ```
 
-use std::{env, error::Error, time::Duration};
+use std::{env, error::Error, process::ExitCode, time::Duration};
 
 use actix::prelude::*;
 use actix_engineio::{self as engineio, Connect, Disconnect, EngineIoClient, Event, EventStream};
@@ -14,6 +14,7 @@ use futures_util::{StreamExt as _, future};
 
 #[allow(dead_code, reason = "the tests use the rest")]
 mod embedded;
+mod program;
 
 const ARBITERS: usize = 4;
 const MESSAGES: usize = 10;
@@ -44,8 +45,19 @@ async fn converse(number: usize, client: Addr<EngineIoClient>, url: String) -> R
     Ok(received)
 }
 
+const USAGE: &str = "\
+many_clients [URL [NUMBER]]
+
+NUMBER connections (100) over four threads, each with a conversation. The server should send back what it gets.
+
+Without a URL it starts a server of its own.";
+
 #[actix::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    program::run(USAGE, run).await
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let (url, _server) = embedded::url_or_echo()?;
     let connections = env::args().nth(2).map_or(Ok(100), |number| number.parse())?;
 

@@ -5,7 +5,7 @@
 //! cargo run --example quickstart -- http://localhost:5000    # with yours
 //! ```
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, process::ExitCode, time::Duration};
 
 use actix::prelude::*;
 use actix_engineio::{self as engineio, Connect, Data, Disconnect, EngineIoClient, Event, EventKind};
@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 #[allow(dead_code, reason = "the tests use the rest")]
 mod embedded;
+mod program;
 
 /// Prints every event, and tells `main` what has happened.
 struct Printer {
@@ -58,8 +59,19 @@ async fn until(seen: &mut mpsc::UnboundedReceiver<EventKind>, wanted: &[EventKin
     }
 }
 
+const USAGE: &str = "\
+quickstart [URL]
+
+Connects over polling, upgrades to WebSocket, sends text and bytes, prints what comes back, and disconnects.
+
+Without a URL it starts a server of its own.";
+
 #[actix::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    program::run(USAGE, run).await
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let (url, _server) = embedded::url_or_echo()?;
 
     let (sender, mut seen) = mpsc::unbounded_channel();

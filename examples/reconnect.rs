@@ -5,7 +5,7 @@
 //! cargo run --example reconnect -- http://localhost:5000    # with yours: stop it, start it, Ctrl-C ends
 //! ```
 
-use std::{env, error::Error, time::Duration};
+use std::{env, error::Error, process::ExitCode, time::Duration};
 
 use actix::prelude::*;
 use actix_engineio::{
@@ -17,6 +17,7 @@ use crate::embedded::EmbeddedServer;
 
 #[allow(dead_code, reason = "the tests use the rest")]
 mod embedded;
+mod program;
 
 fn client() -> Addr<EngineIoClient> {
     EngineIoClient::builder()
@@ -55,8 +56,20 @@ async fn until(events: &mut EventStream, kind: EventKind) {
     }
 }
 
+const USAGE: &str = "\
+reconnect [URL]
+
+Connects again when the server is gone, and sends what was accepted meanwhile.
+
+Without a URL it starts a server of its own.
+With a URL it runs until Ctrl-C.";
+
 #[actix::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    program::run(USAGE, run).await
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let client = client();
     let mut events = EventStream::subscribe(&client).await?;
     match env::args().nth(1) {

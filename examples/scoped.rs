@@ -5,7 +5,7 @@
 //! cargo run --example scoped -- http://localhost:5000    # with yours
 //! ```
 
-use std::error::Error;
+use std::{error::Error, process::ExitCode};
 
 use actix::prelude::*;
 use actix_engineio::{
@@ -14,6 +14,7 @@ use actix_engineio::{
 
 #[allow(dead_code, reason = "the tests use the rest")]
 mod embedded;
+mod program;
 
 /// Runs `work` with a client of its own that is connected, and disconnects whatever comes of it.
 ///
@@ -63,8 +64,19 @@ impl Handler<Event> for Printer {
     }
 }
 
+const USAGE: &str = "\
+scoped [URL]
+
+Connects, works, and disconnects also if the work fails.
+
+Without a URL it starts a server of its own.";
+
 #[actix::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    program::run(USAGE, run).await
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let (url, _server) = embedded::url_or_echo()?;
     let builder = EngineIoClient::builder().subscribe(Printer.start().recipient());
 

@@ -5,7 +5,7 @@
 //! cargo run --example stream -- http://localhost:5000    # with yours; Ctrl-C ends
 //! ```
 
-use std::{error::Error, pin::pin, time::Duration};
+use std::{error::Error, pin::pin, process::ExitCode, time::Duration};
 
 use actix::prelude::*;
 use actix_engineio::{self as engineio, Connect, Data, Disconnect, EngineIoClient, Event, EventStream};
@@ -14,6 +14,7 @@ use futures_util::StreamExt as _;
 
 #[allow(dead_code, reason = "the tests use the rest")]
 mod embedded;
+mod program;
 
 /// Counts aloud until the server has said as much.
 async fn converse(client: &Addr<EngineIoClient>, events: &mut EventStream) -> Result<(), Box<dyn Error>> {
@@ -52,8 +53,19 @@ async fn converse(client: &Addr<EngineIoClient>, events: &mut EventStream) -> Re
     }
 }
 
+const USAGE: &str = "\
+stream [URL]
+
+Reads events from a stream, next to a timer and Ctrl-C. The server should send back what it gets.
+
+Without a URL it starts a server of its own.";
+
 #[actix::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    program::run(USAGE, run).await
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let (url, _server) = embedded::url_or_echo()?;
     let client = EngineIoClient::builder().start();
     let mut events = EventStream::subscribe(&client).await?;

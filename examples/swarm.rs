@@ -11,6 +11,7 @@ use std::{
     fs,
     io::{self, IsTerminal, Write},
     pin::pin,
+    process::ExitCode,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering::Relaxed},
@@ -33,14 +34,17 @@ use crate::embedded::EmbeddedServer;
 
 #[allow(dead_code, reason = "the tests use the rest")]
 mod embedded;
+mod program;
 
-const USAGE: &str =
-    "swarm [--clients N] [--arbiters N] [--seconds N] [--transport websocket|polling|upgrade] [URL]
+const USAGE: &str = "\
+swarm [OPTIONS] [URL]
 
-  --clients     how many; 10,000, or 1,000 against the server of its own
-  --arbiters    threads they are spread over; one for each core
-  --seconds     how long they stay once all are connected; until Ctrl-C
-  --transport   websocket";
+    --clients N         number of clients (10,000, or 1,000 against a server of its own)
+    --arbiters N        number of threads for them (one for each core)
+    --seconds N         how long they stay connected (until Ctrl-C)
+    --transport NAME    websocket, polling or upgrade (websocket)
+
+Without a URL it starts a server of its own.";
 
 /// Connects under way at a time.
 const AT_ONCE: usize = 64;
@@ -64,7 +68,8 @@ impl Options {
         };
         let mut args = env::args().skip(1);
         while let Some(arg) = args.next() {
-            let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value\n\n{USAGE}"));
+            let mut value =
+                || args.next().ok_or_else(|| format!("{arg} needs a value; --help lists the options"));
             match arg.as_str() {
                 "--clients" => options.clients = Some(value()?.parse()?),
                 "--arbiters" => options.arbiters = value()?.parse::<usize>()?.max(1),
@@ -76,7 +81,7 @@ impl Options {
                     };
                 }
                 url if !url.starts_with('-') => options.url = Some(arg),
-                _ => return Err(format!("what is {arg}?\n\n{USAGE}").into()),
+                _ => return Err(format!("there is no option {arg}; --help lists the options").into()),
             }
         }
         Ok(options)
@@ -163,7 +168,11 @@ fn resident() -> Option<u64> {
 }
 
 #[actix::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    program::run(USAGE, run).await
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let options = Options::parse()?;
     let server = if options.url.is_none() { Some(EmbeddedServer::echo()?) } else { None };
     let (url, default) = match (&options.url, &server) {

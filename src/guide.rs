@@ -4,6 +4,8 @@
 //!   here.
 //! - [`coming_from_engine_io_client`]: the same for the JavaScript reference client.
 //! - [`what_happens_when`]: each failure, with the error or event that reports it.
+//! - [`in_a_production_service`]: where a client runs, how the program stops without losing a message, configuration,
+//!   health, metrics, logging, supervised actors, and what keeps what alive.
 //! - [`testing_your_own_code`]: tests of actors that send and receive, without a network.
 
 #[doc = include_str!("guide/coming_from_engine_io_client.md")]
@@ -11,6 +13,9 @@ pub mod coming_from_engine_io_client {}
 
 #[doc = include_str!("guide/coming_from_python_engineio.md")]
 pub mod coming_from_python_engineio {}
+
+#[doc = include_str!("guide/in_a_production_service.md")]
+pub mod in_a_production_service {}
 
 #[doc = include_str!("guide/testing_your_own_code.md")]
 pub mod testing_your_own_code {}

@@ -6,16 +6,16 @@ mod support;
 
 use std::thread;
 
-use actix::prelude::*;
+use actix::{WeakAddr, prelude::*};
 use actix_engineio::{
-    self as engineio, Connect, Disconnect, DisconnectReason, EngineIoClient, Event, EventStream,
-    TransportKind,
+    self as engineio, Connect, Disconnect, DisconnectReason, EngineIoClient, Event, EventStream, Subscribe,
+    TransportKind, Unsubscribe,
 };
 use futures::StreamExt as _;
 use support::{
-    Client, Recorder, milestone,
+    Client, Milestone, Recorder, SHORT, milestone,
     script::{OPEN, UPGRADABLE},
-    server::{PATIENCE, Peer, Server},
+    server::{Acceptor, PATIENCE, Peer, Server},
     signal, sockets_to, soon,
 };
 
@@ -315,4 +315,88 @@ async fn a_slow_subscriber_gets_every_event_in_order_although_the_clients_arbite
     assert_eq!(texts.collect::<Vec<_>>(), (0..MESSAGES).map(|at| at.to_string()).collect::<Vec<_>>());
     others.stop();
     server.finish().await;
+}
+
+/// A subscriber with an address of its client. It says when it has stopped.
+struct Holder {
+    _client: Addr<EngineIoClient>,
+    stopped: Option<Milestone>,
+}
+
+impl Actor for Holder {
+    type Context = Context<Self>;
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        if let Some(stopped) = self.stopped.take() {
+            stopped.reached();
+        }
+    }
+}
+
+impl Handler<Event> for Holder {
+    type Result = ();
+
+    fn handle(&mut self, _: Event, _: &mut Self::Context) {}
+}
+
+/// A session that the client closes.
+fn closes_cleanly(server: &Acceptor) {
+    let mut ws = server.opens_websocket(OPEN);
+    ws.reads("1");
+    ws.reads_close(1000);
+    ws.close();
+}
+
+/// A client that is connected and has no subscriber.
+async fn connected(server: &Server) -> Addr<EngineIoClient> {
+    let client = EngineIoClient::builder().transports([TransportKind::WebSocket]).start();
+    client.send(Connect::new(server.origin())).await.unwrap().unwrap();
+    client
+}
+
+async fn until_stopped(client: WeakAddr<EngineIoClient>) {
+    soon("the end of the client", async {
+        while client.upgrade().is_some_and(|client| client.connected()) {
+            actix_rt::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_subscriber_with_an_address_of_the_client_and_the_client_live_until_it_is_unsubscribed() {
+    let server = Server::start(closes_cleanly);
+    let client = connected(&server).await;
+    let (milestone, stopped) = milestone();
+    let holder = Holder { _client: client.clone(), stopped: Some(milestone) }.start();
+    let id = client.send(Subscribe::new(holder.clone().recipient())).await.unwrap();
+    client.send(Disconnect::new()).await.unwrap();
+    server.finish().await;
+
+    let client_alone = client.downgrade();
+    let holder_alone = holder.downgrade();
+    drop((client, holder));
+    // Time for what must not happen: both would stop within a few turns of the loop.
+    actix_rt::time::sleep(SHORT).await;
+    assert!(holder_alone.upgrade().is_some_and(|holder| holder.connected()), "the subscriber has stopped");
+    let client = client_alone.upgrade().expect("the client lives");
+    assert!(client.send(Unsubscribe(id)).await.unwrap());
+    drop(client);
+    stopped.await;
+    until_stopped(client_alone).await;
+}
+
+#[actix::test]
+async fn a_weak_subscriber_with_an_address_of_the_client_keeps_neither_alive() {
+    let server = Server::start(closes_cleanly);
+    let client = connected(&server).await;
+    let (milestone, stopped) = milestone();
+    let holder = Holder { _client: client.clone(), stopped: Some(milestone) }.start();
+    client.send(Subscribe::weak(holder.downgrade().recipient())).await.unwrap();
+    let client_alone = client.downgrade();
+    drop((client, holder));
+    stopped.await;
+    // The session is closed although nobody has sent a `Disconnect`.
+    server.finish().await;
+    until_stopped(client_alone).await;
 }

@@ -8,11 +8,11 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 pub(crate) const HELP: &str = "\
 A line is sent as text. One that starts with a slash is a command:
   /binary BYTES      sends bytes, in hex (00 01 ff) or in base64 (AAH/)
-  /status            tells the state, the transport and what went each way
+  /status            shows the state, the transport, and the bytes in both directions
   /disconnect        closes the connection
-  /connect [URL]     opens it again, or another
-  /help              tells this
-  /quit              leaves, as Ctrl-C and Ctrl-D do
+  /connect [URL]     connects again, or to another server
+  /help              shows this
+  /quit              ends the program, as Ctrl-C and Ctrl-D do
   //...              sends text that starts with a slash";
 
 pub(crate) const NAMES: [&str; 6] = ["/binary ", "/status", "/disconnect", "/connect ", "/help", "/quit"];

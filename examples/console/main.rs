@@ -13,7 +13,7 @@ use std::{error::Error, process::ExitCode, rc::Rc, time::Duration};
 
 use actix::prelude::*;
 use actix_engineio::{
-    self as engineio, Connect, Disconnect, EngineIoClient, Event, EventStream, Flush, GetStatus,
+    self as engineio, Connect, Disconnect, EngineIoClient, Event, EventStream, Flush, GetStatus, State,
 };
 use actix_rt::time::timeout;
 use futures_util::StreamExt as _;
@@ -42,7 +42,7 @@ async fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Err(err) => {
-            eprintln!("{err}; --help tells more");
+            eprintln!("{err}; --help lists the options");
             return ExitCode::from(2);
         }
     };
@@ -116,7 +116,7 @@ struct Console {
 impl Console {
     /// Does what the lines say. In a pipe the first failure ends it.
     async fn work(&mut self, mut input: Input) -> Result<(), Box<dyn Error>> {
-        let connected = self.connect().await;
+        let connected = self.connect(self.options.url.clone()).await;
         self.tell(connected)?;
         while let Some(line) = input.next().await {
             let outcome = match line.parse() {
@@ -149,10 +149,8 @@ impl Console {
             Command::Status => self.status().await?,
             Command::Disconnect => self.client.send(Disconnect::new()).await?,
             Command::Connect(url) => {
-                if let Some(url) = url {
-                    self.options.url = url;
-                }
-                self.connect().await?;
+                let url = url.unwrap_or_else(|| self.options.url.clone());
+                self.connect(url).await?;
             }
             Command::Help => self.output.notice(HELP),
             Command::Nothing | Command::Quit => {}
@@ -160,9 +158,15 @@ impl Console {
         Ok(())
     }
 
-    async fn connect(&self) -> Result<(), Box<dyn Error>> {
-        self.output.notice(&format!("connecting to {}", self.options.url));
-        self.client.send(Connect::new(&self.options.url)).await??;
+    /// Connects to `url`, which becomes the default if it succeeds.
+    async fn connect(&mut self, url: String) -> Result<(), Box<dyn Error>> {
+        match self.client.send(GetStatus).await?.state {
+            State::Disconnected => {}
+            state => return Err(format!("{state} to {}; /disconnect first", self.options.url).into()),
+        }
+        self.output.notice(&format!("connecting to {url}"));
+        self.client.send(Connect::new(&url)).await??;
+        self.options.url = url;
         Ok(())
     }
 

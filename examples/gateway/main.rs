@@ -15,7 +15,7 @@
 //! The connection outlives restarts of the Engine.IO server. Ctrl-C and SIGTERM end the browsers' streams, finish the
 //! requests under way, flush what is queued, and disconnect.
 
-use std::{error::Error, io, pin::pin, time::Duration};
+use std::{error::Error, io, pin::pin, process::ExitCode, time::Duration};
 
 use actix::prelude::*;
 use actix_engineio::{Connect, Disconnect, EngineIoClient, Reconnect, Wait};
@@ -32,6 +32,8 @@ use crate::{
 #[path = "../embedded/mod.rs"]
 mod embedded;
 mod feed;
+#[path = "../program/mod.rs"]
+mod program;
 mod routes;
 
 /// The address to listen at, and the URL of the Engine.IO server.
@@ -48,8 +50,19 @@ fn arguments() -> Result<(String, Option<String>), lexopt::Error> {
     Ok((listen, url))
 }
 
+const USAGE: &str = "\
+gateway [--listen ADDRESS:PORT] [URL]
+
+A web service that passes messages between browsers and an Engine.IO server. It listens at 127.0.0.1:8080.
+
+Without a URL it starts a server of its own.";
+
 #[actix::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    program::run(USAGE, run).await
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let (listen, url) = arguments()?;
     let (url, _server) = match url {
         Some(url) => (url, None),

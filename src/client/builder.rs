@@ -125,12 +125,11 @@ impl EngineIoClientBuilder {
     /// A program under `#[actix::main]` ends when its `async fn main` returns, so `main` should await
     /// [`Wait`](crate::Wait).
     ///
-    /// Do not use this option in a web service: its `HttpServer` handles these signals itself. If the client runs on the
-    /// arbiter of `main`, send it a [`Disconnect`](crate::Disconnect) after `HttpServer::run` has returned, as the
-    /// example `gateway` does. A client on another arbiter does not live that long, because the `HttpServer` stops the
-    /// actix system on its signals, and all other arbiters with it, before `run` returns; messages that were accepted
-    /// are then lost. In this case call `HttpServer::disable_signals`, wait for the signal yourself, disconnect, and
-    /// stop the server with `ServerHandle::stop`.
+    /// Do not use this option in a web service: its `HttpServer` handles these signals itself, and stops the actix
+    /// system, and with it all other arbiters, before `HttpServer::run` returns. A client on another arbiter then loses
+    /// the messages that it has accepted. Call `HttpServer::disable_signals` instead, wait for the signal, stop the
+    /// server with `ServerHandle::stop`, and then send a [`Disconnect`](crate::Disconnect). The page
+    /// [`in_a_production_service`](crate::guide::in_a_production_service) shows it.
     pub fn handle_signals(mut self, handle: bool) -> Self {
         self.config.signals = if handle { HandledSignals::All } else { HandledSignals::None };
         self

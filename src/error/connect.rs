@@ -119,8 +119,9 @@ impl ConnectError {
         }
     }
 
-    /// See [`TransportError::http_status`].
-    pub(crate) fn http_status(&self) -> Option<&HttpStatus> {
+    /// The error status with which the server or a proxy answered, if that is what happened: that of
+    /// [`ConnectError::Status`], or that of the [`TransportError`].
+    pub fn http_status(&self) -> Option<&HttpStatus> {
         match self {
             Self::Status { status, .. } => Some(status),
             Self::Transport { source, .. } => source.http_status(),

@@ -110,7 +110,7 @@ impl TransportError {
     }
 
     /// The error status with which the server or a proxy answered, if that is what happened.
-    pub(crate) fn http_status(&self) -> Option<&HttpStatus> {
+    pub fn http_status(&self) -> Option<&HttpStatus> {
         match self {
             Self::Status(status) => Some(status),
             Self::Proxy { cause, .. } => cause.get_ref()?.downcast_ref(),
