@@ -150,14 +150,18 @@ async fn visit(page: Page, server: EmbeddedServer, gateway: Child) {
     drop(server);
     page.has_state("reconnecting").await;
     page.send("sent while the server was away").await;
+    page.shows("//ol/li/span[@class='sent'][starts-with(.,'sent while')]/small[@class='queued']").await;
     page.screenshot("disconnected").await;
 
     let _server = EmbeddedServer::echo_at(addr).unwrap();
     page.has_state("connected").await;
     page.has_message("sent while the server was away").await;
+    page.shows("//ol/li/span[@class='sent'][.='sent while the server was away']").await;
     page.screenshot("recovered").await;
 
     drop(gateway);
     page.has_state("unreachable").await;
+    page.send("to nobody").await;
+    page.shows("//p[@id='problem'][.='Not sent: the gateway is not reachable']").await;
     page.screenshot("unreachable").await;
 }
