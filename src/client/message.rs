@@ -430,9 +430,10 @@ pub struct Wait;
 /// Adds a subscriber. Replies with a [`SubscriptionId`], which [`Unsubscribe`] takes. If a session is open, its
 /// [`Event::Connected`] is the first event of the new subscriber.
 ///
-/// The client keeps the subscriber alive until it is unsubscribed or the client stops. A subscriber that holds the
-/// client's `Addr` keeps the client alive in turn, so neither ever stops, not even after a [`Disconnect`]. Let a
-/// subscriber hold a [`WeakAddr`] of the client instead, add it with [`Subscribe::weak`], or unsubscribe it.
+/// The client keeps the subscriber alive until it is unsubscribed or the client stops. A subscriber that has an
+/// `Addr` of the client keeps the client alive in turn: both live until the subscriber is unsubscribed, also after a
+/// [`Disconnect`]. Give a subscriber a [`WeakAddr`] of the client instead, add it with [`Subscribe::weak`], or unsubscribe
+/// it.
 ///
 /// A subscriber that is slow slows the server down, and one that never handles its events ends the session: see
 /// [`Event`].
@@ -714,8 +715,8 @@ pub struct Status {
     pub back_pressure: Option<BackPressure>,
 }
 
-/// A subscriber has not handled more than [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes of events,
-/// so the client does not read from the server. If several subscribers are behind, this is the one with the most bytes.
+/// A subscriber has more than [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes of events to handle, so
+/// the client does not read from the server. If several subscribers are behind, this is the one with the most bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BackPressure {
