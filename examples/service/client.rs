@@ -32,7 +32,8 @@ pub(crate) fn start(
         .keep_unsent(true)
         .send_queue(config.send_queue)
         .close_timeout(config.close_timeout)
-        .subscribe(Subscribe::new(telemetry.subscriber()).name("telemetry"))
+        .metrics(telemetry.metrics())
+        .subscribe(telemetry.subscribe())
         .subscribe(Subscribe::new(unsent.clone().recipient()).only(ends).name("unsent"));
     if let Some(url) = config.token_url.clone() {
         let token = Token::default();

@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(call_service(&app, ask).await.status(), StatusCode::GATEWAY_TIMEOUT);
 
         let session = Session::new("sid", TransportKind::WebSocket);
-        telemetry.subscriber().send(Event::Connected(Arc::new(session))).await.unwrap();
+        telemetry.record(&Event::Connected(Arc::new(session)));
         let health = get("/health").await;
         assert_eq!(health.status(), StatusCode::OK);
         assert_eq!(

@@ -1,30 +1,19 @@
-//! The state and the figures of the connection. Whoever asks for them does not wait for the client: they are in memory that
-//! a subscriber writes to.
+//! The state and the figures of the connection. Whoever asks for them does not wait for the client: a subscriber writes the
+//! state, and the client itself the figures, to memory that the routes read.
 
 use std::{
     fmt::Write as _,
-    sync::{
-        Arc, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, PoisonError, RwLock},
 };
 
-use actix::Recipient;
-use actix_engineio::{Event, ReconnectCause, subscriber};
+use actix_engineio::{Event, EventKind, Metrics, Subscribe, subscriber};
 use serde::Serialize;
 
-/// Shared by the subscriber and the routes.
+/// Shared by the client, the subscriber and the routes.
 #[derive(Clone, Default)]
-pub(crate) struct Telemetry(Arc<Shared>);
-
-#[derive(Default)]
-struct Shared {
-    health: RwLock<Health>,
-    sessions_opened: AtomicU64,
-    sessions_lost: AtomicU64,
-    attempts_failed: AtomicU64,
-    messages_received: AtomicU64,
-    bytes_received: AtomicU64,
+pub(crate) struct Telemetry {
+    metrics: Metrics,
+    health: Arc<RwLock<Health>>,
 }
 
 /// The state of the connection.
@@ -37,72 +26,95 @@ pub(crate) struct Health {
 }
 
 impl Telemetry {
-    /// A small actor on the current arbiter that records each event.
-    pub(crate) fn subscriber(&self) -> Recipient<Event> {
-        let telemetry = self.clone();
-        subscriber(move |event| telemetry.record(&event))
+    /// For the option of the client with this name.
+    pub(crate) fn metrics(&self) -> Metrics {
+        self.metrics.clone()
     }
 
-    fn record(&self, event: &Event) {
-        let shared = &*self.0;
+    /// A small actor on the current arbiter that records the state. It gets no messages.
+    pub(crate) fn subscribe(&self) -> Subscribe {
+        let telemetry = self.clone();
+        let recipient = subscriber(move |event| telemetry.record(&event));
+        let kinds = [
+            EventKind::Connected,
+            EventKind::Upgraded,
+            EventKind::Disconnected,
+            EventKind::Reconnecting,
+            EventKind::ReconnectFailed,
+        ];
+        Subscribe::new(recipient).only(kinds).name("telemetry")
+    }
+
+    pub(crate) fn record(&self, event: &Event) {
+        let mut health = self.health.write().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Connected(session) => {
-                shared.sessions_opened.fetch_add(1, Relaxed);
-                self.change(|health| {
-                    health.connected = true;
-                    health.transport = Some(session.transport.as_str());
-                });
+                health.connected = true;
+                health.transport = Some(session.transport.as_str());
             }
-            Event::Upgraded(transport) => self.change(|health| health.transport = Some(transport.as_str())),
-            Event::Message(data) => {
-                shared.messages_received.fetch_add(1, Relaxed);
-                shared.bytes_received.fetch_add(u64::try_from(data.len()).unwrap_or(u64::MAX), Relaxed);
-            }
-            Event::Disconnected(_) => self.change(|health| {
+            Event::Upgraded(transport) => health.transport = Some(transport.as_str()),
+            Event::Disconnected(_) => {
                 health.connected = false;
                 health.transport = None;
-            }),
-            Event::Reconnecting(next) => {
-                let counter = match next.cause {
-                    ReconnectCause::Lost(_) => &shared.sessions_lost,
-                    _ => &shared.attempts_failed,
-                };
-                counter.fetch_add(1, Relaxed);
-                self.change(|health| health.last_error = Some(next.cause.to_string()));
             }
-            Event::ReconnectFailed(err) => self.change(|health| health.last_error = Some(err.to_string())),
+            Event::Reconnecting(next) => health.last_error = Some(next.cause.to_string()),
+            Event::ReconnectFailed(err) => health.last_error = Some(err.to_string()),
             _ => {}
         }
     }
 
-    fn change(&self, change: impl FnOnce(&mut Health)) {
-        change(&mut self.0.health.write().unwrap_or_else(PoisonError::into_inner));
-    }
-
     pub(crate) fn health(&self) -> Health {
-        self.0.health.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.health.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The figures in the text format of Prometheus.
     pub(crate) fn prometheus(&self) -> String {
-        let shared = &*self.0;
-        let mut text = String::new();
-        let mut add = |name: &str, kind: &str, help: &str, value: u64| {
-            let name = format!("engineio_client_{name}");
-            // Writing to a `String` cannot fail.
-            let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
-        };
-        add("connected", "gauge", "Sessions that are open.", self.health().connected.into());
-        for (name, help, counter) in [
-            ("sessions_opened_total", "Sessions that were opened.", &shared.sessions_opened),
-            ("sessions_lost_total", "Sessions that ended without a disconnect.", &shared.sessions_lost),
-            ("attempts_failed_total", "Attempts to connect that failed.", &shared.attempts_failed),
-            ("messages_received_total", "Messages of the server.", &shared.messages_received),
-            ("bytes_received_total", "Bytes of data in these messages.", &shared.bytes_received),
+        let now = self.metrics.snapshot();
+        let mut text = Text::default();
+        text.add("connected", "gauge", "Sessions that are open.", now.connected);
+        for (name, help, value) in [
+            ("sessions_total", "Sessions that were opened.", now.sessions),
+            ("attempts_failed_total", "Attempts to connect that failed.", now.attempts_failed),
+            ("upgrades_total", "Sessions that moved to WebSocket.", now.upgrades),
+            ("upgrades_failed_total", "Upgrades that failed.", now.upgrades_failed),
+            ("messages_received_total", "Messages of the server.", now.messages_received),
+            ("messages_sent_total", "Messages to the server.", now.messages_sent),
+            ("bytes_received_total", "Bytes of data in messages of the server.", now.bytes_received),
+            ("bytes_sent_total", "Bytes of data in messages to the server.", now.bytes_sent),
+            ("wire_bytes_received_total", "Bytes that were read from connections.", now.wire_bytes_received),
+            ("wire_bytes_sent_total", "Bytes that were written to connections.", now.wire_bytes_sent),
+            ("rejected_total", "Messages that were not accepted.", now.rejected),
+            ("unsent_total", "Messages that a lost session had not sent.", now.unsent),
+            ("in_doubt_total", "Messages that a lost session may have sent.", now.in_doubt),
         ] {
-            add(name, "counter", help, counter.load(Relaxed));
+            text.add(name, "counter", help, value);
         }
-        text
+        let stopped = now.back_pressure.as_secs_f64();
+        text.add("back_pressure_seconds_total", "counter", "Time without reading.", stopped);
+        if let Some(time) = now.smoothed_round_trip {
+            text.add("round_trip_seconds", "gauge", "Smoothed round trip.", time.as_secs_f64());
+        }
+        text.add_ended(&now.sessions_ended);
+        text.0
+    }
+}
+
+/// Writing to a `String` cannot fail, so the results are ignored.
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn add(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
+        let name = format!("engineio_client_{name}");
+        let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
+    }
+
+    fn add_ended(&mut self, ended: &[(&str, u64)]) {
+        let name = "engineio_client_sessions_ended_total";
+        let _ = write!(self.0, "# HELP {name} Sessions that have ended.\n# TYPE {name} counter\n");
+        for (reason, count) in ended {
+            let _ = writeln!(self.0, "{name}{{reason=\"{reason}\"}} {count}");
+        }
     }
 }
 
@@ -111,7 +123,8 @@ mod tests {
     use std::time::Duration;
 
     use actix_engineio::{
-        ConnectError, DisconnectReason, Disconnected, HttpStatus, Reconnecting, Session, TransportKind,
+        ConnectError, DisconnectReason, Disconnected, HttpStatus, ReconnectCause, Reconnecting, Session,
+        TransportKind,
     };
 
     use super::*;
@@ -125,7 +138,6 @@ mod tests {
         for event in [
             Event::Connected(Arc::new(Session::new("sid", TransportKind::Polling))),
             Event::Upgraded(TransportKind::WebSocket),
-            Event::Message("hello".into()),
             Event::Disconnected(Arc::new(Disconnected::new(DisconnectReason::PingTimeout))),
             reconnecting(1, ReconnectCause::Lost(DisconnectReason::PingTimeout)),
         ] {
@@ -139,15 +151,16 @@ mod tests {
         let connected =
             Health { connected: true, transport: Some("websocket"), last_error: Some(refused().to_string()) };
         assert_eq!(telemetry.health(), connected);
+    }
 
-        let text = telemetry.prometheus();
+    #[test]
+    fn all_figures_of_the_client_are_lines_of_text() {
+        let text = Telemetry::default().prometheus();
         for line in [
-            "engineio_client_connected 1",
-            "engineio_client_sessions_opened_total 2",
-            "engineio_client_sessions_lost_total 1",
-            "engineio_client_attempts_failed_total 1",
-            "engineio_client_messages_received_total 1",
-            "engineio_client_bytes_received_total 5",
+            "engineio_client_connected 0",
+            "engineio_client_sessions_total 0",
+            "engineio_client_sessions_ended_total{reason=\"ping timeout\"} 0",
+            "engineio_client_back_pressure_seconds_total 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
