@@ -22,6 +22,7 @@ pub(in crate::client) enum Sink {
 }
 
 impl Sink {
+    #[inline]
     pub(super) fn is_connected(&self) -> bool {
         match self {
             Self::Actor(target) => target.is_connected(),

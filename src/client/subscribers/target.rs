@@ -38,6 +38,7 @@ impl Target {
         Self::Mapped(Arc::new(Mapped { recipient, map }))
     }
 
+    #[inline]
     pub(super) fn is_connected(&self) -> bool {
         match self {
             Self::Recipient(recipient) => recipient.connected(),

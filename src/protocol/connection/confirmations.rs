@@ -43,6 +43,10 @@ impl Confirmations {
         self.remove(|confirmation| now >= confirmation.began + limit)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// When the first of them has waited for as long as `limit`.
     pub(super) fn deadline(&self, limit: Duration) -> Option<Instant> {
         self.list.front().map(|confirmation| confirmation.began + limit)

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use super::{Connection, liveness::stall_timeout, open::Open, pings::Silence, reading::Flow, state::State};
+use super::{
+    Connection, Limits, liveness::stall_timeout, open::Open, pings::Silence, reading::Flow, state::State,
+};
 use crate::{
     error::{DisconnectReason, Stage, TransportError},
     protocol::handshake::TransportKind,
@@ -41,10 +43,7 @@ impl Connection {
                 let others = [
                     self.write_deadline(open),
                     self.partial_deadline(open),
-                    self.confirm_deadline(open),
-                    self.silence(open).map(|(deadline, _)| deadline),
-                    self.unconfirmed_deadline(open),
-                    open.close_confirmation(),
+                    self.ping_deadline(open),
                     open.upgrade.deadline(),
                     open.close_deadline(),
                 ];
@@ -52,6 +51,21 @@ impl Connection {
             }
             State::Ending(ending) => Some(ending.deadline()),
         }
+    }
+
+    /// The earliest deadline that has to do with pings of the client's own. Most sessions have none.
+    fn ping_deadline(&self, open: &Open) -> Option<Instant> {
+        let Limits { websocket_ping, confirm_sends, .. } = &self.limits;
+        if websocket_ping.is_none() && confirm_sends.is_none() && open.confirmations.is_empty() {
+            return None;
+        }
+        let deadlines = [
+            self.confirm_deadline(open),
+            self.silence(open).map(|(deadline, _)| deadline),
+            self.unconfirmed_deadline(open),
+            open.close_confirmation(),
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
     fn handle_session_timeout(&mut self, now: Instant) {
