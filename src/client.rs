@@ -207,6 +207,9 @@ impl EngineIoClient {
 
     /// Shows operators what has changed, and warns if a subscriber has stopped the client from reading for a while.
     fn observe(&mut self) {
+        if self.monitor.is_idle(&self.connection) {
+            return;
+        }
         let state = || self.lifecycle.state(&self.connection);
         if let Some(stopped_for) = self.monitor.update(&self.connection, state)
             && let Some(behind) = self.subscribers.furthest_behind()

@@ -37,7 +37,16 @@ impl Monitor {
         Self { meter: metrics.map(|metrics| Box::new(Meter::new(metrics))), ..Self::default() }
     }
 
+    /// Whether there is nothing to show after a wake-up of the client, which is so for most clients nearly always.
+    pub(super) fn is_idle(&self, connection: &Connection) -> bool {
+        self.meter.is_none()
+            && self.state.is_none()
+            && self.backpressure.since().is_none()
+            && !connection.has_backpressure()
+    }
+
     /// Looks at the client at the end of a wake-up. Returns how long the client has not read, if that is worth a warning now.
+    #[inline(never)]
     pub(super) fn update(
         &mut self,
         connection: &Connection,

@@ -126,9 +126,14 @@ impl Connection {
     /// The next thing to do. To be called until there is none.
     pub(crate) fn poll_output(&mut self, now: Instant) -> Option<Output> {
         if self.outputs.is_empty() {
-            self.queue_close(now);
+            let is_asked = self.is_asked();
+            if is_asked {
+                self.queue_close(now);
+            }
             self.write(now);
-            self.ask(now);
+            if is_asked {
+                self.ask(now);
+            }
         }
         self.outputs.pop_front()
     }

@@ -29,6 +29,12 @@ impl Connection {
         }
     }
 
+    /// Whether somebody may want to know what has arrived: by `Confirm`, or by `confirm_sends`. In most sessions nobody does.
+    pub(super) fn is_asked(&self) -> bool {
+        self.limits.confirm_sends.is_some()
+            || matches!(&self.state, State::Open(open) if !open.confirmations.is_empty())
+    }
+
     /// Does what the open questions need: over a WebSocket a ping behind the messages. Over polling, the answer to a POST
     /// has said it already.
     pub(super) fn ask(&mut self, now: Instant) {
