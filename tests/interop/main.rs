@@ -17,6 +17,7 @@ mod cases;
 mod deviations;
 mod forward;
 mod install;
+mod keepalive;
 mod options;
 mod oxide;
 mod peer;
@@ -72,6 +73,7 @@ fn cells() -> Vec<(Cell, Vec<Case>)> {
         let mut cases = cases::cases(cell);
         cases.extend(options::cases(cell));
         cases.extend(deviations::cases(cell));
+        cases.extend(keepalive::cases(cell));
         #[cfg(feature = "rustls")]
         cases.extend(tls::cases(cell));
         cells.push((cell, cases));
