@@ -1,9 +1,10 @@
 //! Messages that cannot be sent now.
 //!
-//! An [`Outbox`] has three places for them. A message that waits is not accepted yet: whoever sent it may still withdraw it by
-//! dropping the reply. A message that is carried over was accepted, and goes out on the next session before all others. A
-//! message that was refused goes back to its sender. Which of these happens is decided by a [`Gate`], and only here. The
-//! messages of one `SendAll` are one entry, so the same happens to all of them.
+//! An [`Outbox`] has three places for them. A message that waits is not accepted yet: its sender may still withdraw it by
+//! dropping the reply. A message that is carried over was accepted, and is sent in the next session before all others. A
+//! message that was refused is returned in the reply, or as `Event::Rejected` if nobody awaits the reply. For each message a
+//! [`Gate`] says which of these happens; at the end of a session `end_session` decides. The messages of one `SendAll` are one
+//! entry, so the same happens to all of them.
 
 mod answer;
 
@@ -18,17 +19,17 @@ use crate::{
     protocol::connection::{Outgoing, Rejected},
 };
 
-/// The number of waiting messages for which an empty queue retains its memory.
+/// An empty queue with a larger capacity than this is freed.
 const MAX_RETAINED: usize = 1024;
 
-/// What happens to a message that is to be sent now.
+/// The treatment of the next message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Gate {
     /// It goes to the open session. Without room, a message whose reply is awaited waits; `do_send` does not wait.
     Open { has_room: bool },
     /// There is no session, and it is carried over to the next one.
     CarryOver,
-    /// It waits: for the outcome of the user's `Connect`, or until the session that is closing has ended.
+    /// It waits until the user's `Connect` has an outcome, or until the closing session has ended.
     Waiting,
     /// It is refused.
     Closed,
@@ -37,10 +38,12 @@ pub(super) enum Gate {
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Outbox {
-    /// The weight of carried-over messages above which senders that await the reply have to wait: `send_queue`.
+    /// The limit for the weight of the carried-over messages: `send_queue`. Above it, a sender that awaits the reply has to
+    /// wait.
     limit: usize,
     pending: VecDeque<PendingSend>,
-    /// The length of `pending` at which withdrawn messages are removed from it.
+    /// The length of `pending` at which withdrawn messages are removed from it. It follows twice the number of those that
+    /// remain, so the work for each message stays constant on average.
     sweep_at: usize,
     carried_over: VecDeque<Outgoing>,
     carried_over_weight: usize,
@@ -56,7 +59,8 @@ struct PendingSend {
     reply: Answer,
 }
 
-/// A message that was refused. Only when its handler has returned is it known whether somebody awaits the reply.
+/// A message that was refused. actix shows whether the reply is awaited only after the handler has returned, so the refusal is
+/// stored until then.
 #[derive(Debug)]
 struct Refused {
     rejected: Rejected,
@@ -77,7 +81,7 @@ impl Outbox {
         }
     }
 
-    /// No message is in front of the next one.
+    /// Whether no message waits or is carried over, so that the next one can be sent directly. Refused messages do not count.
     pub(super) fn is_empty(&self) -> bool {
         self.pending.is_empty() && self.carried_over.is_empty()
     }
@@ -123,8 +127,8 @@ impl Outbox {
         reply
     }
 
-    /// Lets the first message through the gate; `send` gives it to the session. Returns `false` if it has to stay, or if
-    /// there is none.
+    /// Treats the first message as `gate` says: gives it to the session by `send`, carries it over, or refuses it. Returns
+    /// `false` if it must wait, or if there is none.
     pub(super) fn advance(
         &mut self,
         gate: Gate,
@@ -141,7 +145,7 @@ impl Outbox {
                 true
             }
             Gate::Open { has_room } => {
-                let Some(outgoing) = self.carried_over.pop_front() else {
+                let Some(outgoing) = pop(&mut self.carried_over) else {
                     return self.advance_pending(has_room, send);
                 };
                 self.carried_over_weight -= outgoing.weight();
@@ -153,8 +157,8 @@ impl Outbox {
         }
     }
 
-    /// The session has ended without these messages, which were accepted earlier than any that are here. `end_session`
-    /// must follow.
+    /// The session has ended and has not sent `unsent`. These messages were accepted before all messages in the outbox.
+    /// `end_session` must follow.
     pub(super) fn take_back(&mut self, unsent: Vec<Outgoing>) {
         self.returned = unsent;
     }
@@ -179,7 +183,7 @@ impl Outbox {
         unsent.into_iter().flat_map(Outgoing::into_messages).collect()
     }
 
-    /// Refuses all messages: no session will come for them.
+    /// Refuses all messages, because no session follows.
     pub(super) fn refuse_all(&mut self) {
         self.carried_over_weight = 0;
         for outgoing in mem::take(&mut self.carried_over) {
@@ -235,18 +239,15 @@ impl Outbox {
         true
     }
 
-    /// Takes out the first message that was not withdrawn, unless it has to stay.
+    /// Takes out the first message that was not withdrawn, unless it must wait.
     fn next_pending(&mut self, has_room: bool) -> Option<PendingSend> {
         while let Some(first) = self.pending.front() {
             match first.reply.state() {
                 ReplyState::Unknown => return None,
                 ReplyState::Awaited if !has_room => return None,
-                ReplyState::Awaited | ReplyState::Unwanted => return self.pending.pop_front(),
-                ReplyState::Dropped => _ = self.pending.pop_front(),
+                ReplyState::Awaited | ReplyState::Unwanted => return pop(&mut self.pending),
+                ReplyState::Dropped => _ = pop(&mut self.pending),
             }
-        }
-        if self.pending.capacity() > MAX_RETAINED {
-            self.pending = VecDeque::new();
         }
         None
     }
@@ -260,6 +261,15 @@ impl PendingSend {
     fn is_withdrawn(&self) -> bool {
         self.reply.state() == ReplyState::Dropped
     }
+}
+
+/// Takes out the first entry. The memory of a long queue is freed with its last entry.
+fn pop<T>(queue: &mut VecDeque<T>) -> Option<T> {
+    let first = queue.pop_front();
+    if queue.is_empty() && queue.capacity() > MAX_RETAINED {
+        *queue = VecDeque::new();
+    }
+    first
 }
 
 fn not_connected(outgoing: Outgoing) -> Result<(), Rejected> {
