@@ -149,7 +149,9 @@ impl EngineIoClient {
         }
         loop {
             self.drain_and_write(ctx);
-            self.show_rejected();
+            if self.outbox.has_refused() {
+                self.show_rejected();
+            }
             if self.subscribers.poll(task) {
                 self.handle_progress();
             }

@@ -193,6 +193,11 @@ impl Outbox {
         while self.advance(Gate::Closed, not_connected) {}
     }
 
+    /// Whether there are refused messages that `take_rejected` has not shown.
+    pub(super) fn has_refused(&self) -> bool {
+        !self.refused.is_empty()
+    }
+
     /// Answers the senders of refused messages. Returns the messages whose reply nobody awaits.
     pub(super) fn take_rejected(&mut self) -> Vec<Rejected> {
         let mut shown = Vec::new();

@@ -181,6 +181,7 @@ impl Acknowledgement {
 
     /// Ready if no reply is awaited: with `true` once, when it has arrived. A reply that is an error means that the handler
     /// gave none; whether the subscriber is still alive is checked elsewhere.
+    #[inline]
     pub(super) fn poll(&mut self, task: &mut Task<'_>) -> Poll<bool> {
         match self {
             Self::None => Poll::Ready(false),
