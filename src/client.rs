@@ -213,9 +213,7 @@ impl EngineIoClient {
             return;
         }
         let state = || self.lifecycle.state(&self.connection);
-        if let Some(stopped_for) = self.monitor.update(&self.connection, state)
-            && let Some(behind) = self.subscribers.furthest_behind()
-        {
+        if let Some((behind, stopped_for)) = self.monitor.update(&self.connection, &self.subscribers, state) {
             journal::not_reading(&behind, stopped_for);
         }
     }
@@ -316,7 +314,7 @@ impl Actor for EngineIoClient {
         self.drain_and_write(ctx);
         self.show_rejected();
         self.subscribers.drain();
-        self.monitor.stopped(&self.connection);
+        self.monitor.stopped(&self.connection, &self.subscribers);
     }
 }
 

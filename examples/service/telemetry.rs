@@ -94,7 +94,7 @@ impl Telemetry {
         if let Some(time) = now.smoothed_round_trip {
             text.add("round_trip_seconds", "gauge", "Smoothed round trip.", time.as_secs_f64());
         }
-        text.add_ended(&now.sessions_ended);
+        text.add_ended(now.sessions_ended());
         text.0
     }
 }
@@ -109,7 +109,7 @@ impl Text {
         let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
     }
 
-    fn add_ended(&mut self, ended: &[(&str, u64)]) {
+    fn add_ended(&mut self, ended: impl Iterator<Item = (&'static str, u64)>) {
         let name = "engineio_client_sessions_ended_total";
         let _ = write!(self.0, "# HELP {name} Sessions that have ended.\n# TYPE {name} counter\n");
         for (reason, count) in ended {

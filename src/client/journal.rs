@@ -34,9 +34,14 @@ pub(super) fn pings_unanswered() {
     );
 }
 
-pub(super) fn closed(end: &Disconnected) {
+/// A session has ended. `behind`: the subscriber with the most events to handle, if it has too many.
+pub(super) fn closed(end: &Disconnected, behind: Option<&Behind>) {
     match &end.reason {
         reason @ DisconnectReason::Client(_) => log::info!(target: TARGET, "disconnected: {reason}"),
+        reason @ DisconnectReason::Stalled => {
+            let behind = behind.map(|behind| format!(", {}", backlog(behind))).unwrap_or_default();
+            log::warn!(target: TARGET, "disconnected: {reason}{behind}");
+        }
         reason => log::warn!(target: TARGET, "disconnected: {reason}"),
     }
 }
@@ -53,13 +58,14 @@ pub(super) fn reconnecting(next: &Reconnecting) {
 
 /// The client has not read for a while, because of this subscriber.
 pub(super) fn not_reading(behind: &Behind, since: Duration) {
+    log::warn!(target: TARGET, "not reading from the server for {since:.1?}: {}", backlog(behind));
+}
+
+fn backlog(behind: &Behind) -> String {
     let Behind { subscriber: SubscriptionId(id), name, is_stream, bytes } = behind;
     let kind = if *is_stream { "event stream" } else { "subscriber" };
     let name = name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
-    log::warn!(
-        target: TARGET,
-        "not reading from the server for {since:.1?}: {kind} {id}{name} has not handled {bytes} bytes of events"
-    );
+    format!("{kind} {id}{name} has not handled {bytes} bytes of events")
 }
 
 pub(super) fn subscribers_behind() {

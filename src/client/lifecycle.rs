@@ -385,11 +385,16 @@ impl Lifecycle {
     /// Decides whether another attempt follows.
     fn decide(&mut self, end: &End) -> Next {
         let Some(backoff) = &mut self.backoff else { return Next::Nothing };
-        if !backoff.wants(&end.cause, end.initiator.is_user()) {
+        let is_initial = end.initiator.is_user();
+        if backoff.forbids(&end.cause, is_initial) {
             return Next::Nothing;
         }
+        // The application's own function is not asked after `Disconnect`.
         if end.close_requested {
             return Next::Denied;
+        }
+        if !backoff.wants(&end.cause, is_initial) {
+            return Next::Nothing;
         }
         backoff.next(&end.cause).map_or(Next::Denied, Next::Attempt)
     }

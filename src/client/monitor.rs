@@ -17,7 +17,7 @@ pub use self::{
 use super::{
     event::Disconnected,
     message::{BackPressure, State},
-    subscribers::Subscribers,
+    subscribers::{Behind, Subscribers},
     timer::now,
 };
 use crate::protocol::connection::Connection;
@@ -45,23 +45,26 @@ impl Monitor {
             && !connection.has_backpressure()
     }
 
-    /// Looks at the client at the end of a wake-up. Returns how long the client has not read, if that is worth a warning now.
+    /// Looks at the client at the end of a wake-up. If a warning is due, returns the subscriber because of which the client
+    /// does not read, and for how long it has not.
     #[inline(never)]
     pub(super) fn update(
         &mut self,
         connection: &Connection,
+        subscribers: &Subscribers,
         state: impl FnOnce() -> State,
-    ) -> Option<Duration> {
+    ) -> Option<(Behind, Duration)> {
         let has_stopped = connection.has_backpressure();
         self.backpressure.update(has_stopped, now);
         if let Some(meter) = &mut self.meter {
             meter.update(connection, self.backpressure.since());
         }
         self.update_state(state);
-        self.backpressure.poll_timeout()?;
+        let (due, since) = (self.backpressure.poll_timeout()?, self.backpressure.since()?);
         let now = now();
-        let since = self.backpressure.since().filter(|_| self.backpressure.handle_timeout(now))?;
-        Some(now.saturating_duration_since(since))
+        let behind = if now >= due { subscribers.furthest_behind()? } else { return None };
+        let warns = self.backpressure.handle_timeout(now, behind.subscriber);
+        warns.then(|| (behind, now.saturating_duration_since(since)))
     }
 
     fn update_state(&self, state: impl FnOnce() -> State) {
@@ -91,8 +94,8 @@ impl Monitor {
     }
 
     /// The client has stopped.
-    pub(super) fn stopped(&mut self, connection: &Connection) {
-        self.update(connection, State::default);
+    pub(super) fn stopped(&mut self, connection: &Connection, subscribers: &Subscribers) {
+        self.update(connection, subscribers, State::default);
     }
 
     pub(super) fn opened(&mut self) {

@@ -95,7 +95,7 @@ impl EngineIoClient {
             LifecycleOutput::Connect { deadline } => self.open_session(deadline),
             LifecycleOutput::Opened(session) => self.on_opened(session),
             LifecycleOutput::Closed { mut end, carry_over } => {
-                journal::closed(&end);
+                journal::closed(&end, self.subscribers.furthest_behind().as_ref());
                 self.tasks.abort_all();
                 self.replies.end_session();
                 end.unsent = self.outbox.end_session(carry_over);
@@ -158,11 +158,15 @@ impl EngineIoClient {
     }
 
     fn on_connect_failed(&mut self, err: ConnectError, is_announced: bool) {
-        self.monitor.attempt_failed();
+        let is_by_application = err.is_by_application();
+        if !is_by_application {
+            self.monitor.attempt_failed();
+        }
         self.attempts.cancel_hook();
         journal::connect_failed(&err);
         if let Err(Err(err)) = self.replies.answer_connect(Err(err))
             && !is_announced
+            && !is_by_application
         {
             journal::connect_failed_unseen(&err);
         }

@@ -106,6 +106,11 @@ impl ConnectError {
         }
     }
 
+    /// Whether the application asked for the end, by `Disconnect` or by stopping the client.
+    pub(crate) fn is_by_application(&self) -> bool {
+        matches!(self, Self::Cancelled | Self::Stopped)
+    }
+
     /// Whether no later attempt can succeed: the error lies in the program, or the application asked for the end.
     pub(crate) fn is_final(&self) -> bool {
         match self {

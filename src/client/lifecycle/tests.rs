@@ -386,6 +386,23 @@ fn the_applications_rule_can_end_it_after_a_session_or_after_an_attempt() {
 }
 
 #[test]
+fn the_applications_own_decision_is_not_asked_for_after_a_disconnect() {
+    let asked = std::sync::atomic::AtomicBool::new(false);
+    let asked = Arc::new(asked);
+    let seen = asked.clone();
+    let policy = policy().retry_if(move |_| {
+        seen.store(true, std::sync::atomic::Ordering::Relaxed);
+        true
+    });
+    let mut rig = Rig::new(Some(policy.on_initial_connect(true)), options());
+    rig.connects();
+    rig.disconnects();
+    rig.fails(failure());
+    assert!(!asked.load(std::sync::atomic::Ordering::Relaxed));
+    assert!(rig.lifecycle.is_idle());
+}
+
+#[test]
 fn subscribers_that_handle_nothing_of_the_last_session_are_waited_for_with_one_warning() {
     let mut rig = Rig::reconnecting(options());
     rig.elapses();

@@ -1,7 +1,6 @@
 //! Figures that any number of clients share.
 
 use std::{
-    array,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -74,8 +73,8 @@ pub struct MetricsSnapshot {
     pub connected: u64,
     /// Sessions that were opened.
     pub sessions: u64,
-    /// Sessions that have ended, for each reason: see [`DisconnectReason::as_str`].
-    pub sessions_ended: [(&'static str, u64); 7],
+    /// Sessions that have ended, for each of `REASONS`.
+    ended: [u64; REASONS.len()],
     /// Attempts to connect that failed, those of a [`Connect`](crate::Connect) and those of a policy.
     pub attempts_failed: u64,
     /// Sessions that moved from polling to WebSocket.
@@ -109,6 +108,13 @@ pub struct MetricsSnapshot {
     pub smoothed_round_trip: Option<Duration>,
 }
 
+impl MetricsSnapshot {
+    /// The number of sessions that have ended, for each reason as [`DisconnectReason::as_str`] names it.
+    pub fn sessions_ended(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        REASONS.into_iter().zip(self.ended)
+    }
+}
+
 impl Metrics {
     /// Figures that are all zero.
     pub fn new() -> Self {
@@ -123,10 +129,7 @@ impl Metrics {
         MetricsSnapshot {
             connected: read(&figures.connected),
             sessions: read(&figures.sessions),
-            sessions_ended: array::from_fn(|at| {
-                let ended = figures.ended.get(at).map(read);
-                (REASONS.get(at).copied().unwrap_or_default(), ended.unwrap_or_default())
-            }),
+            ended: figures.ended.each_ref().map(read),
             attempts_failed: read(&figures.attempts_failed),
             upgrades: read(&figures.upgrades),
             upgrades_failed: read(&figures.upgrades_failed),

@@ -28,22 +28,28 @@ pub struct WatchState;
 
 /// The state of a client, for any thread and any async runtime. It does not keep the client alive.
 #[derive(Debug, Clone)]
-pub struct StateWatch(watch::Receiver<State>);
+pub struct StateWatch {
+    receiver: watch::Receiver<State>,
+    /// The state that `changed` compares with.
+    seen: State,
+}
 
 impl StateWatch {
     pub(super) fn new(receiver: watch::Receiver<State>) -> Self {
-        Self(receiver)
+        let seen = *receiver.borrow();
+        Self { receiver, seen }
     }
 
     /// The state now. It is [`State::Disconnected`] after the client has stopped.
     pub fn get(&self) -> State {
-        *self.0.borrow()
+        *self.receiver.borrow()
     }
 
     /// Waits until the state differs from the one that this method returned last, or that there was when the watch was made.
     /// Returns the new state, or `None` if the client has stopped. A state that lasts only for a moment may be missed.
     pub async fn changed(&mut self) -> Option<State> {
-        self.0.changed().await.ok()?;
-        Some(*self.0.borrow_and_update())
+        let seen = self.seen;
+        self.seen = *self.receiver.wait_for(|state| *state != seen).await.ok()?;
+        Some(self.seen)
     }
 }

@@ -63,13 +63,17 @@ impl Backoff {
         }
     }
 
-    /// Whether the policy wants another attempt after this failure, as long as attempts are left. `is_initial`: the user's
-    /// last `Connect` has not led to a session.
-    pub(in crate::client) fn wants(&self, cause: &ReconnectCause, is_initial: bool) -> bool {
-        if cause.is_final()
+    /// Whether the rules of the policy forbid another attempt after this failure, whatever the application's own function would
+    /// say. `is_initial`: the user's last `Connect` has not led to a session.
+    pub(in crate::client) fn forbids(&self, cause: &ReconnectCause, is_initial: bool) -> bool {
+        cause.is_final()
             || (is_initial && !self.policy.on_initial_connect)
             || (cause.is_server_close() && !self.policy.on_server_close)
-        {
+    }
+
+    /// Whether the policy wants another attempt after this failure, as long as attempts are left.
+    pub(in crate::client) fn wants(&self, cause: &ReconnectCause, is_initial: bool) -> bool {
+        if self.forbids(cause, is_initial) {
             return false;
         }
         match &self.policy.retry_if {

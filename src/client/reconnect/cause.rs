@@ -72,7 +72,7 @@ impl ReconnectCause {
     pub(in crate::client) fn is_by_application(&self) -> bool {
         match self {
             Self::Lost(reason) => matches!(reason, DisconnectReason::Client(_)),
-            Self::Failed(err) => matches!(err, ConnectError::Cancelled | ConnectError::Stopped),
+            Self::Failed(err) => err.is_by_application(),
         }
     }
 
