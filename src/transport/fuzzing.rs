@@ -138,9 +138,8 @@ fn check_error(err: &TransportError) {
     let text = err.to_string();
     assert!(text.len() < 2_000, "an error quotes a little only: {text}");
     assert!(!text.chars().any(changes_layout), "an error is one line: {text:?}");
-    let secret = SECRET.to_ascii_lowercase();
     for text in [text, format!("{err:?}")] {
-        assert!(!text.to_ascii_lowercase().contains(&secret), "a secret is shown: {text}");
+        assert!(!text.contains(SECRET), "a secret is shown: {text}");
     }
 }
 
@@ -197,10 +196,10 @@ pub fn body(data: &[u8]) {
 fn members(mut data: &[u8]) -> Vec<Vec<u8>> {
     let mut members = Vec::new();
     while let &[length, times, ref rest @ ..] = data
-        && members.len() < 16
+        && members.len() < 8
     {
         let (member, rest) = rest.split_at(usize::from(length).min(rest.len()));
-        members.push(member.repeat(usize::from(times) + 1));
+        members.push(member.repeat(usize::from(times % 64) + 1));
         data = rest;
     }
     members
