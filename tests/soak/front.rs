@@ -309,7 +309,10 @@ async fn relay(
     match ending {
         Fault::Silent => sleep_until(Instant::now() + SILENCE).await,
         _ if awaits_answer && !is_websocket => {
-            client.write_all(ending.answer(awaits_acknowledgement).as_bytes()).await?;
+            // A byte of an answer that is cut has arrived. This matters, because a poll without any byte of an answer on a
+            // connection that was used before is sent again, and the server does not repeat what that answer contained.
+            let answer = ending.answer(awaits_acknowledgement);
+            client.write_all(if answer.is_empty() { b"H" } else { answer.as_bytes() }).await?;
             client.shutdown().await?;
         }
         _ => {}
