@@ -307,7 +307,7 @@ pub fn redirects(data: &[u8]) {
             Ok(endpoint) => {
                 followed += 1;
                 assert!(endpoint.is_secure(), "from https to http");
-                for request in [requests.poll(), requests.websocket_handshake(&Headers::default())] {
+                for request in [requests.get(), requests.websocket_handshake(&Headers::default())] {
                     let head = request.expect("a request").head(None);
                     let head = String::from_utf8_lossy(&head).into_owned();
                     let is_sent = head.contains(SECRET);
