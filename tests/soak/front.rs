@@ -11,12 +11,25 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// A connection from the client, with or without TLS.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
+    /// Makes the end of the connection a reset.
+    fn resets(&self) -> io::Result<()>;
+}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+impl Stream for TcpStream {
+    fn resets(&self) -> io::Result<()> {
+        socket2::SockRef::from(self).set_linger(Some(Duration::ZERO))
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    fn resets(&self) -> io::Result<()> {
+        self.get_ref().0.resets()
+    }
+}
 
 /// A failure that goes over, of a server or of whatever answers in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,7 +106,7 @@ impl Fault {
     /// The connection shows this fault.
     async fn show(self, stream: TcpStream, tls: Option<Tls>) -> io::Result<()> {
         match (self, tls) {
-            (Self::Reset, _) => socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)),
+            (Self::Reset, _) => stream.resets(),
             (Self::Silent, _) => {
                 sleep(SILENCE).await;
                 Ok(())
@@ -197,9 +210,6 @@ impl Front {
             };
             stream.set_nodelay(true)?;
             let ending = self.ending();
-            if ending == Fault::Reset {
-                socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
-            }
             let (tls, upstream, ended) = (self.tls.clone(), self.upstream, ended.clone());
             tokio::spawn(async move {
                 let upstream = TcpStream::connect(upstream).await?;
@@ -309,12 +319,13 @@ async fn relay(
     match ending {
         Fault::Silent => sleep_until(Instant::now() + SILENCE).await,
         _ if awaits_answer && !is_websocket => {
-            // A byte of an answer that is cut has arrived. This matters, because a poll without any byte of an answer on a
+            // A byte of an answer that is cut has arrived, and a reset could overtake it. This matters, because a poll without any byte of an answer on a
             // connection that was used before is sent again, and the server does not repeat what that answer contained.
             let answer = ending.answer(awaits_acknowledgement);
             client.write_all(if answer.is_empty() { b"H" } else { answer.as_bytes() }).await?;
             client.shutdown().await?;
         }
+        Fault::Reset => client.resets()?,
         _ => {}
     }
     Ok(())
