@@ -10,6 +10,9 @@
     reason = "a test"
 )]
 
+#[cfg(test)]
+mod tests;
+
 use std::{slice, time::Duration};
 
 use actix_codec::{Decoder, Encoder};
@@ -17,6 +20,7 @@ use actix_http::{uri::PathAndQuery, ws};
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 
+pub use crate::transport::fuzzing::{body, cookies, redirects, response, tunnel};
 use crate::{
     data::Data,
     error::{ProtocolError, TransportError},

@@ -215,7 +215,7 @@ mod client;
 pub mod codecs;
 mod data;
 mod error;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod guide;

@@ -9,6 +9,8 @@
 
 mod batch_builder;
 mod cookies;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod headers;
 pub(crate) mod http;
 mod http_client;

@@ -82,6 +82,19 @@ impl Cookies {
         }
     }
 
+    /// Checks that the store is within its limits.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn check_limits(&self) {
+        let store = self.lock();
+        let mut domains = std::collections::HashMap::new();
+        for cookie in store.iter_any() {
+            *domains.entry(&cookie.domain).or_insert(0) += 1;
+        }
+        assert!(domains.values().all(|count| *count <= room::MAX_PER_HOST));
+        assert!(store.iter_any().count() <= room::MAX_COOKIES);
+        assert!(store.iter_any().map(size).sum::<usize>() <= room::MAX_BYTES);
+    }
+
     fn lock(&self) -> MutexGuard<'_, CookieStore> {
         // A panic of another owner of the lock does not break the store.
         self.store.lock().unwrap_or_else(PoisonError::into_inner)

@@ -62,6 +62,7 @@ impl Rejected {
 
 #[cfg(any(test, fuzzing))]
 impl Rejected {
+    #[cfg(test)]
     pub(crate) fn kind(&self) -> &SendErrorKind {
         match self {
             Self::One(err) => &err.kind,

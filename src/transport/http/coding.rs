@@ -11,6 +11,12 @@ use crate::error::TransportError;
 /// The step in which a body is inflated.
 const STEP: usize = 64 << 10;
 
+/// The names that servers use, of those that IANA registers for content codings.
+const REGISTERED: [&str; 8] = ["br", "compress", "dcb", "dcz", "deflate", "gzip", "x-gzip", "zstd"];
+
+/// The largest number of names that an error shows.
+const SHOWN: usize = 8;
+
 /// The coding of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
@@ -32,9 +38,8 @@ impl Coding {
             [b"gzip" | b"x-gzip"] => Ok(Self::Gzip),
             [b"deflate"] => Ok(Self::Deflate),
             _ => {
-                let names = names.join(&b", "[..]);
-                let names: String = String::from_utf8_lossy(&names).chars().take(100).collect();
-                Err(malformed(format!("unknown content-encoding {names}")))
+                let names: Vec<_> = names.iter().take(SHOWN).map(|name| public_name(name)).collect();
+                Err(malformed(format!("unknown content-encoding {}", names.join(", "))))
             }
         }
     }
@@ -65,6 +70,13 @@ impl Coding {
         }
         Err(malformed("bytes behind the end of a compressed body".to_owned()))
     }
+}
+
+/// The name of a coding as an error shows it. A peer may repeat a secret of the request where a name is expected, so only
+/// registered names are shown.
+fn public_name(name: &[u8]) -> &'static str {
+    let known = REGISTERED.iter().find(|known| known.as_bytes() == name);
+    known.copied().unwrap_or("that is not registered")
 }
 
 /// Whether a body is in zlib's format. RFC 9110, section 8.4.1.2: `deflate` means this format, but "some non-conformant
