@@ -11,6 +11,11 @@ use crate::error::TransportError;
 /// The step in which a body is inflated.
 const STEP: usize = 64 << 10;
 
+/// The codings that servers use, as far as the registry of IANA names them.
+const KNOWN: [&str; 7] = ["br", "compress", "dcb", "deflate", "gzip", "x-gzip", "zstd"];
+/// The largest number of codings that an error names.
+const MAX_NAMES: usize = 8;
+
 /// The coding of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
@@ -32,9 +37,8 @@ impl Coding {
             [b"gzip" | b"x-gzip"] => Ok(Self::Gzip),
             [b"deflate"] => Ok(Self::Deflate),
             _ => {
-                let names = names.join(&b", "[..]);
-                let names: String = String::from_utf8_lossy(&names).chars().take(100).collect();
-                Err(malformed(format!("unknown content-encoding {names}")))
+                let names: Vec<_> = names.iter().take(MAX_NAMES).map(|name| known(name)).collect();
+                Err(malformed(format!("unknown content-encoding {}", names.join(", "))))
             }
         }
     }
@@ -65,6 +69,13 @@ impl Coding {
         }
         Err(malformed("bytes behind the end of a compressed body".to_owned()))
     }
+}
+
+/// The name of a coding, for an error. A server may repeat secrets of the request in place of a name, so only names that
+/// are known are shown.
+fn known(name: &[u8]) -> &'static str {
+    let known = KNOWN.iter().find(|known| known.as_bytes() == name);
+    known.copied().unwrap_or("..")
 }
 
 /// Whether a body is in zlib's format. RFC 9110, section 8.4.1.2: `deflate` means this format, but "some non-conformant
