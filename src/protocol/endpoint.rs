@@ -62,6 +62,8 @@ pub(crate) struct Endpoint {
     stamp_param: ByteString,
     /// The URL that the user named has a path, and requests go to another one.
     ignores_path: bool,
+    /// A server has chosen the path. It may have put a parameter of ours into it, which may be a secret.
+    has_foreign_path: bool,
 }
 
 impl Endpoint {
@@ -106,7 +108,7 @@ impl Endpoint {
         let authorization = basic_authorization(&url);
         // Both fail only for a URL without a host, and URLs of these schemes have one.
         url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| "the URL has no host")?;
-        Ok(Self { url, authorization, stamp_param, ignores_path: false })
+        Ok(Self { url, authorization, stamp_param, ignores_path: false, has_foreign_path: false })
     }
 
     /// Resolves the `Location` of a redirected handshake. The error says why the redirect may not be followed.
@@ -129,6 +131,7 @@ impl Endpoint {
         let query: Vec<_> = query.filter(|pair| !pair.is_empty() && !self.sets_reserved(pair)).collect();
         let query = query.join("&");
         endpoint.url.set_query((!query.is_empty()).then_some(&query));
+        endpoint.has_foreign_path = self.has_foreign_path || endpoint.url.path() != self.url.path();
         Ok(endpoint)
     }
 
@@ -176,9 +179,10 @@ impl Endpoint {
         &self.url
     }
 
-    /// The URL for logs and errors, without secrets: the origin and the path.
+    /// The URL for logs and errors, without secrets: the origin and the path, unless a server has chosen the path.
     pub(crate) fn display_url(&self) -> &str {
-        &self.url[..Position::AfterPath]
+        let end = if self.has_foreign_path { Position::BeforePath } else { Position::AfterPath };
+        &self.url[..end]
     }
 
     /// Whether the URL that the user named has a path to which no request goes.

@@ -13,7 +13,7 @@ use actix_http::header::{self, HeaderMap, HeaderValue};
 use cookie_store::{Cookie, CookieStore};
 use url::Url;
 
-use self::{room::size, set_cookie::SetCookie};
+use self::{room::Growth, set_cookie::SetCookie};
 use super::Headers;
 
 /// A cookie store. Transports share it, and perhaps the user too.
@@ -115,10 +115,11 @@ fn store_cookie(store: &mut CookieStore, url: &Url, line: &HeaderValue, is_own: 
         return Err("it would replace a secure cookie, and the connection is not secure".to_owned());
     }
     let (domain, path, name) = key(&cookie);
-    if !store.contains_any(&domain, &path, &name) {
-        room::make(store, url, size(&cookie), is_own)?;
-    }
     let is_expired = cookie.is_expired();
+    if !is_expired {
+        let growth = Growth::new(store.get(&domain, &path, &name), &cookie);
+        room::make(store, url, growth, is_own)?;
+    }
     store.insert(cookie, url).map_err(|err| err.to_string())?;
     if is_expired {
         // The store does not send it any more, but it would never remove it.

@@ -118,7 +118,7 @@ impl HttpClient {
         let (mut connection, since) = self.idle.take()?;
         let (idle, learned) = (since.elapsed(), &self.learned_limit);
         if connection.is_closed() {
-            learned.closed_after(idle);
+            learned.closed_within(idle);
             return None;
         }
         // For the server it is idle until the request has arrived, and since its answer has departed.

@@ -217,10 +217,11 @@ impl PollingTransport {
 
     /// Sends packets: moves the POST on. Returns its error once everything that arrived before it is reported.
     fn poll_post(&mut self, task: &mut Task<'_>) -> Result<(), TransportError> {
-        if let Poll::Ready(outcome) = self.post.poll(task)
-            && let Err(err) = outcome.and_then(|response| self.on_post(&response))
-        {
-            self.phase = Phase::Failing(err);
+        // An idle connection is polled too, so that its end is noticed at once.
+        while let Poll::Ready(outcome) = self.post.poll(task) {
+            if let Err(err) = outcome.and_then(|response| self.on_post(&response)) {
+                self.phase = Phase::Failing(err);
+            }
         }
         match &self.phase {
             Phase::Failing(err) if self.body.is_none() => Err(err.clone()),

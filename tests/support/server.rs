@@ -253,6 +253,11 @@ impl Peer {
         let _ = (&self.stream).read_to_end(&mut Vec::new());
     }
 
+    /// Closes the server's direction only.
+    pub(crate) fn half_close(&self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
     /// Closes with a RST.
     pub(crate) fn reset(self) {
         socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();

@@ -235,7 +235,7 @@ async fn a_poll_that_is_not_answered_in_the_pause_is_bounded_by_upgrade_timeout(
 
 #[actix::test]
 async fn an_upgrade_stops_sending_for_at_most_two_seconds() {
-    an_upgrade_gives_up_in_the_pause_after(Duration::from_secs(2), Duration::from_secs(10)).await;
+    an_upgrade_gives_up_in_the_pause_after(Duration::from_millis(1750), Duration::from_secs(10)).await;
 }
 
 async fn an_upgrade_gives_up_in_the_pause_after(pause: Duration, upgrade_timeout: Duration) {

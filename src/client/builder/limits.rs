@@ -53,7 +53,7 @@ impl EngineIoClientBuilder {
     /// How long an upgrade may take, from the moment it begins. After that the session goes on over polling. Default:
     /// 10 seconds.
     ///
-    /// In its last steps no messages are sent. If they take more than two seconds after the last POST was answered, the
+    /// In its last steps no messages are sent. If they take nearly two seconds after the last POST was answered, the
     /// upgrade is given up, too.
     ///
     /// With zero every upgrade begins and fails, and some servers end the session after an upgrade that failed. Turn

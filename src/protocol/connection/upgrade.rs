@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use super::{
     Connection,
-    ending::ABORT,
     io::{BatchOutcome, Command, Output, TransportClosed, TransportId},
     reading::{Flow, Received},
     state::State,
@@ -21,9 +20,13 @@ use crate::{
 /// waits for.
 pub(super) const UPGRADE_NOT_WRITTEN: TransportError = TransportError::Timeout { stage: Stage::Write };
 
-/// The longest time for which only an upgrade keeps messages from being sent. It takes a round trip: a server that
-/// has answered the probe answers the last poll at once.
-const MAX_PAUSE: Duration = Duration::from_secs(2);
+/// The longest time for which only an upgrade keeps messages from being sent, before its probe is aborted. It takes a
+/// round trip: a server that has answered the probe answers the last poll at once.
+const MAX_PAUSE: Duration = Duration::from_millis(1750);
+
+/// The longest time in which the probe reports its end after it was aborted. It has to ask nobody. Together with
+/// [`MAX_PAUSE`] this makes two seconds.
+const MAX_ABORT: Duration = Duration::from_millis(250);
 
 /// The upgrade of a session, if one is under way.
 #[derive(Debug, Default)]
@@ -215,7 +218,7 @@ impl Connection {
         }
         match (open.upgrade.step(), open.upgrade.probe()) {
             (Some(UpgradeStep::Switching), Some(probe)) => {
-                open.upgrade.abort(now + ABORT);
+                open.upgrade.abort(now + MAX_ABORT);
                 self.order(probe, Command::Abort);
             }
             // A probe that does not even close: nobody can say where the session is.

@@ -217,7 +217,7 @@ fn a_redirect_is_resolved_against_the_request() {
         ("wss://b.example/", "https://b.example/", ""),
     ] {
         let to = from.redirected(location).unwrap();
-        assert_eq!(to.display_url(), url, "{location}");
+        assert_eq!(&to.url()[..Position::AfterPath], url, "{location}");
         let target = to.request_target(Polling, None, None);
         assert!(target.ends_with(&format!("?{query}EIO=4&transport=polling")), "{location}: {target}");
     }
@@ -249,7 +249,23 @@ fn credentials_stay_with_their_origin() {
     }
     let to = from.redirected("http://other:word@b.example/").unwrap();
     assert_eq!(to.authorization(), endpoint("http://other:word@h").authorization());
-    assert_eq!(to.display_url(), "http://b.example/");
+    assert_eq!(&to.url()[..Position::AfterPath], "http://b.example/");
+}
+
+#[test]
+fn a_path_that_a_server_chose_is_not_shown() {
+    let from = endpoint("http://a.example?token=secret");
+    for (location, shown) in [
+        ("http://b.example/engine.io/?token=secret", "http://b.example/engine.io/"),
+        ("http://b.example/secret/engine.io/", "http://b.example"),
+        ("/secret", "http://a.example"),
+        ("secret/../", "http://a.example/engine.io/"),
+    ] {
+        let to = from.redirected(location).unwrap();
+        assert_eq!(to.display_url(), shown, "{location}");
+        let next = to.redirected("?x=1").unwrap();
+        assert_eq!(next.display_url(), shown, "{location} and on");
+    }
 }
 
 /// Whether a request line can contain the target without changes.

@@ -12,16 +12,32 @@ pub(super) const MAX_COOKIES: usize = 3000;
 /// The largest size of all cookies together, in bytes.
 pub(super) const MAX_BYTES: usize = 1 << 20;
 
-/// Makes room for another cookie of `size` bytes for `url`, or says why there is none.
+/// The growth of a store by one cookie.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Growth {
+    /// The number of further cookies: none if the new one replaces an old one.
+    cookies: usize,
+    bytes: usize,
+}
+
+impl Growth {
+    /// The growth by `new`, which replaces `old`.
+    pub(super) fn new(old: Option<&Cookie<'_>>, new: &Cookie<'_>) -> Self {
+        let cookies = usize::from(old.is_none());
+        Self { cookies, bytes: size(new).saturating_sub(old.map_or(0, size)) }
+    }
+}
+
+/// Makes room for a cookie for `url`, or says why there is none.
 ///
 /// Expired cookies are removed first, then cookies of other hosts. A store that the application shares with us may contain
 /// cookies of its own, so only the first is done there.
-pub(super) fn make(store: &mut CookieStore, url: &Url, size: usize, is_own: bool) -> Result<(), String> {
-    if full(store, url, size).is_none() {
+pub(super) fn make(store: &mut CookieStore, url: &Url, growth: Growth, is_own: bool) -> Result<(), String> {
+    if full(store, url, growth).is_none() {
         return Ok(());
     }
     remove(store, |cookie| cookie.is_expired(), usize::MAX);
-    while let Some(limit) = full(store, url, size) {
+    while let Some(limit) = full(store, url, growth) {
         let is_elsewhere = |cookie: &Cookie<'_>| !cookie.domain.matches(url);
         if limit == Limit::Host || !is_own || remove(store, is_elsewhere, 1) == 0 {
             return Err("the store has no room for it".to_owned());
@@ -38,24 +54,25 @@ pub(super) fn size(cookie: &Cookie<'_>) -> usize {
 
 #[derive(PartialEq, Eq)]
 enum Limit {
-    /// The host has too many cookies.
+    /// The host would have too many cookies.
     Host,
-    /// All hosts together have too many.
+    /// All hosts together would have too many, or too large ones.
     Total,
 }
 
-/// The limit that another cookie of `size` bytes would exceed.
-fn full(store: &CookieStore, url: &Url, size: usize) -> Option<Limit> {
-    let (mut here, mut total, mut bytes) = (0, 0, size);
+/// The limit that this growth would exceed. A cookie that becomes no larger exceeds none.
+fn full(store: &CookieStore, url: &Url, growth: Growth) -> Option<Limit> {
+    let (mut here, mut total, mut bytes) = (0, 0, growth.bytes);
     for cookie in store.iter_any() {
         here += usize::from(cookie.domain.matches(url));
         total += 1;
-        bytes += self::size(cookie);
+        bytes += size(cookie);
     }
-    if here >= MAX_PER_HOST {
+    if growth.cookies > 0 && here >= MAX_PER_HOST {
         return Some(Limit::Host);
     }
-    (total >= MAX_COOKIES || bytes > MAX_BYTES).then_some(Limit::Total)
+    let has_too_many = growth.cookies > 0 && total >= MAX_COOKIES;
+    (has_too_many || growth.bytes > 0 && bytes > MAX_BYTES).then_some(Limit::Total)
 }
 
 /// Removes at most `max` of these cookies, and returns their number.

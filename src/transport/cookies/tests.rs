@@ -1,5 +1,5 @@
 use super::{
-    room::{MAX_BYTES, MAX_PER_HOST},
+    room::{MAX_BYTES, MAX_PER_HOST, size},
     set_cookie::MAX_COOKIE,
     *,
 };
@@ -216,4 +216,48 @@ fn a_cookie_that_cannot_be_sent_does_not_stop_the_request() {
     store.parse("a=\u{7}", &url.parse().unwrap()).unwrap();
     let cookies = Cookies::from(Arc::new(Mutex::new(store)));
     assert_eq!(lines(&cookies, url, &["u=1"]), ["u=1"]);
+}
+
+#[test]
+fn a_cookie_that_grows_needs_room() {
+    let cookies = Cookies::default();
+    for value in ["1", &"x".repeat(MAX_COOKIE - 4)] {
+        for host in 0..10 {
+            let many: Vec<_> = (0..100).map(|n| format!("c{n}={value}")).collect();
+            let url = format!("http://{host}.example/").parse().unwrap();
+            cookies.store(&url, &set(many.iter().map(String::as_str)));
+        }
+    }
+    let size: usize = cookies.lock().iter_any().map(size).sum();
+    assert!(size <= MAX_BYTES, "{size}");
+}
+
+#[test]
+fn a_cookie_for_another_domain_does_not_take_the_room_of_others() {
+    let cookies = Cookies::default();
+    let large = "x".repeat(MAX_COOKIE - 4);
+    for host in 0..MAX_BYTES / MAX_COOKIE / 100 + 1 {
+        let many: Vec<_> = (0..100).map(|n| format!("c{n}={large}")).collect();
+        let url = format!("http://{host}.example/").parse().unwrap();
+        cookies.store(&url, &set(many.iter().map(String::as_str)));
+    }
+    let before = cookies.lock().iter_any().count();
+    let foreign = format!("a={large}; Domain=other.example");
+    cookies.store(&"http://new.example/".parse().unwrap(), &set([&*foreign; 10]));
+    assert_eq!(cookies.lock().iter_any().count(), before);
+}
+
+#[test]
+fn a_cookie_is_deleted_and_gets_smaller_although_the_store_is_full() {
+    let url = "http://example.org/".parse().unwrap();
+    let mut store = CookieStore::new();
+    for n in 0..2 * MAX_BYTES / MAX_COOKIE {
+        store.parse(&format!("c{n}={}; Path=/", "x".repeat(MAX_COOKIE - 20)), &url).unwrap();
+    }
+    let cookies = Cookies::from(Arc::new(Mutex::new(store)));
+    let deletion = format!("c1={}; Path=/; Max-Age=0", "x".repeat(MAX_COOKIE - 10));
+    cookies.store(&url, &set(["c0=1; Path=/", &deletion, "new=1"]));
+    let store = cookies.lock();
+    assert_eq!(store.get("example.org", "/", "c0").map(|cookie| cookie.value()), Some("1"));
+    assert!(!store.contains_any("example.org", "/", "c1") && !store.contains_any("example.org", "/", "new"));
 }

@@ -143,6 +143,13 @@ impl LearnedLimit {
         }
     }
 
+    /// A connection was found closed that had been idle for at most this long. Nobody knows when it ended.
+    pub(crate) fn closed_within(&self, idle: Duration) {
+        if idle >= Self::SHORTEST {
+            self.0.set(idle.min(self.0.get()));
+        }
+    }
+
     fn get(&self) -> Duration {
         self.0.get()
     }

@@ -4,9 +4,9 @@ use std::{
     io,
     net::{SocketAddr, ToSocketAddrs as _},
     sync::Arc,
+    thread,
 };
 
-use actix_rt::task::spawn_blocking;
 use futures::channel::oneshot;
 use tokio::sync::Semaphore;
 
@@ -32,17 +32,18 @@ impl Lookups {
         self.run(move || (host.as_str(), port).to_socket_addrs().map(Iterator::collect)).await?
     }
 
-    /// Runs `lookup` in a thread that may block, unless nobody waits for it any more when there is a thread for it.
+    /// Runs `lookup` in a thread of its own, unless nobody waits for it any more when the thread begins. A thread of the
+    /// runtime would delay the end of the runtime, which waits for all of its threads.
     async fn run<T: Send + 'static>(&self, lookup: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
         let running = self.0.clone().acquire_owned().await.map_err(io::Error::other)?;
         let (sender, found) = oneshot::channel();
-        spawn_blocking(move || {
+        thread::Builder::new().name("engineio-lookup".to_owned()).spawn(move || {
             if !sender.is_canceled() {
                 let result = lookup();
                 drop(running);
                 let _ = sender.send(result);
             }
-        });
+        })?;
         found.await.map_err(io::Error::other)
     }
 }

@@ -24,6 +24,10 @@ use crate::{
 /// kernel buffers megabytes, and a proxy accepts a request long before it has passed it on.
 const SLOW_LINE: u64 = 8 << 10;
 
+/// The time limit of an exchange as a whole, in multiples of the time that a slow line takes for it. A request that is
+/// written byte by byte would never exceed another limit.
+const WHOLE: u32 = 5;
+
 /// An HTTP client, and the exchange that it is busy with.
 pub(super) struct ExchangeSlot {
     progress: ProgressReader,
@@ -49,6 +53,8 @@ struct Exchange {
     written: u64,
     /// The number of bytes that were read before the exchange.
     read_before: u64,
+    /// The latest time to which writing may move the timer.
+    latest: Instant,
 }
 
 /// The time limit of an exchange.
@@ -58,7 +64,7 @@ pub(super) enum TimeLimit {
     WholeExchange(Duration),
     /// The response may take this long, counted from the last byte of the request that was written. The pause between
     /// two writes has the same limit. Both are longer by the time that a [slow line](SLOW_LINE) takes for what was
-    /// written.
+    /// written. The exchange as a whole may take [several times](WHOLE) as long as it takes over a slow line.
     Response(Duration),
     /// The exchange may take as long as it likes.
     Unlimited,
@@ -99,10 +105,12 @@ impl ExchangeSlot {
                 return Err(TransportError::Vanished);
             }
         };
-        let timer = match limit {
-            TimeLimit::WholeExchange(limit) | TimeLimit::Response(limit) => Some(Box::pin(sleep(limit))),
+        let exchange_limit = match limit {
+            TimeLimit::WholeExchange(limit) | TimeLimit::Response(limit) => Some(limit),
             TimeLimit::Unlimited => None,
         };
+        let size = u64::try_from(request.body.len()).unwrap_or(u64::MAX);
+        let latest = Instant::now() + WHOLE * over_slow_line(exchange_limit.unwrap_or_default(), size);
         // This is done here, and not when the future is first polled, because the progress may be read before.
         http_client.reset_progress();
         let future = Box::pin(async move {
@@ -110,7 +118,9 @@ impl ExchangeSlot {
             (http_client, outcome)
         });
         let (written, read_before) = (self.progress.written(), self.progress.read());
-        let exchange = Exchange { future, limit, timer, written_before: written, written, read_before };
+        let timer = exchange_limit.map(|limit| Box::pin(sleep(limit)));
+        let exchange =
+            Exchange { future, limit, timer, written_before: written, written, read_before, latest };
         self.state = SlotState::Busy(exchange);
         Ok(())
     }
@@ -153,10 +163,16 @@ impl Exchange {
         {
             self.written = written;
             let on_its_way = written.saturating_sub(self.written_before);
-            timer.as_mut().reset(Instant::now() + limit + Duration::from_secs(on_its_way / SLOW_LINE));
+            let deadline = Instant::now() + over_slow_line(limit, on_its_way);
+            timer.as_mut().reset(deadline.min(self.latest));
         }
         timer.as_mut().poll(task)
     }
+}
+
+/// A time limit, and the time that a slow line takes for so many bytes.
+fn over_slow_line(limit: Duration, bytes: u64) -> Duration {
+    limit + Duration::from_secs(bytes / SLOW_LINE)
 }
 
 #[cfg(test)]

@@ -401,3 +401,25 @@ async fn an_answer_to_a_post_that_arrives_together_with_a_failed_poll_counts() {
     assert_eq!(closed.outcome, BatchOutcome::sent(0));
     server.finish().await;
 }
+
+#[actix::test]
+async fn the_end_of_an_idle_connection_for_posts_is_noticed_at_once() {
+    let (reported, is_reported) = sync_mpsc::channel();
+    let server = Server::start(move |server| {
+        let mut get = server.accept();
+        opens(&mut get);
+        let mut post = server.accept();
+        post.read_request();
+        post.respond(200, &[], "ok");
+        is_reported.recv().unwrap();
+        post.half_close();
+        // The client closes its side as soon as it notices.
+        assert_eq!(post.wait_closed(), b"");
+    });
+    let mut rig = Rig::open(&server).await;
+    rig.write(&[message("hi")]);
+    assert!(matches!(rig.report().await, ReportKind::Written { .. }));
+    reported.send(()).unwrap();
+    server.finish().await;
+    drop(rig);
+}

@@ -117,3 +117,15 @@ fn clones_learn_together() {
     learned.clone().closed_after(ms(400));
     assert!(!Repeat::Harmless.may_use(ms(200), None, &learned));
 }
+
+#[test]
+fn a_connection_that_was_found_closed_late_makes_no_limit_longer() {
+    for (before, found, expected) in
+        [(None, 300, 150), (Some(400), 300, 150), (Some(300), 900, 150), (None, 49, 4000)]
+    {
+        let learned = LearnedLimit::default();
+        before.iter().for_each(|idle| learned.closed_after(ms(*idle)));
+        learned.closed_within(ms(found));
+        assert_eq!(usable(Repeat::Harmless, None, &learned), expected, "{before:?} {found}");
+    }
+}

@@ -1,4 +1,4 @@
-use std::sync::mpsc;
+use std::{sync::mpsc, time::Duration};
 
 use futures::FutureExt as _;
 
@@ -51,18 +51,30 @@ async fn a_lookup_finds_addresses_or_fails() {
     assert!(lookups.addresses("no such host", 7).await.is_err());
 }
 
+#[actix::test]
+async fn a_lookup_that_is_abandoned_before_its_turn_does_not_run() {
+    let lookups = Lookups::default();
+    let running = lookups.0.clone().try_acquire_many_owned(u32::try_from(MAX_RUNNING).unwrap()).unwrap();
+    for _ in 0..MAX_RUNNING {
+        assert!(lookups.run(|| panic!("nobody waits for it")).now_or_never().is_none());
+    }
+    drop(running);
+    assert_eq!(lookups.run(|| 7).await.unwrap(), 7);
+}
+
 #[test]
-fn a_lookup_that_is_abandoned_before_there_is_a_thread_for_it_does_not_run() {
-    let system = actix::System::with_tokio_rt(|| {
-        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap()
-    });
+fn a_lookup_that_hangs_does_not_delay_the_end_of_the_system() {
+    let ((started, starts), (end, ends)) = (mpsc::channel(), mpsc::channel::<()>());
+    let system = actix::System::new();
     system.block_on(async {
-        let (lookups, (end, ends)) = (Lookups::default(), mpsc::channel::<()>());
-        spawn_blocking(move || ends.recv());
-        for _ in 0..MAX_RUNNING {
-            assert!(lookups.run(|| panic!("nobody waits for it")).now_or_never().is_none());
-        }
-        drop(end);
-        assert_eq!(lookups.run(|| 7).await.unwrap(), 7);
+        let lookups = Lookups::default();
+        let mut hangs = Box::pin(lookups.run(move || {
+            started.send(()).unwrap();
+            ends.recv_timeout(Duration::from_secs(5))
+        }));
+        assert!(hangs.as_mut().now_or_never().is_none());
+        starts.recv().unwrap();
     });
+    drop(system);
+    assert!(end.send(()).is_ok(), "the end of the system waited for the lookup");
 }

@@ -69,3 +69,20 @@ async fn a_second_exchange_does_not_disturb_the_first() {
     slot.close();
     server.finish().await;
 }
+
+#[actix::test]
+async fn a_request_that_is_written_byte_by_byte_is_given_up() {
+    tokio::time::pause();
+    let server = Server::start(|_| {});
+    let mut slot = slot(&server);
+    let body = Bytes::from(vec![0; 80 << 10]);
+    slot.start(Request { body, ..request() }, 100, TimeLimit::Response(Duration::from_secs(20))).unwrap();
+    let SlotState::Busy(exchange) = &mut slot.state else { panic!("it was started") };
+    // A slow line takes ten seconds for this body.
+    for second in 1..=151 {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let is_over = poll_fn(|task| Poll::Ready(exchange.poll_timeout(second, task).is_ready())).await;
+        assert_eq!(is_over, second > 150, "{second}");
+    }
+    server.finish().await;
+}
