@@ -25,7 +25,6 @@ use crate::{
     protocol::{
         connection::{BatchOutcome, CloseReason, Command, ReportKind, TransportClosed},
         packet::Packet,
-        websocket::Opcode,
     },
 };
 
@@ -88,7 +87,7 @@ impl WebSocketTransport {
 
     fn ping(&mut self, number: u64) {
         if let Phase::Open(socket) = &mut self.phase {
-            socket.queue(Opcode::Ping, &[], &number.to_be_bytes());
+            socket.ping(number);
         }
     }
 

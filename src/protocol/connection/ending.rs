@@ -11,8 +11,10 @@ use super::{
     open::CloseRequest,
     state::State,
     transports::Transport,
+    writing::InFlight,
 };
 use crate::{
+    data::Data,
     error::{ConnectError, DisconnectReason, Stage, TransportError},
     protocol::{handshake::TransportKind, packet::Packet},
 };
@@ -168,9 +170,10 @@ impl Connection {
 
     /// Takes the batch back that a transport has not written.
     fn take_back(&mut self, mut transport: Transport, outcome: BatchOutcome) {
-        if let Some(in_flight) = transport.writing.finish() {
-            self.queue.returned(in_flight.batch, outcome);
-        }
+        let Some(InFlight { batch, .. }) = transport.writing.finish() else { return };
+        let bytes = batch.first_messages(outcome.sent).map(Data::len);
+        self.counters.add_sent(outcome.sent.min(batch.len()), bytes.clone().count(), bytes.sum());
+        self.queue.returned(batch, outcome);
     }
 
     /// Ends the session. If a graceful close was requested, its reason is reported.

@@ -281,3 +281,12 @@ pub struct Counters {
     /// Sessions opened.
     pub sessions: u64,
 }
+
+impl Counters {
+    /// Counts packets that were sent: `messages` of them are messages, with `bytes` of data.
+    pub(super) fn add_sent(&mut self, packets: usize, messages: usize, bytes: usize) {
+        self.packets_sent += u64::try_from(packets).unwrap_or(u64::MAX);
+        self.messages_sent += u64::try_from(messages).unwrap_or(u64::MAX);
+        self.bytes_sent += u64::try_from(bytes).unwrap_or(u64::MAX);
+    }
+}

@@ -78,6 +78,11 @@ impl Batch {
         self.bytes
     }
 
+    /// The messages among its first `count` packets.
+    pub(super) fn first_messages(&self, count: usize) -> impl Iterator<Item = &Data> + Clone {
+        self.packets.iter().take(count).filter_map(message)
+    }
+
     /// The size of the batch as the limit counts it: over polling, that of the POST.
     pub(super) fn size(&self) -> usize {
         self.size

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{
     Connection,
-    io::{Command, Counters, Limits, TransportId},
+    io::{Command, Limits, TransportId},
     open::Open,
     outgoing::{Outgoing, Rejected},
     queue::{Batch, BatchLimit},
@@ -115,7 +115,7 @@ impl Connection {
         let batch = in_flight.batch;
         let (is_closing, has_messages) = (batch.ends_with_close(), batch.messages() > 0);
         self.queue.written(&batch, id.kind == TransportKind::Polling);
-        count_sent(&mut self.counters, &batch);
+        self.counters.add_sent(batch.len(), batch.messages(), batch.bytes());
         let (size, time) = (batch.size(), now.saturating_duration_since(in_flight.started));
         if id.kind == TransportKind::Polling {
             self.round_trip = Some(time);
@@ -151,12 +151,6 @@ impl Connection {
         // At once, because the next report may be the end of the session.
         self.ask(now);
     }
-}
-
-fn count_sent(counters: &mut Counters, batch: &Batch) {
-    counters.packets_sent += u64::try_from(batch.len()).unwrap_or(u64::MAX);
-    counters.messages_sent += u64::try_from(batch.messages()).unwrap_or(u64::MAX);
-    counters.bytes_sent += u64::try_from(batch.bytes()).unwrap_or(u64::MAX);
 }
 
 /// Why the session cannot carry a message.

@@ -48,7 +48,9 @@ pub(super) struct Socket {
     reads: usize,
     /// The payload of the latest ping, while its answer waits.
     pong: Option<Bytes>,
-    /// The number in the latest pong, until it is reported.
+    /// The number of the last ping that was sent.
+    pinged: u64,
+    /// The largest number of a ping in a pong, until it is reported.
     answered: Option<u64>,
     /// The error that stopped writing. Bytes that the server sent before are still read: they may say why.
     write_error: Option<io::Error>,
@@ -75,6 +77,7 @@ impl Socket {
             output: WriteBuffer::default(),
             reads: 0,
             pong: None,
+            pinged: 0,
             answered: None,
             write_error: None,
             secrets: Secrets::default(),
@@ -95,6 +98,12 @@ impl Socket {
     /// Queues one frame.
     pub(super) fn queue(&mut self, opcode: Opcode, head: &[u8], body: &[u8]) {
         self.output.queue(&mut self.codec, Frame { opcode, head, body });
+    }
+
+    /// Queues a ping with this number, which is larger than those before.
+    pub(super) fn ping(&mut self, number: u64) {
+        self.pinged = number;
+        self.queue(Opcode::Ping, &[], &number.to_be_bytes());
     }
 
     /// Queues a close frame. Nothing may be queued behind it.
@@ -165,8 +174,7 @@ impl Socket {
                     continue;
                 }
                 Ok(Some(Message::Pong(payload))) => {
-                    // RFC 6455, section 5.5.3: a server may send pongs that nobody asked for. Ours have a number.
-                    self.answered = (*payload).try_into().ok().map(u64::from_be_bytes).or(self.answered);
+                    self.on_pong(&payload);
                     continue;
                 }
                 Ok(Some(Message::Close(frame))) => closed_by_server(frame),
@@ -190,6 +198,12 @@ impl Socket {
             self.pong = None;
             self.queue(Opcode::Pong, &[], payload);
         }
+    }
+
+    /// RFC 6455, section 5.5.3: a server may send pongs that nobody asked for. Those to our pings have a number.
+    fn on_pong(&mut self, payload: &[u8]) {
+        let number = payload.try_into().ok().map(u64::from_be_bytes).filter(|number| *number <= self.pinged);
+        self.answered = self.answered.max(number);
     }
 
     /// Reads once, unless the other actors have to run first.

@@ -281,6 +281,20 @@ fn packets_and_bytes_are_counted_in_each_direction() {
 }
 
 #[test]
+fn the_part_of_a_batch_that_was_sent_before_the_end_is_counted() {
+    let mut rig = Rig::websocket();
+    rig.packets(WEBSOCKET, vec![Packet::Ping("".into())]);
+    for text in ["ab", "cde", "f", "g"] {
+        rig.send(text);
+    }
+    rig.out();
+    let outcome = BatchOutcome { sent: 3, uncertain: 1 };
+    rig.closed(WEBSOCKET, Rig::eof(), outcome);
+    let counters = rig.connection.counters();
+    assert_eq!((counters.packets_sent, counters.messages_sent, counters.bytes_sent), (3, 2, 5));
+}
+
+#[test]
 fn the_buffer_of_a_written_batch_is_filled_again() {
     let mut rig = Rig::websocket();
     let mut room = |messages| {

@@ -75,3 +75,19 @@ async fn an_error_while_writing_waits_until_everything_that_has_arrived_is_recei
     };
     assert_eq!(kind, io::ErrorKind::BrokenPipe);
 }
+
+#[actix::test]
+async fn pongs_that_nobody_asked_for_do_not_hide_the_answer_to_the_ping() {
+    let (mut socket, mut server) = connected();
+    socket.ping(1);
+    socket.ping(2);
+    let pong = |number: u64| [&b"\x8a\x08"[..], &number.to_be_bytes()].concat();
+    for (numbers, answered) in [(vec![2, 3, 1, u64::MAX], Some(2)), (vec![1], Some(1)), (vec![7], None)] {
+        let pongs = numbers.into_iter().flat_map(pong).collect::<Vec<_>>();
+        server.write_all(&pongs).await.unwrap();
+        let packet = |message| Wire::V4.decode_message(message, 100);
+        let received = poll_fn(|task| Poll::Ready(socket.poll_message(true, packet, task))).await;
+        assert!(received.is_pending());
+        assert_eq!(socket.answered.take(), answered);
+    }
+}
