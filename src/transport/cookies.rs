@@ -92,7 +92,7 @@ impl Cookies {
         }
         assert!(domains.values().all(|count| *count <= room::MAX_PER_HOST));
         assert!(store.iter_any().count() <= room::MAX_COOKIES);
-        assert!(store.iter_any().map(size).sum::<usize>() <= room::MAX_BYTES);
+        assert!(store.iter_any().map(room::size).sum::<usize>() <= room::MAX_BYTES);
     }
 
     fn lock(&self) -> MutexGuard<'_, CookieStore> {
