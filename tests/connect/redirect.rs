@@ -163,8 +163,8 @@ async fn a_websocket_handshake_that_is_redirected_within_its_origin_has_all_head
         builder.header("authorization", "Bearer secret").websocket_protocols(["token"])
     });
     let err = client.fails_over(TransportKind::WebSocket).await;
-    // The error names the URL that answered.
-    assert!(err.to_string().starts_with(&format!("{}/deeper/: ", server.origin())), "{err}");
+    // The error names the server that answered. The path that it chose may contain secrets of the request.
+    assert!(err.to_string().starts_with(&format!("{}: ", server.origin())), "{err}");
     server.finish().await;
 }
 
