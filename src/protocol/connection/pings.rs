@@ -3,7 +3,10 @@
 //! A pong proves that the endpoint at the other end of the WebSocket has read everything that was written before the
 //! ping. It says nothing about a server behind a proxy that terminates the WebSocket.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use super::queue::Mark;
 
@@ -47,13 +50,15 @@ impl WebSocketPing {
     }
 }
 
-/// The pings of one session. At most one of them is open: "ws" ends a connection with many unanswered pings, and an
-/// endpoint may answer only the latest of several.
+/// The pings of one session. Another ping follows an open one only if the pong of the open one seems to be lost: "ws" ends
+/// a connection with many unanswered pings, and an endpoint may answer only the latest of several.
 #[derive(Debug, Default)]
 pub(super) struct Pings {
     /// The number of pings sent. It is also the content of the last one.
     sent: u64,
-    open: Option<OpenPing>,
+    /// The pings without a pong: the first one, and the latest one if it is another. On a slow line the pong of the first
+    /// one may arrive after the latest one was sent, and it still proves something.
+    open: VecDeque<OpenPing>,
     /// The time since when something is written and no ping was sent behind it.
     unasked: Option<Instant>,
     /// The server has shown that it answers pings.
@@ -75,6 +80,7 @@ pub(super) enum Silence {
 
 #[derive(Debug)]
 struct OpenPing {
+    number: u64,
     /// The messages that were written before it.
     mark: Mark,
     /// The time at which it was sent, plus the time since then in which back-pressure kept its answer from being read.
@@ -91,15 +97,11 @@ pub(super) struct Answer {
 }
 
 impl Pings {
-    /// A ping was sent and has not been answered.
-    pub(super) fn is_open(&self) -> bool {
-        self.open.is_some()
-    }
-
     /// Notes that a ping is sent behind the messages up to `mark`. Returns its number.
     pub(super) fn send(&mut self, now: Instant, mark: Mark) -> u64 {
         self.sent += 1;
-        self.open = Some(OpenPing { mark, sent: now });
+        self.open.truncate(1);
+        self.open.push_back(OpenPing { number: self.sent, mark, sent: now });
         self.unasked = None;
         self.sent
     }
@@ -109,14 +111,25 @@ impl Pings {
         self.unasked.get_or_insert(now);
     }
 
-    /// The time since when something is written that no ping asks for, unless a ping is open.
-    pub(super) fn unasked_since(&self) -> Option<Instant> {
-        self.unasked.filter(|_| self.open.is_none())
+    /// Whether the next ping may be sent to a server that was last heard at `heard`.
+    pub(super) fn may_ask(&self, heard: Instant, limit: Duration) -> bool {
+        self.open.back().is_none_or(|ping| self.is_answering && ping.is_lost(heard, limit))
     }
 
-    /// A pong with this number arrived. Servers may also send pongs that nobody asked for.
+    /// The time since when something is written that no ping asks for, or whose ping seems to be lost. `None`: nothing is,
+    /// or no ping may be sent.
+    pub(super) fn unasked_since(&self, heard: Instant, limit: Duration) -> Option<Instant> {
+        let since = if self.open.is_empty() { self.unasked } else { Some(heard) };
+        since.filter(|_| self.may_ask(heard, limit))
+    }
+
+    /// A pong with this number arrived. It answers the earlier pings too. Servers may also send pongs that nobody asked for.
     pub(super) fn answered(&mut self, now: Instant, number: u64) -> Option<Answer> {
-        let ping = self.open.take_if(|_| number == self.sent)?;
+        let is_answered = |ping: &mut OpenPing| ping.number <= number && number <= self.sent;
+        let mut ping = self.open.pop_front_if(is_answered)?;
+        if let Some(latest) = self.open.pop_front_if(is_answered) {
+            ping = latest;
+        }
         self.is_answering = true;
         Some(Answer { mark: ping.mark, round_trip: now.saturating_duration_since(ping.sent) })
     }
@@ -124,8 +137,9 @@ impl Pings {
     /// What is to be done about a server that was last heard at `heard`, and when.
     pub(super) fn silence(&self, heard: Instant, limits: &WebSocketPing) -> Option<(Instant, Silence)> {
         let due = heard + limits.interval;
-        match &self.open {
+        match self.open.back() {
             None => Some((due, Silence::Ask)),
+            Some(_) if self.may_ask(heard, limits.timeout) => Some((due, Silence::Ask)),
             // Each byte counts as an answer, so the limit begins when the next ping would be due.
             Some(ping) if self.is_answering => Some((ping.sent.max(due) + limits.timeout, Silence::Dead)),
             Some(ping) if !self.has_warned => Some((ping.sent.max(due) + limits.timeout, Silence::Warn)),
@@ -134,11 +148,15 @@ impl Pings {
         }
     }
 
-    /// When a server that has not answered any ping of this session is worth a warning, if a ping was sent for another
-    /// reason than silence.
-    pub(super) fn unanswered(&self, limit: Duration) -> Option<(Instant, Silence)> {
-        let ping = self.open.as_ref().filter(|_| !self.is_answering && !self.has_warned)?;
-        Some((ping.sent + limit, Silence::Warn))
+    /// When a server is worth a warning that does not answer pings which are sent for another reason than silence: the
+    /// first ping of the session, or two in a row.
+    pub(super) fn unanswered(&self, heard: Instant, limit: Duration) -> Option<Instant> {
+        let ping = self.open.back().filter(|_| !self.has_warned)?;
+        let has_stopped = self.open.len() > 1 && ping.is_lost(heard, limit);
+        match self.is_answering {
+            false => Some(ping.sent + limit),
+            true => has_stopped.then_some(heard),
+        }
     }
 
     /// The warning was given that the server does not answer.
@@ -148,9 +166,16 @@ impl Pings {
 
     /// Back-pressure that began at `since` has ended. Nothing was read meanwhile.
     pub(super) fn resume(&mut self, now: Instant, since: Instant) {
-        if let Some(ping) = &mut self.open {
+        for ping in &mut self.open {
             ping.sent = resumed(ping.sent, now, since);
         }
+    }
+}
+
+impl OpenPing {
+    /// The server was heard after the limit of the ping. So it is alive, and has not answered.
+    fn is_lost(&self, heard: Instant, limit: Duration) -> bool {
+        self.sent + limit <= heard
     }
 }
 

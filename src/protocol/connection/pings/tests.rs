@@ -13,10 +13,10 @@ fn only_the_number_of_the_open_ping_answers_it_and_only_once() {
     assert_eq!(pings.answered(start, 0), None, "no ping was sent");
     let first = pings.send(start, mark(3));
     assert_eq!(pings.answered(start, first + 1), None, "a pong that nobody asked for");
-    assert!(pings.is_open());
+    assert!(!pings.may_ask(start, SECOND));
     let answer = Answer { mark: mark(3), round_trip: SECOND };
     assert_eq!(pings.answered(start + SECOND, first), Some(answer));
-    assert!(!pings.is_open());
+    assert!(pings.may_ask(start, SECOND));
     let second = pings.send(start, mark(3));
     assert_eq!(pings.answered(start, first), None, "it was answered before");
     assert!(pings.answered(start, second).is_some());
