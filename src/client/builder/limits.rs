@@ -84,6 +84,9 @@ impl EngineIoClientBuilder {
     ///
     /// - Any byte from the server is a sign of life. Another ping follows an unanswered one only if the server was
     ///   heard after the timeout of that one.
+    /// - The timeout starts again whenever bytes of a message that is being written before the ping are written. It is one
+    ///   second longer for each 8 KiB that were written since the server was last heard. So a lost connection is noticed later while
+    ///   much is sent, and by the server's own heartbeat at the latest.
     /// - While the client does not read because of a slow subscriber, neither time runs.
     /// - A server that has not answered any ping of a session is not ended for that, because a few servers never answer
     ///   WebSocket pings. Then a warning is logged, once per session, and the server's own heartbeat decides.

@@ -79,7 +79,10 @@ impl Connection {
     /// Sends a ping behind everything that is written by now.
     fn ping(&mut self, now: Instant) {
         let State::Open(open) = &mut self.state else { return };
-        let (active, number) = (open.active(), open.pings.send(now, self.queue.mark()));
+        let active = open.active();
+        let in_flight =
+            self.transports.get(active).and_then(|transport| transport.writing.bytes_of_messages());
+        let number = open.pings.send(now, self.queue.mark(), in_flight);
         self.order(active, Command::Ping(number));
     }
 

@@ -16,6 +16,9 @@ const SHORTEST: Duration = Duration::from_millis(100);
 /// The longest interval and limit. A longer one would overflow the clock.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
+/// The bytes per second of the slowest line, as for a POST. What was written may be in buffers of the kernel for long.
+const SLOW_LINE: u64 = 8 << 10;
+
 /// When a client asks a silent server whether it is still there: see
 /// [`websocket_ping`](crate::EngineIoClientBuilder::websocket_ping).
 ///
@@ -59,6 +62,8 @@ pub(super) struct Pings {
     /// The pings without a pong: the first one, and the latest one if it is another. On a slow line the pong of the first
     /// one may arrive after the latest one was sent, and it still proves something.
     open: VecDeque<OpenPing>,
+    /// The bytes of messages that were written since the server was last heard. They may still be on their way.
+    unheard: usize,
     /// The time since when something is written and no ping was sent behind it.
     unasked: Option<Instant>,
     /// The server has shown that it answers pings.
@@ -85,6 +90,12 @@ struct OpenPing {
     mark: Mark,
     /// The time at which it was sent, plus the time since then in which back-pressure kept its answer from being read.
     sent: Instant,
+    /// The start of its limit: `sent`, or the last progress of the batch before it.
+    start: Instant,
+    /// The batch before it is being written.
+    is_waiting: bool,
+    /// The time that a [slow line](SLOW_LINE) takes for the bytes before it.
+    transfer: Duration,
 }
 
 /// What an answer to a ping proves.
@@ -97,18 +108,35 @@ pub(super) struct Answer {
 }
 
 impl Pings {
-    /// Notes that a ping is sent behind the messages up to `mark`. Returns its number.
-    pub(super) fn send(&mut self, now: Instant, mark: Mark) -> u64 {
+    /// Notes that a ping is sent behind the messages up to `mark`, and behind those of a batch that is being written, with so
+    /// many bytes. Returns its number.
+    pub(super) fn send(&mut self, now: Instant, mark: Mark, in_flight: Option<usize>) -> u64 {
+        let bytes = u64::try_from(self.unheard.saturating_add(in_flight.unwrap_or(0))).unwrap_or(u64::MAX);
+        let transfer = Duration::from_secs(bytes / SLOW_LINE);
+        let (start, is_waiting) = (now, in_flight.is_some());
         self.sent += 1;
         self.open.truncate(1);
-        self.open.push_back(OpenPing { number: self.sent, mark, sent: now });
+        self.open.push_back(OpenPing { number: self.sent, mark, sent: now, start, is_waiting, transfer });
         self.unasked = None;
         self.sent
     }
 
-    /// Something was written.
-    pub(super) fn wrote(&mut self, now: Instant) {
+    /// A batch with so many bytes was written.
+    pub(super) fn wrote(&mut self, now: Instant, bytes: usize) {
+        self.progress(now);
+        self.open.iter_mut().for_each(|ping| ping.is_waiting = false);
+        self.unheard = self.unheard.saturating_add(bytes);
         self.unasked.get_or_insert(now);
+    }
+
+    /// Some bytes of the batch in flight were written.
+    pub(super) fn progress(&mut self, now: Instant) {
+        self.open.iter_mut().filter(|ping| ping.is_waiting).for_each(|ping| ping.start = now);
+    }
+
+    /// Bytes arrived from the server.
+    pub(super) fn heard(&mut self) {
+        self.unheard = 0;
     }
 
     /// Whether the next ping may be sent to a server that was last heard at `heard`.
@@ -141,8 +169,8 @@ impl Pings {
             None => Some((due, Silence::Ask)),
             Some(_) if self.may_ask(heard, limits.timeout) => Some((due, Silence::Ask)),
             // Each byte counts as an answer, so the limit begins when the next ping would be due.
-            Some(ping) if self.is_answering => Some((ping.sent.max(due) + limits.timeout, Silence::Dead)),
-            Some(ping) if !self.has_warned => Some((ping.sent.max(due) + limits.timeout, Silence::Warn)),
+            Some(ping) if self.is_answering => Some((ping.due().max(due) + limits.timeout, Silence::Dead)),
+            Some(ping) if !self.has_warned => Some((ping.due().max(due) + limits.timeout, Silence::Warn)),
             // The session's own heartbeat decides.
             Some(_) => None,
         }
@@ -154,7 +182,7 @@ impl Pings {
         let ping = self.open.back().filter(|_| !self.has_warned)?;
         let has_stopped = self.open.len() > 1 && ping.is_lost(heard, limit);
         match self.is_answering {
-            false => Some(ping.sent + limit),
+            false => Some(ping.due() + limit),
             true => has_stopped.then_some(heard),
         }
     }
@@ -168,6 +196,7 @@ impl Pings {
     pub(super) fn resume(&mut self, now: Instant, since: Instant) {
         for ping in &mut self.open {
             ping.sent = resumed(ping.sent, now, since);
+            ping.start = resumed(ping.start, now, since);
         }
     }
 }
@@ -175,7 +204,12 @@ impl Pings {
 impl OpenPing {
     /// The server was heard after the limit of the ping. So it is alive, and has not answered.
     fn is_lost(&self, heard: Instant, limit: Duration) -> bool {
-        self.sent + limit <= heard
+        self.due() + limit <= heard
+    }
+
+    /// The time by which the server should have it, even on a slow line.
+    fn due(&self) -> Instant {
+        self.start + self.transfer
     }
 }
 
