@@ -117,7 +117,12 @@ impl Connection {
                 transport.reading.bytes_arrived(now, is_partial);
                 self.on_alive(now);
             }
-            ReportKind::Writing => transport.writing.progress(now),
+            ReportKind::Writing => {
+                transport.writing.progress(now);
+                if let State::Open(open) = &mut self.state {
+                    open.pings.progress(now);
+                }
+            }
             ReportKind::Paused => self.on_paused(now, id),
             ReportKind::Closed(closed) => self.on_transport_closed(now, id, closed),
         }

@@ -82,7 +82,11 @@ impl EngineIoClientBuilder {
     /// timeout after that, the session ends with [`DisconnectReason::PingTimeout`](crate::DisconnectReason::PingTimeout).
     /// So a connection that was lost without a sign is noticed after interval and timeout.
     ///
-    /// - Any byte from the server is a sign of life. At most one ping is open at a time.
+    /// - Any byte from the server is a sign of life. Another ping follows an unanswered one only if the server was
+    ///   heard after the timeout of that one.
+    /// - The timeout starts again whenever bytes of a message that is being written before the ping are written. It is one
+    ///   second longer for each 8 KiB that were written since the server was last heard. So a lost connection is noticed later while
+    ///   much is sent, and by the server's own heartbeat at the latest.
     /// - While the client does not read because of a slow subscriber, neither time runs.
     /// - A server that has not answered any ping of a session is not ended for that, because a few servers never answer
     ///   WebSocket pings. Then a warning is logged, once per session, and the server's own heartbeat decides.
@@ -118,7 +122,7 @@ impl EngineIoClientBuilder {
     ///   while too many are unconfirmed. On a line with a long round trip `send_queue` should be at least twice what the
     ///   line carries in that time.
     /// - With a server that never answers WebSocket pings, nothing is confirmed, and once `send_queue` is full no `Send` is
-    ///   accepted any more. A warning is logged.
+    ///   accepted any more. A warning is logged, also if a server stops answering.
     /// - A graceful [`Disconnect`](crate::Disconnect) waits for the last confirmation before it sends the close packet, for
     ///   half of [`close_timeout`](Self::close_timeout) at most.
     /// - Over polling the option has no effect: there the answer to a POST confirms its messages.

@@ -52,11 +52,12 @@ impl Connection {
                 let count = open.confirmations.confirm(settled);
                 self.answer_confirms(count, Ok(()));
             }
-            TransportKind::WebSocket if open.pings.is_open() => {}
             TransportKind::WebSocket => {
-                let is_asked = open.confirmations.first().is_some_and(|first| first <= settled);
+                let may_ask = open.pings.may_ask(open.liveness.last_heard(), self.limits.request_timeout);
+                let is_asked = open.confirmations.first().is_some_and(|first| first <= settled) && may_ask;
                 let State::Open(open) = &self.state else { return };
                 if is_asked || self.unconfirmed_deadline(open).is_some_and(|deadline| now >= deadline) {
+                    self.handle_unanswered(now);
                     self.ping(now);
                 }
             }
@@ -66,7 +67,10 @@ impl Connection {
     /// When a ping asks for what was written to a WebSocket and is retained.
     pub(super) fn unconfirmed_deadline(&self, open: &Open) -> Option<Instant> {
         let bytes = self.limits.confirm_sends?;
-        let since = open.pings.unasked_since().filter(|_| open.kind() == TransportKind::WebSocket)?;
+        if open.kind() == TransportKind::Polling || self.queue.retained_weight() == 0 {
+            return None;
+        }
+        let since = open.pings.unasked_since(open.liveness.last_heard(), self.limits.request_timeout)?;
         // Half of what may be retained: the other half can be sent until the pong arrives.
         let is_much = self.queue.retained_weight() >= bytes.min(self.limits.send_queue / 2);
         Some(if is_much || open.is_closing() { since } else { since + LONGEST_UNASKED })
@@ -75,7 +79,10 @@ impl Connection {
     /// Sends a ping behind everything that is written by now.
     fn ping(&mut self, now: Instant) {
         let State::Open(open) = &mut self.state else { return };
-        let (active, number) = (open.active(), open.pings.send(now, self.queue.mark()));
+        let active = open.active();
+        let in_flight =
+            self.transports.get(active).and_then(|transport| transport.writing.bytes_of_messages());
+        let number = open.pings.send(now, self.queue.mark(), in_flight);
         self.order(active, Command::Ping(number));
     }
 
@@ -86,13 +93,22 @@ impl Connection {
         match due {
             None | Some(Silence::Dead) => {}
             Some(Silence::Ask) => self.ping(now),
-            Some(Silence::Warn) => {
-                if let State::Open(open) = &mut self.state {
-                    open.pings.warned();
-                }
-                self.outputs.push_back(Output::PingsUnanswered);
-            }
+            Some(Silence::Warn) => self.warn(),
         }
+    }
+
+    /// Warns of a server that leaves what was sent without a confirmation.
+    pub(super) fn handle_unanswered(&mut self, now: Instant) {
+        let State::Open(open) = &self.state else { return };
+        if self.unanswered_deadline(open).is_some_and(|deadline| now >= deadline) {
+            self.warn();
+        }
+    }
+
+    fn warn(&mut self) {
+        let State::Open(open) = &mut self.state else { return };
+        open.pings.warned();
+        self.outputs.push_back(Output::PingsUnanswered);
     }
 
     /// A pong arrived.

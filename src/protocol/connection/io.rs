@@ -44,7 +44,7 @@ pub(crate) enum Command {
     /// batch with the transport, which drops its share before it answers.
     Write(Arc<Vec<Packet>>),
     /// Send a WebSocket ping with this number behind everything that was written, and answer `Pong` when its pong has
-    /// arrived. Only a WebSocket is given this order, and at most one is open at a time.
+    /// arrived. Only a WebSocket is given this order. The numbers increase, and a pong answers the earlier pings too.
     Ping(u64),
     /// Read up to one more batch of packets and answer `Packets`. The emptied buffer of an earlier batch comes along.
     /// A transport starts with the permission to read one batch.
@@ -195,7 +195,7 @@ pub(crate) enum Output {
     /// A message or a group was accepted for a WebSocket that the session did not move to, and polling cannot carry it.
     Rejected(Rejected),
     UpgradeFailed(TransportError),
-    /// The server has not answered the first ping over a WebSocket in time. Said once per session.
+    /// The server has not answered the first ping over a WebSocket in time, or has stopped answering. Said once per session.
     PingsUnanswered,
     /// The answer to the oldest [`confirm`](super::Connection::confirm) that has none.
     Confirmed(Result<(), ConfirmError>),

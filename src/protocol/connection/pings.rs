@@ -3,7 +3,10 @@
 //! A pong proves that the endpoint at the other end of the WebSocket has read everything that was written before the
 //! ping. It says nothing about a server behind a proxy that terminates the WebSocket.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use super::queue::Mark;
 
@@ -12,6 +15,9 @@ const SHORTEST: Duration = Duration::from_millis(100);
 
 /// The longest interval and limit. A longer one would overflow the clock.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// The bytes per second of the slowest line, as for a POST. What was written may be in buffers of the kernel for long.
+const SLOW_LINE: u64 = 8 << 10;
 
 /// When a client asks a silent server whether it is still there: see
 /// [`websocket_ping`](crate::EngineIoClientBuilder::websocket_ping).
@@ -47,13 +53,17 @@ impl WebSocketPing {
     }
 }
 
-/// The pings of one session. At most one of them is open: "ws" ends a connection with many unanswered pings, and an
-/// endpoint may answer only the latest of several.
+/// The pings of one session. Another ping follows an open one only if the pong of the open one seems to be lost: "ws" ends
+/// a connection with many unanswered pings, and an endpoint may answer only the latest of several.
 #[derive(Debug, Default)]
 pub(super) struct Pings {
     /// The number of pings sent. It is also the content of the last one.
     sent: u64,
-    open: Option<OpenPing>,
+    /// The pings without a pong: the first one, and the latest one if it is another. On a slow line the pong of the first
+    /// one may arrive after the latest one was sent, and it still proves something.
+    open: VecDeque<OpenPing>,
+    /// The bytes of messages that were written since the server was last heard. They may still be on their way.
+    unheard: usize,
     /// The time since when something is written and no ping was sent behind it.
     unasked: Option<Instant>,
     /// The server has shown that it answers pings.
@@ -75,10 +85,17 @@ pub(super) enum Silence {
 
 #[derive(Debug)]
 struct OpenPing {
+    number: u64,
     /// The messages that were written before it.
     mark: Mark,
     /// The time at which it was sent, plus the time since then in which back-pressure kept its answer from being read.
     sent: Instant,
+    /// The start of its limit: `sent`, or the last progress of the batch before it.
+    start: Instant,
+    /// The batch before it is being written.
+    is_waiting: bool,
+    /// The time that a [slow line](SLOW_LINE) takes for the bytes before it.
+    transfer: Duration,
 }
 
 /// What an answer to a ping proves.
@@ -91,32 +108,56 @@ pub(super) struct Answer {
 }
 
 impl Pings {
-    /// A ping was sent and has not been answered.
-    pub(super) fn is_open(&self) -> bool {
-        self.open.is_some()
-    }
-
-    /// Notes that a ping is sent behind the messages up to `mark`. Returns its number.
-    pub(super) fn send(&mut self, now: Instant, mark: Mark) -> u64 {
+    /// Notes that a ping is sent behind the messages up to `mark`, and behind those of a batch that is being written, with so
+    /// many bytes. Returns its number.
+    pub(super) fn send(&mut self, now: Instant, mark: Mark, in_flight: Option<usize>) -> u64 {
+        let bytes = u64::try_from(self.unheard.saturating_add(in_flight.unwrap_or(0))).unwrap_or(u64::MAX);
+        let transfer = Duration::from_secs(bytes / SLOW_LINE);
+        let (start, is_waiting) = (now, in_flight.is_some());
         self.sent += 1;
-        self.open = Some(OpenPing { mark, sent: now });
+        self.open.truncate(1);
+        self.open.push_back(OpenPing { number: self.sent, mark, sent: now, start, is_waiting, transfer });
         self.unasked = None;
         self.sent
     }
 
-    /// Something was written.
-    pub(super) fn wrote(&mut self, now: Instant) {
+    /// A batch with so many bytes was written.
+    pub(super) fn wrote(&mut self, now: Instant, bytes: usize) {
+        self.progress(now);
+        self.open.iter_mut().for_each(|ping| ping.is_waiting = false);
+        self.unheard = self.unheard.saturating_add(bytes);
         self.unasked.get_or_insert(now);
     }
 
-    /// The time since when something is written that no ping asks for, unless a ping is open.
-    pub(super) fn unasked_since(&self) -> Option<Instant> {
-        self.unasked.filter(|_| self.open.is_none())
+    /// Some bytes of the batch in flight were written.
+    pub(super) fn progress(&mut self, now: Instant) {
+        self.open.iter_mut().filter(|ping| ping.is_waiting).for_each(|ping| ping.start = now);
     }
 
-    /// A pong with this number arrived. Servers may also send pongs that nobody asked for.
+    /// Bytes arrived from the server.
+    pub(super) fn heard(&mut self) {
+        self.unheard = 0;
+    }
+
+    /// Whether the next ping may be sent to a server that was last heard at `heard`.
+    pub(super) fn may_ask(&self, heard: Instant, limit: Duration) -> bool {
+        self.open.back().is_none_or(|ping| self.is_answering && ping.is_lost(heard, limit))
+    }
+
+    /// The time since when something is written that no ping asks for, or whose ping seems to be lost. `None`: nothing is,
+    /// or no ping may be sent.
+    pub(super) fn unasked_since(&self, heard: Instant, limit: Duration) -> Option<Instant> {
+        let since = if self.open.is_empty() { self.unasked } else { Some(heard) };
+        since.filter(|_| self.may_ask(heard, limit))
+    }
+
+    /// A pong with this number arrived. It answers the earlier pings too. Servers may also send pongs that nobody asked for.
     pub(super) fn answered(&mut self, now: Instant, number: u64) -> Option<Answer> {
-        let ping = self.open.take_if(|_| number == self.sent)?;
+        let is_answered = |ping: &mut OpenPing| ping.number <= number && number <= self.sent;
+        let mut ping = self.open.pop_front_if(is_answered)?;
+        if let Some(latest) = self.open.pop_front_if(is_answered) {
+            ping = latest;
+        }
         self.is_answering = true;
         Some(Answer { mark: ping.mark, round_trip: now.saturating_duration_since(ping.sent) })
     }
@@ -124,21 +165,26 @@ impl Pings {
     /// What is to be done about a server that was last heard at `heard`, and when.
     pub(super) fn silence(&self, heard: Instant, limits: &WebSocketPing) -> Option<(Instant, Silence)> {
         let due = heard + limits.interval;
-        match &self.open {
+        match self.open.back() {
             None => Some((due, Silence::Ask)),
+            Some(_) if self.may_ask(heard, limits.timeout) => Some((due, Silence::Ask)),
             // Each byte counts as an answer, so the limit begins when the next ping would be due.
-            Some(ping) if self.is_answering => Some((ping.sent.max(due) + limits.timeout, Silence::Dead)),
-            Some(ping) if !self.has_warned => Some((ping.sent.max(due) + limits.timeout, Silence::Warn)),
+            Some(ping) if self.is_answering => Some((ping.due().max(due) + limits.timeout, Silence::Dead)),
+            Some(ping) if !self.has_warned => Some((ping.due().max(due) + limits.timeout, Silence::Warn)),
             // The session's own heartbeat decides.
             Some(_) => None,
         }
     }
 
-    /// When a server that has not answered any ping of this session is worth a warning, if a ping was sent for another
-    /// reason than silence.
-    pub(super) fn unanswered(&self, limit: Duration) -> Option<(Instant, Silence)> {
-        let ping = self.open.as_ref().filter(|_| !self.is_answering && !self.has_warned)?;
-        Some((ping.sent + limit, Silence::Warn))
+    /// When a server is worth a warning that does not answer pings which are sent for another reason than silence: the
+    /// first ping of the session, or two in a row.
+    pub(super) fn unanswered(&self, heard: Instant, limit: Duration) -> Option<Instant> {
+        let ping = self.open.back().filter(|_| !self.has_warned)?;
+        let has_stopped = self.open.len() > 1 && ping.is_lost(heard, limit);
+        match self.is_answering {
+            false => Some(ping.due() + limit),
+            true => has_stopped.then_some(heard),
+        }
     }
 
     /// The warning was given that the server does not answer.
@@ -148,9 +194,22 @@ impl Pings {
 
     /// Back-pressure that began at `since` has ended. Nothing was read meanwhile.
     pub(super) fn resume(&mut self, now: Instant, since: Instant) {
-        if let Some(ping) = &mut self.open {
+        for ping in &mut self.open {
             ping.sent = resumed(ping.sent, now, since);
+            ping.start = resumed(ping.start, now, since);
         }
+    }
+}
+
+impl OpenPing {
+    /// The server was heard after the limit of the ping. So it is alive, and has not answered.
+    fn is_lost(&self, heard: Instant, limit: Duration) -> bool {
+        self.due() + limit <= heard
+    }
+
+    /// The time by which the server should have it, even on a slow line.
+    fn due(&self) -> Instant {
+        self.start + self.transfer
     }
 }
 

@@ -55,6 +55,7 @@ impl Connection {
     pub(super) fn on_alive(&mut self, now: Instant) {
         if let State::Open(open) = &mut self.state {
             open.liveness.restart(now);
+            open.pings.heard();
         }
     }
 

@@ -113,7 +113,7 @@ impl Connection {
         let Some(transport) = self.transports.get_mut(id) else { return };
         let Some(in_flight) = transport.writing.finish() else { return };
         let batch = in_flight.batch;
-        let (is_closing, has_messages) = (batch.ends_with_close(), batch.messages() > 0);
+        let (is_closing, messages, bytes) = (batch.ends_with_close(), batch.messages(), batch.bytes());
         self.queue.written(&batch, id.kind == TransportKind::Polling);
         self.counters.add_sent(batch.len(), batch.messages(), batch.bytes());
         let (size, time) = (batch.size(), now.saturating_duration_since(in_flight.started));
@@ -137,7 +137,7 @@ impl Connection {
                         open.post_size.answered(size, time, any_number);
                         open.upgrade.limit_pause(now);
                     }
-                    TransportKind::WebSocket if has_messages => open.pings.wrote(now),
+                    TransportKind::WebSocket if messages > 0 => open.pings.wrote(now, bytes),
                     TransportKind::WebSocket => {}
                 }
                 // An answer to a ping that came while the close packet was written is not sent any more.

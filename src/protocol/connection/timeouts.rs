@@ -62,6 +62,7 @@ impl Connection {
         let deadlines = [
             self.confirm_deadline(open),
             self.silence(open).map(|(deadline, _)| deadline),
+            self.unanswered_deadline(open),
             self.unconfirmed_deadline(open),
             open.close_confirmation(),
         ];
@@ -76,6 +77,7 @@ impl Connection {
                 self.handle_upgrade_timeout(now);
                 self.expire_confirms(now);
                 self.handle_silence(now);
+                self.handle_unanswered(now);
                 self.queue_close(now);
                 self.ask(now);
             }
@@ -127,11 +129,16 @@ impl Connection {
         if open.kind() == TransportKind::Polling || open.flow != Flow::Open {
             return None;
         }
-        match (&self.limits.websocket_ping, self.limits.confirm_sends) {
-            (Some(limits), _) => open.pings.silence(open.liveness.last_heard(), limits),
-            (None, Some(_)) => open.pings.unanswered(self.limits.request_timeout),
-            (None, None) => None,
+        open.pings.silence(open.liveness.last_heard(), self.limits.websocket_ping.as_ref()?)
+    }
+
+    /// When a server is worth a warning that does not answer the pings for what is retained.
+    pub(super) fn unanswered_deadline(&self, open: &Open) -> Option<Instant> {
+        self.limits.confirm_sends?;
+        if open.kind() == TransportKind::Polling || open.flow != Flow::Open {
+            return None;
         }
+        open.pings.unanswered(open.liveness.last_heard(), self.limits.request_timeout)
     }
 
     /// When the oldest `Confirm` has waited for too long. Under back-pressure no answer can arrive.

@@ -53,6 +53,12 @@ impl Writing {
         self.in_flight.as_ref().map(|in_flight| in_flight.progress)
     }
 
+    /// The bytes of the messages in flight, if there are any messages.
+    pub(super) fn bytes_of_messages(&self) -> Option<usize> {
+        let batch = &self.in_flight.as_ref()?.batch;
+        (batch.messages() > 0).then(|| batch.bytes())
+    }
+
     /// The batch in flight ends with the close packet.
     pub(super) fn is_closing(&self) -> bool {
         self.in_flight.as_ref().is_some_and(|in_flight| in_flight.batch.ends_with_close())

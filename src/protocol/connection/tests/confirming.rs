@@ -168,3 +168,23 @@ fn the_end_of_the_session_forgets_the_questions() {
     let out = rig.out();
     assert!(out.len() == 1 && out[0].starts_with("closed: "), "{out:?}");
 }
+
+#[test]
+fn after_a_lost_pong_the_next_question_is_answered() {
+    let mut rig = Rig::websocket();
+    rig.confirm();
+    rig.out();
+    rig.pong(WEBSOCKET, 1);
+    rig.confirm();
+    assert_eq!(rig.out(), ["confirmed", "0 ping 2"]);
+    rig.wait(3 * SECOND);
+    rig.confirm();
+    assert_eq!(rig.out(), [""; 0]);
+    assert_eq!(rig.elapse(), 2_000);
+    assert_eq!(rig.out(), ["not confirmed: the messages were not confirmed in time"]);
+    rig.wait(SECOND);
+    rig.report(WEBSOCKET, ReportKind::Alive { is_partial: false });
+    assert_eq!(rig.out(), ["0 ping 3"]);
+    rig.pong(WEBSOCKET, 3);
+    assert_eq!(rig.out(), ["confirmed"]);
+}

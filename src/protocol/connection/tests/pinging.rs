@@ -9,7 +9,7 @@ fn rig(transport: TransportId) -> Rig {
     let websocket_ping = Some(WebSocketPing::every(10 * SECOND).timeout(3 * SECOND));
     let mut rig = Rig::with(Limits { websocket_ping, ..limits() });
     rig.connection.connect(rig.now, params(rig.now, &[transport.kind])).unwrap();
-    rig.opens(transport, open_packet(""));
+    rig.opens(transport, Packet::Open(r#"{"sid":"abc","pingInterval":25000,"pingTimeout":20000}"#.into()));
     rig
 }
 
@@ -53,7 +53,9 @@ fn any_byte_is_life_and_delays_the_next_ping() {
         assert_eq!(rig.passes(2), [""; 0]);
         rig.report(WEBSOCKET, ReportKind::Alive { is_partial: false });
     }
-    assert_eq!((rig.elapse(), rig.out()), (13_000, vec!["0 abort".to_owned()]));
+    // The pong is lost, so the server is asked again.
+    assert_eq!((rig.elapse(), rig.out()), (10_000, vec!["0 ping 3".to_owned()]));
+    assert_eq!((rig.elapse(), rig.out()), (3_000, vec!["0 abort".to_owned()]));
 }
 
 #[test]
@@ -122,4 +124,59 @@ fn a_process_that_wakes_up_late_reads_before_it_judges() {
     assert_eq!(rig.passes(20), [""; 0]);
     rig.pongs(2);
     assert_eq!((rig.elapse(), rig.out()), (10_000, vec!["0 ping 3".to_owned()]));
+}
+
+#[test]
+fn an_upload_that_makes_progress_delays_the_limit_and_so_does_what_the_line_has_to_carry_after_it() {
+    let mut rig = rig(WEBSOCKET);
+    rig.passes(10);
+    rig.pongs(1);
+    rig.send(&"a".repeat(80 << 10));
+    rig.out();
+    for _ in 0..9 {
+        assert_eq!(rig.passes(1), [""; 0]);
+        rig.report(WEBSOCKET, ReportKind::Writing);
+    }
+    assert_eq!(rig.passes(1), ["0 ping 2"]);
+    for _ in 0..7 {
+        assert_eq!(rig.passes(2), [""; 0]);
+        rig.report(WEBSOCKET, ReportKind::Writing);
+    }
+    rig.written(WEBSOCKET);
+    // A byte does not show that the server has read what is before the ping.
+    rig.report(WEBSOCKET, ReportKind::Alive { is_partial: false });
+    assert_eq!((rig.elapse(), rig.out()), (13_000, vec!["0 abort".to_owned()]));
+}
+
+#[test]
+fn what_was_written_since_the_server_was_heard_delays_the_limit() {
+    let mut rig = rig(WEBSOCKET);
+    rig.passes(10);
+    rig.pongs(1);
+    for _ in 0..2 {
+        rig.send(&"a".repeat(40 << 10));
+        rig.out();
+        rig.written(WEBSOCKET);
+    }
+    assert_eq!(rig.passes(10), ["0 ping 2"]);
+    // The pong may come ten seconds later than after a silence in both directions.
+    for _ in 0..12 {
+        assert_eq!(rig.passes(1), [""; 0]);
+    }
+    rig.pongs(2);
+    assert_eq!(rig.passes(10), ["0 ping 3"]);
+    assert_eq!((rig.elapse(), rig.out()), (3_000, vec!["0 abort".to_owned()]));
+}
+
+#[test]
+fn a_ping_whose_pong_was_lost_is_followed_by_another() {
+    let mut rig = rig(WEBSOCKET);
+    rig.passes(10);
+    rig.pongs(1);
+    assert_eq!(rig.passes(10), ["0 ping 2"]);
+    rig.now += 4 * SECOND;
+    rig.report(WEBSOCKET, ReportKind::Alive { is_partial: false });
+    assert_eq!((rig.elapse(), rig.out()), (10_000, vec!["0 ping 3".to_owned()]));
+    rig.pongs(3);
+    assert_eq!((rig.elapse(), rig.out()), (10_000, vec!["0 ping 4".to_owned()]));
 }

@@ -26,6 +26,12 @@ impl Rig {
         self.out()
     }
 
+    fn is_heard_after(&mut self, seconds: u32) -> Vec<String> {
+        self.now += seconds * SECOND;
+        self.report(WEBSOCKET, ReportKind::Alive { is_partial: false });
+        self.out()
+    }
+
     fn is_lost(&mut self) -> Vec<String> {
         self.closed(WEBSOCKET, Self::eof(), BatchOutcome::sent(0));
         self.out()
@@ -134,4 +140,41 @@ fn a_server_that_does_not_answer_is_worth_one_warning() {
     assert_eq!((rig.elapse(), rig.out()), (5_000, vec!["pings are not answered".to_owned()]));
     assert_eq!(rig.writes("b"), [""; 0], "one ping is open at a time");
     assert_eq!((rig.elapse(), rig.out()), (40_000, vec!["0 abort".to_owned()]), "the heartbeat decides");
+}
+
+#[test]
+fn a_ping_whose_pong_was_lost_is_followed_by_another() {
+    let mut rig = rig(1);
+    assert_eq!(rig.writes("a"), ["0 ping 1"]);
+    assert_eq!(rig.pong_confirms(1), [""; 0]);
+    assert_eq!(rig.writes("b"), ["0 ping 2"]);
+    assert_eq!(rig.is_heard_after(4), [""; 0]);
+    assert_eq!(rig.is_heard_after(1), ["0 ping 3"], "also without another message");
+    assert_eq!(rig.pong_confirms(3), [""; 0]);
+    assert_eq!(rig.is_lost(), ["closed: transport error: connection lost: gone; unsent ; in doubt "]);
+}
+
+#[test]
+fn a_pong_that_comes_after_a_later_ping_confirms_what_its_own_ping_asked_for() {
+    let mut rig = rig(1);
+    rig.writes("a");
+    rig.pong_confirms(1);
+    assert_eq!(rig.writes("b"), ["0 ping 2"]);
+    rig.writes("c");
+    for ping in ["0 ping 3", "0 ping 4"] {
+        assert_eq!(rig.is_heard_after(5).last().map(String::as_str), Some(ping));
+    }
+    rig.pong_confirms(2);
+    assert_eq!(rig.is_lost(), ["closed: transport error: connection lost: gone; unsent ; in doubt c"]);
+}
+
+#[test]
+fn a_server_that_stops_answering_is_worth_one_warning() {
+    let mut rig = rig(1);
+    rig.writes("a");
+    rig.pong_confirms(1);
+    assert_eq!(rig.writes("b"), ["0 ping 2"]);
+    assert_eq!(rig.is_heard_after(5), ["0 ping 3"]);
+    assert_eq!(rig.is_heard_after(5), ["pings are not answered", "0 ping 4"]);
+    assert_eq!(rig.is_heard_after(5), ["0 ping 5"]);
 }
