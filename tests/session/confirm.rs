@@ -88,8 +88,8 @@ async fn the_pong_to_a_ping_behind_the_messages_confirms_them() {
         may_pong.wait();
         ws.sends_pong(&ping);
         let ping = ws.reads_ping();
-        // It is in one segment with the end, and still read.
-        ws.write([&[0x8a, 8], &ping[..], b"\x81\x011"].concat());
+        // It is in one segment with another pong and with the end, and still read.
+        ws.write([&[0x8a, 8], &ping[..], b"\x8a\x0812345678\x81\x011"].concat());
         ws.wait_closed();
     });
     let mut client = Client::connected_over(&server, TransportKind::WebSocket).await;
