@@ -153,11 +153,9 @@ impl Pings {
 
     /// A pong with this number arrived. It answers the earlier pings too. Servers may also send pongs that nobody asked for.
     pub(super) fn answered(&mut self, now: Instant, number: u64) -> Option<Answer> {
-        let is_answered = |ping: &mut OpenPing| ping.number <= number && number <= self.sent;
-        let mut ping = self.open.pop_front_if(is_answered)?;
-        if let Some(latest) = self.open.pop_front_if(is_answered) {
-            ping = latest;
-        }
+        let is_answered = |ping: &&OpenPing| ping.number <= number && number <= self.sent;
+        let count = self.open.iter().take_while(is_answered).count();
+        let ping = self.open.drain(..count).next_back()?;
         self.is_answering = true;
         Some(Answer { mark: ping.mark, round_trip: now.saturating_duration_since(ping.sent) })
     }
