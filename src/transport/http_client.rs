@@ -121,6 +121,11 @@ impl HttpClient {
             learned.closed_within(idle);
             return None;
         }
+        // Some proxies (tinyproxy) close each connection after one answer and do not say so, and a promise in an answer that
+        // they forward is the server's.
+        if repeat == Repeat::Unread && connection.is_forwarded() {
+            return None;
+        }
         // For the server it is idle until the request has arrived, and since its answer has departed.
         let until_arrival = idle.saturating_add(self.round_trip);
         repeat.may_use(until_arrival, connection.promise(), learned).then_some((connection, idle))

@@ -155,6 +155,11 @@ impl Http1Connection {
         Err(TransportError::proxy(Some(status), refusal))
     }
 
+    /// Whether a proxy forwards the requests.
+    pub(crate) fn is_forwarded(&self) -> bool {
+        self.forwarding.is_some()
+    }
+
     /// Checks that the proxy, if there is one, has forwarded the request. Only a proxy answers with status 407 (RFC 9110,
     /// section 15.5.8). Any other error may be the server's.
     fn check_proxy(&self, response: Response) -> Result<Response, TransportError> {
