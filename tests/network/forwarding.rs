@@ -36,14 +36,15 @@ fn is_asked_for_a_tunnel(peer: &mut Peer) {
 }
 
 #[actix::test]
-async fn a_proxy_forwards_the_requests_of_a_session_on_connections_that_last() {
+async fn a_proxy_forwards_all_polls_on_one_connection_and_each_message_on_its_own() {
     let proxy = Server::start(|proxy| {
         let mut get = proxy.accept();
         is_for_a_proxy(&get.handshake());
         get.respond(200, &[("set-cookie", "route=7")], OPEN.to_string());
         is_for_a_proxy(&get.poll());
-        let mut post = proxy.accept();
+        let mut posts = Vec::new();
         for _ in 0..2 {
+            let mut post = proxy.accept();
             let request = post.read_request();
             is_for_a_proxy(&request);
             assert_eq!(request.method, "POST");
@@ -51,9 +52,10 @@ async fn a_proxy_forwards_the_requests_of_a_session_on_connections_that_last() {
             post.ok();
             get.packets("4down");
             is_for_a_proxy(&get.poll());
+            posts.push(post);
         }
         get.ends_session();
-        post.expect_closed();
+        posts.into_iter().for_each(Peer::expect_closed);
     });
     let mut client = client(&proxy);
     client.connect().await;
@@ -62,7 +64,7 @@ async fn a_proxy_forwards_the_requests_of_a_session_on_connections_that_last() {
         assert_eq!(client.text().await, "down");
     }
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
-    assert_eq!(proxy.accepted(), 2);
+    assert_eq!(proxy.accepted(), 3);
     proxy.finish().await;
 }
 
