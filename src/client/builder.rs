@@ -89,7 +89,7 @@ impl EngineIoClientBuilder {
         let transport = transport::Options::new(PLAIN_NETWORK.clone());
         Self {
             config: Config {
-                limits: limits::defaults(transport.request_timeout),
+                limits: Limits::default(),
                 connect_timeout: Duration::from_secs(20),
                 receive_buffer: 1 << 20,
                 attempts: attempts::Options::new(transport),

@@ -3,25 +3,10 @@
 use std::time::Duration;
 
 use super::EngineIoClientBuilder;
-use crate::protocol::connection::{Limits, WebSocketPing};
+use crate::protocol::connection::WebSocketPing;
 
 /// The longest limit, which is as good as none. A longer one would overflow the clock.
 const NO_LIMIT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-
-/// The limits of most clients.
-pub(super) fn defaults(request_timeout: Duration) -> Limits {
-    Limits {
-        request_timeout,
-        upgrade_timeout: Duration::from_secs(10),
-        close_timeout: Duration::from_secs(5),
-        stall_timeout: None,
-        send_queue: 1 << 20,
-        max_packets_per_post: None,
-        max_post_bytes: None,
-        websocket_ping: None,
-        confirm_sends: None,
-    }
-}
 
 /// # Limits
 ///

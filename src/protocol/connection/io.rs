@@ -246,6 +246,23 @@ pub(crate) struct Limits {
     pub(crate) confirm_sends: Option<usize>,
 }
 
+/// The defaults of the builder.
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_timeout: Duration::from_secs(5),
+            upgrade_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(5),
+            stall_timeout: None,
+            send_queue: 1 << 20,
+            max_packets_per_post: None,
+            max_post_bytes: None,
+            websocket_ping: None,
+            confirm_sends: None,
+        }
+    }
+}
+
 /// The parameters of a connect.
 #[derive(Debug, Clone)]
 pub(crate) struct ConnectParams {

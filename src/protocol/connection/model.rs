@@ -34,20 +34,6 @@ const PING_SILENCE: Duration = Duration::from_secs(15);
 /// The `maxPayload` in [`open_packet`].
 const MAX_PAYLOAD: usize = 100;
 
-pub(super) fn limits() -> Limits {
-    Limits {
-        request_timeout: Duration::from_secs(5),
-        upgrade_timeout: Duration::from_secs(10),
-        close_timeout: Duration::from_secs(5),
-        stall_timeout: None,
-        send_queue: 1 << 20,
-        max_packets_per_post: None,
-        max_post_bytes: None,
-        websocket_ping: None,
-        confirm_sends: None,
-    }
-}
-
 pub(super) fn endpoint() -> Arc<Endpoint> {
     Endpoint::new("http://localhost:5000", "engine.io", true, &"t".into()).unwrap().into()
 }
@@ -156,7 +142,7 @@ impl Model {
         let now = Instant::now();
         let (websocket_ping, confirm_sends) = (is_pinging.then_some(PING), retains.then_some(200));
         Self {
-            connection: Connection::new(Limits { websocket_ping, confirm_sends, ..limits() }),
+            connection: Connection::new(Limits { websocket_ping, confirm_sends, ..Limits::default() }),
             now,
             fakes: BTreeMap::new(),
             connecting: false,
@@ -348,7 +334,7 @@ impl Model {
                 let began = self.messages.confirmed(is_read, self.connection.transport());
                 assert!(is_read || !self.time.has_backpressure(), "no answer could be read");
                 assert!(
-                    is_read || self.now >= began + limits().request_timeout,
+                    is_read || self.now >= began + Limits::default().request_timeout,
                     "there was time for an answer"
                 );
             }

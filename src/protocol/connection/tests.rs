@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use super::{
-    model::{endpoint, limits, open_packet, text},
+    model::{endpoint, open_packet, text},
     sending::BATCH,
     *,
 };
@@ -113,7 +113,7 @@ impl Rig {
     }
 
     fn connect(transports: &[TransportKind]) -> Self {
-        let mut rig = Self::with(limits());
+        let mut rig = Self::with(Limits::default());
         let params = params(rig.now, transports);
         rig.connection.connect(rig.now, params).unwrap();
         rig

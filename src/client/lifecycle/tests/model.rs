@@ -117,17 +117,7 @@ pub(super) struct Model {
 }
 
 fn limits() -> Limits {
-    Limits {
-        request_timeout: Duration::from_secs(5),
-        upgrade_timeout: Duration::from_secs(10),
-        close_timeout: Duration::from_secs(5),
-        stall_timeout: options().stall_timeout,
-        send_queue: 200,
-        max_packets_per_post: None,
-        max_post_bytes: None,
-        websocket_ping: None,
-        confirm_sends: None,
-    }
+    Limits { send_queue: 200, ..Limits::default() }
 }
 
 impl Model {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::protocol::{connection::model, handshake::TransportKind};
+use crate::protocol::handshake::TransportKind;
 
 const KIB: usize = 1 << 10;
 
@@ -10,7 +10,7 @@ fn post_size() -> PostSize {
 }
 
 fn bytes(post_size: &PostSize) -> usize {
-    post_size.limit(&model::limits()).bytes
+    post_size.limit(&Limits::default()).bytes
 }
 
 fn secs(secs: f64) -> Duration {
@@ -80,7 +80,7 @@ fn a_server_that_gives_pongs_little_time_gets_smaller_posts() {
 #[test]
 fn a_post_has_at_most_sixteen_packets_until_the_server_shows_that_it_accepts_more() {
     let packets = |post_size: &PostSize, limits: &Limits| post_size.limit(limits).packets;
-    let limits = model::limits();
+    let limits = Limits::default();
     let mut post_size = post_size();
     for (any_number, expected) in [(false, 16), (true, usize::MAX), (false, usize::MAX)] {
         post_size.answered(1, secs(0.0), any_number);
@@ -94,11 +94,11 @@ fn a_post_has_at_most_sixteen_packets_until_the_server_shows_that_it_accepts_mor
 fn the_application_may_lower_the_limit() {
     let mut post_size = post_size();
     for (max_post_bytes, expected) in [(10, 10), (64 * KIB, 64 * KIB), (1_000_000, 128 * KIB)] {
-        let limits = Limits { max_post_bytes: Some(max_post_bytes), ..model::limits() };
+        let limits = Limits { max_post_bytes: Some(max_post_bytes), ..Limits::default() };
         assert_eq!(post_size.limit(&limits).bytes, expected);
     }
     post_size.answered(64 * KIB, secs(100.0), false);
-    let limits = Limits { max_post_bytes: Some(64 * KIB), ..model::limits() };
+    let limits = Limits { max_post_bytes: Some(64 * KIB), ..Limits::default() };
     assert_eq!(post_size.limit(&limits).bytes, 32 * KIB);
 }
 

@@ -18,7 +18,7 @@ const URL: &str = "http://localhost:5000/engine.io/";
 impl Rig {
     /// Connects with these options, over polling and then WebSocket.
     fn options(try_all: bool, remember: bool) -> Self {
-        let mut rig = Self::with(limits());
+        let mut rig = Self::with(Limits::default());
         rig.again(&[Polling, WebSocket], try_all, remember);
         rig
     }
@@ -30,7 +30,7 @@ impl Rig {
 
     /// Has had a session on a WebSocket, and connects again: this time it starts with a WebSocket.
     fn remembering(try_all: bool) -> Self {
-        let mut rig = Self::with(limits());
+        let mut rig = Self::with(Limits::default());
         rig.again(&[WebSocket], try_all, true);
         rig.report(WEBSOCKET, ReportKind::Opened { protocol: None });
         rig.packets(WEBSOCKET, vec![open_packet("")]);
@@ -93,7 +93,7 @@ fn without_the_option_only_the_first_transport_is_tried() {
 
 #[test]
 fn a_transport_that_failed_is_not_upgraded_to() {
-    let mut rig = Rig::with(limits());
+    let mut rig = Rig::with(Limits::default());
     rig.again(&[WebSocket, Polling], true, false);
     rig.out();
     rig.closed(WEBSOCKET, Rig::eof(), BatchOutcome::sent(0));
@@ -130,7 +130,7 @@ fn a_connect_that_is_cancelled_tries_no_further_transport() {
 
 #[test]
 fn late_reports_of_a_failed_transport_do_not_count_for_the_next() {
-    let mut rig = Rig::with(limits());
+    let mut rig = Rig::with(Limits::default());
     rig.again(&[WebSocket, Polling], true, false);
     rig.report(WEBSOCKET, ReportKind::Opened { protocol: None });
     rig.packets(WEBSOCKET, vec![Packet::Noop]);
@@ -242,7 +242,7 @@ fn the_subprotocol_shows_in_the_session_once_it_is_on_the_websocket() {
     rig.written(SECOND);
     assert_eq!(protocol(&rig).as_deref(), Some("chat"));
 
-    let mut rig = Rig::with(limits());
+    let mut rig = Rig::with(Limits::default());
     rig.again(&[WebSocket], false, false);
     rig.report(WEBSOCKET, ReportKind::Opened { protocol: Some("chat".into()) });
     rig.packets(WEBSOCKET, vec![open_packet("")]);
@@ -285,7 +285,7 @@ fn the_next_transport_begins_at_the_url_that_the_user_named() {
 
 #[test]
 fn a_websocket_behind_a_redirect_is_remembered_for_the_url_that_the_user_named() {
-    let mut rig = Rig::with(limits());
+    let mut rig = Rig::with(Limits::default());
     rig.again(&[Polling, WebSocket], false, true);
     rig.report(POLLING, moved("shard"));
     rig.packets(POLLING, vec![open_packet(r#""websocket""#)]);

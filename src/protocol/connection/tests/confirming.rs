@@ -20,7 +20,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn without_a_session_there_is_nothing_to_confirm() {
-    let mut rig = Rig::with(limits());
+    let mut rig = Rig::with(Limits::default());
     assert!(!rig.connection.confirm(rig.now));
     let mut rig = Rig::websocket();
     rig.connection.close(rig.now, None);

@@ -50,7 +50,7 @@ fn no_session_stays_open_after_a_close_while_connecting() {
     // It is not waited for longer than `close_timeout` and than two seconds.
     for (close_timeout, waited) in [(5_000, 2_000), (1_500, 1_500)] {
         let close_timeout = Duration::from_millis(close_timeout);
-        let mut rig = Rig::with(Limits { close_timeout, ..limits() });
+        let mut rig = Rig::with(Limits { close_timeout, ..Limits::default() });
         let params = params(rig.now, &[TransportKind::Polling]);
         rig.connection.connect(rig.now, params).unwrap();
         rig.out();

@@ -7,7 +7,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// A ping after ten seconds, whose limit is three seconds.
 fn rig(transport: TransportId) -> Rig {
     let websocket_ping = Some(WebSocketPing::every(10 * SECOND).timeout(3 * SECOND));
-    let mut rig = Rig::with(Limits { websocket_ping, ..limits() });
+    let mut rig = Rig::with(Limits { websocket_ping, ..Limits::default() });
     rig.connection.connect(rig.now, params(rig.now, &[transport.kind])).unwrap();
     rig.opens(transport, Packet::Open(r#"{"sid":"abc","pingInterval":25000,"pingTimeout":20000}"#.into()));
     rig

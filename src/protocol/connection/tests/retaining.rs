@@ -6,7 +6,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A client that asks after `bytes`, with room for a thousand.
 fn rig(bytes: usize) -> Rig {
-    let mut rig = Rig::with(Limits { confirm_sends: Some(bytes), send_queue: 1000, ..limits() });
+    let mut rig = Rig::with(Limits { confirm_sends: Some(bytes), send_queue: 1000, ..Limits::default() });
     rig.connection.connect(rig.now, params(rig.now, &[TransportKind::WebSocket])).unwrap();
     rig.opens(WEBSOCKET, open_packet(""));
     rig
@@ -125,7 +125,7 @@ fn a_close_with_nothing_to_confirm_does_not_wait() {
 
 #[test]
 fn over_polling_the_close_packet_goes_with_the_last_messages() {
-    let mut rig = Rig::with(Limits { confirm_sends: Some(1), ..limits() });
+    let mut rig = Rig::with(Limits { confirm_sends: Some(1), ..Limits::default() });
     rig.connection.connect(rig.now, params(rig.now, &[TransportKind::Polling])).unwrap();
     rig.opens(POLLING, open_packet(""));
     rig.send("a");

@@ -117,7 +117,7 @@ fn a_pong_goes_before_a_message_that_is_larger_than_a_post() {
 
 #[test]
 fn the_application_may_allow_less_in_a_post_than_the_server() {
-    let mut rig = Rig::with(Limits { max_post_bytes: Some(10), ..limits() });
+    let mut rig = Rig::with(Limits { max_post_bytes: Some(10), ..Limits::default() });
     let params = params(rig.now, &[TransportKind::Polling, TransportKind::WebSocket]);
     rig.connection.connect(rig.now, params).unwrap();
     rig.packets(POLLING, vec![open_packet(r#""websocket""#)]);
@@ -199,7 +199,7 @@ fn a_server_without_max_payload_gets_messages_of_any_size() {
 
 #[test]
 fn room_in_the_queue_counts_what_is_in_flight_and_each_message() {
-    let mut rig = Rig::with(Limits { send_queue: 1000, ..limits() });
+    let mut rig = Rig::with(Limits { send_queue: 1000, ..Limits::default() });
     let params = params(rig.now, &[TransportKind::WebSocket]);
     rig.connection.connect(rig.now, params).unwrap();
     rig.packets(WEBSOCKET, vec![open_packet("")]);
