@@ -237,7 +237,7 @@ impl EngineIoClient {
 
     /// Shows the subscribers messages that cannot be sent.
     pub(super) fn reject(&mut self, rejected: Rejected) {
-        self.monitor.rejected(rejected.len());
+        self.monitor.count(|meter| meter.rejected(rejected.len()));
         self.subscribers.push(rejected.into());
     }
 

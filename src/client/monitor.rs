@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use self::{backpressure::BackpressureWatch, meter::Meter};
+use self::backpressure::BackpressureWatch;
+pub(super) use self::meter::Meter;
 pub use self::{
     metrics::{Metrics, MetricsSnapshot},
     state_watch::{StateWatch, WatchState},
 };
 use super::{
-    event::Disconnected,
     message::{BackPressure, State},
     subscribers::{Behind, Subscribers},
     timer::now,
@@ -98,33 +98,10 @@ impl Monitor {
         self.update(connection, subscribers, State::default);
     }
 
-    pub(super) fn opened(&mut self) {
+    /// Adds something to the metrics, if the client has any.
+    pub(super) fn count(&mut self, add: impl FnOnce(&mut Meter)) {
         if let Some(meter) = &mut self.meter {
-            meter.opened();
-        }
-    }
-
-    pub(super) fn closed(&mut self, end: &Disconnected) {
-        if let Some(meter) = &mut self.meter {
-            meter.closed(end);
-        }
-    }
-
-    pub(super) fn attempt_failed(&mut self) {
-        if let Some(meter) = &mut self.meter {
-            meter.attempt_failed();
-        }
-    }
-
-    pub(super) fn upgraded(&mut self, succeeded: bool) {
-        if let Some(meter) = &mut self.meter {
-            meter.upgraded(succeeded);
-        }
-    }
-
-    pub(super) fn rejected(&mut self, messages: usize) {
-        if let Some(meter) = &mut self.meter {
-            meter.rejected(messages);
+            add(meter);
         }
     }
 }

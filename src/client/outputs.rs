@@ -6,7 +6,7 @@ use actix::{AsyncContext, Context};
 
 use super::{
     Disconnected, EngineIoClient, Event, ReconnectCause, journal, lifecycle::Output as LifecycleOutput,
-    timer::now, transports::NewTransport,
+    monitor::Meter, timer::now, transports::NewTransport,
 };
 use crate::{
     error::ConnectError,
@@ -65,13 +65,13 @@ impl EngineIoClient {
             Output::Opened(session) => self.lifecycle.handle_opened(now(), session),
             Output::Upgraded(kind) => {
                 journal::upgraded(kind);
-                self.monitor.upgraded(true);
+                self.monitor.count(|meter| meter.upgraded(true));
                 self.subscribers.session_upgraded(kind, self.connection.session());
             }
             Output::Rejected(rejected) => self.reject(rejected),
             Output::UpgradeFailed(err) => {
                 log::debug!(target: "actix_engineio::client", "staying on polling: {err}");
-                self.monitor.upgraded(false);
+                self.monitor.count(|meter| meter.upgraded(false));
                 self.subscribers.push(Event::UpgradeFailed(err));
             }
             Output::PingsUnanswered => journal::pings_unanswered(),
@@ -99,12 +99,12 @@ impl EngineIoClient {
                 self.tasks.abort_all();
                 self.replies.end_session();
                 end.unsent = self.outbox.end_session(carry_over);
-                self.monitor.closed(&end);
+                self.monitor.count(|meter| meter.closed(&end));
                 self.subscribers.session_closed(end);
             }
             LifecycleOutput::Reconnecting(next) => {
                 if let ReconnectCause::Failed(_) = next.cause {
-                    self.monitor.attempt_failed();
+                    self.monitor.count(Meter::attempt_failed);
                 }
                 self.attempts.cancel_hook();
                 journal::reconnecting(&next);
@@ -150,7 +150,7 @@ impl EngineIoClient {
 
     fn on_opened(&mut self, session: Arc<Session>) {
         journal::opened(&session, self.transports.url());
-        self.monitor.opened();
+        self.monitor.count(Meter::opened);
         self.subscribers.session_opened(session.clone());
         // The session is open even if whoever asked for it has stopped waiting.
         let _ = self.replies.answer_connect(Ok(session));
@@ -160,7 +160,7 @@ impl EngineIoClient {
     fn on_connect_failed(&mut self, err: ConnectError, is_announced: bool) {
         let is_by_application = err.is_by_application();
         if !is_by_application {
-            self.monitor.attempt_failed();
+            self.monitor.count(Meter::attempt_failed);
         }
         self.attempts.cancel_hook();
         journal::connect_failed(&err);

@@ -16,9 +16,10 @@ use super::OneLine;
 /// use actix_engineio::TransportError;
 ///
 /// let err = TransportError::io(io::Error::from(io::ErrorKind::ConnectionReset));
-/// let TransportError::Io { cause, .. } = &err else { unreachable!() };
-/// assert_eq!(cause.to_string(), "connection reset");
-/// assert!(cause.get_ref().unwrap().is::<io::Error>());
+/// if let TransportError::Io { cause, .. } = &err {
+///     assert_eq!(cause.to_string(), "connection reset");
+/// }
+/// assert!(err.get_ref().is_some_and(|cause| cause.is::<io::Error>()));
 /// ```
 #[derive(Clone)]
 pub struct Cause(Arc<Inner>);

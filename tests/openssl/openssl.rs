@@ -3,9 +3,11 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 #[path = "../../examples/embedded/mod.rs"]
+// Other tests use the rest.
 #[allow(dead_code)]
 mod embedded;
 #[path = "../network/front.rs"]
+// Other tests use the rest.
 #[allow(dead_code)]
 mod front;
 #[path = "../support/mod.rs"]

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 #[path = "../../examples/embedded/mod.rs"]
+// Other tests use the rest.
 #[allow(dead_code)]
 mod embedded;
 #[path = "../support/mod.rs"]

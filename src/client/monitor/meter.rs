@@ -13,7 +13,7 @@ use crate::{
 
 /// One client's part in a [`Metrics`].
 #[derive(Debug)]
-pub(super) struct Meter {
+pub(in crate::client) struct Meter {
     metrics: Metrics,
     /// The counters that were added already.
     added: Counters,
@@ -66,12 +66,12 @@ impl Meter {
         self.counted_until = stopped.map(|_| now);
     }
 
-    pub(super) fn opened(&mut self) {
+    pub(in crate::client) fn opened(&mut self) {
         self.metrics.figures().sessions.fetch_add(1, Ordering::Relaxed);
         self.session = Some(OpenSession::new(self.metrics.clone()));
     }
 
-    pub(super) fn closed(&mut self, end: &Disconnected) {
+    pub(in crate::client) fn closed(&mut self, end: &Disconnected) {
         self.session = None;
         let figures = self.metrics.figures();
         figures.ended(&end.reason);
@@ -80,16 +80,16 @@ impl Meter {
         }
     }
 
-    pub(super) fn attempt_failed(&mut self) {
+    pub(in crate::client) fn attempt_failed(&mut self) {
         increment(&self.metrics.figures().attempts_failed);
     }
 
-    pub(super) fn upgraded(&mut self, succeeded: bool) {
+    pub(in crate::client) fn upgraded(&mut self, succeeded: bool) {
         let figures = self.metrics.figures();
         increment(if succeeded { &figures.upgrades } else { &figures.upgrades_failed });
     }
 
-    pub(super) fn rejected(&mut self, messages: usize) {
+    pub(in crate::client) fn rejected(&mut self, messages: usize) {
         add(&self.metrics.figures().rejected, messages);
     }
 }

@@ -25,6 +25,7 @@ enum Stream {
 }
 
 impl Dialed {
+    #[cfg(any(unix, feature = "rustls"))]
     pub(super) fn other(stream: impl Io + 'static) -> Self {
         Self(Stream::Other(Box::new(stream)))
     }
