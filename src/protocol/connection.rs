@@ -49,7 +49,7 @@ use bytestring::ByteString;
 
 pub(crate) use self::io::{
     BatchOutcome, CloseReason, Command, ConnectParams, Limits, Outcome, Output, Report, ReportKind,
-    TransportClosed, TransportId,
+    TransportClosed, TransportId, over_slow_line,
 };
 pub(crate) use self::liveness::stall_timeout;
 pub(crate) use self::outgoing::{Outgoing, Rejected};

@@ -223,6 +223,15 @@ impl Outcome {
     }
 }
 
+/// The bytes per second of the slowest line that is supported. Whatever was written may still be on its way: the kernel buffers
+/// megabytes, and a proxy accepts a request long before it has passed it on.
+const SLOW_LINE: u64 = 8 << 10;
+
+/// The time that the slowest line takes for so many bytes.
+pub(crate) fn over_slow_line(bytes: u64) -> Duration {
+    Duration::from_secs(bytes / SLOW_LINE)
+}
+
 /// The time limits of a connection, and the limits of its memory.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {

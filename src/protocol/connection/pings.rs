@@ -8,16 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::queue::Mark;
+use super::{io::over_slow_line, queue::Mark};
 
 /// The shortest interval between pings. Bytes from the server are reported as often.
 const SHORTEST: Duration = Duration::from_millis(100);
 
 /// The longest interval and limit. A longer one would overflow the clock.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-
-/// The bytes per second of the slowest line, as for a POST. What was written may be in buffers of the kernel for long.
-const SLOW_LINE: u64 = 8 << 10;
 
 /// When a client asks a silent server whether it is still there: see
 /// [`websocket_ping`](crate::EngineIoClientBuilder::websocket_ping).
@@ -94,7 +91,7 @@ struct OpenPing {
     start: Instant,
     /// The batch before it is being written.
     is_waiting: bool,
-    /// The time that a [slow line](SLOW_LINE) takes for the bytes before it.
+    /// The time that a [slow line](over_slow_line) takes for the bytes before it.
     transfer: Duration,
 }
 
@@ -112,7 +109,7 @@ impl Pings {
     /// many bytes. Returns its number.
     pub(super) fn send(&mut self, now: Instant, mark: Mark, in_flight: Option<usize>) -> u64 {
         let bytes = u64::try_from(self.unheard.saturating_add(in_flight.unwrap_or(0))).unwrap_or(u64::MAX);
-        let transfer = Duration::from_secs(bytes / SLOW_LINE);
+        let transfer = over_slow_line(bytes);
         let (start, is_waiting) = (now, in_flight.is_some());
         self.sent += 1;
         self.open.truncate(1);

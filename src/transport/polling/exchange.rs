@@ -13,16 +13,13 @@ use futures::future::LocalBoxFuture;
 
 use crate::{
     error::TransportError,
+    protocol::connection::over_slow_line,
     transport::{
         ProgressReader,
         http::{Request, Response},
         http_client::HttpClient,
     },
 };
-
-/// The bytes per second of the slowest line that a POST may take. Whatever was written may still be on its way: the
-/// kernel buffers megabytes, and a proxy accepts a request long before it has passed it on.
-const SLOW_LINE: u64 = 8 << 10;
 
 /// The time limit of an exchange as a whole, in multiples of the time that a slow line takes for it. A request that is
 /// written byte by byte would never exceed another limit.
@@ -63,7 +60,7 @@ pub(super) enum TimeLimit {
     /// The whole exchange may take this long.
     WholeExchange(Duration),
     /// The response may take this long, counted from the last byte of the request that was written. The pause between
-    /// two writes has the same limit. Both are longer by the time that a [slow line](SLOW_LINE) takes for what was
+    /// two writes has the same limit. Both are longer by the time that a [slow line](over_slow_line) takes for what was
     /// written. The exchange as a whole may take [several times](WHOLE) as long as it takes over a slow line.
     Response(Duration),
     /// The exchange may take as long as it likes.
@@ -110,7 +107,7 @@ impl ExchangeSlot {
             TimeLimit::Unlimited => None,
         };
         let size = u64::try_from(request.body.len()).unwrap_or(u64::MAX);
-        let latest = Instant::now() + WHOLE * over_slow_line(exchange_limit.unwrap_or_default(), size);
+        let latest = Instant::now() + WHOLE * (exchange_limit.unwrap_or_default() + over_slow_line(size));
         // This is done here, and not when the future is first polled, because the progress may be read before.
         http_client.reset_progress();
         let future = Box::pin(async move {
@@ -163,16 +160,11 @@ impl Exchange {
         {
             self.written = written;
             let on_its_way = written.saturating_sub(self.written_before);
-            let deadline = Instant::now() + over_slow_line(limit, on_its_way);
+            let deadline = Instant::now() + limit + over_slow_line(on_its_way);
             timer.as_mut().reset(deadline.min(self.latest));
         }
         timer.as_mut().poll(task)
     }
-}
-
-/// A time limit, and the time that a slow line takes for so many bytes.
-fn over_slow_line(limit: Duration, bytes: u64) -> Duration {
-    limit + Duration::from_secs(bytes / SLOW_LINE)
 }
 
 #[cfg(test)]
