@@ -30,6 +30,8 @@ pub(crate) struct HttpClient {
     learned_limit: LearnedLimit,
     /// The shortest time in which a connection was opened or a request answered: no round trip is longer.
     round_trip: Duration,
+    /// The shortest time in which a request was answered. A proxy that opens a connection at once may be far from the server.
+    response_time: Duration,
 }
 
 impl HttpClient {
@@ -48,6 +50,7 @@ impl HttpClient {
             idle: None,
             learned_limit,
             round_trip: Duration::MAX,
+            response_time: Duration::MAX,
         }
     }
 
@@ -71,7 +74,7 @@ impl HttpClient {
             let outcome = self.exchange(connection, request, limit).await;
             let Some(loss) = attempt.loss(&outcome) else { return outcome };
             self.learned_limit.closed_after(idle);
-            if !request.repeat.allows(loss) {
+            if !request.repeat.allows(loss, self.response_time) {
                 return outcome;
             }
         }
@@ -140,7 +143,8 @@ impl HttpClient {
         let started = Instant::now();
         let response = connection.exchange(request, limit).await?;
         let ended = Instant::now();
-        self.round_trip = self.round_trip.min(ended - started);
+        self.response_time = self.response_time.min(ended - started);
+        self.round_trip = self.round_trip.min(self.response_time);
         self.idle = connection.is_reusable().then_some((connection, ended));
         Ok(response)
     }

@@ -24,10 +24,15 @@ const LEAST_EXPECTED: Duration = Duration::from_millis(500);
 /// than others.
 const MARGIN: u32 = 2;
 
-/// The time within which the client learns that a server closed the connection before it saw the request: a round trip,
-/// for which TCP initially allows this long (RFC 6298, section 2). If the connection ends later, the server may have
-/// answered.
+/// The time for which an answer of status 408 is about the connection, and not about the request on it.
 const ROUND_TRIP: Duration = Duration::from_secs(1);
+
+/// The number of response times after which a client has learned that the server closed the connection before it saw the
+/// request. One is enough on a line whose delay never changes.
+const RESPONSE_TIMES: u32 = 4;
+
+/// The shortest time for which this is assumed: a busy machine may read the end of a connection this late.
+const SHORTEST_NOTICE: Duration = Duration::from_millis(100);
 
 /// Whether a request may be sent once more if a connection that was idle before has lost it.
 ///
@@ -57,14 +62,20 @@ pub(crate) enum Loss {
 }
 
 impl Repeat {
-    /// Whether the request is sent once more after this loss.
-    pub(crate) fn allows(self, loss: Loss) -> bool {
+    /// Whether the request is sent once more after this loss. `response_time`: the shortest time in which the
+    /// server has answered a request, [`Duration::MAX`] if it has not answered one.
+    pub(crate) fn allows(self, loss: Loss, response_time: Duration) -> bool {
         match (self, loss) {
             (_, Loss::Unwritten) | (Self::Harmless, Loss::Unanswered(_)) => true,
             // RFC 9110, section 15.5.9: the server "did not receive a complete request message within the time that it
             // was prepared to wait. If the client has an outstanding request in transit, it MAY repeat that request".
             // A 408 that comes later may mean that the request itself was too slow. It would be so again.
-            (_, Loss::TimedOut(after)) | (Self::Unanswered, Loss::Unanswered(after)) => after < ROUND_TRIP,
+            (_, Loss::TimedOut(after)) => after < ROUND_TRIP,
+            // If the connection ends later, the server may have seen the request and answered it. When no time was measured,
+            // TCP's first assumption is used (RFC 6298, section 2).
+            (Self::Unanswered, Loss::Unanswered(after)) => {
+                after < response_time.saturating_mul(RESPONSE_TIMES).clamp(SHORTEST_NOTICE, ROUND_TRIP)
+            }
             (Self::Unread, Loss::Unanswered(_)) => false,
         }
     }

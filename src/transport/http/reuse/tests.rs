@@ -105,27 +105,26 @@ fn a_request_is_repeated_only_if_that_does_no_harm() {
         (Loss::TimedOut(soon), true, true, true),
         (Loss::TimedOut(late), false, false, false),
     ] {
-        assert_eq!(Repeat::Harmless.allows(loss), harmless, "{loss:?}");
-        assert_eq!(Repeat::Unanswered.allows(loss), unanswered, "{loss:?}");
-        assert_eq!(Repeat::Unread.allows(loss), unread, "{loss:?}");
+        let allows = |repeat: Repeat| repeat.allows(loss, Duration::MAX);
+        assert_eq!(allows(Repeat::Harmless), harmless, "{loss:?}");
+        assert_eq!(allows(Repeat::Unanswered), unanswered, "{loss:?}");
+        assert_eq!(allows(Repeat::Unread), unread, "{loss:?}");
     }
 }
 
 #[test]
-fn clones_learn_together() {
-    let learned = LearnedLimit::default();
-    learned.clone().closed_after(ms(400));
-    assert!(!Repeat::Harmless.may_use(ms(200), None, &learned));
-}
-
-#[test]
-fn a_connection_that_was_found_closed_late_makes_no_limit_longer() {
-    for (before, found, expected) in
-        [(None, 300, 150), (Some(400), 300, 150), (Some(300), 900, 150), (None, 49, 4000)]
-    {
-        let learned = LearnedLimit::default();
-        before.iter().for_each(|idle| learned.closed_after(ms(*idle)));
-        learned.closed_within(ms(found));
-        assert_eq!(usable(Repeat::Harmless, None, &learned), expected, "{before:?} {found}");
+fn a_poll_is_repeated_while_the_server_cannot_have_answered_it() {
+    for (response_time, repeated, given_up) in [
+        // Milliseconds: the shortest time in which the server has answered, and two times after which the connection ends.
+        (0, 99, 100),
+        (25, 99, 100),
+        (50, 199, 200),
+        (200, 799, 800),
+        (30_000, 999, 1000),
+    ] {
+        let allows = |after| Repeat::Unanswered.allows(Loss::Unanswered(ms(after)), ms(response_time));
+        assert!(allows(repeated) && !allows(given_up), "{response_time}");
+        // It does no harm that the server has done it before.
+        assert!(Repeat::Harmless.allows(Loss::Unanswered(ms(given_up)), ms(response_time)));
     }
 }
