@@ -63,7 +63,7 @@ enum Phase {
 /// The body of a poll.
 struct PollBody {
     packets: Payload,
-    /// The size of the body, and 0 once a batch shares its memory.
+    /// The memory of the body, in bytes, and 0 once a batch shares it.
     unshared: usize,
 }
 
@@ -155,7 +155,7 @@ impl PollingTransport {
                 return Err(TransportError::Malformed("a page of HTML".into()));
             }
         }
-        let unshared = response.body.len();
+        let unshared = response.body_memory();
         let packets = self.wire.decode_payload(response.body, self.requests.options().max_message_size);
         self.body = Some(PollBody { packets, unshared });
         Ok(())

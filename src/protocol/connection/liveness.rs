@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::io::over_slow_line;
 use crate::protocol::handshake::Session;
 
 /// If this process notices a deadline this late, it was suspended or had no processor time. Then the server is not to blame.
@@ -10,7 +11,8 @@ const LATE: Duration = Duration::from_secs(1);
 /// The time that a process that woke up late has to read and report what happened in the meantime.
 const GRACE_PERIOD: Duration = Duration::from_secs(1);
 
-/// The time in which one message has to arrive, as a multiple of the longest silence.
+/// The time in which one message has to arrive, or one batch has to be written, as a multiple of the longest time that may
+/// pass without a byte.
 const PARTIAL_FACTOR: u32 = 5;
 
 /// The limits of the stall timeout, if the application has not set it.
@@ -72,6 +74,13 @@ impl Liveness {
     /// until then.
     pub(super) fn write_deadline(&self, last_progress: Instant) -> Instant {
         last_progress + self.max_silence
+    }
+
+    /// The time at which the session ends with a timeout, if a batch of this many bytes that was begun at `started` is not
+    /// written until then. Each byte of the batch is progress, so without this limit a server that reads a byte now and then
+    /// could delay a batch without end.
+    pub(super) fn whole_write_deadline(&self, started: Instant, bytes: u64) -> Instant {
+        started + PARTIAL_FACTOR * (self.max_silence + over_slow_line(bytes))
     }
 }
 

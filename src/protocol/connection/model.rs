@@ -93,6 +93,8 @@ struct Fake {
     writing: Option<Arc<Vec<Packet>>>,
     /// The last progress of the batch that it is writing.
     wrote: Instant,
+    /// The time at which it was given that batch.
+    began: Instant,
     may_read: bool,
     /// The ping that it has not answered.
     ping: Option<u64>,
@@ -284,16 +286,16 @@ impl Model {
         if self.has_session() {
             let is_paused = |fake: &Fake| fake.paused && !fake.closing && fake.writing.is_none();
             self.time.pause(self.now, self.fakes.values().any(is_paused));
-            let limit = self.time.deadline(self.now, self.last_progress(), self.partial_since());
+            let limit = self.time.deadline(self.now, self.write_deadline(), self.partial_since());
             assert!(deadline <= Some(limit), "silence is noticed in time");
             assert_eq!(self.connection.has_backpressure(), self.time.has_backpressure());
         }
     }
 
-    /// When the batch in flight on the WebSocket of the session last made progress.
-    fn last_progress(&self) -> Option<Instant> {
+    /// When the batch in flight on the WebSocket of the session is late.
+    fn write_deadline(&self) -> Option<Instant> {
         let fake = self.carries_session().filter(|fake| fake.is_websocket())?;
-        fake.writing.as_ref().map(|_| fake.wrote)
+        fake.writing.as_ref().map(|_| Time::write_deadline(fake.wrote, fake.began))
     }
 
     /// The time since when a message of the session has arrived in part.
@@ -353,6 +355,7 @@ impl Model {
             is_probe,
             writing: None,
             wrote: self.now,
+            began: self.now,
             may_read: true,
             ping: None,
             pausing: false,
@@ -375,7 +378,8 @@ impl Model {
                 assert!(fake.writing.is_none(), "one batch in flight");
                 check_sizes(&batch, id.kind);
                 self.time.writes(&batch);
-                (fake.writing, fake.wrote, fake.asked) = (Some(batch), self.now, true);
+                (fake.writing, fake.asked) = (Some(batch), true);
+                (fake.began, fake.wrote) = (self.now, self.now);
             }
             Command::Ping(number) => {
                 assert_eq!(self.connection.transport(), Some(TransportKind::WebSocket));
@@ -396,7 +400,7 @@ impl Model {
                 (fake.closing, fake.aborted) = (true, true);
                 // The session is over if the connection does not have it any more.
                 if fake.writing.is_some() && self.connection.session().is_none() {
-                    self.time.stuck(self.now - fake.wrote);
+                    self.time.stuck(self.now - fake.wrote, self.now - fake.began);
                 }
                 if let Some(since) = fake.partial {
                     self.time.incomplete(self.now - since);

@@ -152,7 +152,6 @@ impl Connection {
         if open.kind() == TransportKind::Polling {
             return None;
         }
-        let progress = self.transports.get(open.active())?.writing.last_progress()?;
-        Some(open.liveness.write_deadline(progress))
+        self.transports.get(open.active())?.writing.deadline(&open.liveness)
     }
 }

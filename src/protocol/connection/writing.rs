@@ -2,7 +2,10 @@
 
 use std::{mem, sync::Arc, time::Instant};
 
-use super::queue::{Batch, MAX_RETAINED};
+use super::{
+    liveness::Liveness,
+    queue::{Batch, MAX_RETAINED},
+};
 use crate::protocol::packet::Packet;
 
 /// The writing side of a transport: at most one batch at a time.
@@ -48,9 +51,11 @@ impl Writing {
         }
     }
 
-    /// When the batch in flight last made progress.
-    pub(super) fn last_progress(&self) -> Option<Instant> {
-        self.in_flight.as_ref().map(|in_flight| in_flight.progress)
+    /// When the batch in flight counts as stuck.
+    pub(super) fn deadline(&self, liveness: &Liveness) -> Option<Instant> {
+        let InFlight { batch, started, progress } = self.in_flight.as_ref()?;
+        let bytes = u64::try_from(batch.bytes()).unwrap_or(u64::MAX);
+        Some(liveness.write_deadline(*progress).min(liveness.whole_write_deadline(*started, bytes)))
     }
 
     /// The bytes of the messages in flight, if there are any messages.

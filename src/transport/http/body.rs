@@ -117,10 +117,15 @@ impl Body {
     }
 }
 
+/// The largest memory that a body of this length occupies: unused capacity of its buffer is at most a quarter of it.
+pub(super) fn max_memory(length: usize) -> usize {
+    length.saturating_add(length / 4)
+}
+
 /// Takes a body out of the start of a buffer. The body is copied if the buffer is much larger, since each message in the body
 /// keeps the whole memory of the body alive.
 fn take(src: &mut BytesMut, length: usize) -> Bytes {
-    if src.capacity() / 2 <= length {
+    if src.capacity() <= max_memory(length) {
         return src.split_to(length).freeze();
     }
     let body = Bytes::copy_from_slice(src.get(..length).unwrap_or_default());

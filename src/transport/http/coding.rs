@@ -97,6 +97,8 @@ fn inflate(mut source: impl Read, limit: usize) -> Result<Bytes, TransportError>
             Err(err) => return Err(malformed(err.to_string())),
         };
         if inflated.is_empty() {
+            // The messages in the body share its memory.
+            body.shrink_to_fit();
             return Ok(body.into());
         }
         let length = body.len().saturating_add(inflated.len());

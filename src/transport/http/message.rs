@@ -10,7 +10,7 @@ use actix_http::{
 use bytes::{BufMut as _, Bytes, BytesMut};
 use serde::Deserialize;
 
-use super::{Forwarding, Repeat};
+use super::{Forwarding, Repeat, body::max_memory};
 use crate::{
     error::{HttpStatus, changes_layout},
     transport::{Headers, Secrets},
@@ -111,6 +111,11 @@ enum Code {
 }
 
 impl Response {
+    /// The largest memory, in bytes, that the body occupies.
+    pub(crate) fn body_memory(&self) -> usize {
+        max_memory(self.body.len())
+    }
+
     /// The status of an error response, with the start of the text in its body. The values of the request are masked.
     pub(crate) fn http_status(&self) -> HttpStatus {
         let excerpt = |text: &str| excerpt(&self.secrets.mask(text));

@@ -16,6 +16,10 @@ fn a_server_may_be_silent_for_the_sum_of_its_intervals() {
     liveness.restart(start + 4 * SECOND);
     assert_eq!(liveness.deadline(), start + 9 * SECOND);
     assert_eq!(liveness.write_deadline(start + SECOND), start + 6 * SECOND, "a batch has as long");
+    let whole = |bytes| liveness.whole_write_deadline(start, bytes);
+    assert_eq!(whole(0), start + 25 * SECOND);
+    assert_eq!(whole(16 << 10), start + 35 * SECOND, "a slow line needs two seconds for it");
+    assert!(whole(u64::MAX) > start);
 }
 
 #[test]

@@ -264,8 +264,8 @@ pub(super) struct Time {
     heard: Instant,
     /// The start of back-pressure, or the last event that was taken since.
     backpressure: Option<Instant>,
-    /// The longest time without progress of the batches in flight, when the session ended.
-    stuck: Duration,
+    /// A batch was late when the session ended.
+    stuck: bool,
     /// How long a message had been arriving when a transport was aborted; the longest of these times.
     incomplete: Duration,
     /// A ping of the session was answered.
@@ -281,7 +281,7 @@ impl Time {
         Self {
             heard: now,
             backpressure: None,
-            stuck: Duration::ZERO,
+            stuck: false,
             incomplete: Duration::ZERO,
             has_answered: false,
             switched: false,
@@ -337,9 +337,14 @@ impl Time {
         self.switched |= batch.contains(&Packet::Upgrade);
     }
 
-    /// The session is over, and this batch was in flight, without progress for so long.
-    pub(super) fn stuck(&mut self, time: Duration) {
-        self.stuck = self.stuck.max(time);
+    /// The session is over, and a batch was in flight, without progress for so long, and as a whole for so long.
+    pub(super) fn stuck(&mut self, without_progress: Duration, whole: Duration) {
+        self.stuck |= without_progress >= SILENCE || whole >= 5 * SILENCE;
+    }
+
+    /// The time at which a batch is late that was begun at `began` and made progress at `wrote`. Batches are small here.
+    pub(super) fn write_deadline(wrote: Instant, began: Instant) -> Instant {
+        (wrote + SILENCE).min(began + 5 * SILENCE)
     }
 
     /// A transport was aborted that had been reading one message for so long.
@@ -360,7 +365,7 @@ impl Time {
                 assert!(self.backpressure.is_some_and(is_stalled), "a subscriber took an event in time");
             }
             DisconnectReason::TransportError(TransportError::Timeout { stage: Stage::Write }) => {
-                assert!(self.stuck >= SILENCE || self.switched, "the batch made progress in time");
+                assert!(self.stuck || self.switched, "the batch made progress in time");
             }
             DisconnectReason::TransportError(TransportError::Timeout {
                 stage: Stage::Body | Stage::Frame,
@@ -372,16 +377,13 @@ impl Time {
         }
     }
 
-    /// The latest moment at which the session must be looked at again. `wrote`: the last progress of a batch in
-    /// flight. `partial`: the time since when a message has arrived in part.
-    pub(super) fn deadline(&self, now: Instant, wrote: Option<Instant>, partial: Option<Instant>) -> Instant {
+    /// The latest moment at which the session must be looked at again. `write`: when a batch in flight is
+    /// late. `partial`: the time since when a message has arrived in part.
+    pub(super) fn deadline(&self, now: Instant, write: Option<Instant>, partial: Option<Instant>) -> Instant {
         let silence = self.backpressure.unwrap_or(self.heard) + SILENCE;
         let partial = partial.filter(|_| self.backpressure.is_none());
-        let others = [
-            wrote.map(|wrote| wrote + SILENCE),
-            partial.map(|since| since + 5 * SILENCE),
-            self.paused.map(|since| since + PAUSE),
-        ];
+        let others =
+            [write, partial.map(|since| since + 5 * SILENCE), self.paused.map(|since| since + PAUSE)];
         let first = others.into_iter().flatten().fold(silence, Instant::min);
         first.max(now + GRACE_PERIOD)
     }

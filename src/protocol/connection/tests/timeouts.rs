@@ -115,7 +115,7 @@ fn a_write_without_progress_is_a_transport_error() {
     let mut rig = Rig::websocket();
     rig.send("stuck");
     rig.out();
-    for _ in 0..5 {
+    for _ in 0..4 {
         rig.now += Duration::from_secs(40);
         rig.report(WEBSOCKET, ReportKind::Writing);
         rig.report(WEBSOCKET, ALIVE);
@@ -128,6 +128,24 @@ fn a_write_without_progress_is_a_transport_error() {
     assert_eq!(rig.out(), ["0 abort"]);
     rig.closed(WEBSOCKET, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["closed: transport error: timed out writing; unsent stuck; in doubt "]);
+}
+
+#[test]
+fn a_batch_that_the_server_reads_byte_by_byte_ends_the_session() {
+    let mut rig = Rig::websocket();
+    rig.send("slow");
+    rig.out();
+    for _ in 0..22 {
+        rig.now += Duration::from_secs(10);
+        rig.report(WEBSOCKET, ReportKind::Writing);
+        rig.report(WEBSOCKET, ALIVE);
+        rig.connection.handle_timeout(rig.now);
+        assert_eq!(rig.out(), [""; 0]);
+    }
+    assert_eq!(rig.elapse(), 5_000, "five times 45 s since it was begun");
+    assert_eq!(rig.out(), ["0 abort"]);
+    rig.closed(WEBSOCKET, CloseReason::Ordered, BatchOutcome::sent(0));
+    assert_eq!(rig.out(), ["closed: transport error: timed out writing; unsent slow; in doubt "]);
 }
 
 #[test]
@@ -200,7 +218,9 @@ fn a_process_that_slept_still_has_time_to_report_what_was_written() {
     let mut rig = Rig::websocket();
     rig.send("a");
     rig.out();
-    rig.sleep();
+    // After five times 45 s the server has certainly ended the session.
+    rig.now += Duration::from_secs(100);
+    rig.connection.handle_timeout(rig.now);
     rig.report(WEBSOCKET, ALIVE);
     rig.report(WEBSOCKET, ReportKind::Writing);
     assert_eq!(rig.elapse(), 45_000, "a write that goes on has its whole time again");

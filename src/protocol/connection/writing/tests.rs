@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::protocol::handshake::{Session, TransportKind};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -17,14 +18,19 @@ fn a_batch_is_in_flight_until_it_is_finished() {
     let mut writing = Writing::default();
     assert!(writing.is_free() && writing.finish().is_none());
     writing.progress(now);
-    assert_eq!(writing.last_progress(), None);
+    let session = Session::new("abc", TransportKind::WebSocket);
+    let silence = session.ping_interval + session.ping_timeout;
+    let liveness = Liveness::new(now, &session);
+    assert_eq!(writing.deadline(&liveness), None);
 
     let packets = writing.start(now, Batch::control(Packet::Close));
     assert_eq!(*packets, [Packet::Close]);
     assert!(!writing.is_free() && writing.is_closing());
-    assert_eq!(writing.last_progress(), Some(now));
+    assert_eq!(writing.deadline(&liveness), Some(now + silence));
     writing.progress(now + SECOND);
-    assert_eq!(writing.last_progress(), Some(now + SECOND));
+    assert_eq!(writing.deadline(&liveness), Some(now + silence + SECOND));
+    writing.progress(now + 5 * silence - SECOND);
+    assert_eq!(writing.deadline(&liveness), Some(now + 5 * silence), "the whole batch has a limit too");
     assert_eq!(writing.finish().unwrap().started, now);
     assert!(writing.is_free() && !writing.is_closing());
     assert!(!in_flight(now).is_closing(), "it has another packet");
