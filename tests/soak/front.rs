@@ -87,13 +87,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PAGE: &str = "<!DOCTYPE html><html><body>We will be back soon.</body></html>";
 
 impl Fault {
-    /// The bytes that answer a request.
-    fn answer(self, is_post: bool) -> String {
+    /// The bytes that answer a request. `takes_place`: they take the place of an answer that matters.
+    fn answer(self, takes_place: bool) -> String {
         let (head, body) = match self {
             Self::NotHttp => return "SSH-2.0-OpenSSH_9.6\r\n\r\n".to_owned(),
             Self::Html => ("200 OK\r\ncontent-type: text/html".to_owned(), PAGE),
-            // To a POST this would be an acknowledgement, and nobody could find out that it is a lie.
-            Self::NoBody if is_post => ("200 OK".to_owned(), PAGE),
+            // To a POST this would be an acknowledgement. To a poll that the server has answered it would be an empty answer,
+            // which a client accepts, and the server does not repeat its own. Nobody could find out that it is a lie.
+            Self::NoBody if takes_place => ("200 OK".to_owned(), PAGE),
             Self::NoBody => ("200 OK".to_owned(), ""),
             Self::Status(401) => ("401 Unauthorized\r\nwww-authenticate: Basic realm=\"x\"".to_owned(), ""),
             Self::Status(status) => (format!("{status} Not Now"), PAGE),
@@ -291,7 +292,7 @@ async fn relay(
     ending: Fault,
 ) -> io::Result<()> {
     let (mut up, mut down) = (vec![0; 64 << 10], vec![0; 64 << 10]);
-    let (mut awaits_answer, mut awaits_acknowledgement, mut is_websocket) = (false, false, false);
+    let (mut awaits_answer, mut is_websocket) = (false, false);
     loop {
         tokio::select! {
             read = client.read(&mut up) => {
@@ -300,7 +301,6 @@ async fn relay(
                     return Ok(());
                 }
                 awaits_answer = true;
-                awaits_acknowledgement |= is_post(bytes);
                 let text = String::from_utf8_lossy(bytes).to_ascii_lowercase();
                 is_websocket |= text.contains("upgrade: websocket");
                 server.write_all(bytes).await?;
@@ -310,7 +310,7 @@ async fn relay(
                 if bytes.is_empty() {
                     return Ok(());
                 }
-                (awaits_answer, awaits_acknowledgement) = (false, false);
+                awaits_answer = false;
                 client.write_all(bytes).await?;
             }
             _ = ended.changed() => break,
@@ -319,9 +319,9 @@ async fn relay(
     match ending {
         Fault::Silent => sleep_until(Instant::now() + SILENCE).await,
         _ if awaits_answer && !is_websocket => {
-            // A byte of an answer that is cut has arrived, and a reset could overtake it. This matters, because a poll without any byte of an answer on a
-            // connection that was used before is sent again, and the server does not repeat what that answer contained.
-            let answer = ending.answer(awaits_acknowledgement);
+            // A byte of an answer arrives in any case, and no reset overtakes it: a poll that gets none on a connection that was
+            // used before is sent again, and the server does not repeat what its answer contained.
+            let answer = ending.answer(true);
             client.write_all(if answer.is_empty() { b"H" } else { answer.as_bytes() }).await?;
             client.shutdown().await?;
         }
