@@ -171,6 +171,9 @@ impl<'a> Swarm<'a> {
         if let Some(err) = refusal {
             eprintln!("{refused} were refused, the first: {err}");
         }
+        if clients.is_empty() {
+            return Err("no client is connected".into());
+        }
         report.add("clients", clients.len());
         report.add("refused", refused);
         report.add("connects per second", (clients.len() as f64 / took.as_secs_f64()).round());
@@ -306,7 +309,7 @@ async fn start(
         builder = builder.local_address(network.address(number));
     }
     let client = builder.start_in_arbiter(arbiter);
-    let connect = Connect::new(url).transports(options.transports.iter().copied());
+    let connect = Connect::new(url).path(options.path()).transports(options.transports.iter().copied());
     let outcome = client.send(connect).await?;
     if outcome.is_ok() && options.socketio {
         client.do_send(engineio::Send::text(load::connect(&options.namespace)));

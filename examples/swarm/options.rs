@@ -24,6 +24,7 @@ swarm [OPTIONS] [URL]
     --messages N        messages per second, of all clients together (0); the server should send them back
     --bytes N           length of a message (32)
     --socketio          begin like a Socket.IO client, and send Socket.IO events
+    --path PATH         path of the server (/engine.io/, or /socket.io/ with --socketio)
     --namespace NAME    Socket.IO namespace (/)
     --event NAME        name of the Socket.IO event (message)
     --shard I/N         be the I-th of N processes that share the clients and the messages, from 1/N to N/N
@@ -46,6 +47,7 @@ pub(crate) struct Options {
     pub(crate) messages: u32,
     pub(crate) bytes: usize,
     pub(crate) socketio: bool,
+    pub(crate) path: Option<String>,
     pub(crate) namespace: String,
     pub(crate) event: String,
     pub(crate) shard: Shard,
@@ -67,6 +69,7 @@ impl Options {
                 Arg::Long("messages") => options.messages = arguments.value()?.parse()?,
                 Arg::Long("bytes") => options.bytes = arguments.value()?.parse()?,
                 Arg::Long("socketio") => options.socketio = true,
+                Arg::Long("path") => options.path = Some(arguments.value()?.string()?),
                 Arg::Long("namespace") => options.namespace = arguments.value()?.string()?,
                 Arg::Long("event") => options.event = arguments.value()?.string()?,
                 Arg::Long("shard") => options.shard = arguments.value()?.parse()?,
@@ -77,6 +80,10 @@ impl Options {
             }
         }
         Ok(options)
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.path.as_deref().unwrap_or(if self.socketio { "/socket.io/" } else { "/engine.io/" })
     }
 }
 
@@ -91,6 +98,7 @@ impl Default for Options {
             messages: 0,
             bytes: 32,
             socketio: false,
+            path: None,
             namespace: "/".to_owned(),
             event: "message".to_owned(),
             shard: Shard { number: 0, of: 1 },
