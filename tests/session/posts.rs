@@ -439,6 +439,8 @@ async fn a_connection_that_the_server_closes_between_posts_is_replaced() {
     let mut client = Client::connected(&server).await;
     client.send("a").await;
     is_closed.await;
+    // The connection has ended, and the client learns it when this thread next waits for events.
+    actix_rt::time::sleep(Duration::from_millis(1)).await;
     client.send("b").await;
     client.ended_cleanly().await;
     server.finish().await;

@@ -603,17 +603,23 @@ async fn an_idle_connection_that_ends_shows_how_long_the_server_waits() {
 
 #[actix::test]
 async fn dropping_an_exchange_closes_its_connection() {
+    let (read, is_read) = tokio::sync::oneshot::channel();
     let server = Server::start(|server| {
         let mut peer = server.accept();
         peer.read_request();
+        read.send(()).unwrap();
         assert_eq!(peer.wait_closed(), b"");
         let mut peer = server.accept();
         peer.read_request();
         peer.respond(200, &[], "ok");
     });
     let mut http_client = http_client(server.origin());
-    timeout(A_MOMENT, http_client.send(&get(), LIMIT)).await.unwrap_err();
-    assert_eq!(http_client.send(&get(), LIMIT).await.unwrap().body, "ok");
+    let request = get();
+    tokio::select! {
+        outcome = http_client.send(&request, LIMIT) => panic!("{outcome:?}"),
+        read = is_read => read.unwrap(),
+    }
+    assert_eq!(http_client.send(&request, LIMIT).await.unwrap().body, "ok");
     server.finish().await;
 }
 
