@@ -75,7 +75,7 @@ pub fn payload(body: &[u8]) {
 /// The open packet's JSON: nothing that it says makes a clock overflow.
 pub fn handshake(json: &str) {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    match Session::decode(json, TransportKind::Polling) {
+    match Session::decode(json, TransportKind::Polling, ProtocolVersion::V4) {
         Ok(session) => {
             assert!(!session.sid.is_empty());
             for interval in [session.ping_interval, session.ping_timeout] {

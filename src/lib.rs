@@ -239,6 +239,7 @@ pub use protocol::{
     connection::{Counters, WebSocketPing},
     endpoint::Destination,
     handshake::{ParseTransportKindError, Session, TransportKind},
+    version::{Protocol, ProtocolVersion},
 };
 #[cfg(feature = "rustls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]

@@ -44,7 +44,7 @@ fn failure() -> ConnectError {
 
 fn session() -> Arc<Session> {
     let json = r#"{"sid":"abc","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
-    Arc::new(Session::decode(json, TransportKind::WebSocket).unwrap())
+    Arc::new(Session::decode(json, TransportKind::WebSocket, ProtocolVersion::V4).unwrap())
 }
 
 /// An output in a word, with a delay of any length.

@@ -60,7 +60,7 @@ impl Rig {
 
 fn session() -> Arc<Session> {
     let json = r#"{"sid":"abc","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
-    Arc::new(Session::decode(json, TransportKind::WebSocket).unwrap())
+    Arc::new(Session::decode(json, TransportKind::WebSocket, ProtocolVersion::V4).unwrap())
 }
 
 fn end() -> Disconnected {

@@ -19,7 +19,7 @@ use crate::{
 
 /// The size of a batch for a WebSocket. It is limited so that buffers stay in the processor's caches, and so that
 /// answers to pings never wait for long. Each batch costs a system call, which many short messages share.
-pub(super) const BATCH: BatchLimit = BatchLimit { packets: 1024, bytes: 256 << 10, encoded: false };
+pub(super) const BATCH: BatchLimit = BatchLimit { packets: 1024, bytes: 256 << 10, encoding: None };
 
 impl Connection {
     /// Accepts a message. It is sent, or comes back in `Closed` or as `Rejected`.
@@ -74,22 +74,18 @@ impl Connection {
 
     /// Gives the next batch to the transport, if it is free. Everything accepted since the last batch goes together.
     pub(super) fn write(&mut self, now: Instant) {
-        let State::Open(open) = &self.state else { return };
         if self.queue.is_empty() || !self.may_write() {
             return;
         }
-        let (active, limit) = (open.active(), self.batch_limit(open));
+        let State::Open(open) = &mut self.state else { return };
+        if let Some(heartbeat) = open.liveness.heartbeat() {
+            heartbeat.sent(now);
+        }
+        let (active, limit) = (open.active(), batch_limit(open, &self.limits));
         let Some(transport) = self.transports.get_mut(active) else { return };
         let batch = self.queue.next_batch(transport.writing.take_spare(), limit);
         let packets = transport.writing.start(now, batch);
         self.order(active, Command::Write(packets));
-    }
-
-    fn batch_limit(&self, open: &Open) -> BatchLimit {
-        match open.kind() {
-            TransportKind::WebSocket => BATCH,
-            TransportKind::Polling => open.post_size.limit(&self.limits),
-        }
     }
 
     /// The transport of the session can be given a batch.
@@ -140,6 +136,9 @@ impl Connection {
                     TransportKind::WebSocket if messages > 0 => open.pings.wrote(now, bytes),
                     TransportKind::WebSocket => {}
                 }
+                if let Some(heartbeat) = open.liveness.heartbeat() {
+                    heartbeat.written(now, || open.pings.transfer());
+                }
                 // An answer to a ping that came while the close packet was written is not sent any more.
                 if is_closing {
                     self.on_close_sent(id);
@@ -150,6 +149,13 @@ impl Connection {
         }
         // At once, because the next report may be the end of the session.
         self.ask(now);
+    }
+}
+
+fn batch_limit(open: &Open, limits: &Limits) -> BatchLimit {
+    match open.kind() {
+        TransportKind::WebSocket => BATCH,
+        TransportKind::Polling => open.post_size.limit(limits),
     }
 }
 
