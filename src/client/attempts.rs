@@ -14,9 +14,7 @@ use futures::future::LocalBoxFuture;
 use super::{message::Connect, reconnect::Attempt};
 use crate::{
     error::{Cause, ConnectError},
-    protocol::{
-        connection::ConnectParams, endpoint::Endpoint, handshake::TransportKind, version::Protocol,
-    },
+    protocol::{connection::ConnectParams, endpoint::Endpoint, handshake::TransportKind, version::Protocol},
     transport,
 };
 

@@ -65,9 +65,7 @@ impl DisconnectReason {
     pub(crate) fn may_be_silence(&self) -> bool {
         match self {
             Self::PingTimeout | Self::Server | Self::TransportClose { .. } => true,
-            Self::TransportError(TransportError::Io { kind, .. }) => {
-                *kind == io::ErrorKind::UnexpectedEof
-            }
+            Self::TransportError(TransportError::Io { kind, .. }) => *kind == io::ErrorKind::UnexpectedEof,
             _ => false,
         }
     }

@@ -58,8 +58,8 @@ pub(crate) use self::liveness::stall_timeout;
 pub(crate) use self::outgoing::{Outgoing, Rejected};
 pub use self::{io::Counters, pings::WebSocketPing};
 use self::{
-    liveness::GracePeriod, negotiation::FoundVersions, queue::SendQueue, reading::Received, state::State, target::Remembered,
-    transports::Transports,
+    liveness::GracePeriod, negotiation::FoundVersions, queue::SendQueue, reading::Received, state::State,
+    target::Remembered, transports::Transports,
 };
 use crate::protocol::{
     endpoint::Endpoint,

@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     client::reconnect::Reconnect,
     error::{DisconnectReason, HttpStatus, TransportError},
-    protocol::handshake::TransportKind,
+    protocol::{handshake::TransportKind, version::ProtocolVersion},
 };
 
 /// A lifecycle and its clock.
@@ -39,7 +39,7 @@ fn lost() -> DisconnectReason {
 }
 
 fn failure() -> ConnectError {
-    ConnectError::from_transport("", TransportError::eof("gone"))
+    ConnectError::from_transport("", TransportError::eof("gone"), ProtocolVersion::V4)
 }
 
 fn session() -> Arc<Session> {

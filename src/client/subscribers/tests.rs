@@ -2,6 +2,7 @@ use actix::{Actor, Context, Handler, Recipient};
 use futures::channel::mpsc;
 
 use super::*;
+use crate::protocol::version::ProtocolVersion;
 
 /// An actor that passes its events on.
 struct Recorder(mpsc::UnboundedSender<Event>);

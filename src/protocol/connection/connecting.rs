@@ -151,8 +151,7 @@ impl Connection {
         }
         let is_remembered = params.remember && params.upgrade && self.remembered.contains(&params.endpoint);
         let (plan, kind) = Plan::new(&params, is_remembered)?;
-        let negotiation =
-            Negotiation::new(params.protocol, self.found_versions.version(&params.endpoint));
+        let negotiation = Negotiation::new(params.protocol, self.found_versions.version(&params.endpoint));
         let transport = self.start(kind, negotiation.version(), params.endpoint.clone(), None);
         let trying = (transport, plan);
         self.state = State::Connecting(Connecting::new(now, params, trying, negotiation));

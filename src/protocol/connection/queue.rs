@@ -228,7 +228,9 @@ impl SendQueue {
         pong.detach();
         self.heartbeats.push_back(pong);
         let bytes = |pongs: &VecDeque<Packet>| pongs.iter().map(|pong| pong.body().len()).sum::<usize>();
-        while self.heartbeats.len() > 1 && (self.heartbeats.len() > MAX_PONGS || bytes(&self.heartbeats) > MAX_PONG_BYTES) {
+        while self.heartbeats.len() > 1
+            && (self.heartbeats.len() > MAX_PONGS || bytes(&self.heartbeats) > MAX_PONG_BYTES)
+        {
             self.heartbeats.pop_front();
         }
     }

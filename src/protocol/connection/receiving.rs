@@ -87,11 +87,7 @@ impl Connection {
 
     /// Handles all packets that are not messages, and takes them out. Returns the reason if one of them ends the
     /// session.
-    fn handle_control_packets(
-        &mut self,
-        now: Instant,
-        received: &mut Received,
-    ) -> Option<DisconnectReason> {
+    fn handle_control_packets(&mut self, now: Instant, received: &mut Received) -> Option<DisconnectReason> {
         let is_message = |packet: &Packet| matches!(packet, Packet::Message(_));
         let mut end = None;
         // Most batches contain only messages: looking at them is cheaper than moving each of them.

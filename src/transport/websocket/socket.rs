@@ -191,7 +191,9 @@ impl Socket {
                     Ok(()) => continue,
                     Err(err) => CloseReason::Failed(err),
                 },
-                Err(err) => CloseReason::Failed(self.http_response().unwrap_or_else(|| self.bad_frame(err.into()))),
+                Err(err) => {
+                    CloseReason::Failed(self.http_response().unwrap_or_else(|| self.bad_frame(err.into())))
+                }
             };
             return Poll::Ready(Err(reason));
         }

@@ -25,9 +25,8 @@ pub(super) struct Payload {
 impl Payload {
     pub(super) fn new(body: Bytes, max_message_size: usize) -> Self {
         let len = body.len();
-        let text = ByteString::try_from(body.clone()).unwrap_or_else(|err| {
-            ByteString::try_from(body.slice(..err.valid_up_to())).unwrap_or_default()
-        });
+        let text = ByteString::try_from(body.clone())
+            .unwrap_or_else(|err| ByteString::try_from(body.slice(..err.valid_up_to())).unwrap_or_default());
         Self { text, len, next: (len > 0).then_some(0), max_message_size }
     }
 
