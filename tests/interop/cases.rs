@@ -67,7 +67,7 @@ pub(crate) fn cases(cell: Cell) -> Vec<Case> {
             cases.push(Case::new("a session outlives the ends of idle connections", idle_connections));
         }
         // aiohttp would read only a part of it: see the deviation `cut_post`.
-        if cell.way == Way::Polling && cell.peer != Peer::Aiohttp {
+        if cell.way == Way::Polling && !cell.peer.cuts_posts() {
             cases.push(Case::new("a long message arrives over a slow line", |cell| {
                 slow_line(cell, 1, 400_000)
             }));
@@ -117,7 +117,7 @@ async fn opens(cell: Cell) {
 /// The length of a long message.
 fn large(cell: Cell) -> usize {
     // See the deviation `cut_post`.
-    if cell.peer == Peer::Aiohttp && cell.way == Way::Polling { 40_000 } else { 1 << 20 }
+    if cell.peer.cuts_posts() && cell.way == Way::Polling { 40_000 } else { 1 << 20 }
 }
 
 async fn text(cell: Cell) {
@@ -228,7 +228,7 @@ async fn disconnecting(cell: Cell) {
     let mut talk = cell.open(&server).await;
     let mut texts = (0..500).map(|at| at.to_string()).collect::<Vec<_>>();
     // The limits of polling apply as long as the upgrade is under way.
-    let large = if cell.peer == Peer::Aiohttp { 10_000 } else { 200_000 };
+    let large = if cell.peer.cuts_posts() { 10_000 } else { 200_000 };
     texts[100] = "x".repeat(large);
     texts[400] = "€".repeat(large);
     for text in &texts {

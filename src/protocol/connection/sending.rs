@@ -1,6 +1,6 @@
 //! Messages that are accepted, and the batches that go to the transports.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     Connection,
@@ -109,13 +109,15 @@ impl Connection {
         let Some(transport) = self.transports.get_mut(id) else { return };
         let Some(in_flight) = transport.writing.finish() else { return };
         let batch = in_flight.batch;
-        let (is_closing, messages, bytes) = (batch.ends_with_close(), batch.messages(), batch.bytes());
+        let is_closing = batch.ends_with_close();
         self.queue.written(&batch, id.kind == TransportKind::Polling);
         self.counters.add_sent(batch.len(), batch.messages(), batch.bytes());
-        let (size, time) = (batch.size(), now.saturating_duration_since(in_flight.started));
+        let time = now.saturating_duration_since(in_flight.started);
         if id.kind == TransportKind::Polling {
             self.round_trip = Some(time);
         }
+        let (messages, bytes, size) = (batch.messages(), batch.bytes(), batch.size());
+        let written = Written { messages, bytes, size, time, any_number };
         transport.writing.recycle(batch);
         match &mut self.state {
             State::Open(open) if open.upgrade.probe_at(UpgradeStep::Switching) == Some(id) => {
@@ -126,19 +128,7 @@ impl Connection {
                 self.end_session(now, UPGRADE_NOT_WRITTEN.into());
             }
             State::Open(open) if open.active() == id => {
-                match id.kind {
-                    TransportKind::Polling => {
-                        // The answer to a POST is a sign of life. That a WebSocket has taken bytes is none.
-                        open.liveness.restart(now);
-                        open.post_size.answered(size, time, any_number);
-                        open.upgrade.limit_pause(now);
-                    }
-                    TransportKind::WebSocket if messages > 0 => open.pings.wrote(now, bytes),
-                    TransportKind::WebSocket => {}
-                }
-                if let Some(heartbeat) = open.liveness.heartbeat() {
-                    heartbeat.written(now, || open.pings.transfer());
-                }
+                written.note(now, open);
                 // An answer to a ping that came while the close packet was written is not sent any more.
                 if is_closing {
                     self.on_close_sent(id);
@@ -149,6 +139,36 @@ impl Connection {
         }
         // At once, because the next report may be the end of the session.
         self.ask(now);
+    }
+}
+
+/// A batch that the transport of the session has written.
+struct Written {
+    messages: usize,
+    bytes: usize,
+    /// The size of the POST.
+    size: usize,
+    time: Duration,
+    any_number: bool,
+}
+
+impl Written {
+    /// Passes on what the batch shows about the line and the server.
+    #[inline]
+    fn note(&self, now: Instant, open: &mut Open) {
+        match open.kind() {
+            TransportKind::Polling => {
+                // The answer to a POST is a sign of life. That a WebSocket has taken bytes is none.
+                open.liveness.restart(now);
+                open.post_size.answered(self.size, self.time, self.any_number);
+                open.upgrade.limit_pause(now);
+            }
+            TransportKind::WebSocket if self.messages > 0 => open.pings.wrote(now, self.bytes),
+            TransportKind::WebSocket => {}
+        }
+        if let Some(heartbeat) = open.liveness.heartbeat() {
+            heartbeat.written(now, || open.pings.transfer());
+        }
     }
 }
 
