@@ -172,7 +172,7 @@ impl ConnectError {
         let url = url.into();
         match source {
             TransportError::Timeout { stage } => Self::Timeout { url, stage },
-            TransportError::Status(status) if status.code == Some(5) => {
+            TransportError::Status(status) if status.is_about_version() => {
                 Self::UnsupportedProtocol { url, server: spoken.other() }
             }
             TransportError::Status(status) => Self::Status { url, status },

@@ -62,7 +62,10 @@ pub(crate) fn cases(cell: Cell) -> Vec<Case> {
         cases.push(Case::new("a server that is killed is a transport error", killed));
         cases.push(Case::new("a server that is suspended is a ping timeout", stopped));
         cases.push(Case::new("a connect to a path without a server fails", elsewhere));
-        cases.push(Case::new("a message that is too large is refused", oversized));
+        // python-engineio 3 has no limit over WebSocket.
+        if cell.peer != Peer::Aiohttp3 || cell.way == Way::Polling {
+            cases.push(Case::new("a message that is too large is refused", oversized));
+        }
         if cell.way == Way::Polling && cell.peer == Peer::Gunicorn {
             cases.push(Case::new("a session outlives the ends of idle connections", idle_connections));
         }
@@ -162,7 +165,10 @@ async fn slow_line(cell: Cell, count: usize, size: usize) {
 async fn binary(cell: Cell) {
     let server = cell.start(roomy());
     let mut talk = cell.settle(&server).await;
-    talk.echoes(Vec::new()).await;
+    // python-engineio 3 reads empty bytes as nothing, and sends an empty text back.
+    if cell.peer != Peer::Aiohttp3 {
+        talk.echoes(Vec::new()).await;
+    }
     for len in 1..=4 {
         talk.echoes(vec![0x1e; len]).await;
     }

@@ -15,12 +15,14 @@ use crate::{
 
 pub(crate) fn cases(cell: Cell) -> Vec<Case> {
     let mut cases = Vec::new();
-    if cell.way != Way::WebSocket {
+    // python-engineio 3 looks at the version.
+    if cell.way != Way::WebSocket || cell.peer == Peer::Aiohttp3 {
         cases.push(Case::new("a client of either protocol finds out which one the server speaks", either));
-        if cell.peer.speaks_only_3() || matches!(cell.peer, Peer::EngineIo6 | Peer::EngineIo5) {
+        let is_alone = matches!(cell.peer, Peer::EngineIo6 | Peer::EngineIo5) || cell.peer.is_python();
+        if cell.peer.speaks_only_3() || is_alone {
             cases.push(Case::new("a client of the other protocol is an error that says so", mismatch));
         }
-    } else if cell.peer.speaks_only_3() && !cell.peer.is_socket_io() {
+    } else if cell.peer == Peer::EngineIo3 {
         cases.push(Case::new(
             "a client of either protocol finds out by the ping that is missing",
             missing_ping,
@@ -35,7 +37,6 @@ fn found(peer: Peer) -> ProtocolVersion {
 }
 
 async fn either(cell: Cell) {
-    // Later versions of socket.io begin in another way in each protocol.
     let server = cell.start(json!({}));
     let amend = |connect: actix_engineio::Connect| connect.protocol(Protocol::Any);
     let mut talk = cell.open_with(server.url(), |builder| builder, amend).await;

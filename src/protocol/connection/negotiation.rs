@@ -53,10 +53,12 @@ impl Negotiation {
     pub(super) fn on_failed(&mut self, err: &ConnectError) -> bool {
         let is_refused = match err {
             ConnectError::UnsupportedProtocol { .. } => true,
-            // python-engineio 4 does not say by a code that it does not speak version 3.
+            // Not every server says what it refuses: engine.io 6 answers a WebSocket handshake in version 3 with HTTP instead
+            // of frames. Version 3 was only remembered, and perhaps there is another server now.
             ConnectError::Status { status, .. } => {
                 self.version == ProtocolVersion::V3 && status.status == 400
             }
+            ConnectError::NotEngineIo { .. } => self.version == ProtocolVersion::V3,
             _ => false,
         };
         let is_again = is_refused && self.wanted == Protocol::Any && !self.has_changed;

@@ -44,8 +44,10 @@ fn a_version_that_is_refused_is_replaced_by_the_other_one_once() {
     for (wanted, found, err, expected) in [
         (Protocol::Any, V4, mismatch(), true),
         (Protocol::Any, V3, mismatch(), true),
-        // python-engineio 4 refuses version 3 without a code.
+        // Not every server says what it refuses.
         (Protocol::Any, V3, refused(400), true),
+        (Protocol::Any, V3, ConnectError::not_engine_io("", "HTTP instead of WebSocket frames"), true),
+        (Protocol::Any, V4, ConnectError::not_engine_io("", "a page of HTML"), false),
         (Protocol::Any, V4, refused(400), false),
         (Protocol::Any, V3, refused(403), false),
         (Protocol::Any, V4, ConnectError::transport("", TransportError::eof("gone")), false),

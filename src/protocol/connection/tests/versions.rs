@@ -210,7 +210,7 @@ fn a_version_that_is_refused_is_replaced_within_the_same_connect() {
     assert_eq!(rig.version(), V3);
     rig.end(polling);
 
-    // The server was replaced by one of version 4. python-engineio refuses without a code.
+    // The server was replaced by one of version 4. Not every server refuses with a code.
     rig.connect_in(Protocol::Any, &[TransportKind::Polling]);
     assert_eq!(rig.out(), ["start 2 polling in protocol 3"]);
     rig.refuses(id(2, TransportKind::Polling), 400, None);
