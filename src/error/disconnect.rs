@@ -26,11 +26,13 @@ pub enum DisconnectReason {
     /// The server sent a close packet.
     Server,
     /// The server was silent for `pingInterval + pingTimeout`: no byte arrived on any connection of the session. Or it
-    /// did not answer a WebSocket ping of [`websocket_ping`](crate::EngineIoClientBuilder::websocket_ping) in time.
+    /// did not answer a WebSocket ping of [`websocket_ping`](crate::EngineIoClientBuilder::websocket_ping) in time, or in
+    /// protocol 3 a ping of the client within `pingTimeout`.
     PingTimeout,
-    /// The session was opened over WebSocket, and it ended because the server had sent no ping, not even the first one. The
-    /// server seems to speak protocol 3, in which the client pings: see the option
-    /// [`protocol`](crate::EngineIoClientBuilder::protocol).
+    /// One of the two sides ended the session for its silence, and the server had sent no ping, not even the first one. So it
+    /// seems to speak protocol 3, in which the client pings: see the option
+    /// [`protocol`](crate::EngineIoClientBuilder::protocol). This can happen only to a session that was opened over WebSocket,
+    /// with a server that names no `maxPayload`.
     NoPing,
     /// The server closed the WebSocket.
     #[non_exhaustive]

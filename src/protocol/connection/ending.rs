@@ -186,8 +186,8 @@ impl Connection {
 
     /// The reason for the end of a session, as what is known about the version of the server explains it.
     ///
-    /// A server of version 3 waits for pings, as a client of version 4 does. It ends the session at about the same time as
-    /// the client would do, and with a close packet, a close frame or none of both.
+    /// A server of version 3 waits for pings, as a client of version 4 does. At about the time at which the client would end
+    /// the session, the server ends it: with a close packet, with a close frame, or without either.
     fn explain(&mut self, now: Instant, reason: DisconnectReason) -> DisconnectReason {
         let State::Open(open) = &self.state else { return reason };
         if !reason.may_be_silence() {

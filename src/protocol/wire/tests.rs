@@ -151,7 +151,7 @@ fn the_version_of_a_handshake_is_that_of_its_open_packet() {
         (&br#"0{"sid":"a"}"#[..], v4),
         (br#"97:0{"sid":"a"}"#, v3),
         (b"1:0{", v3),
-        // python-engineio 3 and netty-socketio 1 use the binary form although nothing in it is binary.
+        // python-engineio 3 uses the binary form although nothing in it is binary.
         (b"\x00\x09\x07\xff0{", v3),
         (b":0{", None),
         (b"97:0", None),

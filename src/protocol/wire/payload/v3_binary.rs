@@ -1,9 +1,9 @@
 //! The binary form of the payload of version 3 (protocol 3, "Payload"): for each packet 0 (text) or 1 (binary), the digits
 //! of its length as bytes from 0 to 9, a byte 255, and the packet.
 //!
-//! Servers send it if the payload contains binary data; python-engineio and netty-socketio send it always. The client sends
-//! it always. Its lengths are in bytes, so all servers understand the same, and binary data needs no base64. In the text form
-//! python-engineio counts code points, and not the code units that the protocol demands.
+//! Servers send this form if the payload contains binary data, and python-engineio sends it always. The client sends it always,
+//! too: its lengths are in bytes, so that all servers understand the same, and binary data needs no base64. In the text form
+//! python-engineio counts code points, and not the code units of the protocol.
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use bytestring::ByteString;
