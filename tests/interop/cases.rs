@@ -290,6 +290,8 @@ async fn stopped(cell: Cell) {
     server.stop();
     match &talk.ended().await.reason {
         DisconnectReason::PingTimeout => {}
+        // It was suspended before its first ping, and has not named a `maxPayload`.
+        DisconnectReason::NoPing if cell.way == Way::WebSocket && !cell.peer.has_max_payload() => {}
         // A POST that was sent before has the same limit.
         DisconnectReason::TransportError(TransportError::Timeout { stage: Stage::Write, .. })
             if cell.way == Way::Polling => {}

@@ -153,6 +153,35 @@ fn the_limit_of_an_answer_starts_again_after_back_pressure() {
 }
 
 #[test]
+fn a_ping_that_is_late_goes_out_at_once() {
+    let mut rig = Rig::in_version_3(WEBSOCKET);
+    // The process was suspended. The other deadlines have a grace period.
+    rig.now += Duration::from_secs(3600);
+    rig.connection.handle_timeout(rig.now);
+    assert_eq!(rig.out(), ["0 write 2"]);
+    rig.written(WEBSOCKET);
+    rig.packets(WEBSOCKET, vec![PONG]);
+    assert_eq!(rig.elapse(), 25_000, "the session goes on");
+}
+
+#[test]
+fn a_confirm_needs_a_websocket_ping_and_not_a_pong_of_the_heartbeat() {
+    let mut rig = Rig::in_version_3(WEBSOCKET);
+    rig.elapse();
+    assert_eq!(rig.out(), ["0 write 2"]);
+    rig.written(WEBSOCKET);
+    rig.send("a");
+    rig.connection.confirm(rig.now);
+    assert_eq!(rig.out(), ["0 write 4a"]);
+    rig.packets(WEBSOCKET, vec![PONG]);
+    assert_eq!(rig.out(), ["0 read"]);
+    rig.written(WEBSOCKET);
+    assert_eq!(rig.out(), ["0 ping 1"]);
+    rig.report(WEBSOCKET, ReportKind::Pong(1));
+    assert_eq!(rig.out(), ["confirmed"]);
+}
+
+#[test]
 fn a_ping_of_the_server_is_not_answered_in_version_3() {
     let mut rig = Rig::in_version_3(WEBSOCKET);
     rig.packets(WEBSOCKET, vec![Packet::Ping("".into())]);
