@@ -29,8 +29,9 @@ use crate::{
         endpoint::Endpoint,
         handshake::{Session, TransportKind},
         packet::Packet,
+        version::Protocol,
         websocket::{Frame, Message, Opcode, Text, WebSocketCodec},
-        wire::{self, Wire},
+        wire::Wire,
     },
 };
 
@@ -59,15 +60,36 @@ fn encode_text(packet: &Packet) -> ByteString {
 
 /// The body of a poll: its packets do not change when they are encoded and decoded again.
 pub fn payload(body: &[u8]) {
-    let _ = wire::looks_like_protocol_3(body);
-    let mut payload = Wire::V4.decode_payload(Bytes::copy_from_slice(body), usize::MAX);
+    payload_of(Wire::V4, body);
+}
+
+/// The same for the text form of version 3.
+pub fn payload_v3_text(body: &[u8]) {
+    if !matches!(body, [0 | 1, ..]) {
+        payload_of(Wire::V3, body);
+    }
+}
+
+/// The same for the binary form of version 3.
+pub fn payload_v3_binary(body: &[u8]) {
+    if matches!(body, [0 | 1, ..]) {
+        payload_of(Wire::V3, body);
+    }
+}
+
+fn payload_of(wire: Wire, body: &[u8]) {
+    let _ = Wire::of_handshake(body);
+    let mut payload = wire.decode_payload(Bytes::copy_from_slice(body), usize::MAX);
     let packets: Vec<_> = payload.by_ref().map_while(Result::ok).collect();
     assert!(payload.is_empty() && payload.next().is_none(), "nothing comes after the first error");
-    assert!(packets.iter().all(|packet| Wire::V4.is_representable(packet)));
+    assert!(packets.iter().all(|packet| wire.is_representable(packet)));
+    assert!(packets.iter().map(|packet| packet.body().len()).sum::<usize>() <= body.len());
 
     let mut encoded = BytesMut::new();
-    Wire::V4.encode_payload(&packets, &mut encoded);
-    let again = Wire::V4.decode_payload(encoded.freeze(), usize::MAX);
+    wire.encode_payload(&packets, &mut encoded);
+    let sizes = packets.iter().enumerate().map(|(at, packet)| wire.size_in_payload(packet, at == 0));
+    assert_eq!(encoded.len(), sizes.sum::<usize>());
+    let again = wire.decode_payload(encoded.freeze(), usize::MAX);
     let again: Vec<_> = again.map(Result::unwrap).collect();
     assert_eq!(again, packets);
 }
@@ -75,7 +97,7 @@ pub fn payload(body: &[u8]) {
 /// The open packet's JSON: nothing that it says makes a clock overflow.
 pub fn handshake(json: &str) {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    match Session::decode(json, TransportKind::Polling) {
+    match Session::decode(json, TransportKind::Polling, Wire::V4) {
         Ok(session) => {
             assert!(!session.sid.is_empty());
             for interval in [session.ping_interval, session.ping_timeout] {
@@ -96,7 +118,7 @@ pub fn endpoint(location: &str) {
     if moved.authorization() == home.authorization() && !moved.same_origin(&home) {
         assert!(location.contains("user"), "the credentials have followed");
     }
-    let target = moved.request_target(TransportKind::Polling, Some("a b"), None);
+    let target = moved.request_target(Wire::V4, TransportKind::Polling, Some("a b"), None);
     let target: PathAndQuery = target.parse().expect("a target");
     let query = target.query().unwrap();
     assert!(query.ends_with("EIO=4&transport=polling&sid=a%20b"));
@@ -228,9 +250,14 @@ fn server_frame(message: &Message) -> Vec<u8> {
 /// The life of a connection: the invariants are true for every order of events.
 ///
 /// `data`: steps of three bytes, the kind of the step and two numbers. One byte more chooses a client that sends pings,
-/// two bytes one that retains what is not confirmed.
+/// two bytes one that retains what is not confirmed. The first bits of the first step choose the version of the protocol.
 pub fn connection(data: &[u8]) {
-    let mut walk = Model::new(data.len() % 3 == 1, data.len() % 3 == 2);
+    let protocol = match data.first() {
+        Some(..128) | None => Protocol::V4,
+        Some(128..192) => Protocol::V3,
+        Some(192..) => Protocol::Any,
+    };
+    let mut walk = Model::new(data.len() % 3 == 1, data.len() % 3 == 2, protocol);
     for &[kind, a, b] in data.as_chunks().0 {
         walk.take(match kind % 8 {
             0 => Step::Connect { websocket: a & 1 != 0, upgrade: a & 2 != 0, others: a & 4 != 0 },

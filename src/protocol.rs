@@ -4,5 +4,6 @@ pub(crate) mod connection;
 pub(crate) mod endpoint;
 pub(crate) mod handshake;
 pub(crate) mod packet;
+pub(crate) mod version;
 pub(crate) mod websocket;
 pub(crate) mod wire;

@@ -19,8 +19,8 @@ use std::{
 };
 
 use actix_engineio::{
-    self as engineio, Connect, Data, Disconnect, Disconnected, EngineIoClient, Event, EventStream, SendAll,
-    TransportKind,
+    self as engineio, Connect, Data, Disconnect, Disconnected, EngineIoClient, Event, EventStream, Protocol,
+    SendAll, TransportKind,
 };
 use actix_rt::time::{sleep, timeout};
 use bytes::Bytes;
@@ -116,10 +116,12 @@ async fn session(seed: u64) -> Count {
         1 => vec![TransportKind::WebSocket],
         _ => vec![TransportKind::Polling, TransportKind::WebSocket],
     };
-    // Some clients retain what is not confirmed, and some send three messages as one.
+    // Some clients speak version 3. Some retain what is not confirmed, and some send three messages as one.
     let retains = seed / 3 % 2 == 1;
     let group = if seed / 6 % 2 == 1 { 3 } else { 1 };
+    let protocol = if seed / 12 % 2 == 1 { Protocol::V3 } else { Protocol::V4 };
     let builder = EngineIoClient::builder()
+        .protocol(protocol)
         .transports(transports)
         .request_timeout(Duration::from_millis(800))
         .upgrade_timeout(Duration::from_millis(800))

@@ -15,12 +15,12 @@ use std::{
 use actix::Addr;
 use actix_engineio::{
     self as engineio, Connect, Data, Disconnect, DisconnectReason, EngineIoClient, Event, EventStream,
-    GetStatus, State, TransportKind, Wait,
+    GetStatus, Protocol, ProtocolVersion, State, TransportKind, Wait,
 };
 use actix_rt::time::timeout;
 use bytes::Bytes;
-use embedded::{EmbeddedServer, config};
-use engineioxide::{Socket, Str, handler::EngineIoHandler};
+use embedded::{Echo, EmbeddedServer, config};
+use engineioxide::{Socket, Str, config::EngineIoConfig, handler::EngineIoHandler};
 use futures::StreamExt as _;
 use tokio::sync::mpsc;
 
@@ -35,18 +35,37 @@ async fn next(events: &mut EventStream) -> Event {
 }
 
 async fn connect(url: String, way: &[TransportKind]) -> (Addr<EngineIoClient>, EventStream) {
+    connect_in(ProtocolVersion::V4, url, way).await
+}
+
+async fn connect_in(
+    version: ProtocolVersion,
+    url: String,
+    way: &[TransportKind],
+) -> (Addr<EngineIoClient>, EventStream) {
     let client = EngineIoClient::builder().start();
     let mut events = EventStream::subscribe(&client).await.unwrap();
-    client.send(Connect::new(url).transports(way.iter().copied())).await.unwrap().unwrap();
+    let connect = Connect::new(url).transports(way.iter().copied()).protocol(version.into());
+    let session = client.send(connect).await.unwrap().unwrap();
+    assert_eq!(session.protocol, version);
     assert!(matches!(next(&mut events).await, Event::Connected(_)));
     (client, events)
 }
 
 #[actix::test]
 async fn messages_of_every_kind_come_back_as_they_were_sent() {
+    messages_come_back(ProtocolVersion::V4).await;
+}
+
+#[actix::test]
+async fn messages_of_every_kind_come_back_as_they_were_sent_in_protocol_3() {
+    messages_come_back(ProtocolVersion::V3).await;
+}
+
+async fn messages_come_back(version: ProtocolVersion) {
     let server = EmbeddedServer::echo().unwrap();
     for way in WAYS {
-        let (client, mut events) = connect(server.url(), way).await;
+        let (client, mut events) = connect_in(version, server.url(), way).await;
         let messages = [
             Data::from("hello"),
             Data::from(""),
@@ -115,12 +134,21 @@ impl EngineIoHandler for Counter {
 
 #[actix::test]
 async fn a_thousand_numbered_messages_each_way_cross_an_upgrade_in_order() {
+    a_thousand_cross(ProtocolVersion::V4).await;
+}
+
+#[actix::test]
+async fn a_thousand_numbered_messages_each_way_cross_an_upgrade_in_order_in_protocol_3() {
+    a_thousand_cross(ProtocolVersion::V3).await;
+}
+
+async fn a_thousand_cross(version: ProtocolVersion) {
     const COUNT: usize = 1000;
     let (sender, mut at_server) = mpsc::unbounded_channel();
     let (ended, mut ends) = mpsc::unbounded_channel();
     let handler = Counter { upto: COUNT, received: Mutex::new(sender), ended };
     let server = EmbeddedServer::start(handler, config()).unwrap();
-    let (client, mut events) = connect(server.url(), WAYS[2]).await;
+    let (client, mut events) = connect_in(version, server.url(), WAYS[2]).await;
 
     let sending = actix_rt::spawn({
         let client = client.clone();
@@ -171,6 +199,50 @@ async fn everything_that_was_sent_before_a_disconnect_arrives() {
             assert_eq!(at_server.recv().await.unwrap(), at.to_string(), "{way:?}");
         }
         ends.recv().await.unwrap();
+    }
+}
+
+#[actix::test]
+async fn a_session_in_protocol_3_outlives_many_pings_and_knows_the_time_of_their_answers() {
+    let config = EngineIoConfig::builder()
+        .ping_interval(Duration::from_millis(100))
+        .ping_timeout(Duration::from_secs(30))
+        .build();
+    for way in WAYS {
+        let server = EmbeddedServer::start(Echo, config.clone()).unwrap();
+        let (client, mut events) = connect_in(ProtocolVersion::V3, server.url(), way).await;
+        // Each ping is a packet that was sent, and each pong one that was received.
+        loop {
+            let counters = client.send(GetStatus).await.unwrap().counters;
+            if counters.packets_sent.min(counters.packets_received) > 10 {
+                break;
+            }
+            actix_rt::time::sleep(Duration::from_millis(20)).await;
+        }
+        let status = client.send(GetStatus).await.unwrap();
+        assert_eq!(status.state, State::Connected);
+        assert!(status.round_trip.unwrap() < Duration::from_secs(10));
+        client.send(engineio::Send::text("still there")).await.unwrap().unwrap();
+        loop {
+            match next(&mut events).await {
+                Event::Upgraded(_) => {}
+                Event::Message(data) => break assert_eq!(data, Data::from("still there")),
+                event => panic!("{event:?}"),
+            }
+        }
+        client.send(Disconnect::new()).await.unwrap();
+    }
+}
+
+#[actix::test]
+async fn a_client_of_either_protocol_speaks_version_4_to_a_server_of_both() {
+    let server = EmbeddedServer::echo().unwrap();
+    for way in WAYS {
+        let client = EngineIoClient::builder().protocol(Protocol::Any).start();
+        let connect = Connect::new(server.url()).transports(way.iter().copied());
+        let session = client.send(connect).await.unwrap().unwrap();
+        assert_eq!(session.protocol, ProtocolVersion::V4);
+        client.send(Disconnect::new()).await.unwrap();
     }
 }
 

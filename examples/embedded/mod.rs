@@ -120,7 +120,7 @@ async fn serve(
 }
 
 #[derive(Debug)]
-struct Echo;
+pub(crate) struct Echo;
 
 impl EngineIoHandler for Echo {
     type Data = ();

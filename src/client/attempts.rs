@@ -14,7 +14,7 @@ use futures::future::LocalBoxFuture;
 use super::{message::Connect, reconnect::Attempt};
 use crate::{
     error::{Cause, ConnectError},
-    protocol::{connection::ConnectParams, endpoint::Endpoint, handshake::TransportKind},
+    protocol::{connection::ConnectParams, endpoint::Endpoint, handshake::TransportKind, version::Protocol},
     transport,
 };
 
@@ -26,6 +26,7 @@ pub(super) type Hook =
 #[derive(Clone)]
 pub(super) struct Options {
     pub(super) transports: Cow<'static, [TransportKind]>,
+    pub(super) protocol: Protocol,
     pub(super) upgrade: bool,
     pub(super) try_all_transports: bool,
     pub(super) remember_upgrade: bool,
@@ -69,6 +70,7 @@ enum Preparation {
 pub(super) struct Resolved {
     endpoint: Arc<Endpoint>,
     transports: Cow<'static, [TransportKind]>,
+    protocol: Protocol,
     options: Arc<transport::Options>,
 }
 
@@ -77,6 +79,7 @@ impl Options {
     pub(super) fn new(transport: transport::Options) -> Self {
         Self {
             transports: Cow::Borrowed(&[TransportKind::Polling, TransportKind::WebSocket]),
+            protocol: Protocol::V4,
             upgrade: true,
             try_all_transports: false,
             remember_upgrade: false,
@@ -120,7 +123,8 @@ impl Attempts {
         if !request.headers.is_empty() {
             Arc::make_mut(&mut options).override_headers(request.headers.clone());
         }
-        Ok(Resolved { endpoint: Arc::new(endpoint), transports, options })
+        let protocol = request.protocol.unwrap_or(self.options.protocol);
+        Ok(Resolved { endpoint: Arc::new(endpoint), transports, protocol, options })
     }
 
     /// Begins with a request of the user, which has been resolved to this.
@@ -176,6 +180,7 @@ impl Attempts {
             endpoint: resolved.endpoint,
             deadline,
             transports: resolved.transports.into_owned(),
+            protocol: resolved.protocol,
             upgrade: self.options.upgrade,
             try_all: self.options.try_all_transports,
             remember: self.options.remember_upgrade,

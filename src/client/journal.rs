@@ -9,14 +9,22 @@ use super::{event::Disconnected, message::SubscriptionId, reconnect::Reconnectin
 use crate::{
     client::reconnect::ReconnectCause,
     error::{ConnectError, DisconnectReason},
-    protocol::handshake::{MAX_INTERVAL, Session, TransportKind},
+    protocol::{
+        handshake::{MAX_INTERVAL, Session, TransportKind},
+        version::ProtocolVersion,
+    },
 };
 
 const TARGET: &str = "actix_engineio::client";
 
 /// A session was opened at this URL, which has no secrets.
 pub(super) fn opened(session: &Session, url: &str) {
-    log::info!(target: TARGET, "connected over {} to {url}", session.transport);
+    // Nearly every session speaks version 4.
+    let protocol = match session.protocol {
+        ProtocolVersion::V4 => "",
+        ProtocolVersion::V3 => " in protocol 3",
+    };
+    log::info!(target: TARGET, "connected over {} to {url}{protocol}", session.transport);
     if session.ping_interval.max(session.ping_timeout) >= MAX_INTERVAL {
         log::warn!(target: TARGET, "the heartbeat's intervals are cut at 24 hours");
     }

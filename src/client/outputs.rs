@@ -51,9 +51,9 @@ impl EngineIoClient {
 
     fn carry_out(&mut self, output: Output, ctx: &mut Context<Self>) {
         match output {
-            Output::Start { id, kind, endpoint, sid } => {
+            Output::Start { id, kind, wire, endpoint, sid } => {
                 log::debug!(target: "actix_engineio::client", "starting {kind} to {}", endpoint.display_url());
-                let new = NewTransport { id, kind, endpoint, sid };
+                let new = NewTransport { id, kind, wire, endpoint, sid };
                 let reports = ctx.address().recipient().downgrade();
                 self.transports.start(new, reports);
             }

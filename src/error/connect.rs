@@ -2,7 +2,10 @@
 
 use std::{error::Error, fmt};
 
-use super::{Cause, DisconnectReason, HttpStatus, OneLine, ProtocolError, Stage, TransportError};
+use super::{
+    Cause, DisconnectReason, HttpStatus, OneLine, ProtocolError, Stage, TransportError, protocol::Mismatch,
+};
+use crate::protocol::version::ProtocolVersion;
 
 /// Why a [`Connect`](crate::Connect) failed. The client is disconnected, and every socket is closed.
 ///
@@ -64,11 +67,14 @@ pub enum ConnectError {
         /// What the server answered.
         reason: Box<str>,
     },
-    /// The server speaks Engine.IO protocol 3; this client speaks 4.
+    /// The server does not speak the version of the Engine.IO protocol that the client was to speak. The option
+    /// [`protocol`](crate::EngineIoClientBuilder::protocol) changes that.
     #[non_exhaustive]
     UnsupportedProtocol {
         /// The URL, without its secrets.
         url: Box<str>,
+        /// The version that the server speaks. This client was to speak the other one.
+        server: ProtocolVersion,
     },
     /// The transport failed.
     #[non_exhaustive]
@@ -161,14 +167,18 @@ impl ConnectError {
         }
     }
 
-    /// The connect error that follows from the failure of a transport.
-    pub(crate) fn from_transport(url: &str, source: TransportError) -> Self {
+    /// The connect error that follows from the failure of a transport that has spoken this version of the protocol.
+    pub(crate) fn from_transport(url: &str, source: TransportError, spoken: ProtocolVersion) -> Self {
         let url = url.into();
         match source {
             TransportError::Timeout { stage } => Self::Timeout { url, stage },
-            TransportError::Status(status) if status.code == Some(5) => Self::UnsupportedProtocol { url },
+            TransportError::Status(status) if status.is_about_version() => {
+                Self::UnsupportedProtocol { url, server: spoken.other() }
+            }
             TransportError::Status(status) => Self::Status { url, status },
-            TransportError::Protocol(ProtocolError::Version3) => Self::UnsupportedProtocol { url },
+            TransportError::Protocol(ProtocolError::Version3 | ProtocolError::Version4) => {
+                Self::UnsupportedProtocol { url, server: spoken.other() }
+            }
             TransportError::Malformed(reason) => Self::NotEngineIo { url, reason },
             TransportError::Protocol(err @ ProtocolError::TooLarge { .. }) => {
                 Self::Transport { url, source: err.into() }
@@ -209,8 +219,8 @@ impl ConnectError {
     }
 
     /// An [`UnsupportedProtocol`](Self::UnsupportedProtocol).
-    pub fn unsupported_protocol(url: impl Into<Box<str>>) -> Self {
-        Self::UnsupportedProtocol { url: url.into() }
+    pub fn unsupported_protocol(url: impl Into<Box<str>>, server: ProtocolVersion) -> Self {
+        Self::UnsupportedProtocol { url: url.into(), server }
     }
 
     /// A [`Transport`](Self::Transport).
@@ -238,9 +248,7 @@ impl fmt::Display for ConnectError {
             Self::NotEngineIo { url, reason } => {
                 write!(f, "{url}: not an Engine.IO server, or the path is wrong: {}", OneLine(reason))
             }
-            Self::UnsupportedProtocol { url } => {
-                write!(f, "{url}: the server speaks Engine.IO protocol 3, this client speaks protocol 4")
-            }
+            Self::UnsupportedProtocol { url, server } => write!(f, "{url}: {}", Mismatch(*server)),
             Self::Transport { url, source } => write!(f, "{url}: {source}"),
         }
     }

@@ -1,6 +1,6 @@
 //! Why a session ended.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, io};
 
 use super::{CloseWords, OneLine, ProtocolError, TransportError};
 
@@ -26,8 +26,14 @@ pub enum DisconnectReason {
     /// The server sent a close packet.
     Server,
     /// The server was silent for `pingInterval + pingTimeout`: no byte arrived on any connection of the session. Or it
-    /// did not answer a WebSocket ping of [`websocket_ping`](crate::EngineIoClientBuilder::websocket_ping) in time.
+    /// did not answer a WebSocket ping of [`websocket_ping`](crate::EngineIoClientBuilder::websocket_ping) in time, or in
+    /// protocol 3 a ping of the client within `pingTimeout`.
     PingTimeout,
+    /// One of the two sides ended the session for its silence, and the server had sent no ping, not even the first one. So it
+    /// seems to speak protocol 3, in which the client pings: see the option
+    /// [`protocol`](crate::EngineIoClientBuilder::protocol). This can happen only to a session that was opened over WebSocket,
+    /// with a server that names no `maxPayload`.
+    NoPing,
     /// The server closed the WebSocket.
     #[non_exhaustive]
     TransportClose {
@@ -57,13 +63,22 @@ impl DisconnectReason {
         matches!(self, Self::Server | Self::TransportClose { code: 1000 | 1001 | 1005, .. })
     }
 
+    /// Whether a session whose heartbeat failed may end like this: one of the two sides has ended it, or the connection.
+    pub(crate) fn may_be_silence(&self) -> bool {
+        match self {
+            Self::PingTimeout | Self::Server | Self::TransportClose { .. } => true,
+            Self::TransportError(TransportError::Io { kind, .. }) => *kind == io::ErrorKind::UnexpectedEof,
+            _ => false,
+        }
+    }
+
     /// The words that the other Engine.IO clients use: `client disconnect`, `server disconnect`, `ping timeout`,
     /// `transport close`, `transport error`, `parse error`; and `stalled`, which only this crate has.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Client(_) => "client disconnect",
             Self::Server => "server disconnect",
-            Self::PingTimeout => "ping timeout",
+            Self::PingTimeout | Self::NoPing => "ping timeout",
             Self::TransportClose { .. } => "transport close",
             Self::TransportError(_) => "transport error",
             Self::Protocol(_) => "parse error",
@@ -90,6 +105,9 @@ impl fmt::Display for DisconnectReason {
                 if reason.is_empty() { Ok(()) } else { write!(f, ", {}", OneLine(reason)) }
             }
             Self::TransportClose { code, reason } => write!(f, ": {}", CloseWords(*code, reason)),
+            Self::NoPing => f.write_str(
+                ": the server sent no ping; it may speak Engine.IO protocol 3, see the option `protocol`",
+            ),
             Self::TransportError(err) => write!(f, ": {err}"),
             Self::Protocol(err) => write!(f, ": {err}"),
             _ => Ok(()),

@@ -49,6 +49,17 @@ impl HttpStatus {
                 || (self.code.is_none() && self.message.as_ref().is_some_and(is_invalid)))
     }
 
+    /// Whether the server does not speak the version of the protocol.
+    pub(super) fn is_about_version(&self) -> bool {
+        // python-engineio has no codes, and engine.io has none over WebSocket.
+        let is_refusal = |message: &String| {
+            let message = message.to_lowercase();
+            message.contains("unsupported version") || message.contains("unsupported protocol version")
+        };
+        self.code == Some(5)
+            || (self.status == 400 && self.code.is_none() && self.message.as_ref().is_some_and(is_refusal))
+    }
+
     /// Whether the server or a proxy asks for credentials.
     pub(crate) fn is_about_credentials(&self) -> bool {
         matches!(self.status, 401 | 407)

@@ -1,8 +1,11 @@
 //! What a peer did wrong.
 
+use std::fmt;
+
 use thiserror::Error;
 
 use super::OneLine;
+use crate::protocol::version::ProtocolVersion;
 
 /// The peer broke the rules of Engine.IO or of WebSocket, or sent more than `max_message_size` allows.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -23,9 +26,12 @@ pub enum ProtocolError {
     /// Text that is not UTF-8.
     #[error("text that is not UTF-8")]
     Utf8,
-    /// The server speaks Engine.IO protocol 3.
-    #[error("the server speaks Engine.IO protocol 3, this client speaks protocol 4")]
+    /// The server speaks Engine.IO protocol 3, and the client was to speak 4.
+    #[error("{}", Mismatch(ProtocolVersion::V3))]
     Version3,
+    /// The server speaks Engine.IO protocol 4, and the client was to speak 3.
+    #[error("{}", Mismatch(ProtocolVersion::V4))]
+    Version4,
     /// A message larger than `max_message_size`.
     #[error("a message of {size} bytes exceeds max_message_size, {limit} bytes")]
     #[non_exhaustive]
@@ -41,5 +47,16 @@ impl ProtocolError {
     /// A [`TooLarge`](Self::TooLarge), for tests.
     pub fn too_large(size: u64, limit: usize) -> Self {
         Self::TooLarge { size, limit }
+    }
+}
+
+/// Says that a server speaks this version of the protocol, and the client was to speak the other one.
+pub(super) struct Mismatch(pub(super) ProtocolVersion);
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (server, client) = (self.0, self.0.other());
+        write!(f, "the server speaks Engine.IO protocol {server}, this client speaks protocol {client}")?;
+        f.write_str(": see the option `protocol`")
     }
 }

@@ -1,7 +1,7 @@
 use std::{error::Error, fmt, io};
 
 use super::*;
-use crate::{NotConnected, ReconnectCause, TaskError};
+use crate::{NotConnected, ReconnectCause, TaskError, protocol::version::ProtocolVersion};
 
 const URL: &str = "http://localhost:5000/engine.io/";
 
@@ -166,5 +166,34 @@ fn a_status_that_nobody_has_registered_counts_as_its_class() {
     {
         let err = ConnectError::status(URL, HttpStatus::new(status));
         assert_eq!(err.is_retryable(), is_retryable, "{status}");
+    }
+}
+
+#[test]
+fn a_server_of_the_other_protocol_is_recognised_by_its_code_or_by_its_words() {
+    let status = |status: u16, code: Option<i64>, message: Option<&str>| {
+        let message = message.map(str::to_owned);
+        TransportError::Status(Box::new(HttpStatus { code, message, ..HttpStatus::new(status) }))
+    };
+    // python-engineio, in both of its versions.
+    let words = "The client is using an unsupported version of the Socket.IO or Engine.IO protocols";
+    for (err, expected) in [
+        (status(400, Some(5), None), true),
+        (status(400, None, Some(words)), true),
+        (status(400, None, Some("Unsupported protocol version")), true),
+        (status(400, None, Some("Bad request")), false),
+        (status(400, None, None), false),
+        (status(403, None, Some(words)), false),
+        (status(400, Some(3), Some(words)), false),
+    ] {
+        for spoken in [ProtocolVersion::V3, ProtocolVersion::V4] {
+            let err = ConnectError::from_transport("http://h", err.clone(), spoken);
+            let server = match &err {
+                ConnectError::UnsupportedProtocol { server, .. } => Some(*server),
+                _ => None,
+            };
+            assert_eq!(server, expected.then_some(spoken.other()), "{err}");
+            assert!(!expected || err.to_string().contains("see the option `protocol`"), "{err}");
+        }
     }
 }

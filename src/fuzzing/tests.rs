@@ -12,6 +12,8 @@ fn target(name: &str) -> fn(&[u8]) {
         "handshake" => |data| str::from_utf8(data).map_or((), super::handshake),
         "packet" => |data| str::from_utf8(data).map_or((), super::packet),
         "payload" => super::payload,
+        "payload_v3_binary" => super::payload_v3_binary,
+        "payload_v3_text" => super::payload_v3_text,
         "redirects" => super::redirects,
         "response" => super::response,
         "tunnel" => super::tunnel,

@@ -6,7 +6,8 @@
 //! sent. Others may ask for them; only a `Connection` changes them.
 //!
 //! Each concern has a file. Some are parts that own their state and know nothing of the connection (`reading`,
-//! `writing`, `queue`, `groups`, `retained`, `pings`, `confirmations`, `liveness`, `plan`, `target`, `transports`); the others
+//! `writing`, `queue`, `groups`, `retained`, `pings`, `confirmations`, `liveness`, `heartbeat`, `plan`, `negotiation`, `target`,
+//! `transports`); the others
 //! let the connection use the parts (`connecting`, `receiving`, `sending`, `confirming`, `upgrade`, `ending`, `timeouts`). `state`
 //! has a diagram.
 
@@ -15,8 +16,10 @@ mod confirming;
 mod connecting;
 mod ending;
 mod groups;
+mod heartbeat;
 mod io;
 mod liveness;
+mod negotiation;
 mod open;
 mod outgoing;
 mod pings;
@@ -55,12 +58,13 @@ pub(crate) use self::liveness::stall_timeout;
 pub(crate) use self::outgoing::{Outgoing, Rejected};
 pub use self::{io::Counters, pings::WebSocketPing};
 use self::{
-    liveness::GracePeriod, queue::SendQueue, reading::Received, state::State, target::Remembered,
-    transports::Transports,
+    liveness::GracePeriod, negotiation::FoundVersions, queue::SendQueue, reading::Received, state::State,
+    target::Remembered, transports::Transports,
 };
 use crate::protocol::{
     endpoint::Endpoint,
     handshake::{Session, TransportKind},
+    wire::Wire,
 };
 
 /// See the [module](self).
@@ -73,6 +77,7 @@ pub(crate) struct Connection {
     outputs: VecDeque<Output>,
     grace_period: GracePeriod,
     remembered: Remembered,
+    found_versions: FoundVersions,
     counters: Counters,
     round_trip: Option<Duration>,
 }
@@ -87,6 +92,7 @@ impl Connection {
             outputs: VecDeque::with_capacity(2),
             grace_period: GracePeriod::default(),
             remembered: Remembered::default(),
+            found_versions: FoundVersions::default(),
             counters: Counters::default(),
             round_trip: None,
         }
@@ -108,6 +114,7 @@ impl Connection {
                     connecting.on_moved(id, endpoint);
                 }
             }
+            ReportKind::Answered(version) => self.on_answered(now, id, version),
             ReportKind::Packets { packets, complete } => {
                 self.on_packets(now, id, Received::new(packets, complete));
             }
@@ -151,11 +158,12 @@ impl Connection {
     fn start(
         &mut self,
         kind: TransportKind,
+        wire: Wire,
         endpoint: Arc<Endpoint>,
         sid: Option<ByteString>,
     ) -> TransportId {
         let id = self.transports.add(kind);
-        self.outputs.push_back(Output::Start { id, kind, endpoint, sid });
+        self.outputs.push_back(Output::Start { id, kind, wire, endpoint, sid });
         id
     }
 

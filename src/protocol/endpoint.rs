@@ -7,7 +7,10 @@ use bytestring::ByteString;
 use percent_encoding::percent_decode_str;
 use url::{ParseError, Position, Url, form_urlencoded};
 
-use crate::{error::ConnectError, protocol::handshake::TransportKind};
+use crate::{
+    error::ConnectError,
+    protocol::{handshake::TransportKind, version::ProtocolVersion},
+};
 
 /// The query parameters that Engine.IO sets itself, besides the timestamp.
 const RESERVED: [&str; 4] = ["EIO", "transport", "sid", "b64"];
@@ -136,8 +139,11 @@ impl Endpoint {
     }
 
     /// The target of a request: `/engine.io/?room=7&EIO=4&transport=polling&t=STAMP&sid=SID`.
+    ///
+    /// Version 3 has a further parameter, `b64`, for clients that can read only text. This client reads both.
     pub(crate) fn request_target(
         &self,
+        version: ProtocolVersion,
         transport: TransportKind,
         sid: Option<&str>,
         stamp: Option<&str>,
@@ -147,8 +153,9 @@ impl Endpoint {
             target.push_str(query);
             target.push('&');
         }
-        target.push_str("EIO=4&transport=");
-        target.push_str(transport.as_str());
+        for part in ["EIO=", version.as_str(), "&transport=", transport.as_str()] {
+            target.push_str(part);
+        }
         if let Some(stamp) = stamp {
             for part in ["&", &self.stamp_param, "=", stamp] {
                 target.push_str(part);

@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::error::ProtocolError;
+use crate::{error::ProtocolError, protocol::version::ProtocolVersion};
 
 /// The longest interval that is used. No server intends a longer one, and the sum of two of these overflows no clock.
 pub(crate) const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -76,12 +76,16 @@ impl error::Error for ParseTransportKindError {}
 pub struct Session {
     /// The session's identifier, chosen by the server. It is a secret: anybody who knows it can act as this client.
     pub sid: ByteString,
+    /// The version of the protocol that the session speaks: the one that was asked for, or with
+    /// [`Protocol::Any`](crate::Protocol::Any) the one that was found.
+    pub protocol: ProtocolVersion,
     /// The transports that the session can be upgraded to.
     pub upgrades: Vec<TransportKind>,
-    /// The time between two pings of the server: 1 ms to 24 hours, and 25 s if the server did not say it.
+    /// The time between two pings of the server, and in protocol 3 between two pings of the client: 1 ms to 24 hours, and
+    /// 25 s if the server did not say it.
     pub ping_interval: Duration,
-    /// The time that the server waits for the answer to a ping: 1 ms to 24 hours, and 20 s if the server did not say
-    /// it. After `ping_interval + ping_timeout` of silence the client considers the server dead.
+    /// The time that the server waits for the answer to a ping, and in protocol 3 the client: 1 ms to 24 hours, and 20 s
+    /// if the server did not say it. After `ping_interval + ping_timeout` of silence the client considers the server dead.
     pub ping_timeout: Duration,
     /// The largest POST, or the largest message over WebSocket, that the server accepts, in bytes; `None` if the
     /// server did not name a limit.
@@ -98,7 +102,7 @@ pub struct Session {
 
 impl Session {
     /// Creates a session with the defaults of the `engine.io` server, for tests of code that handles sessions: a ping
-    /// every 25 s, 20 s for its answer, a limit of 1,000,000 bytes, and an upgrade to WebSocket if it was opened over
+    /// every 25 s, 20 s for its answer, protocol 4, a limit of 1,000,000 bytes, and an upgrade to WebSocket if it was opened over
     /// polling.
     ///
     /// ```
@@ -113,6 +117,7 @@ impl Session {
     pub fn new(sid: impl Into<ByteString>, transport: TransportKind) -> Self {
         Self {
             sid: sid.into(),
+            protocol: ProtocolVersion::V4,
             upgrades: match transport {
                 TransportKind::Polling => vec![TransportKind::WebSocket],
                 TransportKind::WebSocket => Vec::new(),
@@ -125,10 +130,14 @@ impl Session {
         }
     }
 
-    /// Decodes the JSON of the open packet that came over `transport`.
+    /// Decodes the JSON of the open packet that came over `transport`, in this version of the protocol.
     ///
     /// Only the sid is necessary. Everything else is a hint: a value that cannot be read counts as a missing one.
-    pub(crate) fn decode(json: &str, transport: TransportKind) -> Result<Self, ProtocolError> {
+    pub(crate) fn decode(
+        json: &str,
+        transport: TransportKind,
+        protocol: ProtocolVersion,
+    ) -> Result<Self, ProtocolError> {
         let open: OpenPacket<'_> = serde_json::from_str(json).map_err(|err| invalid_json(&err, json))?;
         let sid = open.sid.ok_or_else(|| invalid_open("missing field `sid`"))?;
         let sid: String = serde_json::from_str(sid.get()).map_err(|err| invalid_open(&err.to_string()))?;
@@ -137,6 +146,7 @@ impl Session {
         }
         Ok(Self {
             sid: sid.into(),
+            protocol,
             upgrades: open.upgrades.map(upgrades).unwrap_or_default(),
             ping_interval: open.ping_interval.and_then(interval).unwrap_or(PING_INTERVAL),
             ping_timeout: open.ping_timeout.and_then(interval).unwrap_or(PING_TIMEOUT),
@@ -152,6 +162,7 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             sid: _,
+            protocol,
             upgrades,
             ping_interval,
             ping_timeout,
@@ -161,6 +172,7 @@ impl fmt::Debug for Session {
         } = self;
         f.debug_struct("Session")
             .field("sid", &format_args!(".."))
+            .field("protocol", protocol)
             .field("upgrades", upgrades)
             .field("ping_interval", ping_interval)
             .field("ping_timeout", ping_timeout)

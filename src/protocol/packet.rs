@@ -1,4 +1,4 @@
-//! One Engine.IO packet (protocol 4, "Packet encoding"), whatever form it is sent in. [`Wire`](super::wire::Wire)
+//! One Engine.IO packet (protocol 4, "Packet encoding"; protocol 3, "Packet"), whatever form it is sent in. [`Wire`](super::wire::Wire)
 //! encodes and decodes it.
 
 use bytes::Bytes;

@@ -70,6 +70,11 @@ impl<K: FnMut() -> [u8; 4]> WebSocketCodec<K> {
         Self { max_message_size, text_overhead: 0, mask_key, state: State::Idle }
     }
 
+    /// Refuses messages of more than `max_message_size` bytes.
+    pub(crate) fn with_max_message_size(self, max_message_size: usize) -> Self {
+        Self { max_message_size, ..self }
+    }
+
     /// Accepts texts that are larger by this number of bytes, for what an encoding adds to a message.
     pub(crate) fn with_text_overhead(self, text_overhead: usize) -> Self {
         Self { text_overhead, ..self }

@@ -1,15 +1,17 @@
 //! The seam between packets and bytes.
 //!
 //! Everything that encodes or decodes packets goes through [`Wire`]: WebSocket, polling, the limits of the send queue, the
-//! benchmarks and the fuzz targets. A further version of the protocol is a further variant. Compression of WebSocket
+//! benchmarks and the fuzz targets. Compression of WebSocket
 //! messages (RFC 7692) belongs below, into [`WebSocketCodec`]: nothing here knows how long a frame is before it is encoded.
 
 mod payload;
 mod text;
+mod v3;
 
 use bytes::{Bytes, BytesMut};
 
 pub(crate) use self::payload::Payload;
+pub(crate) use super::version::ProtocolVersion as Wire;
 use crate::{
     data::Data,
     error::{ProtocolError, SendErrorKind},
@@ -20,36 +22,49 @@ use crate::{
     },
 };
 
-/// The encoding of packets, which depends on the version of the protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wire {
-    /// Protocol 4.
-    V4,
-}
+/// The bytes that version 3 adds to a message: its type, and in a payload the digits of its length with a byte before and
+/// behind them.
+const MAX_V3_HEADER: usize = 24;
 
+/// The encoding of packets depends on the version of the protocol, and on nothing else.
 impl Wire {
     /// The number of bytes by which a text frame or a body with one message of `size` bytes can exceed it.
     pub(crate) fn max_overhead(self, size: usize) -> usize {
-        let Self::V4 = self;
-        text::max_overhead(size)
+        match self {
+            Self::V4 => text::max_overhead(size),
+            Self::V3 => text::max_overhead(size).saturating_add(MAX_V3_HEADER),
+        }
+    }
+
+    /// The number of bytes in front of the data of a binary frame.
+    pub(crate) fn binary_overhead(self) -> usize {
+        self.binary_head().len()
+    }
+
+    fn binary_head(self) -> &'static [u8] {
+        match self {
+            // "When a binary packet is sent over WebSocket, it is sent as is", without its type.
+            Self::V4 => b"",
+            Self::V3 => v3::BINARY_MESSAGE,
+        }
     }
 }
 
 /// # WebSocket
 ///
-/// "One packet per message" (protocol 4, "WebSocket").
+/// "One packet per message" (protocol 4, "WebSocket"), in version 3 too.
 impl Wire {
     /// The frame of one packet.
     #[inline]
     pub(crate) fn frame(self, packet: &Packet) -> Frame<'_> {
-        let Self::V4 = self;
         // Nearly every packet is a message: one comparison finds it, before the table of all types.
         match packet {
             Packet::Message(Data::Text(text)) => {
                 Frame { opcode: Opcode::Text, head: b"4", body: text.as_bytes() }
             }
-            // "When a binary packet is sent over WebSocket, it is sent as is", without its type.
-            Packet::Message(Data::Binary(bytes)) => Frame { opcode: Opcode::Binary, head: b"", body: bytes },
+            Packet::Message(Data::Binary(bytes)) => {
+                Frame { opcode: Opcode::Binary, head: self.binary_head(), body: bytes }
+            }
             packet => Frame { opcode: Opcode::Text, head: text::type_digit(packet), body: packet.body() },
         }
     }
@@ -73,11 +88,12 @@ impl Wire {
         message: Message,
         max_message_size: usize,
     ) -> Result<Packet, ProtocolError> {
-        let Self::V4 = self;
-        match message {
-            Message::Text(Text { head, rest }) => text::decode(head, rest, max_message_size),
-            Message::Binary(bytes) => Ok(Packet::Message(bytes.into())),
-            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {
+        match (message, self) {
+            (Message::Text(Text { head, rest }), Self::V4) => text::decode(head, rest, max_message_size),
+            (Message::Text(Text { head, rest }), Self::V3) => v3::decode_text(head, rest, max_message_size),
+            (Message::Binary(bytes), Self::V4) => Ok(Packet::Message(bytes.into())),
+            (Message::Binary(bytes), Self::V3) => v3::decode_binary(bytes, max_message_size),
+            (Message::Ping(_) | Message::Pong(_) | Message::Close(_), _) => {
                 Err(ProtocolError::Frame("a control frame is no packet"))
             }
         }
@@ -86,30 +102,31 @@ impl Wire {
 
 /// # Polling
 ///
-/// A body carries any number of packets (protocol 4, "Payload encoding").
+/// A body carries any number of packets (protocol 4, "Payload encoding"; protocol 3, "Payload").
 impl Wire {
     /// Appends the body of a POST with these packets. Each must be [representable](Self::is_representable).
     pub(crate) fn encode_payload(self, packets: &[Packet], dst: &mut BytesMut) {
-        let Self::V4 = self;
-        payload::encode(packets, dst);
+        payload::encode(self, packets, dst);
     }
 
     /// The packets in the body of a poll. The data of each may have `max_message_size` bytes.
     pub(crate) fn decode_payload(self, body: Bytes, max_message_size: usize) -> Payload {
-        let Self::V4 = self;
-        Payload::new(body, max_message_size)
+        Payload::new(self, body, max_message_size)
     }
 
     /// The number of bytes that a packet adds to the body of a POST. `is_first`: no packet precedes it.
     pub(crate) fn size_in_payload(self, packet: &Packet, is_first: bool) -> usize {
-        let Self::V4 = self;
-        payload::size(packet, is_first)
+        payload::size(self, packet, is_first)
     }
 
     /// Whether the body of a POST can carry the packet.
     pub(crate) fn is_representable(self, packet: &Packet) -> bool {
-        let Self::V4 = self;
-        payload::is_representable(packet)
+        payload::is_representable(self, packet)
+    }
+
+    /// The version in which a server has answered the handshake, if the start of the body shows it.
+    pub(crate) fn of_handshake(body: &[u8]) -> Option<Self> {
+        payload::version_of_handshake(body)
     }
 }
 
@@ -140,10 +157,9 @@ impl Wire {
     /// The length below which every message passes [`check_message`](Self::check_message), whatever its content is. Over
     /// polling the content matters.
     pub(crate) fn unchecked_len(self, kind: TransportKind, max_payload: Option<usize>) -> usize {
-        let Self::V4 = self;
         match kind {
             TransportKind::Polling => 0,
-            // A text has its type in front.
+            // A text has its type in front, and in version 3 binary data too.
             TransportKind::WebSocket => max_payload.unwrap_or(usize::MAX),
         }
     }
@@ -158,12 +174,6 @@ impl Wire {
             }
         }
     }
-}
-
-/// Whether a body is the handshake of protocol 3, where a length precedes each packet: `97:0{"sid":...`.
-pub(crate) fn looks_like_protocol_3(body: &[u8]) -> bool {
-    let digits = body.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    digits > 0 && body.get(digits..).is_some_and(|rest| rest.starts_with(b":0{"))
 }
 
 #[cfg(test)]

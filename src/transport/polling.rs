@@ -20,7 +20,7 @@ use crate::{
     protocol::{
         connection::{BatchOutcome, CloseReason, Command, ReportKind, TransportClosed},
         packet::Packet,
-        wire::{self, Payload, Wire},
+        wire::{Payload, Wire},
     },
 };
 
@@ -28,7 +28,6 @@ use crate::{
 pub(super) struct PollingTransport {
     reports: ReportSender,
     requests: Requests,
-    wire: Wire,
     phase: Phase,
     get: ExchangeSlot,
     post: ExchangeSlot,
@@ -71,7 +70,6 @@ impl PollingTransport {
     pub(super) fn new(reports: ReportSender, requests: Requests) -> Self {
         Self {
             reports,
-            wire: Wire::V4,
             phase: Phase::Handshaking { reported: false },
             get: ExchangeSlot::new(requests.new_http_client()),
             post: ExchangeSlot::new(requests.new_http_client()),
@@ -130,7 +128,7 @@ impl PollingTransport {
             _ => TimeLimit::Unlimited,
         };
         let max = options.max_message_size;
-        let max_body = max.saturating_add(self.wire.max_overhead(max));
+        let max_body = max.saturating_add(self.requests.wire().max_overhead(max));
         self.get.start(request, max_body, limit)
     }
 
@@ -148,17 +146,26 @@ impl PollingTransport {
         }
         if let Phase::Handshaking { .. } = self.phase {
             self.phase = Phase::Running;
-            if wire::looks_like_protocol_3(&response.body) {
-                return Err(ProtocolError::Version3.into());
-            }
+            self.notice_version(&response.body);
             if response.body.trim_ascii_start().starts_with(b"<") {
                 return Err(TransportError::Malformed("a page of HTML".into()));
             }
         }
         let unshared = response.body_memory();
-        let packets = self.wire.decode_payload(response.body, self.requests.options().max_message_size);
+        let max = self.requests.options().max_message_size;
+        let packets = self.requests.wire().decode_payload(response.body, max);
         self.body = Some(PollBody { packets, unshared });
         Ok(())
+    }
+
+    /// Reports that the handshake was answered in another version of the protocol than it was asked for. Everything else is
+    /// in this version, too: a server that has not looked at the version knows only its own.
+    fn notice_version(&mut self, body: &[u8]) {
+        let answered = Wire::of_handshake(body).filter(|wire| *wire != self.requests.wire());
+        if let Some(wire) = answered {
+            self.requests.set_wire(wire);
+            self.reports.send(ReportKind::Answered(wire));
+        }
     }
 
     /// Follows a redirect. Only a handshake can be redirected: later requests belong to a session, which stays at the server
@@ -231,7 +238,7 @@ impl PollingTransport {
 
     fn start_post(&mut self, packets: &[Packet]) -> Result<(), TransportError> {
         let mut body = BytesMut::new();
-        self.wire.encode_payload(packets, &mut body);
+        self.requests.wire().encode_payload(packets, &mut body);
         let request = self.requests.post(body.freeze(), repeat(packets))?;
         let options = self.requests.options();
         let limit = TimeLimit::Response(options.request_timeout);

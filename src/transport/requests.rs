@@ -20,13 +20,17 @@ use super::{
 };
 use crate::{
     error::TransportError,
-    protocol::{endpoint::Endpoint, handshake::TransportKind},
+    protocol::{endpoint::Endpoint, handshake::TransportKind, wire::Wire},
 };
+
+/// The type of a payload in the binary form of version 3.
+const OCTETS: &str = "application/octet-stream";
 
 /// Builds the requests of one transport.
 pub(super) struct Requests {
     endpoint: Arc<Endpoint>,
     sid: Option<ByteString>,
+    wire: Wire,
     options: Arc<Options>,
     /// The endpoint that the user named. The headers, credentials and cookies of the application are sent to its origin
     /// only, and a redirect may lead to another.
@@ -49,7 +53,22 @@ impl Requests {
     ) -> Self {
         let network = network_for(&options, &endpoint, &original);
         let learned_limit = LearnedLimit::default();
-        Self { endpoint, sid, options, original, network, redirects: 0, learned_limit }
+        Self { endpoint, sid, wire: Wire::V4, options, original, network, redirects: 0, learned_limit }
+    }
+
+    /// The same in this version of the protocol.
+    pub(super) fn speaking(self, wire: Wire) -> Self {
+        Self { wire, ..self }
+    }
+
+    /// The version of the protocol.
+    pub(super) fn wire(&self) -> Wire {
+        self.wire
+    }
+
+    /// Sets the version of the protocol for later requests.
+    pub(super) fn set_wire(&mut self, wire: Wire) {
+        self.wire = wire;
     }
 
     pub(super) fn options(&self) -> &Options {
@@ -108,7 +127,12 @@ impl Requests {
 
     /// The POST that sends `body`.
     pub(super) fn post(&self, body: Bytes, repeat: Repeat) -> Result<http::Request, TransportError> {
-        let request = self.make(Method::POST, TransportKind::Polling, body, &Headers::default())?;
+        let headers = match self.wire {
+            Wire::V4 => Headers::default(),
+            // By the type, servers tell the two forms of the payload apart.
+            Wire::V3 => Headers::from([(header::CONTENT_TYPE, HeaderValue::from_static(OCTETS))]),
+        };
+        let request = self.make(Method::POST, TransportKind::Polling, body, &headers)?;
         Ok(http::Request { repeat, ..request })
     }
 
@@ -125,7 +149,7 @@ impl Requests {
         extra: &Headers,
     ) -> Result<http::Request, TransportError> {
         let stamp = self.options.timestamp_requests.then(stamp);
-        let target = self.endpoint.request_target(kind, self.sid.as_deref(), stamp.as_deref());
+        let target = self.endpoint.request_target(self.wire, kind, self.sid.as_deref(), stamp.as_deref());
         wire_log::request(&method, &self.endpoint, &target);
         Ok(http::Request {
             method,

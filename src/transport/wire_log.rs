@@ -44,6 +44,9 @@ pub(super) fn report(transport: TransportKind, report: &ReportKind) {
         ReportKind::Moved(endpoint) => {
             log::debug!(target: TARGET, "{transport} is redirected to {}", endpoint.display_url());
         }
+        ReportKind::Answered(version) => {
+            log::debug!(target: TARGET, "{transport} was answered in protocol {version}");
+        }
         ReportKind::Closed(closed) => match &closed.reason {
             CloseReason::Ordered | CloseReason::Interrupted(_) => {
                 log::debug!(target: TARGET, "{transport} is closed")

@@ -25,7 +25,7 @@ pub(crate) fn cases(cell: Cell) -> Vec<Case> {
                 "it acknowledges and drops a post of more than sixteen packets",
                 sixteen_packets,
             ));
-            if peer == Peer::Aiohttp {
+            if peer.cuts_posts() {
                 cases
                     .push(Case::new("it reads only the bytes of a post that have already arrived", cut_post));
             }
@@ -38,12 +38,13 @@ pub(crate) fn cases(cell: Cell) -> Vec<Case> {
             cases.push(Case::new("it destroys the session with an upgrade that fails", destroyed));
         }
         // Below its own protocol, socket.io uses engine.io.
-        (peer, Way::Upgrade) if peer != Peer::SocketIo => {
+        (peer, Way::Upgrade) if !peer.is_socket_io() => {
             cases.push(Case::new("a session goes on over polling after a failed upgrade", survived));
         }
         _ => {}
     }
-    if !cell.peer.is_node() && cell.way == Way::Upgrade {
+    // python-engineio 3 has no option for its transports.
+    if !cell.peer.is_node() && cell.peer != Peer::Aiohttp3 && cell.way == Way::Upgrade {
         cases.push(Case::new("it offers an upgrade that it refuses", false_offer));
     }
     // An upgrade sends packets of its own.

@@ -29,20 +29,25 @@ pub(crate) static NODE: LazyLock<Result<(PathBuf, PathBuf), String>> = LazyLock:
 });
 
 /// The Python of a virtual environment with the packages that `requirements.txt` names.
-pub(crate) static PYTHON: LazyLock<Found> = LazyLock::new(|| {
+pub(crate) static PYTHON: LazyLock<Found> = LazyLock::new(|| environment("python", "requirements.txt"));
+
+/// The same for the server that speaks protocol 3.
+pub(crate) static PYTHON_3: LazyLock<Found> = LazyLock::new(|| environment("python-3", "requirements-3.txt"));
+
+fn environment(name: &str, requirements: &str) -> Found {
     let python = program("python3", "python3 python3-venv")?;
-    let folder = folder("python");
+    let folder = folder(name);
     let environment = folder.join("environment");
     let inside = environment.join("bin/python");
-    once(&folder, &["requirements.txt"], || {
+    once(&folder, &[requirements], || {
         eprintln!("installing python-engineio and its servers with pip ..");
         run(Command::new(&python).args(["-m", "venv", "--clear"]).arg(&environment))?;
         let mut install = Command::new(&inside);
         install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
-        run(install.arg(folder.join("requirements.txt")))
+        run(install.arg(folder.join(requirements)))
     })?;
     Ok(inside)
-});
+}
 
 /// The folder of the servers' programs and of the lists of packages that they need.
 pub(crate) fn sources() -> &'static Path {

@@ -29,6 +29,7 @@ mod table;
 mod talk;
 #[cfg(feature = "rustls")]
 mod tls;
+mod versions;
 
 use std::{collections::BTreeSet, env, process::ExitCode, thread::available_parallelism};
 
@@ -74,6 +75,7 @@ fn cells() -> Vec<(Cell, Vec<Case>)> {
         cases.extend(options::cases(cell));
         cases.extend(deviations::cases(cell));
         cases.extend(keepalive::cases(cell));
+        cases.extend(versions::cases(cell));
         #[cfg(feature = "rustls")]
         cases.extend(tls::cases(cell));
         cells.push((cell, cases));

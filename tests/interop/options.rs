@@ -12,10 +12,11 @@ use crate::{
 pub(crate) fn cases(cell: Cell) -> Vec<Case> {
     let (peer, way) = (cell.peer, cell.way);
     let mut cases = Vec::new();
-    if matches!(peer, Peer::EngineIo6 | Peer::EngineIo5) {
+    if peer.is_node() && !peer.is_socket_io() {
         cases.push(Case::new("an initial packet is the first message", initial_packet));
         cases.push(Case::new("a server at another path", own_path));
-        if way != Way::WebSocket {
+        // engine.io 3 has another option for it.
+        if way != Way::WebSocket && peer != Peer::EngineIo3 {
             cases.push(Case::new("a cookie with the sid is sent back", cookie));
         }
         if way == Way::Polling {
@@ -24,10 +25,12 @@ pub(crate) fn cases(cell: Cell) -> Vec<Case> {
             cases.push(Case::new("a server with compression of frames sends them uncompressed", deflate));
         }
     }
-    if peer == Peer::EngineIo6 && way != Way::WebSocket {
+    if matches!(peer, Peer::EngineIo6 | Peer::EngineIo6As3) && way != Way::WebSocket {
         cases.push(Case::new("many messages fit into a small maxHttpBufferSize", small_posts));
     }
     match way {
+        // python-engineio 3 has no option for its transports.
+        Way::Polling | Way::WebSocket if peer == Peer::Aiohttp3 => {}
         Way::Polling => {
             cases.push(Case::new("a server with only websocket refuses polling", only_websocket_refuses));
         }

@@ -2,11 +2,11 @@
 
 use std::{env, process::Command, time::Duration};
 
-use actix_engineio::TransportKind;
+use actix_engineio::{ProtocolVersion, TransportKind};
 use serde_json::{Value, json};
 
 use crate::{
-    install::{self, NODE, PYTHON},
+    install::{self, NODE, PYTHON, PYTHON_3},
     server::Server,
 };
 
@@ -21,10 +21,16 @@ pub(crate) enum Peer {
     Gunicorn,
     Hyper,
     Axum,
+    EngineIo6As3,
+    EngineIo5As3,
+    EngineIo4As3,
+    EngineIo3,
+    SocketIo2,
+    Aiohttp3,
 }
 
 impl Peer {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::EngineIo6,
         Self::EngineIo5,
         Self::SocketIo,
@@ -34,6 +40,12 @@ impl Peer {
         Self::Gunicorn,
         Self::Hyper,
         Self::Axum,
+        Self::EngineIo6As3,
+        Self::EngineIo5As3,
+        Self::EngineIo4As3,
+        Self::EngineIo3,
+        Self::SocketIo2,
+        Self::Aiohttp3,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -47,16 +59,23 @@ impl Peer {
             Self::Gunicorn => "python-engineio 4 with threads on gunicorn",
             Self::Hyper => "engineioxide on hyper",
             Self::Axum => "engineioxide as an axum layer",
+            Self::EngineIo6As3 => "engine.io 6 with allowEIO3, in protocol 3",
+            Self::EngineIo5As3 => "engine.io 5 with allowEIO3, in protocol 3",
+            Self::EngineIo4As3 => "engine.io 4 with allowEIO3, in protocol 3",
+            Self::EngineIo3 => "engine.io 3",
+            Self::SocketIo2 => "socket.io 2",
+            Self::Aiohttp3 => "python-engineio 3 on aiohttp",
         }
     }
 
     /// The program or package that it needs and that is missing.
     pub(crate) fn missing(self) -> Option<String> {
         match self {
-            Self::EngineIo6 | Self::EngineIo5 | Self::SocketIo => NODE.as_ref().err().cloned(),
             Self::Aiohttp | Self::Uvicorn | Self::Werkzeug | Self::Gunicorn => PYTHON.as_ref().err().cloned(),
+            Self::Aiohttp3 => PYTHON_3.as_ref().err().cloned(),
             // It is part of this program.
             Self::Hyper | Self::Axum => None,
+            _ => NODE.as_ref().err().cloned(),
         }
     }
 
@@ -65,9 +84,13 @@ impl Peer {
     pub(crate) fn start(self, mut settings: Value) -> Server {
         let (program, name, value) = match self {
             Self::EngineIo6 => ("engineio.cjs", "package", "engine.io"),
-            Self::EngineIo5 => ("engineio.cjs", "package", "engine.io-5"),
+            Self::EngineIo6As3 => ("engineio.cjs", "package", "engine.io"),
+            Self::EngineIo5 | Self::EngineIo5As3 => ("engineio.cjs", "package", "engine.io-5"),
+            Self::EngineIo4As3 => ("engineio.cjs", "package", "engine.io-4"),
+            Self::EngineIo3 => ("engineio.cjs", "package", "engine.io-3"),
             Self::SocketIo => ("socketio.cjs", "package", "socket.io"),
-            Self::Aiohttp => ("asynchronous.py", "mode", "aiohttp"),
+            Self::SocketIo2 => ("socketio.cjs", "package", "socket.io-2"),
+            Self::Aiohttp | Self::Aiohttp3 => ("asynchronous.py", "mode", "aiohttp"),
             Self::Uvicorn => ("asynchronous.py", "mode", "asgi"),
             Self::Werkzeug => ("threads.py", "mode", "threading"),
             Self::Gunicorn => ("threads.py", "mode", "gunicorn"),
@@ -75,13 +98,17 @@ impl Peer {
             Self::Axum => (crate::OXIDE, "on", "axum"),
         };
         settings[name] = json!(value);
+        if matches!(self, Self::EngineIo6As3 | Self::EngineIo5As3 | Self::EngineIo4As3) {
+            settings["options"]["allowEIO3"] = json!(true);
+        }
         let mut command = if program.ends_with(".cjs") {
             let (node, packages) = NODE.as_ref().expect("it was looked for");
             let mut command = Command::new(node);
             command.env("NODE_PATH", packages).arg(install::sources().join(program));
             command
         } else if program.ends_with(".py") {
-            let mut command = Command::new(PYTHON.as_ref().expect("it was looked for"));
+            let python = if self == Self::Aiohttp3 { &PYTHON_3 } else { &PYTHON };
+            let mut command = Command::new(python.as_ref().expect("it was looked for"));
             command.env("PYTHONDONTWRITEBYTECODE", "1").arg(install::sources().join(program));
             command
         } else {
@@ -93,7 +120,29 @@ impl Peer {
     }
 
     pub(crate) fn path(self) -> &'static str {
-        if self == Self::SocketIo { "socket.io" } else { "engine.io" }
+        if self.is_socket_io() { "socket.io" } else { "engine.io" }
+    }
+
+    pub(crate) fn is_socket_io(self) -> bool {
+        matches!(self, Self::SocketIo | Self::SocketIo2)
+    }
+
+    /// The version in which these tests speak with it.
+    pub(crate) fn protocol(self) -> ProtocolVersion {
+        match self {
+            Self::EngineIo6As3 | Self::EngineIo5As3 | Self::EngineIo4As3 => ProtocolVersion::V3,
+            _ if self.speaks_only_3() => ProtocolVersion::V3,
+            _ => ProtocolVersion::V4,
+        }
+    }
+
+    /// Whether it reads only the part of a POST that has already arrived: see the deviation `cut_post`.
+    pub(crate) fn cuts_posts(self) -> bool {
+        matches!(self, Self::Aiohttp | Self::Aiohttp3)
+    }
+
+    pub(crate) fn speaks_only_3(self) -> bool {
+        matches!(self, Self::EngineIo3 | Self::SocketIo2 | Self::Aiohttp3)
     }
 
     pub(crate) fn is_node(self) -> bool {
@@ -101,7 +150,7 @@ impl Peer {
     }
 
     pub(crate) fn is_python(self) -> bool {
-        matches!(self, Self::Aiohttp | Self::Uvicorn | Self::Werkzeug | Self::Gunicorn)
+        matches!(self, Self::Aiohttp | Self::Uvicorn | Self::Werkzeug | Self::Gunicorn | Self::Aiohttp3)
     }
 
     pub(crate) fn is_oxide(self) -> bool {
@@ -110,7 +159,7 @@ impl Peer {
 
     /// Whether its open packet has a `maxPayload`.
     pub(crate) fn has_max_payload(self) -> bool {
-        self != Self::EngineIo5
+        !self.speaks_only_3() && !matches!(self, Self::EngineIo5 | Self::EngineIo5As3 | Self::EngineIo4As3)
     }
 
     /// The shortest interval between pings that it can announce: python-engineio rounds it down to seconds.

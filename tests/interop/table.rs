@@ -49,14 +49,22 @@ fn table(cells: &[(Cell, Vec<Case>)]) -> String {
 
 /// The locked version, which is the one that runs.
 fn version(peer: Peer) -> String {
+    let newest = |name| requirement("requirements.txt", name);
     match peer {
-        Peer::EngineIo6 => package("engine.io"),
-        Peer::EngineIo5 => package("engine.io-5"),
+        Peer::EngineIo6 | Peer::EngineIo6As3 => package("engine.io"),
+        Peer::EngineIo5 | Peer::EngineIo5As3 => package("engine.io-5"),
+        Peer::EngineIo4As3 => package("engine.io-4"),
+        Peer::EngineIo3 => package("engine.io-3"),
+        Peer::SocketIo2 => package("socket.io-2"),
+        Peer::Aiohttp3 => {
+            let requirement = |name| requirement("requirements-3.txt", name);
+            format!("{}, aiohttp {}", requirement("python-engineio"), requirement("aiohttp"))
+        }
         Peer::SocketIo => package("socket.io"),
-        Peer::Aiohttp => format!("{}, aiohttp {}", requirement("python-engineio"), requirement("aiohttp")),
-        Peer::Uvicorn => format!("{}, uvicorn {}", requirement("python-engineio"), requirement("uvicorn")),
-        Peer::Werkzeug => format!("{}, Werkzeug {}", requirement("python-engineio"), requirement("Werkzeug")),
-        Peer::Gunicorn => format!("{}, gunicorn {}", requirement("python-engineio"), requirement("gunicorn")),
+        Peer::Aiohttp => format!("{}, aiohttp {}", newest("python-engineio"), newest("aiohttp")),
+        Peer::Uvicorn => format!("{}, uvicorn {}", newest("python-engineio"), newest("uvicorn")),
+        Peer::Werkzeug => format!("{}, Werkzeug {}", newest("python-engineio"), newest("Werkzeug")),
+        Peer::Gunicorn => format!("{}, gunicorn {}", newest("python-engineio"), newest("gunicorn")),
         Peer::Hyper => format!("{}, hyper {}", dependency("engineioxide"), dependency("hyper")),
         Peer::Axum => format!("{}, axum {}", dependency("engineioxide"), dependency("axum")),
     }
@@ -69,8 +77,8 @@ fn package(name: &str) -> String {
     version.expect("the package is locked").to_owned()
 }
 
-fn requirement(name: &str) -> String {
-    let requirements = read(&install::sources().join("requirements.txt"));
+fn requirement(file: &str, name: &str) -> String {
+    let requirements = read(&install::sources().join(file));
     let version = requirements.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix("=="));
     version.expect("it is required").to_owned()
 }

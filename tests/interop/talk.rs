@@ -50,7 +50,10 @@ impl Cell {
 
     /// The message that connects to a server of this cell.
     pub(crate) fn connect(self, url: impl Into<String>) -> Connect {
-        Connect::new(url).path(self.peer.path()).transports(self.way.transports())
+        Connect::new(url)
+            .path(self.peer.path())
+            .transports(self.way.transports())
+            .protocol(self.peer.protocol().into())
     }
 
     /// Opens a session; its upgrade may still be under way.
@@ -79,14 +82,8 @@ impl Cell {
         let mut client = Client::to(url.clone(), configure);
         let session = client.open(amend(self.connect(url))).await;
         let mut talk = Talk { client, cell: self, session, is_upgraded: false };
-        if self.peer == Peer::SocketIo {
-            talk.client.send("0").await;
-            let answer = match talk.packet().await {
-                None => talk.packet().await,
-                answer => answer,
-            };
-            let sid = answer.as_ref().and_then(Data::as_text);
-            assert!(sid.is_some_and(|text| text.starts_with("0{\"sid\":\"")), "{answer:?}");
+        if self.peer.is_socket_io() {
+            talk.begin().await;
         }
         talk
     }
@@ -100,6 +97,21 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
+    /// Begins the session of socket.io's own protocol. In version 2 the server does so by itself.
+    async fn begin(&mut self) {
+        let is_new = self.cell.peer == Peer::SocketIo;
+        if is_new {
+            self.client.send("0").await;
+        }
+        let answer = match self.packet().await {
+            None => self.packet().await,
+            answer => answer,
+        };
+        let text = answer.as_ref().and_then(Data::as_text);
+        let is_begun = |text: &str| if is_new { text.starts_with("0{\"sid\":\"") } else { text == "0" };
+        assert!(text.is_some_and(is_begun), "{answer:?}");
+    }
+
     /// Waits for the end of the upgrade if there is one.
     pub(crate) async fn settle(&mut self) {
         if self.cell.way == Way::Upgrade && !self.is_upgraded {
@@ -129,7 +141,7 @@ impl Talk {
     /// The messages of Engine.IO that carry this data.
     pub(crate) fn packets(&self, data: impl Into<Data>) -> Vec<Data> {
         match data.into() {
-            data if self.cell.peer != Peer::SocketIo => vec![data],
+            data if !self.cell.peer.is_socket_io() => vec![data],
             Data::Text(text) => vec![format!("2{}", json!(["message", *text])).into()],
             data => vec![BINARY_EVENT.into(), data],
         }
@@ -147,7 +159,7 @@ impl Talk {
     /// The next message, or `None` for the end of the upgrade.
     pub(crate) async fn next(&mut self) -> Option<Data> {
         let data = self.packet().await?;
-        if self.cell.peer != Peer::SocketIo {
+        if !self.cell.peer.is_socket_io() {
             return Some(data);
         }
         let text = data.as_text().unwrap_or_else(|| panic!("{data:?} is no event"));
@@ -197,7 +209,7 @@ impl Talk {
                 Event::Upgraded(_) if !self.is_upgraded => self.is_upgraded = true,
                 Event::UpgradeFailed(_) if self.cell.way == Way::Upgrade && !self.is_upgraded => {}
                 // socket.io first closes the session of its own protocol.
-                Event::Message(Data::Text(text)) if self.cell.peer == Peer::SocketIo && text == "1" => {}
+                Event::Message(Data::Text(text)) if self.cell.peer.is_socket_io() && text == "1" => {}
                 event => return self.client.ended_with(event).await,
             }
         }

@@ -133,7 +133,8 @@ impl EngineIoClientBuilder {
     /// names the subscriber, and [`Status::back_pressure`](crate::Status::back_pressure) shows it from the beginning.
     ///
     /// Default: the session's `ping_interval + ping_timeout`, at least 5 seconds and at most 60 seconds. While the client
-    /// does not read, it does not answer pings either, so the server ends the session by then anyway.
+    /// does not read, it does not answer pings either, so the server ends the session by then anyway. In protocol 3 the client
+    /// goes on to ping, and the default is the same.
     ///
     /// Between two sessions a [`Reconnect`](crate::Reconnect) policy waits for its subscribers without a limit; after
     /// this time it logs a warning.

@@ -11,7 +11,7 @@ use crate::{
         reconnect::{Attempt, Reconnect},
     },
     error::Cause,
-    protocol::handshake::TransportKind,
+    protocol::{handshake::TransportKind, version::Protocol},
 };
 
 /// # Sessions
@@ -23,6 +23,30 @@ impl EngineIoClientBuilder {
     /// [`ConnectError::NoTransports`](crate::ConnectError::NoTransports). Default: polling, then WebSocket.
     pub fn transports(mut self, transports: impl IntoIterator<Item = TransportKind>) -> Self {
         self.config.attempts.transports = transports.into_iter().collect();
+        self
+    }
+
+    /// The version of the Engine.IO protocol to speak: 4, 3, or whichever of them the server speaks. Default: 4. A
+    /// [`Connect`] can bring its own: [`Connect::protocol`].
+    ///
+    /// [`Session::protocol`](crate::Session::protocol) shows the version. A server of the other version is
+    /// [`ConnectError::UnsupportedProtocol`](crate::ConnectError::UnsupportedProtocol).
+    ///
+    /// With [`Protocol::Any`] the client asks in version 4. What it finds out it remembers for its next connects to the same
+    /// URL; at most 64 URLs are remembered.
+    ///
+    /// - **Over polling** the first answer shows the version. If the server answers in version 3, or refuses version 4, the
+    ///   same `Connect` goes on in version 3.
+    /// - **Over WebSocket only**, as with `transports([TransportKind::WebSocket])`, the first answers look alike. If the
+    ///   server names a `maxPayload`, or pings once, it speaks version 4. If neither has happened and the session ends after
+    ///   the time of the first ping, the reason is [`DisconnectReason::NoPing`](crate::DisconnectReason::NoPing). The next
+    ///   attempt then speaks version 3, and the client remembers that if its first ping is answered. Until then binary
+    ///   messages are not understood. If you know the version, set it.
+    ///
+    /// In version 3 the client pings, every `ping_interval`, and the server has `ping_timeout` to answer. The times of the
+    /// answers are [`Status::round_trip`](crate::Status::round_trip). Everything else is as in version 4.
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.config.attempts.protocol = protocol;
         self
     }
 

@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     client::reconnect::Reconnect,
     error::{DisconnectReason, HttpStatus, TransportError},
-    protocol::handshake::TransportKind,
+    protocol::{handshake::TransportKind, version::ProtocolVersion},
 };
 
 /// A lifecycle and its clock.
@@ -39,12 +39,12 @@ fn lost() -> DisconnectReason {
 }
 
 fn failure() -> ConnectError {
-    ConnectError::from_transport("", TransportError::eof("gone"))
+    ConnectError::from_transport("", TransportError::eof("gone"), ProtocolVersion::V4)
 }
 
 fn session() -> Arc<Session> {
     let json = r#"{"sid":"abc","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
-    Arc::new(Session::decode(json, TransportKind::WebSocket).unwrap())
+    Arc::new(Session::decode(json, TransportKind::WebSocket, ProtocolVersion::V4).unwrap())
 }
 
 /// An output in a word, with a delay of any length.

@@ -7,7 +7,10 @@ use url::Url;
 
 use crate::{
     error::ConnectError,
-    protocol::handshake::{Session, TransportKind},
+    protocol::{
+        handshake::{Session, TransportKind},
+        version::Protocol,
+    },
     transport::Headers,
 };
 
@@ -40,6 +43,7 @@ pub struct Connect {
     pub(in crate::client) url: String,
     pub(in crate::client) path: Option<String>,
     pub(in crate::client) transports: Option<Vec<TransportKind>>,
+    pub(in crate::client) protocol: Option<Protocol>,
     pub(in crate::client) headers: Headers,
     /// The first error of a method of this type. The client replies with it.
     pub(in crate::client) invalid: Option<Box<ConnectError>>,
@@ -51,7 +55,14 @@ impl Connect {
     /// [`path`](Self::path). If it has one, a warning is logged. A user name and a password become a basic
     /// `authorization` header.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), path: None, transports: None, headers: Headers::default(), invalid: None }
+        Self {
+            url: url.into(),
+            path: None,
+            transports: None,
+            protocol: None,
+            headers: Headers::default(),
+            invalid: None,
+        }
     }
 
     /// Replaces the URL. A [`before_connect`](crate::EngineIoClientBuilder::before_connect) hook needs it if a fresh
@@ -75,6 +86,14 @@ impl Connect {
     #[must_use]
     pub fn transports(mut self, transports: impl IntoIterator<Item = TransportKind>) -> Self {
         self.transports = Some(transports.into_iter().collect());
+        self
+    }
+
+    /// The version of the protocol for this connect. Default: the builder's
+    /// [`protocol`](crate::EngineIoClientBuilder::protocol), which is version 4.
+    #[must_use]
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = Some(protocol);
         self
     }
 
@@ -117,6 +136,11 @@ impl Connect {
         self.transports.as_deref()
     }
 
+    /// The version of the protocol, unless it is that of the builder.
+    pub fn get_protocol(&self) -> Option<Protocol> {
+        self.protocol
+    }
+
     /// The headers, in the order in which they were added. Their names are in lower case. Those that were invalid are
     /// not among them.
     pub fn get_headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
@@ -131,6 +155,7 @@ impl fmt::Debug for Connect {
             .field("origin", &origin)
             .field("path", &self.path)
             .field("transports", &self.transports)
+            .field("protocol", &self.protocol)
             .field("headers", &self.headers)
             .field("invalid", &self.invalid)
             .finish()

@@ -2,6 +2,7 @@ use actix::{Actor, Context, Handler, Recipient};
 use futures::channel::mpsc;
 
 use super::*;
+use crate::protocol::version::ProtocolVersion;
 
 /// An actor that passes its events on.
 struct Recorder(mpsc::UnboundedSender<Event>);
@@ -60,7 +61,7 @@ impl Rig {
 
 fn session() -> Arc<Session> {
     let json = r#"{"sid":"abc","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
-    Arc::new(Session::decode(json, TransportKind::WebSocket).unwrap())
+    Arc::new(Session::decode(json, TransportKind::WebSocket, ProtocolVersion::V4).unwrap())
 }
 
 fn end() -> Disconnected {

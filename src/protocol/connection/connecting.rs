@@ -6,6 +6,7 @@ use super::{
     Connection,
     ending::ABORT,
     io::{CloseReason, Command, ConnectParams, Outcome, Output, TransportId},
+    negotiation::Negotiation,
     open::Open,
     plan::Plan,
     reading::Received,
@@ -19,6 +20,7 @@ use crate::{
         endpoint::Endpoint,
         handshake::{Session, TransportKind},
         packet::Packet,
+        version::ProtocolVersion,
     },
 };
 
@@ -33,6 +35,7 @@ pub(super) struct Connecting {
     deadline: Instant,
     phase: Phase,
     plan: Plan,
+    negotiation: Negotiation,
 }
 
 /// The progress of the current transport.
@@ -53,10 +56,18 @@ enum Phase {
 }
 
 impl Connecting {
-    fn new(now: Instant, transport: TransportId, params: ConnectParams, plan: Plan) -> Self {
+    /// `trying`: the first transport, and what may follow.
+    fn new(
+        now: Instant,
+        params: ConnectParams,
+        trying: (TransportId, Plan),
+        negotiation: Negotiation,
+    ) -> Self {
+        let (transport, plan) = trying;
         // Remembering only saves an upgrade, so it has no effect if upgrades are off.
         let target = Target::new(params.endpoint, params.remember && params.upgrade);
-        Self { transport, target, started: now, deadline: params.deadline, phase: Phase::Started, plan }
+        let (deadline, phase) = (params.deadline, Phase::Started);
+        Self { transport, target, started: now, deadline, phase, plan, negotiation }
     }
 
     /// The next transport is tried. It was started at the endpoint that the user named.
@@ -140,8 +151,10 @@ impl Connection {
         }
         let is_remembered = params.remember && params.upgrade && self.remembered.contains(&params.endpoint);
         let (plan, kind) = Plan::new(&params, is_remembered)?;
-        let transport = self.start(kind, params.endpoint.clone(), None);
-        self.state = State::Connecting(Connecting::new(now, transport, params, plan));
+        let negotiation = Negotiation::new(params.protocol, self.found_versions.version(&params.endpoint));
+        let transport = self.start(kind, negotiation.version(), params.endpoint.clone(), None);
+        let trying = (transport, plan);
+        self.state = State::Connecting(Connecting::new(now, params, trying, negotiation));
         Ok(())
     }
 
@@ -162,20 +175,41 @@ impl Connection {
         if let Phase::Cancelled { .. } = connecting.phase {
             return self.fail_connect(now, ConnectError::Cancelled);
         }
-        let err = ConnectError::from_transport(connecting.target.endpoint().display_url(), err);
-        let next = if now < connecting.deadline { connecting.plan.next(&err) } else { None };
+        let (url, version) = (connecting.target.endpoint().display_url(), connecting.negotiation.version());
+        let err = ConnectError::from_transport(url, err, version);
+        let next = match now < connecting.deadline {
+            true if connecting.negotiation.on_failed(&err) => Some(id.kind),
+            true => connecting.plan.next(&err),
+            false => None,
+        };
         let Some(next) = next else {
             let err = connecting.plan.failure(err);
             return self.fail_connect(now, err);
         };
+        let wire = connecting.negotiation.version();
+        if wire != version {
+            self.found_versions.prove(&connecting.target, wire);
+        }
         let endpoint = connecting.target.reset();
         if self.transports.get(id).is_some() {
             self.order(id, Command::Abort);
         }
         self.outputs.push_back(Output::AttemptFailed { kind: id.kind, err });
-        let transport = self.start(next, endpoint, None);
+        let transport = self.start(next, wire, endpoint, None);
         if let State::Connecting(connecting) = &mut self.state {
             connecting.begin(now, transport);
+        }
+    }
+
+    /// The handshake was answered in another version than it was asked for.
+    pub(super) fn on_answered(&mut self, now: Instant, id: TransportId, version: ProtocolVersion) {
+        let State::Connecting(connecting) = &mut self.state else { return };
+        if !connecting.is_awaiting_packets_from(id) {
+            return;
+        }
+        self.found_versions.prove(&connecting.target, version);
+        if let Err(err) = connecting.negotiation.on_answered(version) {
+            self.fail_attempt(now, err.into());
         }
     }
 
@@ -213,7 +247,8 @@ impl Connection {
             Phase::Cancelled { close_deadline, .. } => Some(close_deadline.min(connecting.deadline)),
             _ => None,
         };
-        let mut session = match decode_open(&mut received, id.kind) {
+        let version = connecting.negotiation.version();
+        let mut session = match decode_open(&mut received, id.kind, version) {
             Ok(session) => session,
             Err(err) => return self.fail_attempt(now, err.into()),
         };
@@ -254,11 +289,15 @@ impl Connection {
 }
 
 /// Takes the open packet out of the first packets.
-fn decode_open(received: &mut Received, kind: TransportKind) -> Result<Session, ProtocolError> {
+fn decode_open(
+    received: &mut Received,
+    kind: TransportKind,
+    version: ProtocolVersion,
+) -> Result<Session, ProtocolError> {
     let first = if received.packets.is_empty() { Packet::Noop } else { received.packets.remove(0) };
     let Packet::Open(json) = first else {
         return Err(ProtocolError::OutOfPlace("the first packet is not an open packet"));
     };
     received.set_useful();
-    Session::decode(&json, kind)
+    Session::decode(&json, kind, version)
 }

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     data::Data,
     error::{ConnectError, DisconnectReason, Stage, TransportError},
-    protocol::{handshake::TransportKind, packet::Packet},
+    protocol::{handshake::TransportKind, packet::Packet, version::ProtocolVersion},
 };
 
 /// The time that an aborted transport has to close. It needs one turn of the event loop, unless it is broken.
@@ -178,9 +178,32 @@ impl Connection {
 
     /// Ends the session. If a graceful close was requested, its reason is reported.
     pub(super) fn end_session(&mut self, now: Instant, reason: DisconnectReason) {
+        let reason = self.explain(now, reason);
         let State::Open(open) = &mut self.state else { return };
         let reason = open.take_close_request().map_or(reason, |close| close.reason);
         self.end(now, Outcome::closed(reason));
+    }
+
+    /// The reason for the end of a session, as what is known about the version of the server explains it.
+    ///
+    /// A server of version 3 waits for pings, as a client of version 4 does. At about the time at which the client would end
+    /// the session, the server ends it: with a close packet, with a close frame, or without either.
+    fn explain(&mut self, now: Instant, reason: DisconnectReason) -> DisconnectReason {
+        let State::Open(open) = &self.state else { return reason };
+        if !reason.may_be_silence() {
+            return reason;
+        }
+        match open.session().protocol {
+            ProtocolVersion::V4 if open.is_never_pinged(now) => {
+                self.found_versions.suspect(open.target());
+                DisconnectReason::NoPing
+            }
+            ProtocolVersion::V4 => reason,
+            ProtocolVersion::V3 => {
+                self.found_versions.clear_suspicion(open.target());
+                reason
+            }
+        }
     }
 
     /// Closes every transport. The outcome is reported when all of them have closed.

@@ -18,6 +18,8 @@ use crate::{
         endpoint::Endpoint,
         handshake::{Session, TransportKind},
         packet::Packet,
+        version::{Protocol, ProtocolVersion},
+        wire::Wire,
     },
 };
 
@@ -80,6 +82,9 @@ pub(crate) enum ReportKind {
     },
     /// The handshake was redirected: the session is at this endpoint.
     Moved(Arc<Endpoint>),
+    /// The handshake was answered in this version of the protocol, which is not the one that it was asked for. The packets
+    /// follow.
+    Answered(ProtocolVersion),
     /// Packets that arrived, in order. `complete`: no further packets have arrived together with these.
     Packets { packets: Vec<Packet>, complete: bool },
     /// The pong to the ping with this number arrived.
@@ -173,6 +178,7 @@ pub(crate) enum Output {
     Start {
         id: TransportId,
         kind: TransportKind,
+        wire: Wire,
         endpoint: Arc<Endpoint>,
         sid: Option<ByteString>,
     },
@@ -280,6 +286,8 @@ pub(crate) struct ConnectParams {
     pub(crate) deadline: Instant,
     /// The transports to use. The first one opens the session, the others are what it may be upgraded to.
     pub(crate) transports: Vec<TransportKind>,
+    /// The version of the protocol to speak.
+    pub(crate) protocol: Protocol,
     /// Upgrades are allowed.
     pub(crate) upgrade: bool,
     /// The next transport is tried if one cannot open the session.

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::io::over_slow_line;
-use crate::protocol::handshake::Session;
+use super::{heartbeat::Heartbeat, io::over_slow_line};
+use crate::protocol::{handshake::Session, version::ProtocolVersion};
 
 /// If this process notices a deadline this late, it was suspended or had no processor time. Then the server is not to blame.
 const LATE: Duration = Duration::from_secs(1);
@@ -34,18 +34,76 @@ pub(crate) fn stall_timeout(set: Option<Duration>, session: Option<&Session>) ->
 ///
 /// "If the client does not receive a ping packet within `pingInterval + pingTimeout`, it should consider the
 /// connection as closed" (protocol, "Heartbeat"). This client accepts any byte instead of a ping: a ping may wait behind a
-/// large message.
+/// large message. In version 3 the client pings, and the answer has a limit of its own.
 #[derive(Debug)]
 pub(super) struct Liveness {
     /// The time at which a byte last arrived, or at which the client began to listen again.
     last_heard: Instant,
     /// The sum of `pingInterval` and `pingTimeout`.
     max_silence: Duration,
+    pings: PingsOf,
+}
+
+/// The side that pings.
+#[derive(Debug)]
+enum PingsOf {
+    /// Version 4. `lacking`: the time after which it is odd that there was no ping; `None` if there was one.
+    Server { lacking: Option<Instant> },
+    /// Version 3. Boxed, since few sessions have it.
+    Client(Box<Heartbeat>),
 }
 
 impl Liveness {
     pub(super) fn new(now: Instant, session: &Session) -> Self {
-        Self { last_heard: now, max_silence: session.ping_interval + session.ping_timeout }
+        let pings = match session.protocol {
+            ProtocolVersion::V4 => {
+                let late = LATE.min(session.ping_timeout / 2);
+                PingsOf::Server { lacking: Some(now + session.ping_interval + late) }
+            }
+            ProtocolVersion::V3 => PingsOf::Client(Box::new(Heartbeat::new(now, session))),
+        };
+        Self { last_heard: now, max_silence: session.ping_interval + session.ping_timeout, pings }
+    }
+
+    /// The heartbeat of a session in version 3.
+    pub(super) fn heartbeat(&mut self) -> Option<&mut Heartbeat> {
+        match &mut self.pings {
+            PingsOf::Server { .. } => None,
+            PingsOf::Client(heartbeat) => Some(heartbeat),
+        }
+    }
+
+    /// The time at which the client has to ping.
+    pub(super) fn next_ping(&self) -> Option<Instant> {
+        match &self.pings {
+            PingsOf::Server { .. } => None,
+            PingsOf::Client(heartbeat) => heartbeat.next(),
+        }
+    }
+
+    /// The server has pinged. Returns whether it is to be answered: in version 3 the server does not ping, and python-engineio
+    /// ends a session in which it receives a pong.
+    pub(super) fn pinged(&mut self) -> bool {
+        match &mut self.pings {
+            PingsOf::Server { lacking } => {
+                *lacking = None;
+                true
+            }
+            PingsOf::Client(_) => false,
+        }
+    }
+
+    /// Whether the server should have pinged in version 4, and has not done so once.
+    pub(super) fn lacks_ping(&self, now: Instant) -> bool {
+        matches!(self.pings, PingsOf::Server { lacking: Some(lacking) } if now >= lacking)
+    }
+
+    /// Back-pressure that began at `since` has ended. The server could not be heard meanwhile.
+    pub(super) fn resume(&mut self, now: Instant, since: Instant) {
+        self.restart(now);
+        if let Some(heartbeat) = self.heartbeat() {
+            heartbeat.resume(now, since);
+        }
     }
 
     /// The permitted silence begins now: something arrived from the server, or the client could not hear the server until
@@ -61,7 +119,13 @@ impl Liveness {
 
     /// The time at which the session ends with `PingTimeout`, if nothing arrives until then.
     pub(super) fn deadline(&self) -> Instant {
-        self.last_heard + self.max_silence
+        let silence = self.last_heard + self.max_silence;
+        match &self.pings {
+            PingsOf::Server { .. } => silence,
+            PingsOf::Client(heartbeat) => {
+                heartbeat.deadline(self.last_heard).map_or(silence, |pong| pong.min(silence))
+            }
+        }
     }
 
     /// The time at which the session ends with a timeout, if the rest of a message has not arrived until then. `since`: the

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     data::Data,
     error::{Stage, TransportError},
-    protocol::packet::Packet,
+    protocol::{packet::Packet, version::Protocol},
 };
 
 /// The pings of some walks.
@@ -128,6 +128,8 @@ impl Fake {
 #[derive(Debug)]
 pub(crate) struct Model {
     connection: Connection,
+    /// The version that each connect is to speak.
+    protocol: Protocol,
     now: Instant,
     /// By number, so that the same steps always do the same.
     fakes: BTreeMap<u64, Fake>,
@@ -140,17 +142,18 @@ pub(crate) struct Model {
 
 impl Model {
     /// A client that sends pings over a silent WebSocket or not, and that retains what is not confirmed or not.
-    pub(crate) fn new(is_pinging: bool, retains: bool) -> Self {
+    pub(crate) fn new(is_pinging: bool, retains: bool, protocol: Protocol) -> Self {
         let now = Instant::now();
         let (websocket_ping, confirm_sends) = (is_pinging.then_some(PING), retains.then_some(200));
         Self {
             connection: Connection::new(Limits { websocket_ping, confirm_sends, ..Limits::default() }),
+            protocol,
             now,
             fakes: BTreeMap::new(),
             connecting: false,
             open: false,
             messages: Messages::new(retains),
-            time: Time::new(now),
+            time: Time::new(now, Wire::V4),
         }
     }
 
@@ -216,6 +219,7 @@ impl Model {
             endpoint: endpoint(),
             deadline: self.now + Duration::from_secs(20),
             transports,
+            protocol: self.protocol,
             upgrade,
             try_all: others,
             remember: others,
@@ -279,7 +283,7 @@ impl Model {
         if self.connection.is_idle() {
             assert!(!self.connecting && !self.open && deadline.is_none());
             assert_eq!(self.connection.accepted(), self.connection.settled());
-            self.time = Time::new(self.now);
+            self.time = Time::new(self.now, Wire::V4);
         } else {
             assert!(deadline.is_some(), "every wait has an end");
         }
@@ -289,6 +293,9 @@ impl Model {
             let limit = self.time.deadline(self.now, self.write_deadline(), self.partial_since());
             assert!(deadline <= Some(limit), "silence is noticed in time");
             assert_eq!(self.connection.has_backpressure(), self.time.has_backpressure());
+            if self.may_write() {
+                self.time.check_pings(self.now);
+            }
         }
     }
 
@@ -303,6 +310,12 @@ impl Model {
         self.carries_session()?.partial
     }
 
+    /// Nothing keeps the connection from writing.
+    fn may_write(&self) -> bool {
+        let is_waiting = |fake: &Fake| fake.paused || fake.closing || fake.writing.is_some();
+        self.connection.is_open() && !self.fakes.values().any(is_waiting)
+    }
+
     fn carries_session(&self) -> Option<&Fake> {
         let carries_session =
             |fake: &&Fake| !fake.closing && self.connection.transport() == Some(fake.id.kind);
@@ -314,10 +327,12 @@ impl Model {
             Output::Start { id, sid, .. } => self.start(id, sid.is_some()),
             Output::Order(id, command) => self.order(id, command),
             Output::AttemptFailed { .. } => assert!(self.connecting),
-            Output::Opened(_) => {
+            Output::Opened(session) => {
                 assert!(self.connecting && !self.open, "one Opened");
+                assert!(self.protocol == Protocol::Any || self.protocol == session.protocol.into());
                 (self.connecting, self.open) = (false, true);
-                self.time = Time::new(self.now);
+                self.time = Time::new(self.now, session.protocol);
+                self.messages.speak(session.protocol);
             }
             Output::Messages { from, mut packets } => {
                 assert!(self.open, "no message outside of a session");
@@ -376,8 +391,9 @@ impl Model {
             Command::Write(batch) => {
                 assert!(!batch.is_empty(), "an empty payload is an error");
                 assert!(fake.writing.is_none(), "one batch in flight");
-                check_sizes(&batch, id.kind);
-                self.time.writes(&batch);
+                let session = self.connection.session();
+                check_sizes(&batch, id.kind, session.map_or(Wire::V4, |session| session.protocol));
+                self.time.writes(self.now, &batch);
                 (fake.writing, fake.asked) = (Some(batch), true);
                 (fake.began, fake.wrote) = (self.now, self.now);
             }
@@ -472,7 +488,10 @@ impl Model {
                 fake.opened = true;
                 self.say(id, ReportKind::Opened { protocol: None });
             }
-            0 if !fake.is_websocket() && what > 128 => self.say(id, ReportKind::Moved(endpoint())),
+            0 if !fake.is_websocket() && what > 192 => self.say(id, ReportKind::Moved(endpoint())),
+            0 if !fake.is_websocket() && what > 128 && !fake.greeted => {
+                self.say(id, ReportKind::Answered(if what > 160 { Wire::V4 } else { Wire::V3 }));
+            }
             0 if !fake.is_websocket() => self.say(id, ReportKind::Requested),
             1 if fake.writing.is_some() && what > 128 => {
                 fake.wrote = self.now;

@@ -55,7 +55,7 @@ impl Open {
         Self {
             target,
             active,
-            unchecked_len: Wire::V4.unchecked_len(active.kind, session.max_payload),
+            unchecked_len: session.protocol.unchecked_len(active.kind, session.max_payload),
             post_size: PostSize::new(&session),
             close_requested: None,
             upgrade: Upgrade::default(),
@@ -69,6 +69,11 @@ impl Open {
 
     pub(super) fn session(&self) -> &Arc<Session> {
         &self.session
+    }
+
+    /// The encoding of packets.
+    pub(super) fn wire(&self) -> Wire {
+        self.session.protocol
     }
 
     pub(super) fn target(&self) -> &Target {
@@ -89,7 +94,7 @@ impl Open {
         if protocol.is_some() {
             Arc::make_mut(&mut self.session).websocket_protocol = protocol;
         }
-        self.unchecked_len = Wire::V4.unchecked_len(id.kind, self.session.max_payload);
+        self.unchecked_len = self.wire().unchecked_len(id.kind, self.session.max_payload);
         mem::replace(&mut self.active, id)
     }
 
@@ -107,7 +112,15 @@ impl Open {
             TransportKind::WebSocket => None,
         };
         let limit = self.session.max_payload.into_iter().chain(of_carrier).min();
-        Wire::V4.check_message(data, carrier, limit)
+        self.wire().check_message(data, carrier, limit)
+    }
+
+    /// Whether the server behaves as one of version 3 does to a client of version 4: it waits for pings. A server that names
+    /// its `maxPayload` speaks version 4, and so does one that has opened the session over polling.
+    pub(super) fn is_never_pinged(&self, now: Instant) -> bool {
+        let is_unproven =
+            self.session.transport == TransportKind::WebSocket && self.session.max_payload.is_none();
+        is_unproven && self.flow == Flow::Open && self.liveness.lacks_ping(now)
     }
 
     pub(super) fn is_closing(&self) -> bool {

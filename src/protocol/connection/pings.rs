@@ -131,6 +131,11 @@ impl Pings {
         self.open.iter_mut().filter(|ping| ping.is_waiting).for_each(|ping| ping.start = now);
     }
 
+    /// The time that a [slow line](over_slow_line) takes for what may still be on its way over a WebSocket.
+    pub(super) fn transfer(&self) -> Duration {
+        over_slow_line(u64::try_from(self.unheard).unwrap_or(u64::MAX))
+    }
+
     /// Bytes arrived from the server.
     pub(super) fn heard(&mut self) {
         self.unheard = 0;

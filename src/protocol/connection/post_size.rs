@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::{io::Limits, queue::BatchLimit};
-use crate::protocol::handshake::Session;
+use crate::protocol::{handshake::Session, wire::Wire};
 
 /// Bytes in the first POST of a session.
 const FIRST: usize = 128 << 10;
@@ -30,6 +30,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 pub(super) struct PostSize {
     bytes: usize,
     max_payload: usize,
+    wire: Wire,
     /// The server has shown that it accepts any number of packets.
     any_number: bool,
     /// The time for which a POST may be on its way.
@@ -42,6 +43,7 @@ impl PostSize {
         Self {
             bytes: FIRST.min(max_payload),
             max_payload,
+            wire: session.protocol,
             any_number: false,
             // The answer to a ping may have to wait for one POST, and then takes one itself.
             longest: LONGEST.min(session.ping_timeout / 2),
@@ -54,7 +56,7 @@ impl PostSize {
         BatchLimit {
             packets: limits.max_packets_per_post.unwrap_or(packets),
             bytes: self.bytes.min(limits.max_post_bytes.unwrap_or(usize::MAX)),
-            encoded: true,
+            encoding: Some(self.wire),
         }
     }
 

@@ -30,8 +30,9 @@ const MAX_RETAINED_IDLE: usize = 16;
 pub(super) struct BatchLimit {
     pub(super) packets: usize,
     pub(super) bytes: usize,
-    /// `bytes` counts the packets as a polling payload encodes them, separators included.
-    pub(super) encoded: bool,
+    /// The encoding as which `bytes` counts the packets: that of a polling payload, with what separates the packets. `None`:
+    /// only their data counts.
+    pub(super) encoding: Option<Wire>,
 }
 
 /// Packets that are written together, and what they count for in the queue.
@@ -105,8 +106,8 @@ pub(super) struct Mark {
 /// The one place where messages wait to be written. It knows of every accepted message what became of it.
 #[derive(Debug, Default)]
 pub(super) struct SendQueue {
-    /// Answers to pings, which are written before everything else.
-    pongs: VecDeque<Packet>,
+    /// Answers to pings, or in version 3 a ping, which are written before everything else.
+    heartbeats: VecDeque<Packet>,
     packets: VecDeque<Packet>,
     /// Messages in `packets` or in flight, and the bytes of their data.
     messages: usize,
@@ -149,7 +150,7 @@ impl SendQueue {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.packets.is_empty() && self.pongs.is_empty()
+        self.packets.is_empty() && self.heartbeats.is_empty()
     }
 
     /// Messages accepted so far, over the life of the queue.
@@ -225,11 +226,18 @@ impl SendQueue {
         let mut pong = Packet::Pong(data);
         // Its data may be a small part of a large buffer, which would stay alive.
         pong.detach();
-        self.pongs.push_back(pong);
+        self.heartbeats.push_back(pong);
         let bytes = |pongs: &VecDeque<Packet>| pongs.iter().map(|pong| pong.body().len()).sum::<usize>();
-        while self.pongs.len() > 1 && (self.pongs.len() > MAX_PONGS || bytes(&self.pongs) > MAX_PONG_BYTES) {
-            self.pongs.pop_front();
+        while self.heartbeats.len() > 1
+            && (self.heartbeats.len() > MAX_PONGS || bytes(&self.heartbeats) > MAX_PONG_BYTES)
+        {
+            self.heartbeats.pop_front();
         }
+    }
+
+    /// Appends a ping.
+    pub(super) fn push_ping(&mut self) {
+        self.heartbeats.push_back(Packet::Ping(ByteString::new()));
     }
 
     /// Moves the next packets into `buffer`: at least one, if there is any.
@@ -241,7 +249,7 @@ impl SendQueue {
         // The transport has dropped its share, so this reuses the buffer; otherwise `make_mut` would allocate one.
         let batch = Arc::make_mut(&mut buffer);
         let mut filling = Filling { limit, packets: 0, messages: 0, bytes: 0, used: 0 };
-        for queue in [&mut self.pongs, &mut self.packets] {
+        for queue in [&mut self.heartbeats, &mut self.packets] {
             let count = filling.add(queue);
             move_packets(queue, count, batch);
             if !queue.is_empty() {
@@ -315,7 +323,7 @@ impl SendQueue {
     /// Empties the queue at the end of a session. Gives back all accepted messages that were not surely sent. Of a group
     /// all messages are in the same list.
     pub(super) fn end(&mut self) -> Undelivered {
-        self.pongs = VecDeque::new();
+        self.heartbeats = VecDeque::new();
         self.messages = 0;
         self.bytes = 0;
         self.settled = self.accepted;
@@ -342,8 +350,10 @@ impl Filling {
         let before = self.packets;
         for packet in queue.iter().take(self.limit.packets.saturating_sub(before)) {
             let len = packet.body().len();
-            let size =
-                if self.limit.encoded { Wire::V4.size_in_payload(packet, self.packets == 0) } else { len };
+            let size = match self.limit.encoding {
+                Some(wire) => wire.size_in_payload(packet, self.packets == 0),
+                None => len,
+            };
             let used = self.used.saturating_add(size);
             if self.packets > 0 && used > self.limit.bytes {
                 break;

@@ -61,7 +61,7 @@ impl Connection {
 
     /// Handles the packets of the protocol and passes the messages on.
     pub(super) fn on_session_packets(&mut self, now: Instant, id: TransportId, mut received: Received) {
-        let end = self.handle_control_packets(&mut received);
+        let end = self.handle_control_packets(now, &mut received);
         let bytes: usize = received.packets.iter().map(|packet| packet.body().len()).sum();
         self.counters.messages_received += u64::try_from(received.packets.len()).unwrap_or(u64::MAX);
         self.counters.bytes_received += u64::try_from(bytes).unwrap_or(u64::MAX);
@@ -87,7 +87,7 @@ impl Connection {
 
     /// Handles all packets that are not messages, and takes them out. Returns the reason if one of them ends the
     /// session.
-    fn handle_control_packets(&mut self, received: &mut Received) -> Option<DisconnectReason> {
+    fn handle_control_packets(&mut self, now: Instant, received: &mut Received) -> Option<DisconnectReason> {
         let is_message = |packet: &Packet| matches!(packet, Packet::Message(_));
         let mut end = None;
         // Most batches contain only messages: looking at them is cheaper than moving each of them.
@@ -100,7 +100,8 @@ impl Connection {
                 }
                 match packet {
                     Packet::Message(_) => return true,
-                    Packet::Ping(data) => self.queue.push_pong(mem::take(data)),
+                    Packet::Ping(data) => self.on_ping(mem::take(data)),
+                    Packet::Pong(_) if self.on_heartbeat_answered(now) => {}
                     Packet::Close => end = Some(DisconnectReason::Server),
                     Packet::Open(_) => end = Some(out_of_place("a second open packet")),
                     Packet::Upgrade => end = Some(out_of_place("an upgrade packet from the server")),
@@ -117,6 +118,25 @@ impl Connection {
             received.set_useful();
         }
         end
+    }
+
+    fn on_ping(&mut self, data: ByteString) {
+        if let State::Open(open) = &mut self.state
+            && open.liveness.pinged()
+        {
+            self.queue.push_pong(data);
+        }
+    }
+
+    /// A pong arrived. Returns whether it answers a ping, which only a client of version 3 sends.
+    fn on_heartbeat_answered(&mut self, now: Instant) -> bool {
+        let State::Open(open) = &mut self.state else { return false };
+        let Some(time) = open.liveness.heartbeat().and_then(|heartbeat| heartbeat.answered(now)) else {
+            return false;
+        };
+        self.round_trip = Some(time);
+        self.found_versions.prove(open.target(), open.session().protocol);
+        true
     }
 
     /// Takes an emptied buffer of messages back, so that the transport can fill it again.
@@ -136,8 +156,7 @@ impl Connection {
         if let State::Open(open) = &mut self.state
             && let Some(began) = open.flow.resume()
         {
-            // The server could not be heard while nothing was read.
-            open.liveness.restart(now);
+            open.liveness.resume(now, began);
             open.pings.resume(now, began);
             open.confirmations.resume(now, began);
             if let Some(active) = self.transports.get_mut(open.active()) {

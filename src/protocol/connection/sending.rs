@@ -1,6 +1,6 @@
 //! Messages that are accepted, and the batches that go to the transports.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     Connection,
@@ -19,7 +19,7 @@ use crate::{
 
 /// The size of a batch for a WebSocket. It is limited so that buffers stay in the processor's caches, and so that
 /// answers to pings never wait for long. Each batch costs a system call, which many short messages share.
-pub(super) const BATCH: BatchLimit = BatchLimit { packets: 1024, bytes: 256 << 10, encoded: false };
+pub(super) const BATCH: BatchLimit = BatchLimit { packets: 1024, bytes: 256 << 10, encoding: None };
 
 impl Connection {
     /// Accepts a message. It is sent, or comes back in `Closed` or as `Rejected`.
@@ -74,22 +74,18 @@ impl Connection {
 
     /// Gives the next batch to the transport, if it is free. Everything accepted since the last batch goes together.
     pub(super) fn write(&mut self, now: Instant) {
-        let State::Open(open) = &self.state else { return };
         if self.queue.is_empty() || !self.may_write() {
             return;
         }
-        let (active, limit) = (open.active(), self.batch_limit(open));
+        let State::Open(open) = &mut self.state else { return };
+        if let Some(heartbeat) = open.liveness.heartbeat() {
+            heartbeat.sent(now);
+        }
+        let (active, limit) = (open.active(), batch_limit(open, &self.limits));
         let Some(transport) = self.transports.get_mut(active) else { return };
         let batch = self.queue.next_batch(transport.writing.take_spare(), limit);
         let packets = transport.writing.start(now, batch);
         self.order(active, Command::Write(packets));
-    }
-
-    fn batch_limit(&self, open: &Open) -> BatchLimit {
-        match open.kind() {
-            TransportKind::WebSocket => BATCH,
-            TransportKind::Polling => open.post_size.limit(&self.limits),
-        }
     }
 
     /// The transport of the session can be given a batch.
@@ -113,13 +109,15 @@ impl Connection {
         let Some(transport) = self.transports.get_mut(id) else { return };
         let Some(in_flight) = transport.writing.finish() else { return };
         let batch = in_flight.batch;
-        let (is_closing, messages, bytes) = (batch.ends_with_close(), batch.messages(), batch.bytes());
+        let is_closing = batch.ends_with_close();
         self.queue.written(&batch, id.kind == TransportKind::Polling);
         self.counters.add_sent(batch.len(), batch.messages(), batch.bytes());
-        let (size, time) = (batch.size(), now.saturating_duration_since(in_flight.started));
+        let time = now.saturating_duration_since(in_flight.started);
         if id.kind == TransportKind::Polling {
             self.round_trip = Some(time);
         }
+        let (messages, bytes, size) = (batch.messages(), batch.bytes(), batch.size());
+        let written = Written { messages, bytes, size, time, any_number };
         transport.writing.recycle(batch);
         match &mut self.state {
             State::Open(open) if open.upgrade.probe_at(UpgradeStep::Switching) == Some(id) => {
@@ -130,16 +128,7 @@ impl Connection {
                 self.end_session(now, UPGRADE_NOT_WRITTEN.into());
             }
             State::Open(open) if open.active() == id => {
-                match id.kind {
-                    TransportKind::Polling => {
-                        // The answer to a POST is a sign of life. That a WebSocket has taken bytes is none.
-                        open.liveness.restart(now);
-                        open.post_size.answered(size, time, any_number);
-                        open.upgrade.limit_pause(now);
-                    }
-                    TransportKind::WebSocket if messages > 0 => open.pings.wrote(now, bytes),
-                    TransportKind::WebSocket => {}
-                }
+                written.note(now, open);
                 // An answer to a ping that came while the close packet was written is not sent any more.
                 if is_closing {
                     self.on_close_sent(id);
@@ -150,6 +139,43 @@ impl Connection {
         }
         // At once, because the next report may be the end of the session.
         self.ask(now);
+    }
+}
+
+/// A batch that the transport of the session has written.
+struct Written {
+    messages: usize,
+    bytes: usize,
+    /// The size of the POST.
+    size: usize,
+    time: Duration,
+    any_number: bool,
+}
+
+impl Written {
+    /// Passes on what the batch shows about the line and the server.
+    #[inline]
+    fn note(&self, now: Instant, open: &mut Open) {
+        match open.kind() {
+            TransportKind::Polling => {
+                // The answer to a POST is a sign of life. That a WebSocket has taken bytes is none.
+                open.liveness.restart(now);
+                open.post_size.answered(self.size, self.time, self.any_number);
+                open.upgrade.limit_pause(now);
+            }
+            TransportKind::WebSocket if self.messages > 0 => open.pings.wrote(now, self.bytes),
+            TransportKind::WebSocket => {}
+        }
+        if let Some(heartbeat) = open.liveness.heartbeat() {
+            heartbeat.written(now, || open.pings.transfer());
+        }
+    }
+}
+
+fn batch_limit(open: &Open, limits: &Limits) -> BatchLimit {
+    match open.kind() {
+        TransportKind::WebSocket => BATCH,
+        TransportKind::Polling => open.post_size.limit(limits),
     }
 }
 

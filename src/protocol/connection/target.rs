@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use crate::protocol::endpoint::Endpoint;
 
 /// The largest number of URLs that a client remembers. Most clients connect to one.
-const MAX_REMEMBERED: usize = 64;
+pub(super) const MAX_REMEMBERED: usize = 64;
 
 /// The endpoint of a connect. A redirect moves the transport that follows it, and the session that this transport opens.
 #[derive(Debug, Clone)]
@@ -26,6 +26,11 @@ impl Target {
     /// The endpoint of the current transport, or of the session.
     pub(super) fn endpoint(&self) -> &Arc<Endpoint> {
         self.moved.as_ref().unwrap_or(&self.named)
+    }
+
+    /// The URL that the user named, without secrets.
+    pub(super) fn named_url(&self) -> &str {
+        self.named.display_url()
     }
 
     /// Whether a server has chosen the endpoint, and not the user.

@@ -11,6 +11,7 @@ mod sending;
 mod sessions;
 mod timeouts;
 mod upgrades;
+mod versions;
 mod walk;
 
 use std::time::{Duration, Instant};
@@ -25,7 +26,7 @@ use super::{
 use crate::{
     data::Data,
     error::{ConnectError, SendErrorKind, Stage, TransportError},
-    protocol::{packet::Packet, wire::Wire},
+    protocol::{packet::Packet, version::Protocol, wire::Wire},
 };
 
 /// A connection, its clock, and short words for its inputs and outputs.
@@ -62,10 +63,11 @@ fn datas(datas: &[Data]) -> String {
 
 fn word(output: Output) -> String {
     match output {
-        Output::Start { id, kind, sid, .. } => match sid {
-            Some(sid) => format!("start {} {kind} {sid}", id.number),
-            None => format!("start {} {kind}", id.number),
-        },
+        Output::Start { id, kind, sid, wire, .. } => {
+            let sid = sid.map(|sid| format!(" {sid}")).unwrap_or_default();
+            let version = if wire == Wire::V3 { " in protocol 3" } else { "" };
+            format!("start {} {kind}{sid}{version}", id.number)
+        }
         Output::Order(id, Command::Write(packets)) => format!("{} write {}", id.number, wires(&packets)),
         Output::Order(id, Command::Ping(number)) => format!("{} ping {number}", id.number),
         Output::Order(id, Command::Read(_)) => format!("{} read", id.number),
@@ -101,6 +103,7 @@ fn params(now: Instant, transports: &[TransportKind]) -> ConnectParams {
         endpoint: endpoint(),
         deadline: now + Duration::from_secs(20),
         transports: transports.to_vec(),
+        protocol: Protocol::V4,
         upgrade: true,
         try_all: false,
         remember: false,

@@ -14,7 +14,24 @@ impl Connection {
     /// When `handle_timeout` is due.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let deadline = self.deadline().map(|deadline| self.grace_period.extend(deadline));
-        [deadline, self.next_read()].into_iter().flatten().min()
+        [deadline, self.next_read(), self.next_ping()].into_iter().flatten().min()
+    }
+
+    /// When a ping of a session in version 3 is due.
+    fn next_ping(&self) -> Option<Instant> {
+        match &self.state {
+            State::Open(open) => open.liveness.next_ping(),
+            _ => None,
+        }
+    }
+
+    /// Queues the ping of a session in version 3, if it is due. It goes out as soon as the transport is free.
+    fn queue_ping(&mut self, now: Instant) {
+        if let State::Open(open) = &mut self.state
+            && open.liveness.heartbeat().is_some_and(|heartbeat| heartbeat.is_due(now))
+        {
+            self.queue.push_ping();
+        }
     }
 
     /// Acts on the deadlines that have passed. The only place that knows of late wake-ups: see
@@ -28,6 +45,8 @@ impl Connection {
                 State::Ending(_) => self.handle_ending_timeout(now),
             }
         }
+        // A ping that is late is urgent, so it has no grace period.
+        self.queue_ping(now);
         // The end of a pause between polls is nobody's fault and needs no grace period. In a grace period, the answer to this
         // poll may be what proves that the server is alive.
         self.grant_reads(now);

@@ -121,7 +121,7 @@ impl Connection {
     pub(super) fn start_upgrade(&mut self, now: Instant) {
         let State::Open(open) = &self.state else { return };
         let (endpoint, sid) = (open.target().endpoint().clone(), open.session().sid.clone());
-        let probe = self.start(TransportKind::WebSocket, endpoint, Some(sid));
+        let probe = self.start(TransportKind::WebSocket, open.wire(), endpoint, Some(sid));
         if let State::Open(open) = &mut self.state {
             open.upgrade.start(probe, now + self.limits.upgrade_timeout);
         }

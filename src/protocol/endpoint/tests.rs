@@ -2,7 +2,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 
 use super::*;
-use crate::protocol::handshake::TransportKind::{Polling, WebSocket};
+use crate::protocol::{
+    handshake::TransportKind::{Polling, WebSocket},
+    version::ProtocolVersion::{V3, V4},
+};
 
 const T: ByteString = ByteString::from_static("t");
 
@@ -86,7 +89,7 @@ fn only_the_path_option_counts() {
         for (slash, expected) in [(true, with_slash), (false, without)] {
             let endpoint = Endpoint::new("http://example.org/some/path#fragment", path, slash, &T).unwrap();
             assert_eq!(
-                endpoint.request_target(Polling, None, None),
+                endpoint.request_target(V4, Polling, None, None),
                 format!("{expected}?EIO=4&transport=polling")
             );
             assert_eq!(endpoint.display_url(), format!("http://example.org{expected}"));
@@ -116,7 +119,7 @@ fn a_path_of_the_url_is_ignored_unless_requests_go_there() {
 
 #[test]
 fn a_request_carries_the_users_query_first() {
-    let target = |url: &str, sid, stamp| endpoint(url).request_target(Polling, sid, stamp);
+    let target = |url: &str, sid, stamp| endpoint(url).request_target(V4, Polling, sid, stamp);
     for (url, expected) in [
         ("http://h", "/engine.io/?EIO=4&transport=polling"),
         ("http://h?", "/engine.io/?EIO=4&transport=polling"),
@@ -133,14 +136,18 @@ fn a_request_carries_the_users_query_first() {
         "/engine.io/?room=7&EIO=4&transport=polling&t=STAMP&sid=SID"
     );
     assert_eq!(
-        endpoint("ws://h").request_target(WebSocket, Some("SID"), None),
+        endpoint("ws://h").request_target(V4, WebSocket, Some("SID"), None),
         "/engine.io/?EIO=4&transport=websocket&sid=SID"
+    );
+    assert_eq!(
+        endpoint("ws://h").request_target(V3, Polling, None, Some("STAMP")),
+        "/engine.io/?EIO=3&transport=polling&t=STAMP"
     );
 }
 
 #[test]
 fn a_sid_is_an_opaque_string() {
-    let target = endpoint("http://h").request_target(Polling, Some("a+b c&d=é\r\n-_."), None);
+    let target = endpoint("http://h").request_target(V4, Polling, Some("a+b c&d=é\r\n-_."), None);
     assert_eq!(target, "/engine.io/?EIO=4&transport=polling&sid=a%2Bb%20c%26d%3D%C3%A9%0D%0A-_.");
 }
 
@@ -159,10 +166,10 @@ fn the_user_cannot_set_the_parameters_of_engine_io() {
 fn the_timestamp_may_have_another_name() {
     let at = |url| Endpoint::new(url, "engine.io", true, &"ts".into());
     let home = at("http://h?t=7").unwrap();
-    let target = home.request_target(Polling, None, Some("STAMP"));
+    let target = home.request_target(V4, Polling, None, Some("STAMP"));
     assert_eq!(target, "/engine.io/?t=7&EIO=4&transport=polling&ts=STAMP");
     let moved = home.redirected("/?ts=1&t=7&sid=1").unwrap();
-    assert_eq!(moved.request_target(Polling, None, None), "/?t=7&EIO=4&transport=polling");
+    assert_eq!(moved.request_target(V4, Polling, None, None), "/?t=7&EIO=4&transport=polling");
     assert!(at("http://h?ts=7").is_err());
 
     for name in ["t", "_t", "ts-1.x~", "T"] {
@@ -218,7 +225,7 @@ fn a_redirect_is_resolved_against_the_request() {
     ] {
         let to = from.redirected(location).unwrap();
         assert_eq!(&to.url()[..Position::AfterPath], url, "{location}");
-        let target = to.request_target(Polling, None, None);
+        let target = to.request_target(V4, Polling, None, None);
         assert!(target.ends_with(&format!("?{query}EIO=4&transport=polling")), "{location}: {target}");
     }
 }
@@ -282,7 +289,7 @@ proptest! {
         sid: String,
     ) {
         if let Ok(endpoint) = Endpoint::new(&format!("http://h/?{query}"), &path, slash, &T) {
-            let target = endpoint.request_target(Polling, Some(&sid), Some("t"));
+            let target = endpoint.request_target(V4, Polling, Some(&sid), Some("t"));
             prop_assert!(is_origin_form(&target), "{target}");
             let (_, sent) = target.rsplit_once("&sid=").unwrap();
             prop_assert_eq!(percent_decode_str(sent).collect::<Vec<u8>>(), sid.as_bytes());
@@ -292,7 +299,7 @@ proptest! {
     #[test]
     fn any_redirect_is_an_error_or_gives_a_usable_endpoint(location in "(https?:|wss?:)?(//[^/]{0,9})?.{0,20}") {
         if let Ok(to) = endpoint("http://h?a").redirected(&location) {
-            prop_assert!(is_origin_form(&to.request_target(WebSocket, None, None)));
+            prop_assert!(is_origin_form(&to.request_target(V4, WebSocket, None, None)));
             prop_assert!(!to.host_header().is_empty());
             prop_assert!(to.host_header().is_ascii());
         }

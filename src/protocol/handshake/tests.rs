@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn decode(json: &str) -> Result<Session, ProtocolError> {
-    Session::decode(json, TransportKind::Polling)
+    Session::decode(json, TransportKind::Polling, ProtocolVersion::V4)
 }
 
 /// An open packet with this value in a field.
@@ -27,7 +27,7 @@ fn the_handshake_of_the_reference_server_is_the_default_session() {
 #[test]
 fn a_session_opened_over_websocket_has_nothing_to_upgrade_to() {
     let json = r#"{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
-    let session = Session::decode(json, TransportKind::WebSocket).unwrap();
+    let session = Session::decode(json, TransportKind::WebSocket, ProtocolVersion::V4).unwrap();
     assert_eq!(session, Session::new("a", TransportKind::WebSocket));
     assert_eq!(session.upgrades, []);
 }

@@ -1,93 +1,114 @@
-//! Many packets in one HTTP body (protocol 4, "Payload encoding").
+//! Many packets in one HTTP body. Version 3 has two forms for it, and version 4 one.
 
-use bytes::{BufMut as _, Bytes, BytesMut};
-use bytestring::ByteString;
+mod v3_binary;
+mod v3_text;
+mod v4;
 
-use super::text;
-use crate::{data::Data, error::ProtocolError, protocol::packet::Packet};
+use bytes::{Bytes, BytesMut};
 
-/// The character between two packets of a payload: "The packets are separated by the record separator character." There
-/// is no way to escape it.
-const SEPARATOR: u8 = 0x1e;
+use super::Wire;
+use crate::{error::ProtocolError, protocol::packet::Packet};
 
 /// The packets of one HTTP body. Each is decoded when it is asked for, so the packets need no memory besides the body,
-/// however many there are. Their text shares the body's buffer.
+/// however many there are. Their data shares the body's buffer.
 ///
 /// The iterator ends after the first packet that cannot be decoded.
 #[derive(Debug)]
-pub(crate) struct Payload {
-    /// The body, up to the first packet that is not UTF-8.
-    text: ByteString,
-    /// The size of the whole body, in bytes.
-    len: usize,
-    /// The position of the next packet, `None` after the last one.
-    next: Option<usize>,
-    max_message_size: usize,
+pub(crate) struct Payload(Form);
+
+#[derive(Debug)]
+enum Form {
+    V4(v4::Payload),
+    V3Text(v3_text::Payload),
+    V3Binary(v3_binary::Payload),
 }
 
 impl Payload {
-    pub(super) fn new(body: Bytes, max_message_size: usize) -> Self {
-        let len = body.len();
-        let text = match ByteString::try_from(body.clone()) {
-            Ok(text) => text,
-            Err(err) => before_invalid(&body, err.valid_up_to()),
-        };
-        Self { text, len, next: (len > 0).then_some(0), max_message_size }
+    /// The packets of `body`. The data of each may have `max_message_size` bytes.
+    pub(super) fn new(wire: Wire, body: Bytes, max_message_size: usize) -> Self {
+        Self(match (wire, body.first()) {
+            (Wire::V4, _) => Form::V4(v4::Payload::new(body, max_message_size)),
+            // The first byte tells the two forms apart, as it does in python-engineio. Not every server sets the type of
+            // the content.
+            (Wire::V3, Some(0 | 1)) => Form::V3Binary(v3_binary::Payload::new(body, max_message_size)),
+            (Wire::V3, _) => Form::V3Text(v3_text::Payload::new(body, max_message_size)),
+        })
     }
 
     /// Whether every packet has been taken.
     pub(crate) fn is_empty(&self) -> bool {
-        self.next.is_none()
+        match &self.0 {
+            Form::V4(payload) => payload.is_empty(),
+            Form::V3Text(payload) => payload.is_empty(),
+            Form::V3Binary(payload) => payload.is_empty(),
+        }
     }
-}
-
-/// The packets before the one that is not UTF-8 from `valid` on, each with the separator behind it.
-#[cold]
-fn before_invalid(body: &Bytes, valid: usize) -> ByteString {
-    let separator = body.get(..valid).and_then(|valid| memchr::memrchr(SEPARATOR, valid));
-    let packets = body.slice(..separator.map_or(0, |separator| separator + 1));
-    ByteString::try_from(packets).unwrap_or_default()
 }
 
 impl Iterator for Payload {
     type Item = Result<Packet, ProtocolError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let start = self.next.take()?;
-        let rest = self.text.get(start..)?;
-        let len = memchr::memchr(SEPARATOR, rest.as_bytes());
-        if rest.is_empty() && start < self.len {
-            return Some(Err(ProtocolError::Utf8));
+        match &mut self.0 {
+            Form::V4(payload) => payload.next(),
+            Form::V3Text(payload) => payload.next(),
+            Form::V3Binary(payload) => payload.next(),
         }
-        let mut chars = rest.get(..len.unwrap_or(rest.len()))?.chars();
-        let packet = text::decode(chars.next(), self.text.slice_ref(chars.as_str()), self.max_message_size);
-        if packet.is_ok() {
-            self.next = len.map(|len| start + len + 1);
-        }
-        Some(packet)
     }
 }
 
 /// Appends the packets. Each must be [representable](is_representable).
-pub(super) fn encode(packets: &[Packet], dst: &mut BytesMut) {
-    dst.reserve(packets.iter().map(|packet| size(packet, false)).sum());
-    for (index, packet) in packets.iter().enumerate() {
-        if index > 0 {
-            dst.put_u8(SEPARATOR);
-        }
-        text::encode(packet, dst);
+pub(super) fn encode(wire: Wire, packets: &[Packet], dst: &mut BytesMut) {
+    dst.reserve(packets.iter().map(|packet| size(wire, packet, false)).sum());
+    match wire {
+        Wire::V4 => v4::encode(packets, dst),
+        Wire::V3 => v3_binary::encode(packets, dst),
     }
 }
 
 /// The number of bytes that a packet adds to a payload.
-pub(super) fn size(packet: &Packet, is_first: bool) -> usize {
-    text::encoded_len(packet) + usize::from(!is_first)
+pub(super) fn size(wire: Wire, packet: &Packet, is_first: bool) -> usize {
+    match wire {
+        Wire::V4 => v4::size(packet, is_first),
+        Wire::V3 => v3_binary::size(packet),
+    }
 }
 
-/// Whether a payload can carry a packet: its text must not contain the separator. Base64 never does.
-pub(super) fn is_representable(packet: &Packet) -> bool {
-    matches!(packet, Packet::Message(Data::Binary(_))) || memchr::memchr(SEPARATOR, packet.body()).is_none()
+/// Whether a payload can carry a packet.
+pub(super) fn is_representable(wire: Wire, packet: &Packet) -> bool {
+    match wire {
+        Wire::V4 => v4::is_representable(packet),
+        // The length of each packet is in front of it, so a packet may contain any character.
+        Wire::V3 => true,
+    }
 }
 
-#[cfg(test)]
-mod tests;
+/// The version in which a server has answered the handshake, if the start of the body shows it: the open packet in version 4
+/// (`0{"sid":...`), or in one of the forms of version 3, with its length in front (`97:0{"sid":...`).
+pub(super) fn version_of_handshake(body: &[u8]) -> Option<Wire> {
+    const OPEN: &[u8] = b"0{";
+    if body.starts_with(OPEN) {
+        return Some(Wire::V4);
+    }
+    let packet = v3_text::behind_length(body).or_else(|| v3_binary::behind_length(body))?;
+    packet.starts_with(OPEN).then_some(Wire::V3)
+}
+
+/// The number that the digits of a length say. A server that lies about it causes an error, and never an allocation.
+fn parse_length(digits: impl Iterator<Item = u8>) -> Result<usize, ProtocolError> {
+    let mut length = None;
+    for digit in digits {
+        let before = match length {
+            Some(0) => return Err(ProtocolError::Packet("its length begins with a zero")),
+            before => before.unwrap_or(0_usize),
+        };
+        length = before.checked_mul(10).and_then(|tens| tens.checked_add(usize::from(digit)));
+        if length.is_none() {
+            return Err(TOO_LONG);
+        }
+    }
+    length.ok_or(ProtocolError::Packet("it has no length"))
+}
+
+/// The error for a length that lies.
+const TOO_LONG: ProtocolError = ProtocolError::Packet("it is longer than the rest of the payload");

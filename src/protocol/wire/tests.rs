@@ -145,26 +145,102 @@ fn polling_refuses_a_text_that_contains_the_separator() {
 }
 
 #[test]
-fn the_handshake_of_protocol_3_is_recognised() {
+fn the_version_of_a_handshake_is_that_of_its_open_packet() {
+    let (v3, v4) = (Some(Wire::V3), Some(Wire::V4));
     for (body, expected) in [
-        (r#"97:0{"sid":"a"}"#, true),
-        ("1:0{", true),
-        (":0{", false),
-        ("97:0", false),
-        ("97:4{", false),
-        (r#"0{"sid":"a"}"#, false),
-        ("97", false),
-        ("", false),
-        ("<html>1:0{", false),
+        (&br#"0{"sid":"a"}"#[..], v4),
+        (br#"97:0{"sid":"a"}"#, v3),
+        (b"1:0{", v3),
+        // python-engineio 3 uses the binary form although nothing in it is binary.
+        (b"\x00\x09\x07\xff0{", v3),
+        (b":0{", None),
+        (b"97:0", None),
+        (b"97:4{", None),
+        (b"97", None),
+        (b"", None),
+        (b"0", None),
+        (b"<html>1:0{", None),
+        (b"\x00\xff0{", None),
+        (b"\x01\x02\xff0{", None),
+        (b"\x00\x02\xff4{", None),
+        (b"\x00\x02", None),
     ] {
-        assert_eq!(looks_like_protocol_3(body.as_bytes()), expected, "{body}");
+        assert_eq!(Wire::of_handshake(body), expected, "{}", body.escape_ascii());
     }
+}
+
+#[test]
+fn a_binary_message_of_version_3_has_its_type_in_front() {
+    let packet = Packet::Message(Data::from(vec![0, 1, 2]));
+    let frame = Wire::V3.frame(&packet);
+    assert_eq!((frame.opcode, frame.head, frame.body), (Opcode::Binary, &[4][..], &[0, 1, 2][..]));
+    let message = Message::Binary(Bytes::from_static(&[4, 0, 1, 2]));
+    assert_eq!(Wire::V3.decode_message(message, 3), Ok(packet));
+    let empty = Message::Binary(Bytes::from_static(&[4]));
+    assert_eq!(Wire::V3.decode_message(empty, 0), Ok(Packet::Message(Data::from(Vec::new()))));
+}
+
+#[test]
+fn what_is_binary_and_no_message_is_an_error_in_version_3() {
+    for payload in [&b""[..], b"\x02", b"4hi", b"\x00{}", b"\xff"] {
+        let message = Message::Binary(Bytes::from_static(payload));
+        let outcome = Wire::V3.decode_message(message, 100);
+        assert!(matches!(outcome, Err(ProtocolError::Packet(_))), "{outcome:?}");
+    }
+    for text in ["b", "bAQID", "b2AQID", "b4*", "b€"] {
+        let outcome = Wire::V3.decode_message(text_message(text), 100);
+        assert!(matches!(outcome, Err(ProtocolError::Packet(_))), "{outcome:?}");
+    }
+}
+
+#[test]
+fn base64_of_version_3_has_the_type_of_the_packet() {
+    let packet = Packet::Message(Data::from(vec![1, 2, 3]));
+    assert_eq!(Wire::V3.decode_message(text_message("b4AQID"), 3), Ok(packet));
+    assert_eq!(Wire::V3.decode_message(text_message("b4"), 0), Ok(Packet::Message(Data::from(Vec::new()))));
+}
+
+#[test]
+fn the_type_of_a_binary_message_does_not_count_as_its_data() {
+    let message = || Message::Binary(Bytes::from_static(&[4, 0, 1, 2]));
+    assert!(Wire::V3.decode_message(message(), 3).is_ok());
+    assert_eq!(Wire::V3.decode_message(message(), 2), Err(ProtocolError::too_large(3, 2)));
+}
+
+#[test]
+fn a_message_of_version_3_has_the_size_that_its_server_compares() {
+    let too_large = |size, limit| Err(SendErrorKind::TooLarge { size, limit });
+    let binary = |len| Data::from(vec![0; len]);
+    let (polling, websocket) = (TransportKind::Polling, TransportKind::WebSocket);
+    for (data, kind, limit, expected) in [
+        // Three bytes of header: the kind, one digit of the length, the end of the length.
+        (text("abc"), polling, 7, Ok(())),
+        (text("abc"), polling, 6, too_large(7, 6)),
+        (text("€"), polling, 6, too_large(7, 6)),
+        (text("a\u{1e}b"), polling, 7, Ok(())),
+        (binary(3), polling, 7, Ok(())),
+        (binary(3), polling, 6, too_large(7, 6)),
+        (binary(9), polling, 13, too_large(14, 13)),
+        (text("abc"), websocket, 4, Ok(())),
+        (text("abc"), websocket, 3, too_large(4, 3)),
+        (binary(3), websocket, 4, Ok(())),
+        (binary(4), websocket, 4, too_large(5, 4)),
+    ] {
+        let outcome = Wire::V3.check_message(&data, kind, Some(limit));
+        assert_eq!(outcome, expected, "{data:?} within {limit} over {kind}");
+    }
+}
+
+/// Both versions.
+fn any_wire() -> impl Strategy<Value = Wire> {
+    prop_oneof![Just(Wire::V4), Just(Wire::V3)]
 }
 
 proptest! {
     /// The oracle is the frame parser of another crate.
     #[test]
     fn a_recorded_end_is_where_a_server_has_read_the_packet(
+        wire in any_wire(),
         packets in prop::collection::vec(any_packet(), 0..20),
         large in 0..70_000_usize,
         before in 0..50_usize,
@@ -174,14 +250,14 @@ proptest! {
         let mut dst = BytesMut::from(&vec![0; before][..]);
         let mut ends = FrameEnds::default();
         ends.begin(5, packets.len());
-        Wire::V4.encode_frames(&packets, &mut codec(), &mut dst, &mut ends);
+        wire.encode_frames(&packets, &mut codec(), &mut dst, &mut ends);
 
         let mut server = ws::Codec::new().max_size(usize::MAX);
         let total = 5 + dst.len();
-        let mut wire = dst.split_off(before);
+        let mut stream = dst.split_off(before);
         for (index, packet) in packets.into_iter().enumerate() {
-            let (is_binary, payload) = read_frame(server.decode(&mut wire).unwrap().unwrap());
-            let end = u64::try_from(total - wire.len()).unwrap();
+            let (is_binary, payload) = read_frame(server.decode(&mut stream).unwrap().unwrap());
+            let end = u64::try_from(total - stream.len()).unwrap();
             prop_assert_eq!(ends.count_until(end - 1), index);
             prop_assert_eq!(ends.count_until(end), index + 1);
 
@@ -189,14 +265,16 @@ proptest! {
                 true => Message::Binary(payload),
                 false => Message::Text(ByteString::try_from(payload).unwrap().into()),
             };
-            prop_assert_eq!(Wire::V4.decode_message(message, usize::MAX), Ok(packet));
+            prop_assert_eq!(wire.decode_message(message, usize::MAX), Ok(packet));
         }
-        prop_assert!(wire.is_empty());
+        prop_assert!(stream.is_empty());
     }
 
     #[test]
-    fn a_payload_has_the_sizes_of_its_packets(packets in prop::collection::vec(any_packet(), 0..20)) {
-        let wire = Wire::V4;
+    fn a_payload_has_the_sizes_of_its_packets(
+        wire in any_wire(),
+        packets in prop::collection::vec(any_packet(), 0..20),
+    ) {
         let packets: Vec<_> = packets.into_iter().filter(|packet| wire.is_representable(packet)).collect();
         let mut body = BytesMut::new();
         wire.encode_payload(&packets, &mut body);
@@ -206,12 +284,12 @@ proptest! {
     }
 
     #[test]
-    fn a_message_that_needs_no_check_passes_it(packet in any_packet(), limit in 0..40_usize) {
+    fn a_message_that_needs_no_check_passes_it(wire in any_wire(), packet in any_packet(), limit in 0..40_usize) {
         let Packet::Message(data) = packet else { return Ok(()) };
         for kind in [TransportKind::Polling, TransportKind::WebSocket] {
             for limit in [None, Some(limit)] {
-                if data.len() < Wire::V4.unchecked_len(kind, limit) {
-                    prop_assert_eq!(Wire::V4.check_message(&data, kind, limit), Ok(()));
+                if data.len() < wire.unchecked_len(kind, limit) {
+                    prop_assert_eq!(wire.check_message(&data, kind, limit), Ok(()));
                 }
             }
         }

@@ -42,7 +42,7 @@ pub(super) fn decode(kind: Option<char>, data: ByteString, max_size: usize) -> R
 }
 
 #[inline]
-fn check_size(size: usize, limit: usize) -> Result<(), ProtocolError> {
+pub(super) fn check_size(size: usize, limit: usize) -> Result<(), ProtocolError> {
     if size > limit {
         return Err(ProtocolError::TooLarge { size: u64::try_from(size).unwrap_or(u64::MAX), limit });
     }

@@ -64,6 +64,7 @@ async fn handshake(http_client: &HttpClient, mut requests: Requests) -> Result<H
             let mut random = rand::rng();
             let mask_keys: MaskKeySource = Box::new(move || random.next_u32().to_ne_bytes());
             let socket = Socket::new(io, mask_keys, max_message_size, read_buf)
+                .speaking(requests.wire())
                 .with_secrets(Secrets::of_head(&request.head(None)));
             Ok(Handshake::Opened(Box::new(socket), protocol))
         }

@@ -84,6 +84,14 @@ impl Socket {
         }
     }
 
+    /// Speaks this version of the protocol.
+    pub(super) fn speaking(self, wire: Wire) -> Self {
+        let max_frame = self.max_message_size.saturating_add(wire.binary_overhead());
+        let text_overhead = wire.max_overhead(self.max_message_size);
+        let codec = self.codec.with_max_message_size(max_frame).with_text_overhead(text_overhead);
+        Self { codec, wire, ..self }
+    }
+
     /// Masks the values of the handshake in what the server says.
     pub(super) fn with_secrets(mut self, secrets: Secrets) -> Self {
         self.secrets = secrets;
@@ -183,7 +191,9 @@ impl Socket {
                     Ok(()) => continue,
                     Err(err) => CloseReason::Failed(err),
                 },
-                Err(err) => CloseReason::Failed(self.http_response().unwrap_or_else(|| err.into())),
+                Err(err) => {
+                    CloseReason::Failed(self.http_response().unwrap_or_else(|| self.bad_frame(err.into())))
+                }
             };
             return Poll::Ready(Err(reason));
         }
@@ -222,6 +232,18 @@ impl Socket {
         // too large.
         let err = self.take_write_error();
         Poll::Ready(Err(err.unwrap_or_else(|| TransportError::eof("the server closed the connection"))))
+    }
+
+    /// An error of the codec in the terms of messages.
+    fn bad_frame(&self, err: TransportError) -> TransportError {
+        match err {
+            // The limit of the codec is that of a frame.
+            TransportError::Protocol(ProtocolError::TooLarge { size, .. }) => {
+                let overhead = u64::try_from(self.wire.binary_overhead()).unwrap_or(0);
+                ProtocolError::too_large(size.saturating_sub(overhead), self.max_message_size).into()
+            }
+            err => err,
+        }
     }
 
     /// The error for bytes that are not frames but an HTTP response. engine.io refuses some handshakes after it has accepted

@@ -1,9 +1,8 @@
-"""python-engineio's AsyncServer, on aiohttp or on uvicorn."""
+"""python-engineio's AsyncServer, on aiohttp or on uvicorn. Version 3 gives no reason for a disconnect."""
 
 import asyncio
 
 import engineio
-import uvicorn
 from aiohttp import web
 
 from program import FLOOD, end_with_stdin, listen, options, say, settings, text, transport
@@ -34,7 +33,7 @@ async def message(sid, data):
 
 
 @server.on("disconnect")
-async def disconnect(sid, reason):
+async def disconnect(sid, reason=None):
     say("close", sid=sid, reason=reason, received=received.pop(sid))
 
 
@@ -56,6 +55,8 @@ async def on_aiohttp():
 
 
 async def on_uvicorn():
+    import uvicorn
+
     config = uvicorn.Config(engineio.ASGIApp(server), log_level="error", ws="websockets-sansio")
     await uvicorn.Server(config).serve(sockets=[listen()])
 

@@ -2,8 +2,10 @@
 "use strict";
 
 const { settings, server, options, say, conduct, listen } = require("./conduct.cjs");
-const { Server } = require("socket.io");
+const socketio = require(settings.package);
 
+// Version 2 exports the class itself.
+const Server = socketio.Server || socketio;
 new Server(server, options).on("connection", (socket) => {
   const session = conduct({
     sid: socket.conn.id,

@@ -22,6 +22,7 @@ use crate::{
     protocol::{
         connection::{self, ConnectParams, Connection, Limits, Rejected, Report},
         endpoint::Endpoint,
+        version::Protocol,
     },
 };
 
@@ -466,6 +467,7 @@ impl Model {
             endpoint: self.endpoint.clone(),
             deadline,
             transports: vec![kind],
+            protocol: Protocol::V4,
             upgrade: false,
             try_all: false,
             remember: false,

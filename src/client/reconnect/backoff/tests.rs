@@ -1,12 +1,15 @@
 use super::*;
-use crate::error::{DisconnectReason, HttpStatus, ProtocolError, Stage, TransportError};
+use crate::{
+    error::{DisconnectReason, HttpStatus, ProtocolError, Stage, TransportError},
+    protocol::version::ProtocolVersion,
+};
 
 fn lost() -> ReconnectCause {
     ReconnectCause::Lost(DisconnectReason::TransportError(TransportError::eof("gone")))
 }
 
 fn failed(err: TransportError) -> ReconnectCause {
-    ReconnectCause::Failed(ConnectError::from_transport("", err))
+    ReconnectCause::Failed(ConnectError::from_transport("", err, ProtocolVersion::V4))
 }
 
 fn status(status: u16) -> TransportError {

@@ -17,6 +17,10 @@ use crate::{
 /// The sum of the intervals in [`open_packet`](super::open_packet).
 const SILENCE: Duration = Duration::from_secs(45);
 
+/// The interval between the pings of a session in version 3, and the limit of their answers.
+const PING_INTERVAL: Duration = Duration::from_secs(25);
+const PONG_LIMIT: Duration = Duration::from_secs(20);
+
 /// The longest time for which only an upgrade keeps messages from being sent.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -38,22 +42,27 @@ pub(crate) enum Size {
 
 impl Size {
     /// A message of this size that contains its number.
-    fn message(self, number: u64) -> Data {
+    fn message(self, number: u64, wire: Wire) -> Data {
+        // A text has its type in front. In version 3 binary data has one too, and over polling there are four bytes more.
+        let (full, binary) = match wire {
+            Wire::V4 => (MAX_PAYLOAD - 1, MAX_PAYLOAD),
+            Wire::V3 => (MAX_PAYLOAD - 5, MAX_PAYLOAD - 1),
+        };
         match self {
             Self::Small => Data::from(number.to_string()),
-            Self::Full => Data::from(format!("{number:width$}", width = MAX_PAYLOAD - 1)),
-            Self::WebSocketOnly => Data::from(format!("{number:width$}", width = MAX_PAYLOAD).into_bytes()),
-            Self::TooLarge => Data::from(format!("{number:width$}", width = MAX_PAYLOAD)),
+            Self::Full => Data::from(format!("{number:full$}")),
+            Self::WebSocketOnly => Data::from(format!("{number:binary$}").into_bytes()),
+            Self::TooLarge => Data::from(format!("{number:MAX_PAYLOAD$}")),
         }
     }
 }
 
 /// The server accepts every packet that is written.
-pub(super) fn check_sizes(packets: &[Packet], kind: TransportKind) {
+pub(super) fn check_sizes(packets: &[Packet], kind: TransportKind, wire: Wire) {
     let size = |(at, packet): (usize, &Packet)| match kind {
-        TransportKind::Polling => Wire::V4.size_in_payload(packet, at == 0),
+        TransportKind::Polling => wire.size_in_payload(packet, at == 0),
         TransportKind::WebSocket => {
-            let frame = Wire::V4.frame(packet);
+            let frame = wire.frame(packet);
             frame.head.len() + frame.body.len()
         }
     };
@@ -66,8 +75,10 @@ pub(super) fn check_sizes(packets: &[Packet], kind: TransportKind) {
 }
 
 /// The messages of the session, which are numbered in order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Messages {
+    /// The version that the session speaks.
+    wire: Wire,
     sent: u64,
     accepted: Vec<u64>,
     /// The groups among them.
@@ -90,7 +101,26 @@ pub(super) struct Messages {
 impl Messages {
     /// `retains`: what was written and not read is in doubt.
     pub(super) fn new(retains: bool) -> Self {
-        Self { retains, ..Self::default() }
+        Self {
+            wire: Wire::V4,
+            sent: 0,
+            accepted: Vec::new(),
+            groups: Vec::new(),
+            written: Vec::new(),
+            read: 0,
+            pinged: 0,
+            proven: 0,
+            asked: 0,
+            retains,
+            confirms: VecDeque::new(),
+            received: 0,
+            delivered: 0,
+        }
+    }
+
+    /// The session that opens speaks this version.
+    pub(super) fn speak(&mut self, wire: Wire) {
+        self.wire = wire;
     }
 
     /// A connect begins.
@@ -140,7 +170,7 @@ impl Messages {
         transport: Option<TransportKind>,
         send: impl FnOnce(Data) -> Result<(), SendError>,
     ) {
-        let outcome = send(size.message(self.sent)).map_err(|err| err.kind);
+        let outcome = send(size.message(self.sent, self.wire)).map_err(|err| err.kind);
         self.sent(&[size], transport, outcome);
     }
 
@@ -152,7 +182,7 @@ impl Messages {
         send: impl FnOnce(Vec<Data>) -> Result<(), SendAllError>,
     ) {
         let first = self.sent;
-        let group = (first..).zip(sizes).map(|(number, size)| size.message(number)).collect();
+        let group = (first..).zip(sizes).map(|(number, size)| size.message(number, self.wire)).collect();
         let outcome = send(group).map_err(|err| err.kind);
         let is_accepted = outcome.is_ok();
         self.sent(sizes, transport, outcome);
@@ -177,7 +207,13 @@ impl Messages {
             }
             Err(err) => {
                 assert!(has(Size::TooLarge));
-                assert_eq!(err, SendErrorKind::too_large(MAX_PAYLOAD + 1, MAX_PAYLOAD));
+                let size = match (self.wire, transport) {
+                    (Wire::V3, Some(TransportKind::Polling)) => MAX_PAYLOAD + 6,
+                    _ => MAX_PAYLOAD + 1,
+                };
+                // What is sent during an upgrade is for the WebSocket.
+                let sizes = [size, MAX_PAYLOAD + 1].map(|size| SendErrorKind::too_large(size, MAX_PAYLOAD));
+                assert!(sizes.contains(&err), "{err}");
             }
         }
     }
@@ -272,13 +308,16 @@ pub(super) struct Time {
     has_answered: bool,
     /// An upgrade packet was to be written.
     switched: bool,
+    /// The last ping of a session in version 3, or its start. `None`: the server pings.
+    pinged: Option<Instant>,
     /// The time since when only an upgrade keeps messages from being sent.
     paused: Option<Instant>,
 }
 
 impl Time {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant, wire: Wire) -> Self {
         Self {
+            pinged: (wire == Wire::V3).then_some(now),
             heard: now,
             backpressure: None,
             stuck: false,
@@ -333,8 +372,16 @@ impl Time {
         self.paused = is_paused.then(|| self.paused.unwrap_or(now));
     }
 
-    pub(super) fn writes(&mut self, batch: &[Packet]) {
+    pub(super) fn writes(&mut self, now: Instant, batch: &[Packet]) {
+        if batch.first() == Some(&Packet::Ping("".into())) {
+            *self.pinged.as_mut().expect("only in version 3") = now;
+        }
         self.switched |= batch.contains(&Packet::Upgrade);
+    }
+
+    /// In version 3 the server waits for pings.
+    pub(super) fn check_pings(&self, now: Instant) {
+        assert!(self.pinged.is_none_or(|pinged| now < pinged + PING_INTERVAL), "a ping is due");
     }
 
     /// The session is over, and a batch was in flight, without progress for so long, and as a whole for so long.
@@ -356,7 +403,11 @@ impl Time {
     pub(super) fn check(&self, now: Instant, reason: &DisconnectReason) {
         match reason {
             DisconnectReason::PingTimeout => {
-                let limit = if self.has_answered { PING_SILENCE } else { SILENCE };
+                let limit = match self.pinged {
+                    _ if self.has_answered => PING_SILENCE,
+                    Some(_) => PONG_LIMIT,
+                    None => SILENCE,
+                };
                 assert!(now >= self.heard + limit, "the server spoke within its interval");
                 assert!(self.backpressure.is_none(), "the server could not be heard");
             }

@@ -4,11 +4,16 @@ use crate::{
     protocol::{
         connection::model::endpoint,
         handshake::TransportKind::{Polling, WebSocket},
+        version::{Protocol, ProtocolVersion},
     },
 };
 
 fn status(status: u16) -> ConnectError {
-    ConnectError::from_transport("", TransportError::Status(Box::new(HttpStatus::new(status))))
+    ConnectError::from_transport(
+        "",
+        TransportError::Status(Box::new(HttpStatus::new(status))),
+        ProtocolVersion::V4,
+    )
 }
 
 fn plan(
@@ -20,6 +25,7 @@ fn plan(
         endpoint: endpoint(),
         deadline: std::time::Instant::now(),
         transports: transports.to_vec(),
+        protocol: Protocol::V4,
         upgrade: true,
         try_all,
         remember: true,

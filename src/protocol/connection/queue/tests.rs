@@ -1,6 +1,6 @@
 use super::*;
 
-const NO_LIMIT: BatchLimit = BatchLimit { packets: usize::MAX, bytes: usize::MAX, encoded: false };
+const NO_LIMIT: BatchLimit = BatchLimit { packets: usize::MAX, bytes: usize::MAX, encoding: None };
 
 fn queue(texts: &[&str]) -> SendQueue {
     let mut queue = SendQueue::default();
@@ -36,13 +36,13 @@ fn a_batch_has_as_many_packets_as_the_limit_allows_but_at_least_one() {
         (BatchLimit { bytes: 5, ..NO_LIMIT }, 2),
         (BatchLimit { bytes: 0, ..NO_LIMIT }, 1),
         // As polling encodes them: 4aa|4bb|4cc|4dd
-        (BatchLimit { bytes: 11, encoded: true, ..NO_LIMIT }, 3),
-        (BatchLimit { bytes: 10, encoded: true, ..NO_LIMIT }, 2),
+        (BatchLimit { bytes: 11, encoding: Some(Wire::V4), ..NO_LIMIT }, 3),
+        (BatchLimit { bytes: 10, encoding: Some(Wire::V4), ..NO_LIMIT }, 2),
     ] {
         let mut queue = queue(&["aa", "bb", "cc", "dd"]);
         let batch = take(&mut queue, limit);
         assert_eq!((batch.len(), batch.bytes()), (expected, 2 * expected), "{limit:?}");
-        let size = if limit.encoded { 4 * expected - 1 } else { 2 * expected };
+        let size = if limit.encoding.is_some() { 4 * expected - 1 } else { 2 * expected };
         assert_eq!(batch.size(), size, "{limit:?}");
         assert_eq!(queue.ready(), 4 - expected);
     }

@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 
-use crate::protocol::connection::model::{Model, Size, Step};
+use crate::protocol::{
+    connection::model::{Model, Size, Step},
+    version::Protocol,
+};
 
 fn size() -> impl Strategy<Value = Size> {
     prop_oneof![
@@ -35,9 +38,10 @@ proptest! {
     #[test]
     fn whatever_happens_the_invariants_hold(
         [is_pinging, retains] in any::<[bool; 2]>(),
+        protocol in prop_oneof![Just(Protocol::V4), Just(Protocol::V3), Just(Protocol::Any)],
         steps in prop::collection::vec(step(), 1..150),
     ) {
-        let mut model = Model::new(is_pinging, retains);
+        let mut model = Model::new(is_pinging, retains, protocol);
         for step in steps {
             model.take(step);
         }
