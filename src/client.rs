@@ -8,6 +8,8 @@
 mod attempts;
 mod builder;
 mod closure;
+mod coalescing;
+mod deferred_wake;
 mod event;
 mod handlers;
 mod journal;
@@ -26,6 +28,7 @@ mod task;
 mod tasks;
 mod timer;
 mod transports;
+mod write_timing;
 
 #[cfg(test)]
 mod tests;
@@ -52,6 +55,7 @@ use self::{
     tasks::Tasks,
     timer::{Timer, now},
     transports::Transports,
+    write_timing::WriteTiming,
 };
 pub use self::{
     builder::EngineIoClientBuilder,
@@ -90,6 +94,7 @@ pub struct EngineIoClient {
     monitor: Monitor,
     outbox: Outbox,
     replies: Replies,
+    write_timing: WriteTiming,
     tasks: Tasks,
     signals: SignalHandling,
     timer: Timer,
@@ -135,6 +140,7 @@ impl EngineIoClient {
             outbox: Outbox::new(config.limits.send_queue),
             connection: Connection::new(config.limits),
             replies: Replies::default(),
+            write_timing: WriteTiming::default(),
             tasks: Tasks::default(),
             signals: SignalHandling::new(config.signals),
             timer: Timer::default(),
@@ -147,8 +153,13 @@ impl EngineIoClient {
         if is_due {
             self.handle_connection_timeout();
         }
+        let defers_write = self.defers_write(task);
         loop {
-            self.drain_and_write(ctx);
+            if defers_write {
+                self.drain_outputs(ctx);
+            } else {
+                self.drain_and_write(ctx);
+            }
             if self.outbox.has_refused() {
                 self.show_rejected();
             }
@@ -175,6 +186,13 @@ impl EngineIoClient {
         if let Some(deadline) = deadlines.into_iter().flatten().min() {
             self.timer.arm(deadline, task);
         }
+    }
+
+    /// Whether the messages of this wake-up wait for those of the next one.
+    fn defers_write(&mut self, task: &mut Task<'_>) -> bool {
+        let Self { connection, outbox, replies, .. } = self;
+        let may_defer = || connection.may_defer_write() && outbox.is_empty() && !replies.has_flush();
+        self.write_timing.defers(connection.accepted(), may_defer, now, task)
     }
 
     fn handle_connection_timeout(&mut self) {
@@ -309,6 +327,10 @@ impl Actor for EngineIoClient {
     // end of the session.
     fn stopped(&mut self, ctx: &mut Self::Context) {
         if self.lifecycle.disconnect(now(), ConnectError::Stopped) {
+            let (messages, _) = self.connection.waiting();
+            if messages > 0 {
+                journal::stopped_before_sending(messages);
+            }
             self.connection.stop(now());
         }
         self.drain_and_write(ctx);

@@ -329,6 +329,7 @@ async fn a_trace_shows_what_happened_and_no_secret() {
     }
 
     operators_see_why().await;
+    a_client_that_is_stopped_before_it_has_sent_everything_says_so().await;
 }
 
 /// A client with a policy, from its first connect to its end.
@@ -387,4 +388,27 @@ async fn operators_see_why() {
     }
     let last_error = status.last_error.unwrap().to_string();
     assert!(last_error.contains("cannot connect") && words.last().unwrap().1.contains(&last_error));
+}
+
+/// A program whose `main` returns from a loop that awaits each `Send`, without a `Flush` or a `Disconnect`.
+async fn a_client_that_is_stopped_before_it_has_sent_everything_says_so() {
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN);
+        ws.reads("40");
+        ws.wait_closed();
+    });
+    let origin = server.origin();
+    let program = std::thread::spawn(move || {
+        actix::System::new().block_on(async {
+            let client = EngineIoClient::builder().transports([TransportKind::WebSocket]).start();
+            client.send(Connect::new(origin)).await.unwrap().unwrap();
+            for at in 0..5 {
+                client.send(engineio::Send::text(at.to_string())).await.unwrap().unwrap();
+            }
+        });
+    });
+    server.finish().await;
+    program.join().unwrap();
+    let end = "end a program with Disconnect or Flush";
+    has(&logged(), Level::Warn, "client", end);
 }

@@ -70,7 +70,7 @@ impl Handler<Send> for EngineIoClient {
         if self.connection.has_batch() {
             self.drain_and_write(ctx);
         }
-        Reply::now(Ok(()))
+        Reply::accepted(Ok(()), 1, self.write_timing.awaited())
     }
 }
 
@@ -84,13 +84,14 @@ impl Handler<SendAll> for EngineIoClient {
         if !self.outbox.is_empty() || !self.connection.is_open() || !self.connection.has_room() {
             return self.outbox.enqueue_all(group);
         }
+        let messages = u64::try_from(group.len()).unwrap_or(u64::MAX);
         if let Err(err) = self.connection.send_all(group) {
             return self.outbox.refuse_group(err);
         }
         if self.connection.has_batch() {
             self.drain_and_write(ctx);
         }
-        Reply::now(Ok(()))
+        Reply::accepted(Ok(()), messages, self.write_timing.awaited())
     }
 }
 

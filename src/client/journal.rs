@@ -64,6 +64,14 @@ pub(super) fn reconnecting(next: &Reconnecting) {
     log::log!(target: TARGET, level, "connecting again in {delay:?}, attempt {attempt}: {cause}");
 }
 
+/// The client was stopped with its arbiter, and these messages were accepted and not written, or are being written.
+pub(super) fn stopped_before_sending(messages: usize) {
+    log::warn!(
+        target: TARGET,
+        "the client is stopped before it has sent everything, messages accepted: {messages}; end a program with Disconnect or Flush"
+    );
+}
+
 /// The client has not read for a while, because of this subscriber.
 pub(super) fn not_reading(behind: &Behind, since: Duration) {
     log::warn!(target: TARGET, "not reading from the server for {since:.1?}: {}", backlog(behind));

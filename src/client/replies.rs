@@ -68,6 +68,11 @@ impl Replies {
         }
     }
 
+    /// Whether somebody waits until messages are written.
+    pub(super) fn has_flush(&self) -> bool {
+        !self.flushes.is_empty()
+    }
+
     /// Answers the `Flush`es for which enough messages are `written`.
     pub(super) fn answer_flushes(&mut self, written: u64) {
         while self.flushes.front().is_some_and(|(until, _)| *until <= written) {

@@ -12,12 +12,24 @@ pub struct Reply<T>(Inner<T>);
 
 enum Inner<T> {
     Now(T),
+    /// Accepted messages, which are counted if the reply is awaited.
+    Accepted(T, Accepted),
     Pending(PendingReply<T>),
+}
+
+struct Accepted {
+    awaited: AwaitedMessages,
+    messages: u64,
 }
 
 impl<T> Reply<T> {
     pub(super) fn now(value: T) -> Self {
         Self(Inner::Now(value))
+    }
+
+    /// The reply to messages that were accepted. They are added to `awaited` if the reply is awaited.
+    pub(super) fn accepted(value: T, messages: u64, awaited: &AwaitedMessages) -> Self {
+        Self(Inner::Accepted(value, Accepted { awaited: awaited.clone(), messages }))
     }
 
     /// Takes the sender that actix has for this reply; `None` is a `do_send`.
@@ -29,8 +41,26 @@ impl<T> Reply<T> {
                     let _ = sender.send(value);
                 }
             }
+            Inner::Accepted(value, Accepted { awaited, messages }) => {
+                if let Some(sender) = sender
+                    && sender.send(value).is_ok()
+                {
+                    awaited.0.set(awaited.0.get() + messages);
+                }
+            }
             Inner::Pending(pending) => pending.set_sender(sender),
         }
+    }
+}
+
+/// The number of messages that were accepted at once and whose reply was awaited.
+#[derive(Debug, Clone, Default)]
+pub(super) struct AwaitedMessages(Rc<Cell<u64>>);
+
+impl AwaitedMessages {
+    /// The number since the last call.
+    pub(super) fn take(&self) -> u64 {
+        self.0.take()
     }
 }
 

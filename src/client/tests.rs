@@ -1,6 +1,7 @@
 //! The client between a fake transport and its subscribers, in virtual time.
 
 mod carry_over;
+mod coalescing;
 mod ending;
 mod hook;
 mod monitor;

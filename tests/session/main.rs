@@ -14,6 +14,7 @@ mod groups;
 mod heartbeat;
 mod idle_connections;
 mod keepalive;
+mod loops;
 mod messages;
 mod polls;
 mod posts;

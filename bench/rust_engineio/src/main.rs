@@ -20,11 +20,11 @@ async fn main() -> Outcome {
     let order = Order::read()?;
     match order.task.as_str() {
         "receive" => receive(&order).await,
-        "send" => send(&order).await,
+        "send" | "send-awaited" => send(&order).await,
         "echo" => echo(&order).await,
         "cycle" => cycle(&order).await,
         "idle" => idle(&order).await,
-        _ => Err("TASK: receive, send, echo, cycle or idle".into()),
+        _ => Err("TASK: receive, send, send-awaited, echo, cycle or idle".into()),
     }
 }
 

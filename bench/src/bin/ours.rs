@@ -1,7 +1,10 @@
 //! This crate's client against the bench server; `lib.rs` describes its arguments.
 //!
-//! `receive`, or `receive-actor`, receives a flood with a subscriber, `receive-stream` with an `EventStream`;
-//! `send` sends by `do_send`; `echo` sends a message when the last one has come back; `cycle` connects and disconnects;
+//! `receive`, or `receive-actor`, receives a flood with a subscriber, `receive-batches` with one that gets several events in
+//! a message, `receive-stream` with an `EventStream`; `send` sends by `do_send`, `send-all` by `SendAll`, `send-awaited` in a
+//! loop in `main` that awaits each `Send`, and `send-awaited-task` in such a loop in a task; `echo` sends a message when the
+//! last one has come back, `echo-main` by an awaited `Send` in `main`, `echo-task` in a task, and `echo-busy` in a task
+//! beside a hundred others that are always ready; `cycle` connects and disconnects;
 //! `idle` opens COUNT connections; `spread` receives a flood that is spread over CONNECTIONS, with SUBSCRIBERS each.
 
 use std::{
@@ -11,8 +14,8 @@ use std::{
 
 use actix::{WeakAddr, prelude::*};
 use actix_engineio::{
-    self as engineio, Connect, Data, Disconnect, EngineIoClient, Event, EventKind, EventStream, Flush,
-    Subscribe, TransportKind,
+    self as engineio, Connect, Data, Disconnect, EngineIoClient, Event, EventKind, EventStream, Events,
+    Flush, SendAll, Subscribe, TransportKind,
 };
 use bench::{Meter, Order};
 use bytes::Bytes;
@@ -27,13 +30,23 @@ async fn main() -> Outcome {
     let order = Order::read()?;
     match order.task.as_str() {
         "receive" | "receive-actor" => receive_by_actor(&order).await,
+        "receive-batches" => receive_by_batches(&order).await,
         "receive-stream" => receive_by_stream(&order).await,
         "send" => send(&order).await,
+        "send-all" => send_all(&order).await,
+        "send-awaited" => send_awaited(&order).await,
+        "send-awaited-task" => in_task(order, async |order| send_awaited(&order).await).await,
         "echo" => echo(&order).await,
+        "echo-main" => echo_awaited(&order).await,
+        "echo-task" => in_task(order, async |order| echo_awaited(&order).await).await,
+        "echo-busy" => {
+            be_busy();
+            in_task(order, async |order| echo_awaited(&order).await).await
+        }
         "cycle" => cycle(&order).await,
         "idle" => idle(&order).await,
         "spread" => spread(&order).await,
-        _ => Err("TASK: receive, receive-actor, receive-stream, send, echo, cycle, idle or spread".into()),
+        task => Err(format!("there is no task {task}").into()),
     }
 }
 
@@ -76,6 +89,16 @@ impl Actor for Counter {
     type Context = Context<Self>;
 }
 
+impl Handler<Events> for Counter {
+    type Result = ();
+
+    fn handle(&mut self, events: Events, ctx: &mut Self::Context) {
+        for event in events {
+            <Self as Handler<Event>>::handle(self, event, ctx);
+        }
+    }
+}
+
 impl Handler<Event> for Counter {
     type Result = ();
 
@@ -98,6 +121,15 @@ impl Handler<Event> for Counter {
 async fn receive_by_actor(order: &Order) -> Outcome {
     let (counter, all) = Counter::new(order.warm_up(), order.count, Some(order.size));
     let client = EngineIoClient::builder().subscribe(counter.start().recipient()).start();
+    client.send(connect(order, "flood")?).await??;
+    all.await?.report(order.count - order.warm_up());
+    Ok(())
+}
+
+async fn receive_by_batches(order: &Order) -> Outcome {
+    let (counter, all) = Counter::new(order.warm_up(), order.count, Some(order.size));
+    let client =
+        EngineIoClient::builder().subscribe(Subscribe::batched(counter.start().recipient())).start();
     client.send(connect(order, "flood")?).await??;
     all.await?.report(order.count - order.warm_up());
     Ok(())
@@ -146,6 +178,105 @@ async fn send(order: &Order) -> Outcome {
     }
     all.await?;
     meter.report(order.count - warm_up);
+    Ok(())
+}
+
+/// Messages in one `SendAll`.
+const GROUP: usize = 64;
+
+async fn send_all(order: &Order) -> Outcome {
+    // The server sends one message when it has received all.
+    let (counter, all) = Counter::new(0, 1, None);
+    let client = EngineIoClient::builder().subscribe(counter.start().recipient()).start();
+    client.send(connect(order, "sink")?).await??;
+    let message = message(order);
+    let mut meter = Meter::start();
+    let mut sent = 0;
+    let mut warm_up = 0;
+    while sent < order.count {
+        let burst = order.burst().next_multiple_of(GROUP).min(order.count - sent);
+        for first in (0..burst).step_by(GROUP) {
+            let group = GROUP.min(burst - first);
+            client.do_send(SendAll::new(std::iter::repeat_n(message.clone(), group)));
+        }
+        client.send(Flush).await??;
+        sent += burst;
+        if warm_up == 0 && sent >= order.warm_up() {
+            warm_up = sent;
+            meter = Meter::start();
+        }
+    }
+    all.await?;
+    meter.report(order.count - warm_up);
+    Ok(())
+}
+
+/// Runs the work in a task of its own. The main future waits.
+async fn in_task(order: Order, work: impl AsyncFnOnce(Order) -> Outcome + 'static) -> Outcome {
+    let task = actix_rt::spawn(async move { work(order).await.map_err(|err| err.to_string()) });
+    Ok(task.await??)
+}
+
+async fn send_awaited(order: &Order) -> Outcome {
+    // The server sends one message when it has received all.
+    let (counter, all) = Counter::new(0, 1, None);
+    let client = EngineIoClient::builder().subscribe(counter.start().recipient()).start();
+    client.send(connect(order, "sink")?).await??;
+    let message = message(order);
+    let mut meter = Meter::start();
+    for sent in 1..=order.count {
+        client.send(engineio::Send::new(message.clone())).await??;
+        if sent == order.warm_up() {
+            meter = Meter::start();
+        }
+    }
+    all.await?;
+    meter.report(order.count - order.warm_up());
+    Ok(())
+}
+
+/// Keeps the arbiter busy: a hundred tasks that are always ready, and take three microseconds each time.
+fn be_busy() {
+    for _ in 0..100 {
+        actix_rt::spawn(async {
+            loop {
+                let started = Instant::now();
+                while started.elapsed() < Duration::from_micros(3) {}
+                // This is polled again in its turn, without the runtime's deferred wake.
+                let mut is_first = true;
+                std::future::poll_fn(|task| {
+                    task.waker().wake_by_ref();
+                    if std::mem::take(&mut is_first) {
+                        std::task::Poll::Pending
+                    } else {
+                        std::task::Poll::Ready(())
+                    }
+                })
+                .await;
+            }
+        });
+    }
+}
+
+/// Sends a message by an awaited `Send` when the last one has come back.
+async fn echo_awaited(order: &Order) -> Outcome {
+    let client = EngineIoClient::builder().start();
+    let mut events = EventStream::subscribe(&client).await?;
+    client.send(connect(order, "echo")?).await??;
+    let message = message(order);
+    let mut took = Vec::with_capacity(order.count);
+    let mut meter = Meter::start();
+    for trip in 0..order.count {
+        if trip == order.warm_up() {
+            took.clear();
+            meter = Meter::start();
+        }
+        let started = Instant::now();
+        client.send(engineio::Send::new(message.clone())).await??;
+        while !matches!(events.next().await.ok_or("the client stopped")?, Event::Message(_)) {}
+        took.push(started.elapsed());
+    }
+    meter.report_each(took);
     Ok(())
 }
 

@@ -18,9 +18,13 @@ use crate::{
 ///
 /// An accepted message is sent, or it comes back in [`Event::Disconnected`](crate::Event::Disconnected) or as
 /// [`Event::Rejected`](crate::Event::Rejected). This needs a client that runs: when `main` returns or the client's
-/// arbiter stops, accepted messages can be lost. End a program with a graceful [`Disconnect`](crate::Disconnect), or
-/// with [`Flush`](crate::Flush). Over WebSocket a message that was sent has not necessarily arrived;
-/// [`Confirm`](crate::Confirm) asks whether it has.
+/// arbiter stops, accepted messages can be lost, and the last messages of a loop usually are. End a program with a graceful
+/// [`Disconnect`](crate::Disconnect), or with [`Flush`](crate::Flush). Over WebSocket a message that was sent has not
+/// necessarily arrived; [`Confirm`](crate::Confirm) asks whether it has.
+///
+/// A message by itself is written at once. In a loop that awaits each reply, the client waits with the next write until the loop
+/// waits for something else, for at most 500 microseconds, so that one write carries many messages. A `Flush`, a `Confirm`, a
+/// `Disconnect` and a `do_send` end this wait.
 ///
 /// Messages are sent in the order in which they reach the client's mailbox. `Addr::send` puts a message there when
 /// its future is first polled, `Addr::do_send` immediately. A `do_send` never waits: messages beyond `send_queue` are

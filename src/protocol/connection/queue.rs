@@ -153,6 +153,11 @@ impl SendQueue {
         self.packets.is_empty() && self.heartbeats.is_empty()
     }
 
+    /// Whether answers to pings wait.
+    pub(super) fn has_pongs(&self) -> bool {
+        !self.pongs.is_empty()
+    }
+
     /// Messages accepted so far, over the life of the queue.
     pub(super) fn accepted(&self) -> u64 {
         self.accepted

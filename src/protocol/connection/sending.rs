@@ -21,6 +21,10 @@ use crate::{
 /// answers to pings never wait for long. Each batch costs a system call, which many short messages share.
 pub(super) const BATCH: BatchLimit = BatchLimit { packets: 1024, bytes: 256 << 10, encoding: None };
 
+/// The weight from which on messages do not wait for more of them: larger batches save hardly anything. With the overhead of
+/// each, these are at most 1024 messages.
+const MAX_DEFERRED: usize = 64 << 10;
+
 impl Connection {
     /// Accepts a message. It is sent, or comes back in `Closed` or as `Rejected`.
     #[inline(always)] // Otherwise each message would be moved once more.
@@ -70,6 +74,15 @@ impl Connection {
     pub(crate) fn has_batch(&self) -> bool {
         let is_whole = self.queue.ready().is_multiple_of(BATCH.packets) || self.queue.weight() >= BATCH.bytes;
         is_whole && self.may_write()
+    }
+
+    /// Messages wait that could be written now. They are few, nothing urgent is among them, and nobody waits until they are
+    /// written. So they may wait a little for more of them.
+    pub(crate) fn may_defer_write(&self) -> bool {
+        let State::Open(open) = &self.state else { return false };
+        let is_urgent = open.is_closing() || !open.confirmations.is_empty() || self.queue.has_pongs();
+        let is_few = !self.queue.is_empty() && self.queue.weight() < MAX_DEFERRED;
+        !is_urgent && is_few && self.may_write()
     }
 
     /// Gives the next batch to the transport, if it is free. Everything accepted since the last batch goes together.

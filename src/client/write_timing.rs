@@ -1,0 +1,52 @@
+//! When the messages of a wake-up are written: at its end, or with those of the next one.
+
+use std::{task::Context as Task, time::Instant};
+
+use super::{
+    coalescing::{Coalescing, Turn},
+    deferred_wake::DeferredWake,
+    reply::AwaitedMessages,
+};
+
+/// Carries out what [`Coalescing`] decides.
+#[derive(Debug, Default)]
+pub(super) struct WriteTiming {
+    coalescing: Coalescing,
+    wake: DeferredWake,
+    awaited: AwaitedMessages,
+    /// The messages that the connection had accepted at the last wake-up.
+    accepted: u64,
+}
+
+impl WriteTiming {
+    /// Counts the awaited messages of a wake-up.
+    pub(super) fn awaited(&self) -> &AwaitedMessages {
+        &self.awaited
+    }
+
+    /// Whether this wake-up writes nothing, because the task is woken again soon. `accepted`: all messages that the connection
+    /// has ever accepted. A message that nobody awaits does not wait.
+    pub(super) fn defers(
+        &mut self,
+        accepted: u64,
+        may_defer: impl FnOnce() -> bool,
+        now: impl FnOnce() -> Instant,
+        task: &Task<'_>,
+    ) -> bool {
+        let awaited = self.awaited.take();
+        let more = accepted - std::mem::replace(&mut self.accepted, accepted);
+        if awaited == 0 && self.coalescing.is_isolated() {
+            return false;
+        }
+        let turn = Turn {
+            is_awaited: awaited > 0,
+            others_ran: self.wake.take(),
+            may_defer: more == awaited && may_defer(),
+        };
+        let defers = self.coalescing.defers(turn, now);
+        if !self.coalescing.is_isolated() {
+            self.wake.request(task);
+        }
+        defers
+    }
+}
