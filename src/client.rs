@@ -18,6 +18,7 @@ mod message;
 mod monitor;
 mod outbox;
 mod outputs;
+mod readers_turn;
 mod reconnect;
 mod replies;
 mod reply;
@@ -48,6 +49,7 @@ use self::{
     lifecycle::Lifecycle,
     monitor::Monitor,
     outbox::{Gate, Outbox},
+    readers_turn::ReadersTurn,
     reconnect::Backoff,
     replies::Replies,
     signals::SignalHandling,
@@ -95,6 +97,7 @@ pub struct EngineIoClient {
     outbox: Outbox,
     replies: Replies,
     write_timing: WriteTiming,
+    readers_turn: ReadersTurn,
     tasks: Tasks,
     signals: SignalHandling,
     timer: Timer,
@@ -141,6 +144,7 @@ impl EngineIoClient {
             connection: Connection::new(config.limits),
             replies: Replies::default(),
             write_timing: WriteTiming::default(),
+            readers_turn: ReadersTurn::default(),
             tasks: Tasks::default(),
             signals: SignalHandling::new(config.signals),
             timer: Timer::default(),
@@ -175,7 +179,7 @@ impl EngineIoClient {
             if self.lifecycle.awaits_subscribers() && !self.subscribers.are_behind() {
                 self.lifecycle.handle_caught_up(now());
             }
-            if !self.lifecycle.has_outputs() && !self.resume_reading() {
+            if !self.lifecycle.has_outputs() && !self.resume_reading(task) {
                 break;
             }
         }
@@ -217,8 +221,11 @@ impl EngineIoClient {
     }
 
     /// Lets the transports read on, if the subscribers have room. Returns whether there was anything to do.
-    fn resume_reading(&mut self) -> bool {
+    fn resume_reading(&mut self, task: &Task<'_>) -> bool {
         if !self.connection.has_backpressure() || !self.subscribers.have_room() {
+            return false;
+        }
+        if self.subscribers.are_streams_ahead() && !self.readers_turn.has_come(task) {
             return false;
         }
         self.connection.resume_reading(now());

@@ -18,7 +18,7 @@ use super::{EngineIoClient, event::Event};
 
 /// Number of events with which a stream is full, and bytes of data with which it is full earlier.
 const CAPACITY: usize = 64;
-const CAPACITY_BYTES: usize = 64 << 10;
+pub(super) const CAPACITY_BYTES: usize = 64 << 10;
 
 /// Number of events that the reader takes under one lock. The client can refill the rest meanwhile.
 const HAND: usize = CAPACITY / 2;

@@ -28,6 +28,7 @@ pub(super) use self::{subscriber::Sink, target::Target};
 use super::{
     event::{Disconnected, Event, EventKind},
     message::SubscriptionId,
+    stream,
 };
 use crate::protocol::handshake::{Session, TransportKind};
 
@@ -153,6 +154,13 @@ impl Subscribers {
         self.list.iter().all(|subscriber| total - subscriber.acknowledged() <= self.limit)
     }
 
+    /// As many bytes of events as fit into a stream wait behind a full one.
+    pub(super) fn are_streams_ahead(&self) -> bool {
+        let (total, capacity) = (self.log.total_weight(), Weight::from_bytes(stream::CAPACITY_BYTES));
+        let is_ahead = |subscriber: &Subscriber| total - subscriber.acknowledged() >= capacity;
+        self.list.iter().any(|subscriber| subscriber.is_stream() && is_ahead(subscriber))
+    }
+
     /// The subscriber that makes reading stop: the one with the most bytes of unacknowledged events, if these are more than
     /// `receive_buffer`.
     pub(super) fn furthest_behind(&self) -> Option<Behind> {
@@ -162,7 +170,7 @@ impl Subscribers {
         (backlog(last) > self.limit).then(|| Behind {
             subscriber: last.id(),
             name: last.name().cloned(),
-            is_stream: matches!(last.sink(), Sink::Stream(_)),
+            is_stream: last.is_stream(),
             bytes: backlog(last).bytes(),
         })
     }

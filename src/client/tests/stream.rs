@@ -1,6 +1,9 @@
 //! The events of a client, read from elsewhere.
 
-use std::thread;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
 
 use super::*;
 
@@ -105,4 +108,47 @@ async fn a_client_disconnects_when_its_last_listener_was_a_stream_that_is_droppe
     assert!(wire.1.upgrade().is_some_and(|client| client.connected()), "its stream keeps it alive");
     drop(events);
     assert_eq!(wire.writes().await, [Packet::Close]);
+}
+
+/// A transport that reads whenever it may, and always has another message of 64 KiB. Counts those that it has reported.
+fn flooding(mut wire: Wire) -> Arc<AtomicUsize> {
+    let reported = Arc::<AtomicUsize>::default();
+    let counted = reported.clone();
+    actix_rt::spawn(async move {
+        let message = Data::from(vec![0; 64 << 10]);
+        loop {
+            counted.fetch_add(1, Ordering::Relaxed);
+            wire.packets(vec![Packet::Message(message.clone())]);
+            while !matches!(wire.next().await, Command::Read(_)) {}
+        }
+    });
+    reported
+}
+
+#[actix::test]
+async fn large_messages_wait_for_a_reader_in_main_and_do_not_fill_the_receive_buffer() {
+    let (client, mut wire, _) = connected(EngineIoClient::builder()).await;
+    let mut events = EventStream::subscribe(&client).await.unwrap();
+    wire.was_read().await;
+    let reported = flooding(wire);
+    let mut most = 0;
+    for read in 0..200 {
+        while !matches!(events.next().await, Some(Event::Message(_))) {}
+        most = most.max(reported.load(Ordering::Relaxed) - read);
+    }
+    // One in the hand of the reader, one in the stream, one behind it, and one that was on its way.
+    assert!(most <= 4, "{most} were there at once");
+}
+
+#[actix::test]
+async fn a_reader_that_does_not_read_does_not_stop_reading_before_the_receive_buffer_is_full() {
+    let (client, mut wire, _) = connected(EngineIoClient::builder()).await;
+    let _events = EventStream::subscribe(&client).await.unwrap();
+    wire.was_read().await;
+    let reported = flooding(wire);
+    for _ in 0..10 {
+        settle().await;
+    }
+    // 1 MiB, what fits into the stream, and the one that exceeds the buffer.
+    assert_eq!(reported.load(Ordering::Relaxed), 17);
 }
