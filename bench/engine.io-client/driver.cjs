@@ -83,6 +83,24 @@ const tasks = {
     socket.on("message", () => report(count - warm));
   },
 
+  // It has no promises: the callback is called when the message was handed to the system.
+  "send-awaited"() {
+    const socket = connect("sink");
+    let sent = 0;
+    const next = () => {
+      if (sent === warmUp) start();
+      if (sent === count) return;
+      sent += 1;
+      socket.send(message, {}, next);
+    };
+    socket.on("open", () => {
+      start();
+      next();
+    });
+    // The server sends one message when it has all.
+    socket.on("message", () => report(count - warmUp));
+  },
+
   echo() {
     const socket = connect("echo");
     let took = [];

@@ -76,6 +76,13 @@ def targets(results):
                     add(f"{transport} {task} {size}: messages per second, times the fastest peer", times,
                         f">= {least}", times >= least, f"{times:.1f}")
 
+    for size in ("16 B", "1 KiB"):
+        ours = table.get(("ours", "send-awaited", "websocket", size), {}).get("cpu")
+        other = table.get(("rust_engineio", "send-awaited", "websocket", size), {}).get("cpu")
+        if ours and other:
+            add(f"websocket send, each awaited, {size}: processor time, times rust_engineio's", ours / other, "<= 0.7",
+                ours / other <= 0.7, f"{ours / other:.2f}")
+
     for transport, most in (("websocket", 8), ("polling", 10.5)):
         size = results["idle"].get(transport, {}).get("ours")
         if isinstance(size, (int, float)):

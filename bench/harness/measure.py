@@ -12,6 +12,8 @@ from statistics import median
 from . import network, peers
 
 SIZES = {"16": "16 B", "1024": "1 KiB", "65536b": "64 KiB"}
+# Other ways to use this crate's client, which only it has.
+WAYS = ("receive-stream", "receive-batches", "send-all", "send-awaited-task", "echo-task")
 IDLE = 1000
 WIRE = 20
 
@@ -90,10 +92,14 @@ def cases(names):
                 for size in SIZES:
                     for task in ("receive", "send", "echo"):
                         yield name, task, transport, size
+                    # The natural loop, which awaits each message. The raw client has no queue to await.
+                    if name != "raw":
+                        yield name, "send-awaited", transport, size
             yield name, "cycle", transport, "16"
     if "ours" in names:
         for size in SIZES:
-            yield "ours", "receive-stream", "websocket", size
+            for task in WAYS:
+                yield "ours", task, "websocket", size
 
 
 def rounds(bench, names, pairs, peer_rounds):
@@ -114,7 +120,7 @@ def rounds(bench, names, pairs, peer_rounds):
     plan = []
     for case in counts:
         name, task, transport, _ = case
-        paired = name in ("ours", "raw") and transport == "websocket" and task != "receive-stream"
+        paired = name in ("ours", "raw") and transport == "websocket" and task in ("receive", "send", "echo", "cycle")
         plan += [(number, case) for number in range(pairs if paired else peer_rounds)]
     # Rounds run one after the other, and the clients that are compared run next to each other: the state of the machine is
     # the same for both.

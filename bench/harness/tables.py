@@ -50,14 +50,30 @@ def messages(results, transport):
     found = index(results)
     clients = [client for client in CLIENTS if any(key[0] == client and key[2] == transport for key in found)]
     rows = []
-    for task in ("receive", "send"):
+    for task, title in (("receive", "receive"), ("send", "send"), ("send-awaited", "send, each awaited,")):
         for size in SIZES.values():
-            rows.append([f"{task} {size}", *(cell(found.get((client, task, transport, size)), ("rate", rate), ("cpu", time))
+            if not any(key[1:] == (task, transport, size) for key in found):
+                continue
+            rows.append([f"{title} {size}", *(cell(found.get((client, task, transport, size)), ("rate", rate), ("cpu", time))
                                               for client in clients)])
     for size in SIZES.values():
         rows.append([f"round trip {size}", *(cell(found.get((client, "echo", transport, size)), ("p50", time), ("p99", time))
                                               for client in clients)])
     return table([transport, *(CLIENTS[client] for client in clients)], rows)
+
+
+WAYS = {"receive": "receive by an actor", "receive-batches": "receive by an actor, in batches", "receive-stream": "receive by a stream",
+        "send": "send by do_send", "send-all": "send by SendAll, 64 each", "send-awaited": "send, each awaited in main",
+        "send-awaited-task": "send, each awaited in a task", "echo": "round trip of an actor", "echo-task": "round trip of a task"}
+
+
+def ways(results):
+    """The processor time of this crate's client for one message, by the way in which it is used."""
+    found = {(row["task"], row["size"]): row for row in results["cases"]
+             if row["client"] == "ours" and row["transport"] == "websocket"}
+    rows = [[title, *(cell(found.get((task, size)), ("cpu", time)) for size in SIZES.values())]
+            for task, title in WAYS.items() if any(key[0] == task for key in found)]
+    return table(["actix-engineio, websocket", *SIZES.values()], rows)
 
 
 def connections(results):
@@ -122,6 +138,7 @@ def everything(results):
     parts = [
         ("Messages per second / processor time per message; round trip p50 / p99", messages(results, "websocket")),
         ("", messages(results, "polling")),
+        ("Processor time per message, by the way in which the client is used", ways(results)),
         (f"Connect and close; memory of each of {IDLE:,} idle connections", connections(results)),
         ("On the wire", wire(results)),
         ("Scale", spread(results) if results["spread"] else ""),
@@ -152,6 +169,10 @@ Messages per second / processor time of the client per message; round trip p50 /
 {messages(results, "websocket")}
 
 {messages(results, "polling")}
+
+Processor time per message, by the way in which the client is used:
+
+{ways(results)}
 
 Connect and close, one after the other; memory of each of {IDLE:,} idle connections:
 

@@ -93,6 +93,19 @@ async def send():
     meter.report(count - warm)
 
 
+async def send_awaited():
+    client = engineio.AsyncClient()
+    end = Flood(client, 0, 1)
+    await connect(client, "sink")
+    meter = Meter()
+    for sent in range(1, count + 1):
+        await client.send(message)
+        if sent == warm_up:
+            meter = Meter()
+    await end.done.wait()
+    meter.report(count - warm_up)
+
+
 async def echo():
     client = engineio.AsyncClient()
     back = asyncio.Event()
@@ -137,7 +150,7 @@ async def idle():
 
 
 async def main():
-    await {"receive": receive, "send": send, "echo": echo, "cycle": cycle, "idle": idle}[task]()
+    await {"receive": receive, "send": send, "send-awaited": send_awaited, "echo": echo, "cycle": cycle, "idle": idle}[task]()
     # Whatever it still has to close is not measured.
     os._exit(0)
 

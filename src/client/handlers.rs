@@ -70,7 +70,7 @@ impl Handler<Send> for EngineIoClient {
         if self.connection.has_batch() {
             self.drain_and_write(ctx);
         }
-        Reply::accepted(Ok(()), 1, self.write_timing.awaited())
+        self.write_timing.reply(Ok(()), 1, self.connection.accepted())
     }
 }
 
@@ -91,7 +91,7 @@ impl Handler<SendAll> for EngineIoClient {
         if self.connection.has_batch() {
             self.drain_and_write(ctx);
         }
-        Reply::accepted(Ok(()), messages, self.write_timing.awaited())
+        self.write_timing.reply(Ok(()), messages, self.connection.accepted())
     }
 }
 

@@ -58,6 +58,11 @@ impl<T> Reply<T> {
 pub(super) struct AwaitedMessages(Rc<Cell<u64>>);
 
 impl AwaitedMessages {
+    /// The number since the last [`take`](Self::take).
+    pub(super) fn get(&self) -> u64 {
+        self.0.get()
+    }
+
     /// The number since the last call.
     pub(super) fn take(&self) -> u64 {
         self.0.take()

@@ -5,7 +5,7 @@ use std::{task::Context as Task, time::Instant};
 use super::{
     coalescing::{Coalescing, Turn},
     deferred_wake::DeferredWake,
-    reply::AwaitedMessages,
+    reply::{AwaitedMessages, Reply},
 };
 
 /// Carries out what [`Coalescing`] decides.
@@ -19,9 +19,16 @@ pub(super) struct WriteTiming {
 }
 
 impl WriteTiming {
-    /// Counts the awaited messages of a wake-up.
-    pub(super) fn awaited(&self) -> &AwaitedMessages {
-        &self.awaited
+    /// The reply to `messages` that were accepted just now, as the last of all `accepted` ones.
+    #[inline]
+    pub(super) fn reply<T>(&self, value: T, messages: u64, accepted: u64) -> Reply<T> {
+        // A wake-up with a message that nobody awaits does not defer its write, so the others need not be counted. That saves
+        // work in bursts of `do_send`.
+        if self.accepted + self.awaited.get() + messages == accepted {
+            Reply::accepted(value, messages, &self.awaited)
+        } else {
+            Reply::now(value)
+        }
     }
 
     /// Whether this wake-up writes nothing, because the task is woken again soon. `accepted`: all messages that the connection

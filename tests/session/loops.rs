@@ -13,7 +13,7 @@ use std::{
 
 use actix::{Addr, System};
 use actix_engineio::{
-    self as engineio, Connect, Destination, Disconnect, EngineIoClient, Event, Flush, TransportKind,
+    self as engineio, Connect, Destination, Disconnect, EngineIoClient, Event, Flush, TransportKind, Wait,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -220,4 +220,34 @@ async fn a_program_that_returns_from_its_loop_has_sent_the_first_messages_and_ge
     let numbers: Vec<_> = (0..10).map(|at| at.to_string()).collect();
     assert!(numbers.ends_with(&returned.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>()));
     assert!(written + returned.len() >= 10, "{written} were written, {returned:?} came back");
+}
+
+#[actix::test]
+async fn a_system_that_is_run_again_writes_what_was_deferred() {
+    for is_task in [false, true] {
+        let server = Server::start(|server| {
+            let mut ws = server.opens_websocket(OPEN);
+            reads_loop(&mut ws, 10);
+            ws.send_text("1");
+            ws.wait_closed();
+        });
+        let origin = server.origin();
+        let program = thread::spawn(move || {
+            let system = System::new();
+            let client = system.block_on(async {
+                let client = EngineIoClient::builder().transports([TransportKind::WebSocket]).start();
+                client.send(Connect::new(origin)).await.unwrap().unwrap();
+                let sender = client.clone();
+                if is_task {
+                    actix_rt::spawn(async move { send_in_a_loop(&sender, 10).await }).await.unwrap();
+                } else {
+                    send_in_a_loop(&sender, 10).await;
+                }
+                client
+            });
+            system.block_on(client.send(Wait)).unwrap();
+        });
+        server.finish().await;
+        program.join().unwrap();
+    }
 }
