@@ -153,9 +153,9 @@ impl SendQueue {
         self.packets.is_empty() && self.heartbeats.is_empty()
     }
 
-    /// Whether answers to pings wait.
-    pub(super) fn has_pongs(&self) -> bool {
-        !self.pongs.is_empty()
+    /// Whether heartbeats wait.
+    pub(super) fn has_heartbeats(&self) -> bool {
+        !self.heartbeats.is_empty()
     }
 
     /// Messages accepted so far, over the life of the queue.

@@ -80,7 +80,7 @@ impl Connection {
     /// written. So they may wait a little for more of them.
     pub(crate) fn may_defer_write(&self) -> bool {
         let State::Open(open) = &self.state else { return false };
-        let is_urgent = open.is_closing() || !open.confirmations.is_empty() || self.queue.has_pongs();
+        let is_urgent = open.is_closing() || !open.confirmations.is_empty() || self.queue.has_heartbeats();
         let is_few = !self.queue.is_empty() && self.queue.weight() < MAX_DEFERRED;
         !is_urgent && is_few && self.may_write()
     }
