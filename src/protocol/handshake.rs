@@ -130,6 +130,13 @@ impl Session {
         }
     }
 
+    /// Whether the handshake alone shows that the server speaks version 4. Over WebSocket the open packets of both versions look
+    /// alike, but a `maxPayload` occurs only in later servers.
+    pub(crate) fn shows_version_4(&self) -> bool {
+        let is_shown = self.transport == TransportKind::Polling || self.max_payload.is_some();
+        self.protocol == ProtocolVersion::V4 && is_shown
+    }
+
     /// Decodes the JSON of the open packet that came over `transport`, in this version of the protocol.
     ///
     /// Only the sid is necessary. Everything else is a hint: a value that cannot be read counts as a missing one.

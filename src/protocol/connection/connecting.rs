@@ -187,8 +187,8 @@ impl Connection {
             return self.fail_connect(now, err);
         };
         let wire = connecting.negotiation.version();
-        if wire != version {
-            self.found_versions.prove(&connecting.target, wire);
+        if let ConnectError::UnsupportedProtocol { server, .. } = &err {
+            self.found_versions.prove(&connecting.target, *server);
         }
         let endpoint = connecting.target.reset();
         if self.transports.get(id).is_some() {
@@ -275,6 +275,9 @@ impl Connection {
             }
         };
         let id = connecting.transport;
+        if session.shows_version_4() {
+            self.found_versions.prove(&connecting.target, ProtocolVersion::V4);
+        }
         let is_offered = session.upgrades.contains(&TransportKind::WebSocket);
         self.counters.sessions += 1;
         self.round_trip = Some(now.saturating_duration_since(connecting.started));

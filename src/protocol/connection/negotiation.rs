@@ -39,7 +39,7 @@ impl Negotiation {
 
     /// The server has answered the handshake in another version. The connect goes on in it, if it may.
     pub(super) fn on_answered(&mut self, version: ProtocolVersion) -> Result<(), ProtocolError> {
-        if self.wanted != Protocol::Any {
+        if version != self.version && self.wanted != Protocol::Any {
             return Err(match version {
                 ProtocolVersion::V3 => ProtocolError::Version3,
                 ProtocolVersion::V4 => ProtocolError::Version4,

@@ -115,12 +115,9 @@ impl Open {
         self.wire().check_message(data, carrier, limit)
     }
 
-    /// Whether the server behaves as one of version 3 does to a client of version 4: it waits for pings. A server that names
-    /// its `maxPayload` speaks version 4, and so does one that has opened the session over polling.
+    /// Whether the server behaves as one of version 3 does to a client of version 4: it waits for pings.
     pub(super) fn is_never_pinged(&self, now: Instant) -> bool {
-        let is_unproven =
-            self.session.transport == TransportKind::WebSocket && self.session.max_payload.is_none();
-        is_unproven && self.flow == Flow::Open && self.liveness.lacks_ping(now)
+        !self.session.shows_version_4() && self.flow == Flow::Open && self.liveness.lacks_ping(now)
     }
 
     pub(super) fn is_closing(&self) -> bool {

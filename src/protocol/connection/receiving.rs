@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::{DisconnectReason, ProtocolError},
-    protocol::packet::Packet,
+    protocol::{packet::Packet, version::ProtocolVersion},
 };
 
 impl Connection {
@@ -125,6 +125,7 @@ impl Connection {
             && open.liveness.pinged()
         {
             self.queue.push_pong(data);
+            self.found_versions.prove(open.target(), ProtocolVersion::V4);
         }
     }
 

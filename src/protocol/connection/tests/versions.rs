@@ -253,6 +253,25 @@ fn a_version_that_is_refused_is_replaced_within_the_same_connect() {
 }
 
 #[test]
+fn a_version_that_is_known_is_not_forgotten_for_a_failure_that_says_nothing_about_it() {
+    let mut rig = after_silence();
+    // Perhaps a proxy says so.
+    rig.refuses(id(1, TransportKind::WebSocket), 400, None);
+    assert_eq!(rig.out()[1..], ["start 2 websocket"]);
+    rig.opens(id(2, TransportKind::WebSocket), open());
+    rig.end(id(2, TransportKind::WebSocket));
+    rig.connect_in(Protocol::Any, &[TransportKind::WebSocket]);
+    assert_eq!(rig.out(), ["start 3 websocket in protocol 3"]);
+    rig.refuses(id(3, TransportKind::WebSocket), 400, None);
+    rig.out();
+    rig.opens(id(4, TransportKind::WebSocket), open());
+    rig.packets(id(4, TransportKind::WebSocket), vec![Packet::Ping("".into())]);
+    rig.end(id(4, TransportKind::WebSocket));
+    rig.connect_in(Protocol::Any, &[TransportKind::WebSocket]);
+    assert_eq!(rig.out(), ["start 5 websocket"], "a ping of the server proves version 4");
+}
+
+#[test]
 fn a_server_that_refuses_both_versions_is_asked_once_in_each() {
     let mut rig = Rig::speaking(Protocol::Any, &[TransportKind::Polling]);
     rig.out();
