@@ -88,12 +88,16 @@ impl Wire {
         message: Message,
         max_message_size: usize,
     ) -> Result<Packet, ProtocolError> {
-        match (message, self) {
-            (Message::Text(Text { head, rest }), Self::V4) => text::decode(head, rest, max_message_size),
-            (Message::Text(Text { head, rest }), Self::V3) => v3::decode_text(head, rest, max_message_size),
-            (Message::Binary(bytes), Self::V4) => Ok(Packet::Message(bytes.into())),
-            (Message::Binary(bytes), Self::V3) => v3::decode_binary(bytes, max_message_size),
-            (Message::Ping(_) | Message::Pong(_) | Message::Close(_), _) => {
+        match message {
+            Message::Text(Text { head, rest }) => match self {
+                Self::V4 => text::decode(head, rest, max_message_size),
+                Self::V3 => v3::decode_text(head, rest, max_message_size),
+            },
+            Message::Binary(bytes) => match self {
+                Self::V4 => Ok(Packet::Message(bytes.into())),
+                Self::V3 => v3::decode_binary(bytes, max_message_size),
+            },
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {
                 Err(ProtocolError::Frame("a control frame is no packet"))
             }
         }

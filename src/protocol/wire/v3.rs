@@ -12,6 +12,7 @@ pub(super) const BINARY_MESSAGE: &[u8] = &[4];
 const NO_MESSAGE: ProtocolError = ProtocolError::Packet("it is binary and no message");
 
 /// Decodes the text form of a packet: see [`text::decode`].
+#[inline(never)] // Inlined, it would slow down every message of version 4.
 pub(super) fn decode_text(
     kind: Option<char>,
     data: ByteString,
@@ -26,6 +27,7 @@ pub(super) fn decode_text(
 }
 
 /// Decodes the binary form of a packet. Its data may have `max_size` bytes.
+#[inline(never)] // As `decode_text`.
 pub(super) fn decode_binary(mut packet: Bytes, max_size: usize) -> Result<Packet, ProtocolError> {
     if !packet.starts_with(BINARY_MESSAGE) {
         return Err(NO_MESSAGE);
