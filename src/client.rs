@@ -225,7 +225,7 @@ impl EngineIoClient {
         if !self.connection.has_backpressure() || !self.subscribers.have_room() {
             return false;
         }
-        if self.subscribers.are_streams_ahead() && !self.readers_turn.has_come(task) {
+        if self.subscribers.are_streams_full() && !self.readers_turn.has_come(task) {
             return false;
         }
         self.connection.resume_reading(now());

@@ -18,7 +18,7 @@ use super::{EngineIoClient, event::Event};
 
 /// Number of events with which a stream is full, and bytes of data with which it is full earlier.
 const CAPACITY: usize = 64;
-pub(super) const CAPACITY_BYTES: usize = 64 << 10;
+const CAPACITY_BYTES: usize = 64 << 10;
 
 /// Number of events that the reader takes under one lock. The client can refill the rest meanwhile.
 const HAND: usize = CAPACITY / 2;
@@ -150,7 +150,11 @@ impl ChannelState {
     }
 
     fn is_full(&self) -> bool {
-        self.waiting.len() + self.in_hand >= CAPACITY || self.bytes >= CAPACITY_BYTES
+        self.waiting.len() + self.in_hand >= CAPACITY || self.is_full_of_bytes()
+    }
+
+    fn is_full_of_bytes(&self) -> bool {
+        self.bytes >= CAPACITY_BYTES
     }
 }
 
@@ -179,6 +183,11 @@ impl EventSender {
     pub(super) fn has_read(&mut self) -> bool {
         let read = self.channel.read.load(Ordering::Relaxed);
         mem::replace(&mut self.read, read) != read
+    }
+
+    /// Whether the reader has not taken events of as many bytes as fit into the stream.
+    pub(super) fn is_full_of_bytes(&self) -> bool {
+        self.channel.lock().is_full_of_bytes()
     }
 
     /// Fills the stream with the events that `next` returns. Returns whether there were any. If the stream is full

@@ -28,7 +28,6 @@ pub(super) use self::{subscriber::Sink, target::Target};
 use super::{
     event::{Disconnected, Event, EventKind},
     message::SubscriptionId,
-    stream,
 };
 use crate::protocol::handshake::{Session, TransportKind};
 
@@ -154,11 +153,12 @@ impl Subscribers {
         self.list.iter().all(|subscriber| total - subscriber.acknowledged() <= self.limit)
     }
 
-    /// As many bytes of events as fit into a stream wait behind a full one.
-    pub(super) fn are_streams_ahead(&self) -> bool {
-        let (total, capacity) = (self.log.total_weight(), Weight::from_bytes(stream::CAPACITY_BYTES));
-        let is_ahead = |subscriber: &Subscriber| total - subscriber.acknowledged() >= capacity;
-        self.list.iter().any(|subscriber| subscriber.is_stream() && is_ahead(subscriber))
+    /// The reader of some stream has not taken events of as many bytes as fit into it.
+    pub(super) fn are_streams_full(&self) -> bool {
+        self.list.iter().any(|subscriber| match subscriber.sink() {
+            Sink::Stream(sender) => sender.is_full_of_bytes(),
+            Sink::Actor(_) => false,
+        })
     }
 
     /// The subscriber that makes reading stop: the one with the most bytes of unacknowledged events, if these are more than
@@ -170,7 +170,7 @@ impl Subscribers {
         (backlog(last) > self.limit).then(|| Behind {
             subscriber: last.id(),
             name: last.name().cloned(),
-            is_stream: last.is_stream(),
+            is_stream: matches!(last.sink(), Sink::Stream(_)),
             bytes: backlog(last).bytes(),
         })
     }

@@ -72,10 +72,6 @@ impl Subscriber {
         &self.sink
     }
 
-    pub(super) fn is_stream(&self) -> bool {
-        matches!(self.sink, Sink::Stream(_))
-    }
-
     pub(super) fn cursor(&self) -> &Cursor {
         &self.cursor
     }
