@@ -30,7 +30,9 @@ use crate::{
         handshake::{Session, TransportKind},
         packet::Packet,
         version::Protocol,
-        websocket::{Frame, Message, Opcode, Text, WebSocketCodec},
+        websocket::{
+            AgreedCompression, Compression, Frame, Message, Opcode, Text, WebSocketCodec, oracle::Oracle,
+        },
         wire::Wire,
     },
 };
@@ -216,6 +218,79 @@ fn decode<'a>(
     (messages, None)
 }
 
+/// A compressed message of a server: another inflater reads the same, wherever reads cut it.
+///
+/// `data`: whether contexts are kept, the length of a piece, then the compressed payload of a message.
+pub fn websocket_inflate(data: &[u8]) {
+    const LIMIT: usize = 100_000;
+    let &[flags, piece, ref payload @ ..] = data else { return };
+    let agreed = AgreedCompression { server_context: flags & 1 != 0, ..AgreedCompression::default() };
+    let wire = server_bytes(0xc2, payload);
+    let decode = |piece: usize| {
+        let codec = WebSocketCodec::new(LIMIT, || [0; 4]);
+        let mut codec = codec.with_compression(Compression::both_contexts(), agreed);
+        let mut src = BytesMut::new();
+        for piece in wire.chunks(piece) {
+            src.extend_from_slice(piece);
+            loop {
+                match codec.decode(&mut src) {
+                    Ok(Some(message)) => return Ok(Some(message)),
+                    Ok(None) if codec.waits_for_turn() => {}
+                    Ok(None) => break,
+                    Err(err) => return Err(TransportError::from(err)),
+                }
+            }
+        }
+        Ok(None)
+    };
+    let whole = decode(usize::MAX);
+    assert_eq!(decode(usize::from(piece).max(1)), whole);
+    // A last block ends the stream of the other inflater.
+    if let Ok(Some(Message::Binary(inflated))) = &whole
+        && let Some(expected) = Oracle::new(1).inflate(payload, LIMIT)
+    {
+        assert_eq!(*inflated, expected);
+    }
+}
+
+/// Messages to a server, which another inflater reads.
+///
+/// `data`: the level, the bits of the window and whether the context is kept, the number of repetitions, then messages with
+/// their lengths before them.
+pub fn websocket_deflate(data: &[u8]) {
+    let &[level, flags, times, ref rest @ ..] = data else { return };
+    let agreed = AgreedCompression {
+        client_context: flags & 1 != 0,
+        client_window_bits: 9 + flags / 2 % 7,
+        ..AgreedCompression::default()
+    };
+    let option = Compression::both_contexts().level(level % 10).threshold(1);
+    let mut codec = WebSocketCodec::new(0, || [0; 4]).with_compression(option, agreed);
+    let (mut oracle, mut rest) = (Oracle::new(1), rest);
+    while let [length, after @ ..] = rest {
+        let (message, after) = after.split_at(usize::from(*length).min(after.len()));
+        rest = after;
+        let message = message.repeat(usize::from(times) + 1);
+        let (head, body) = message.split_at(message.len().min(1));
+        let (mut begun, mut wire) = (None, BytesMut::new());
+        let frame = Frame { opcode: Opcode::Binary, head, body };
+        while !codec.encode_in_turns(frame, &mut begun, &mut 5_000, &mut wire) {}
+        let first = wire[0];
+        wire[0] &= 0xbf;
+        let (_, _, payload) = ws::Parser::parse(&mut wire, true, usize::MAX).unwrap().expect("all of it");
+        let payload = payload.unwrap_or_default();
+        if first & 0x40 == 0 {
+            assert_eq!(payload, message);
+            continue;
+        }
+        assert_eq!(oracle.inflate(&payload, message.len()).as_deref(), Some(&message[..]));
+        if !agreed.client_context {
+            assert!(payload.len() < message.len(), "only what becomes smaller is compressed");
+            oracle.reset();
+        }
+    }
+}
+
 /// A message in one frame, as a server sends it.
 fn server_frame(message: &Message) -> Vec<u8> {
     let (opcode, payload) = match message {
@@ -231,7 +306,12 @@ fn server_frame(message: &Message) -> Vec<u8> {
         Message::Ping(bytes) => (0x9, bytes.clone()),
         Message::Pong(bytes) => (0xa, bytes.clone()),
     };
-    let mut wire = vec![0x80 | opcode];
+    server_bytes(0x80 | opcode, &payload)
+}
+
+/// A frame with this first byte, as a server sends it.
+fn server_bytes(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut wire = vec![first];
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
         (Ok(len @ ..=125), _) => wire.push(len),
         (_, Ok(len)) => {

@@ -203,7 +203,8 @@
 //!
 //! - Protocol 4, which Socket.IO servers speak from version 3 on and python-engineio from version 4 on, and with the option
 //!   [`protocol`](EngineIoClientBuilder::protocol) protocol 3. The protocol 2 of the first servers is not supported.
-//! - WebSocket without extensions, so without compression. HTTP responses may be compressed with gzip or deflate.
+//! - Of the extensions of WebSocket only the compression of messages, if the application
+//!   [asks for it](EngineIoClientBuilder::compression). HTTP responses may be compressed with gzip or deflate.
 //! - The protocol has no acknowledgement of messages. [`Confirm`] says whether the other end of a WebSocket has read them,
 //!   and not whether the application there has handled them.
 
@@ -240,6 +241,7 @@ pub use protocol::{
     endpoint::Destination,
     handshake::{ParseTransportKindError, Session, TransportKind},
     version::{Protocol, ProtocolVersion},
+    websocket::{AgreedCompression, Compression},
 };
 #[cfg(feature = "rustls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]

@@ -12,8 +12,8 @@ use std::{
 };
 
 use actix_engineio::{
-    self as engineio, Connect, EngineIoClient, Event, EventStream, GetStatus, Reconnect, TransportKind,
-    WebSocketPing, cookie_store::CookieStore,
+    self as engineio, Compression, Connect, EngineIoClient, Event, EventStream, GetStatus, Reconnect,
+    TransportKind, WebSocketPing, cookie_store::CookieStore,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -330,6 +330,39 @@ async fn a_trace_shows_what_happened_and_no_secret() {
 
     operators_see_why().await;
     a_client_that_is_stopped_before_it_has_sent_everything_says_so().await;
+    compression_shows().await;
+}
+
+/// A session that is upgraded to a WebSocket with compression.
+async fn compression_shows() {
+    let answer = "permessage-deflate; server_no_context_takeover";
+    let server = Server::start(move |server| {
+        let mut get = server.opens(UPGRADABLE);
+        let (mut ws, _) = server.accepts_compressed(answer);
+        ws.answers_probe();
+        get.packets("6");
+        ws.reads("5");
+        get.expect_closed();
+        ws.send_text("1");
+        ws.wait_closed();
+        let (mut ws, _) = server.opens_compressed(OPEN, answer);
+        ws.send_text("1");
+        ws.wait_closed();
+    });
+    let option = Compression::both_contexts().threshold(100);
+    let mut client = Client::with(&server, |builder| builder.compression(option));
+    client.connect().await;
+    client.upgraded().await;
+    client.ended_cleanly().await;
+    client.connect_over(TransportKind::WebSocket).await;
+    client.ended_cleanly().await;
+    server.finish().await;
+    let lines = logged();
+    let agreed = format!(", {answer}");
+    let ends: Vec<_> = lines.iter().filter(|line| line.text.ends_with(&agreed)).collect();
+    assert!(ends[0].text.starts_with("upgraded to websocket"), "{ends:?}");
+    assert!(ends[1].text.starts_with("connected over websocket to http://127.0.0.1:"), "{ends:?}");
+    assert_eq!(ends.len(), 2, "{ends:?}");
 }
 
 /// A client with a policy, from its first connect to its end.

@@ -40,6 +40,20 @@ fn a_room_names_no_room_above_it() {
 }
 
 #[test]
+fn only_compressed_messages_and_bodies_name_the_library_of_deflate() {
+    let allowed = ["src/protocol/websocket/deflate.rs", "src/transport/http/coding.rs"];
+    let mut faults = Vec::new();
+    for source in sources("src") {
+        if !allowed.contains(&source.file.as_str()) {
+            faults.extend(source.starting_with(&["flate2", "miniz_oxide"]));
+        }
+    }
+    // The other end of a test.
+    faults.retain(|fault| !fault.starts_with("src/protocol/websocket/oracle.rs"));
+    assert_none(faults);
+}
+
+#[test]
 fn the_life_around_sessions_knows_no_runtime_no_clock_no_randomness_and_no_log() {
     const BANNED: [&str; 6] = ["actix", "tokio", "futures", "rand", "log", "std::task"];
     let mut faults = Vec::new();

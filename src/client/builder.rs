@@ -1,5 +1,6 @@
 //! The options of a client.
 
+mod compression;
 mod limits;
 mod network;
 mod request;

@@ -24,14 +24,19 @@ pub(super) fn opened(session: &Session, url: &str) {
         ProtocolVersion::V4 => "",
         ProtocolVersion::V3 => " in protocol 3",
     };
-    log::info!(target: TARGET, "connected over {} to {url}{protocol}", session.transport);
+    log::info!(target: TARGET, "connected over {} to {url}{protocol}{}", session.transport, compression(session));
     if session.ping_interval.max(session.ping_timeout) >= MAX_INTERVAL {
         log::warn!(target: TARGET, "the heartbeat's intervals are cut at 24 hours");
     }
 }
 
-pub(super) fn upgraded(kind: TransportKind) {
-    log::info!(target: TARGET, "upgraded to {kind}");
+pub(super) fn upgraded(kind: TransportKind, session: Option<&Session>) {
+    log::info!(target: TARGET, "upgraded to {kind}{}", session.map(compression).unwrap_or_default());
+}
+
+/// What the server has agreed to, behind a comma.
+fn compression(session: &Session) -> String {
+    session.websocket_compression.map(|agreed| format!(", {agreed}")).unwrap_or_default()
 }
 
 /// The first WebSocket ping of a session was not answered in time.

@@ -64,7 +64,7 @@ impl EngineIoClient {
             }
             Output::Opened(session) => self.lifecycle.handle_opened(now(), session),
             Output::Upgraded(kind) => {
-                journal::upgraded(kind);
+                journal::upgraded(kind, self.connection.session().map(AsRef::as_ref));
                 self.monitor.count(|meter| meter.upgraded(true));
                 self.subscribers.session_upgraded(kind, self.connection.session());
             }

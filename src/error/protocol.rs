@@ -23,6 +23,9 @@ pub enum ProtocolError {
     /// A WebSocket frame that RFC 6455 forbids.
     #[error("bad WebSocket frame: {0}")]
     Frame(&'static str),
+    /// A compressed WebSocket message that cannot be inflated (RFC 7692).
+    #[error("bad compressed message: {0}")]
+    Compression(&'static str),
     /// Text that is not UTF-8.
     #[error("text that is not UTF-8")]
     Utf8,

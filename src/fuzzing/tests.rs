@@ -18,7 +18,9 @@ fn target(name: &str) -> fn(&[u8]) {
         "response" => super::response,
         "tunnel" => super::tunnel,
         "websocket_decode" => super::websocket_decode,
+        "websocket_deflate" => super::websocket_deflate,
         "websocket_encode" => super::websocket_encode,
+        "websocket_inflate" => super::websocket_inflate,
         _ => panic!("no such target: {name}"),
     }
 }

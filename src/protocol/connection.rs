@@ -108,6 +108,8 @@ impl Connection {
                     connecting.on_requested(id);
                 }
             }
+            ReportKind::Compression(agreed) => transport.set_compression(agreed),
+            ReportKind::Compressed(counts) => self.counters.add_compressed(counts),
             ReportKind::Opened { protocol } => self.on_opened(now, id, protocol),
             ReportKind::Moved(endpoint) => {
                 if let State::Connecting(connecting) = &mut self.state {

@@ -9,7 +9,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::{error::ProtocolError, protocol::version::ProtocolVersion};
+use crate::{
+    error::ProtocolError,
+    protocol::{version::ProtocolVersion, websocket::AgreedCompression},
+};
 
 /// The longest interval that is used. No server intends a longer one, and the sum of two of these overflows no clock.
 pub(crate) const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -98,6 +101,9 @@ pub struct Session {
     /// [`Status::session`](crate::Status::session) after [`Event::Upgraded`](crate::Event::Upgraded). The session in
     /// the earlier [`Connected`](crate::Event::Connected) does not change.
     pub websocket_protocol: Option<ByteString>,
+    /// The compression of messages over WebSocket that client and server have agreed on; `None` if there is none. Like
+    /// `websocket_protocol`, it is known only after the upgrade if the session was opened over polling.
+    pub websocket_compression: Option<AgreedCompression>,
 }
 
 impl Session {
@@ -127,6 +133,7 @@ impl Session {
             max_payload: Some(1_000_000),
             transport,
             websocket_protocol: None,
+            websocket_compression: None,
         }
     }
 
@@ -160,6 +167,7 @@ impl Session {
             max_payload: open.max_payload.and_then(byte_limit),
             transport,
             websocket_protocol: None,
+            websocket_compression: None,
         })
     }
 }
@@ -176,6 +184,7 @@ impl fmt::Debug for Session {
             max_payload,
             transport,
             websocket_protocol,
+            websocket_compression,
         } = self;
         f.debug_struct("Session")
             .field("sid", &format_args!(".."))
@@ -186,6 +195,7 @@ impl fmt::Debug for Session {
             .field("max_payload", max_payload)
             .field("transport", transport)
             .field("websocket_protocol", &websocket_protocol.as_ref().map(|_| format_args!("..")))
+            .field("websocket_compression", websocket_compression)
             .finish()
     }
 }

@@ -1,34 +1,54 @@
-//! WebSocket frames, from the client's side (RFC 6455, sections 5 to 8), without extensions.
+//! WebSocket frames, from the client's side (RFC 6455, sections 5 to 8), with compressed messages (RFC 7692).
 //!
 //! [`WebSocketCodec`] turns the bytes of a connection into whole messages and control frames, and back. It checks
 //! everything that a server sends. Limits are checked before memory is reserved, everything else before a message is
 //! returned.
 
+mod compression;
+mod deflate;
 mod encode;
 mod error;
+mod extensions;
 mod fragments;
 mod frame_ends;
 mod header;
+mod inflate;
 mod message;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod oracle;
+mod permessage_deflate;
 
 use std::{fmt, mem};
 
 use actix_codec::Decoder;
 use bytes::{Buf, Bytes, BytesMut};
 
+pub use self::compression::{AgreedCompression, Compression};
 pub(crate) use self::{
+    deflate::{Deflating, SLICE},
     encode::Frame,
+    extensions::accept as accept_extensions,
     frame_ends::FrameEnds,
     header::Opcode,
     message::{CloseFrame, Message, Text, close_payload},
+    permessage_deflate::CompressionCounts,
 };
-use self::{error::CodecError, fragments::Fragments, header::Header, message::parse_close};
+use self::{
+    error::CodecError,
+    fragments::Fragments,
+    header::{Header, SizeLimits},
+    inflate::{CompressedMessage, Progress},
+    message::parse_close,
+    permessage_deflate::PerMessageDeflate,
+};
 use crate::error::ProtocolError;
 
 /// The bit of a frame's first byte that marks the last fragment of a message.
 const FIN: u8 = 0x80;
 /// The bits of a frame's first byte that only extensions may use.
 const RSV: u8 = 0x70;
+/// The bit of a frame's first byte that marks the first frame of a compressed message.
+const RSV1: u8 = 0x40;
 /// The bits of a frame's first byte that contain the opcode.
 const OPCODE: u8 = 0x0f;
 /// The bit of a frame's second byte that announces a masking key.
@@ -46,11 +66,11 @@ const FINAL_BINARY: u8 = 0x82;
 ///
 /// An error of the decoder is final: the position of the next frame is unknown, or not needed any more.
 pub(crate) struct WebSocketCodec<K> {
-    max_message_size: usize,
-    /// The number of bytes by which the payload of a text message may exceed `max_message_size`.
-    text_overhead: usize,
+    limits: SizeLimits,
     mask_key: K,
     state: State,
+    /// The compression, if client and server have agreed on it.
+    deflate: Option<PerMessageDeflate>,
 }
 
 /// The state of the decoder.
@@ -59,6 +79,8 @@ enum State {
     Idle,
     /// A part of a fragmented message has arrived.
     Fragmented(Fragments),
+    /// A part of a compressed message has arrived.
+    Inflating(CompressedMessage),
     /// The server broke the protocol.
     Failed(ProtocolError),
 }
@@ -67,29 +89,46 @@ impl<K: FnMut() -> [u8; 4]> WebSocketCodec<K> {
     /// A codec that refuses messages of more than `max_message_size` bytes, fragmented or not. It masks each frame with a
     /// new key from `mask_key`, which must be unpredictable (RFC 6455, section 5.3).
     pub(crate) fn new(max_message_size: usize, mask_key: K) -> Self {
-        Self { max_message_size, text_overhead: 0, mask_key, state: State::Idle }
+        let limits = SizeLimits { max_message_size, text_overhead: 0 };
+        Self { limits, mask_key, state: State::Idle, deflate: None }
     }
 
     /// Refuses messages of more than `max_message_size` bytes.
     pub(crate) fn with_max_message_size(self, max_message_size: usize) -> Self {
-        Self { max_message_size, ..self }
+        Self { limits: SizeLimits { max_message_size, ..self.limits }, ..self }
     }
 
     /// Accepts texts that are larger by this number of bytes, for what an encoding adds to a message.
     pub(crate) fn with_text_overhead(self, text_overhead: usize) -> Self {
-        Self { text_overhead, ..self }
+        Self { limits: SizeLimits { text_overhead, ..self.limits }, ..self }
     }
 
-    /// Whether the next fragment of a message is awaited.
+    /// Compresses messages as the user wants it, and as client and server have agreed.
+    pub(crate) fn with_compression(self, option: Compression, agreed: AgreedCompression) -> Self {
+        Self { deflate: Some(PerMessageDeflate::new(option, agreed)), ..self }
+    }
+
+    /// Whether the next fragment of a message, or the rest of a compressed one, is awaited.
     pub(crate) fn is_in_message(&self) -> bool {
-        matches!(self.state, State::Fragmented(_))
+        matches!(self.state, State::Fragmented(_) | State::Inflating(_))
+    }
+
+    /// Whether the decoder has stopped in a large message, so that others have their turn, and not because bytes are missing.
+    pub(crate) fn waits_for_turn(&self) -> bool {
+        matches!(&self.state, State::Inflating(message) if message.waits_for_turn())
+    }
+
+    /// Takes the figures about compressed messages since the last call. `None`: there were none.
+    pub(crate) fn take_compression_counts(&mut self) -> Option<CompressionCounts> {
+        let counts = self.deflate.as_mut()?.take_counts();
+        (counts != CompressionCounts::default()).then_some(counts)
     }
 }
 
 impl<K> fmt::Debug for WebSocketCodec<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocketCodec")
-            .field("max_message_size", &self.max_message_size)
+            .field("max_message_size", &self.limits.max_message_size)
             .finish_non_exhaustive()
     }
 }
@@ -104,7 +143,7 @@ impl<K> Decoder for WebSocketCodec<K> {
         // result for it, with twice the instructions.
         if let (State::Idle, &[first @ (FINAL_TEXT | FINAL_BINARY), len @ ..=125, ref rest @ ..]) =
             (&self.state, &**src)
-            && usize::from(len) <= rest.len().min(self.max_message_size)
+            && usize::from(len) <= rest.len().min(self.limits.max_message_size)
         {
             let payload = take_payload(src, 2, usize::from(len));
             if first == FINAL_BINARY {
@@ -122,35 +161,56 @@ impl<K> Decoder for WebSocketCodec<K> {
 impl<K> WebSocketCodec<K> {
     /// Takes frames from `src`, up to the first one that completes a message.
     fn decode_frames(&mut self, src: &mut BytesMut) -> Result<Option<Message>, ProtocolError> {
+        let mut budget = SLICE;
         loop {
-            let fragments = match &self.state {
+            let partial = match &self.state {
                 State::Idle => None,
-                State::Fragmented(fragments) => Some(fragments),
+                State::Fragmented(fragments) => Some(fragments.partial()),
+                State::Inflating(message) if message.is_in_frame() => match self.inflate(src, &mut budget)? {
+                    Progress::Message(message) => return Ok(Some(message)),
+                    Progress::Frame => continue,
+                    Progress::Waits => return Ok(None),
+                },
+                State::Inflating(message) => Some(message.partial()),
                 State::Failed(err) => return Err(err.clone()),
             };
-            let Some(header) = Header::parse(src)? else {
+            let Some(header) = Header::parse(src, self.deflate.is_some())? else {
                 return Ok(None);
             };
-            let payload_len = header.admit(fragments, self.max_message_size, self.text_overhead)?;
-            let missing = header.len.saturating_add(payload_len).saturating_sub(src.len());
+            let payload_len = header.admit(partial, self.limits)?;
+            let is_inflated =
+                header.is_data() && partial.map_or(header.is_compressed, |message| message.is_compressed);
+            // A large compressed frame is inflated while it arrives.
+            let awaited = if is_inflated { payload_len.min(inflate::CHUNK) } else { payload_len };
+            let missing = header.len.saturating_add(awaited).saturating_sub(src.len());
             if missing > 0 {
                 src.reserve(missing.min(READ_AHEAD));
                 return Ok(None);
             }
+            if is_inflated {
+                src.advance(header.len);
+                self.start_frame(&header, payload_len);
+                continue;
+            }
 
             let payload = take_payload(src, header.len, payload_len);
-            return Ok(Some(match header.opcode {
-                Some(Opcode::Text) if header.fin => Message::Text(Text::new(payload)?),
-                Some(Opcode::Binary) if header.fin => Message::Binary(payload),
-                Some(Opcode::Close) => Message::Close(parse_close(&payload)?),
-                Some(Opcode::Ping) => Message::Ping(payload),
-                Some(Opcode::Pong) => Message::Pong(payload),
-                Some(Opcode::Text | Opcode::Binary) | None => match self.reassemble(&header, &payload)? {
-                    Some(message) => message,
-                    None => continue,
-                },
-            }));
+            if let Some(message) = self.accept(&header, payload)? {
+                return Ok(Some(message));
+            }
         }
+    }
+
+    /// Handles a frame without compression. Returns its message, unless it is a fragment and others follow.
+    #[inline(always)] // A call would move each message once more.
+    fn accept(&mut self, header: &Header, payload: Bytes) -> Result<Option<Message>, ProtocolError> {
+        Ok(Some(match header.opcode {
+            Some(Opcode::Text) if header.fin => Message::Text(Text::new(payload)?),
+            Some(Opcode::Binary) if header.fin => Message::Binary(payload),
+            Some(Opcode::Close) => Message::Close(parse_close(&payload)?),
+            Some(Opcode::Ping) => Message::Ping(payload),
+            Some(Opcode::Pong) => Message::Pong(payload),
+            Some(Opcode::Text | Opcode::Binary) | None => return self.reassemble(header, &payload),
+        }))
     }
 
     /// Adds a fragment to its message. Returns the message once it is complete.

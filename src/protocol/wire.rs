@@ -2,7 +2,7 @@
 //!
 //! Everything that encodes or decodes packets goes through [`Wire`]: WebSocket, polling, the limits of the send queue, the
 //! benchmarks and the fuzz targets. Compression of WebSocket
-//! messages (RFC 7692) belongs below, into [`WebSocketCodec`]: nothing here knows how long a frame is before it is encoded.
+//! messages (RFC 7692) is below, in [`WebSocketCodec`]: nothing here knows how long a frame is before it is encoded.
 
 mod payload;
 mod text;

@@ -26,6 +26,10 @@ impl BatchBuilder {
         self.packets.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.packets.len()
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.packets.len() >= MAX_PACKETS || self.bytes >= MAX_BYTES
     }

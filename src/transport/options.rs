@@ -7,13 +7,15 @@ use super::{
     network::{Lookups, Network},
     traffic::Traffic,
 };
-use crate::protocol::handshake::TransportKind;
+use crate::protocol::{handshake::TransportKind, websocket::Compression};
 
 /// The options that all transports of a client share.
 #[derive(Clone)]
 pub(crate) struct Options {
     pub(crate) request_timeout: Duration,
     pub(crate) max_message_size: usize,
+    /// The compression of WebSocket messages that is offered to servers.
+    pub(crate) compression: Option<Compression>,
     pub(crate) timestamp_requests: bool,
     /// The largest number of redirects of one handshake.
     pub(crate) max_redirects: usize,
@@ -36,6 +38,7 @@ impl Options {
         Self {
             request_timeout: Duration::from_secs(5),
             max_message_size: 64 << 20,
+            compression: None,
             timestamp_requests: true,
             max_redirects: 5,
             headers: Headers::default(),

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod autobahn;
+mod encoding;
 mod handshake;
 mod read_buffer;
 mod socket;
@@ -9,6 +10,7 @@ mod write_buffer;
 
 use std::{
     mem,
+    sync::Arc,
     task::{Context as Task, Poll, Waker, ready},
 };
 
@@ -78,7 +80,7 @@ impl WebSocketTransport {
         }
     }
 
-    fn write(&mut self, packets: &[Packet]) {
+    fn write(&mut self, packets: Arc<Vec<Packet>>) {
         if let Phase::Open(socket) = &mut self.phase {
             socket.queue_batch(packets);
             self.is_writing = true;
@@ -114,6 +116,7 @@ impl WebSocketTransport {
             }
             let _ = socket.poll_flush(task);
             self.reports.moved(socket.bytes_read(), socket.bytes_written());
+            socket.report_compression(&self.reports);
             if self.is_writing {
                 outcome = socket.outcome();
             }
@@ -126,9 +129,12 @@ impl WebSocketTransport {
     fn poll_handshake(&mut self, task: &mut Task<'_>) -> Poll<Result<(), TransportError>> {
         while let Phase::Connecting { handshake, .. } = &mut self.phase {
             match ready!(handshake.as_mut().poll(task))? {
-                Handshake::Opened(socket, protocol) => {
+                Handshake::Opened(socket, agreed) => {
                     self.phase = Phase::Open(socket);
-                    self.reports.send(ReportKind::Opened { protocol });
+                    if let Some(compression) = agreed.compression {
+                        self.reports.send(ReportKind::Compression(compression));
+                    }
+                    self.reports.send(ReportKind::Opened { protocol: agreed.protocol });
                 }
                 Handshake::Moved(requests) => {
                     if let Some(endpoint) = requests.new_endpoint() {
@@ -148,6 +154,7 @@ impl WebSocketTransport {
         for _ in 0..MAX_ROUNDS {
             let is_flushed = socket.poll_flush(task).is_ready();
             if is_flushed && mem::take(&mut self.is_writing) {
+                socket.report_compression(&self.reports);
                 self.reports.send(ReportKind::Written { any_number: false });
             } else if !is_flushed && self.write_reports.is_due(socket.bytes_written()) && self.is_writing {
                 self.reports.send(ReportKind::Writing);
@@ -163,6 +170,7 @@ impl WebSocketTransport {
                 }
             }
         }
+        socket.end_turn();
         self.reports.moved(socket.bytes_read(), socket.bytes_written());
         if self.read_reports.is_due(socket.bytes_read()) {
             self.reports.send(ReportKind::Alive { is_partial: socket.has_partial_message() });
@@ -195,7 +203,7 @@ impl Handler<Command> for WebSocketTransport {
 
     fn handle(&mut self, command: Command, ctx: &mut Self::Context) {
         match command {
-            Command::Write(packets) => self.write(&packets),
+            Command::Write(packets) => self.write(packets),
             Command::Ping(number) => self.ping(number),
             Command::Read(emptied) => self.read_credit = Some(emptied),
             Command::Close => self.start_close(),

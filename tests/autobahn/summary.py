@@ -1,4 +1,4 @@
-"""Prints the verdicts of a run and fails unless all are as they must be: python2.7 summary.py index.json"""
+"""Prints the verdicts of a run and fails unless all are as they must be: python2.7 summary.py index.json [compression]"""
 from __future__ import print_function
 
 import collections
@@ -10,6 +10,14 @@ import sys
 NON_STRICT = ("6.4.3", "6.4.4")
 
 PASSES = ("OK", "INFORMATIONAL")
+
+# The cases that need parameters which a choice of compression does not offer: the suite then does not run them.
+NOT_OFFERED = {
+    "stateless": ("13.3", "13.4", "13.5", "13.6"),
+    "server_context": ("13.3", "13.4", "13.5", "13.6"),
+    "both_contexts": (),
+}
+not_offered = NOT_OFFERED[sys.argv[2]] if len(sys.argv) > 2 else ()
 
 
 def key(case):
@@ -26,6 +34,8 @@ for case in sorted(cases, key=key):
     verdict, close = cases[case]["behavior"], cases[case]["behaviorClose"]
     sections[case.split(".")[0]][verdict] += 1
     allowed = verdict in PASSES or (verdict == "NON-STRICT" and case in NON_STRICT)
+    if verdict == "UNIMPLEMENTED" and case.rsplit(".", 1)[0] in not_offered:
+        continue
     if not allowed or close not in PASSES:
         failed += 1
     if verdict != "OK" or close not in PASSES:

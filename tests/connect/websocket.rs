@@ -2,7 +2,7 @@
 
 use std::io;
 
-use actix_engineio::{ConnectError, Stage, TransportError, TransportKind};
+use actix_engineio::{Compression, ConnectError, Stage, TransportError, TransportKind};
 use actix_http::ws;
 
 use crate::support::{
@@ -122,6 +122,30 @@ async fn a_switch_to_anything_but_this_websocket_is_refused() {
     }
     let headers = format!("upgrade: websocket\r\nconnection: upgrade\r\n{accept}");
     assert!(switched(headers.leak()).await.contains("sec-websocket-accept"));
+}
+
+#[actix::test]
+async fn an_answer_to_the_offer_of_compression_that_breaks_the_rules_is_refused() {
+    for (answer, why) in [
+        ("permessage-bzip2", "not asked for"),
+        ("permessage-deflate, permessage-deflate", "more than one"),
+        ("permessage-deflate; x", "not asked for"),
+        ("permessage-deflate; server_max_window_bits=16", "invalid value"),
+        ("permessage-deflate; client_max_window_bits=7", "invalid value"),
+        ("permessage-deflate; client_max_window_bits", "invalid value"),
+        ("permessage-deflate; server_max_window_bits=10; server_max_window_bits=10", "twice"),
+        ("permessage-deflate;;", "malformed"),
+    ] {
+        let server = Server::start(move |server| {
+            let (ws, _) = server.accepts_compressed(answer);
+            ws.wait_closed();
+        });
+        let option = Compression::both_contexts();
+        let mut client = Client::with(&server, |builder| builder.compression(option));
+        let reason = not_engine_io(&client.fails_over(TransportKind::WebSocket).await);
+        assert!(reason.contains(why), "{answer}: {reason}");
+        server.finish().await;
+    }
 }
 
 #[actix::test]

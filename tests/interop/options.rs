@@ -1,6 +1,6 @@
 //! Servers with other options, by their names in engine.io.
 
-use actix_engineio::{ConnectError, TransportKind};
+use actix_engineio::{Compression, ConnectError, EngineIoClientBuilder, TransportKind};
 use serde_json::{Value, json};
 
 use crate::{
@@ -22,8 +22,26 @@ pub(crate) fn cases(cell: Cell) -> Vec<Case> {
         if way == Way::Polling {
             cases.push(Case::new("compressed answers are understood", compressed));
         } else {
-            cases.push(Case::new("a server with compression of frames sends them uncompressed", deflate));
+            cases.push(Case::new(
+                "a server with compression sends frames uncompressed if it is not asked",
+                deflate,
+            ));
         }
+    }
+    if way != Way::Polling
+        && (matches!(peer, Peer::EngineIo6 | Peer::EngineIo5) || compresses_by_default(peer))
+    {
+        cases.push(Case::new("messages are compressed without contexts", stateless));
+        cases.push(Case::new("messages are compressed with the context of the server", server_context));
+        cases.push(Case::new("messages are compressed with both contexts", both_contexts));
+        // engine.io 5 compresses no small messages.
+        if peer != Peer::EngineIo5 {
+            cases
+                .push(Case::new("a compressed feed of small messages has less than half of its bytes", feed));
+        }
+    }
+    if way != Way::Polling && peer.is_oxide() {
+        cases.push(Case::new("a server without compression declines it", declined));
     }
     if matches!(peer, Peer::EngineIo6 | Peer::EngineIo6As3) && way != Way::WebSocket {
         cases.push(Case::new("many messages fit into a small maxHttpBufferSize", small_posts));
@@ -102,6 +120,83 @@ async fn deflate(cell: Cell) {
     let mut talk = cell.settle(&server).await;
     talk.echoes("x£€😀".repeat(10_000)).await;
     talk.echoes(vec![0; 10_000]).await;
+    talk.disconnect().await;
+}
+
+/// Whether a server of python-engineio compresses as soon as a client offers it.
+fn compresses_by_default(peer: Peer) -> bool {
+    matches!(peer, Peer::Aiohttp | Peer::Uvicorn | Peer::Werkzeug)
+}
+
+async fn stateless(cell: Cell) {
+    is_compressed(cell, Compression::stateless().threshold(100)).await;
+}
+
+async fn server_context(cell: Cell) {
+    is_compressed(cell, Compression::server_context().threshold(100)).await;
+}
+
+async fn both_contexts(cell: Cell) {
+    is_compressed(cell, Compression::both_contexts()).await;
+}
+
+async fn is_compressed(cell: Cell, option: Compression) {
+    let settings = match cell.peer.is_node() {
+        true => json!({ "options": { "perMessageDeflate": { "threshold": 0 } } }),
+        false => json!({}),
+    };
+    let server = cell.start(settings);
+    let configure = |builder: EngineIoClientBuilder| builder.compression(option);
+    let mut talk = cell.open_with(server.url(), configure, |connect| connect).await;
+    talk.settle().await;
+    for _ in 0..2 {
+        talk.echoes("x£€😀".repeat(10_000)).await;
+        talk.echoes(vec![7; 10_000]).await;
+        talk.echoes("short").await;
+        talk.echoes(Vec::<u8>::new()).await;
+    }
+    let status = talk.status().await;
+    assert!(status.session.expect("a session").websocket_compression.is_some());
+    let counters = status.counters;
+    assert!(counters.uncompressed_bytes_received > 200_000, "{counters:?}");
+    assert!(counters.compressed_bytes_received < counters.uncompressed_bytes_received / 10, "{counters:?}");
+    assert!(counters.compressed_bytes_sent < counters.uncompressed_bytes_sent / 10, "{counters:?}");
+    talk.disconnect().await;
+}
+
+async fn feed(cell: Cell) {
+    const COUNT: u64 = 300;
+    let settings = match cell.peer.is_node() {
+        true => json!({ "options": { "perMessageDeflate": true } }),
+        false => json!({}),
+    };
+    let server = cell.start(settings);
+    let configure = |builder: EngineIoClientBuilder| builder.compression(Compression::server_context());
+    let mut talk = cell.open_with(server.url(), configure, |connect| connect).await;
+    talk.settle().await;
+    let before = talk.status().await.counters;
+    for at in 0..COUNT {
+        // Numbers as those of a market, in about 100 bytes.
+        let (price, volume) = (60_000 + at * 7_919 % 997, at * 104_729 % 99_991);
+        let ticker = json!({ "symbol": "BTC-EUR", "price": format!("{price}.50"), "volume": volume, "time": 1_764_374_400_000 + 137 * at });
+        talk.echoes(format!("42[\"ticker\",{ticker}]")).await;
+    }
+    let after = talk.status().await.counters;
+    let plain = after.uncompressed_bytes_received - before.uncompressed_bytes_received;
+    let compressed = after.compressed_bytes_received - before.compressed_bytes_received;
+    println!("{plain} bytes were {compressed} on the wire, {} %", 100 * compressed / plain);
+    assert!(plain >= 80 * COUNT && compressed * 100 <= plain * 45, "{compressed} of {plain}");
+    talk.disconnect().await;
+}
+
+async fn declined(cell: Cell) {
+    let server = cell.start(json!({}));
+    let configure = |builder: EngineIoClientBuilder| builder.compression(Compression::both_contexts());
+    let mut talk = cell.open_with(server.url(), configure, |connect| connect).await;
+    talk.settle().await;
+    talk.echoes("x".repeat(10_000)).await;
+    let status = talk.status().await;
+    assert_eq!(status.session.expect("a session").websocket_compression, None);
     talk.disconnect().await;
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix_engineio::{
     self as engineio, Connect, Data, Disconnect, DisconnectReason, Disconnected, EngineIoClientBuilder,
-    Event, GetStatus, Session, TransportKind,
+    Event, GetStatus, Session, Status, TransportKind,
 };
 use serde_json::{Value, json};
 
@@ -122,7 +122,11 @@ impl Talk {
     }
 
     pub(crate) async fn transport(&self) -> Option<TransportKind> {
-        soon("GetStatus", self.client.addr.send(GetStatus)).await.expect("the client lives").transport
+        self.status().await.transport
+    }
+
+    pub(crate) async fn status(&self) -> Status {
+        soon("GetStatus", self.client.addr.send(GetStatus)).await.expect("the client lives")
     }
 
     pub(crate) async fn send(&self, data: impl Into<Data>) {

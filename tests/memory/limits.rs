@@ -1,18 +1,22 @@
 //! Servers that send more than the limits allow the client to hold.
 
-use std::io::Write as _;
+use std::{cell::Cell, io::Write as _};
 
 use actix::prelude::*;
 use actix_engineio::{
     Connect, Data, DisconnectReason, EngineIoClient, Event, EventStream, ProtocolError, TransportError,
+    TransportKind,
 };
 use flate2::{Compression, write::GzEncoder};
 use futures::StreamExt as _;
 use tokio::sync::mpsc;
 
 use crate::{
-    OPEN, SLACK, growth,
-    support::server::{Acceptor, Server},
+    OPEN, SLACK, growth, memory, reset_peak,
+    support::{
+        deflate::Deflate,
+        server::{Acceptor, Server},
+    },
 };
 
 /// The client's `max_message_size`.
@@ -26,6 +30,9 @@ const PINNING: usize = 100;
 const FEW: [usize; 2] = [1, 127];
 
 pub(crate) async fn child(case: &str, url: String) {
+    if case.ends_with("deflated") {
+        return inflate(url).await;
+    }
     if case.ends_with("pinning") {
         return collect(case, url).await;
     }
@@ -54,6 +61,37 @@ pub(crate) async fn child(case: &str, url: String) {
             _ => {}
         }
     }
+}
+
+/// Receives a message that compresses well, and then, with all its code in memory, a bomb.
+async fn inflate(url: String) {
+    let builder = EngineIoClient::builder().max_message_size(1 << 20);
+    let client = builder.compression(actix_engineio::Compression::stateless()).start();
+    let mut events = EventStream::subscribe(&client).await.unwrap();
+    client.send(Connect::new(url).transports([TransportKind::WebSocket])).await.unwrap().unwrap();
+    loop {
+        match events.next().await.unwrap() {
+            Event::Message(data) => {
+                drop(data);
+                WARM.with(|warm| warm.set(memory("VmRSS")));
+                reset_peak();
+                client.do_send(actix_engineio::Send::text("go on"));
+            }
+            Event::Disconnected(end) => {
+                let reason = DisconnectReason::Protocol(ProtocolError::too_large(0, 1 << 20));
+                assert_eq!(end.reason.as_str(), reason.as_str());
+                assert!(end.reason.to_string().contains("max_message_size"), "{}", end.reason);
+                println!("grew by {} bytes", memory("VmHWM").saturating_sub(WARM.get()));
+                return;
+            }
+            _ => {}
+        }
+    }
+}
+
+thread_local! {
+    /// The memory before the bomb.
+    static WARM: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Drops no message before all have come, as a slow subscriber would.
@@ -205,6 +243,35 @@ async fn a_gzip_bomb_is_refused_at_the_limit() {
         get.wait_closed();
     })
     .await;
+}
+
+#[actix::test]
+async fn a_bomb_of_a_gibibyte_in_a_compressed_message_makes_no_room_for_itself() {
+    const ANSWER: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+    // A MiB of zeroes compresses to one KiB, and the context makes every other MiB the same KiB.
+    let mut deflate = Deflate::new("");
+    let mebibyte = vec![0; 1 << 20];
+    deflate.deflate(&mebibyte);
+    let mut piece = deflate.deflate(&mebibyte);
+    piece.extend(b"\0\0\xff\xff");
+    assert!(piece.len() < 1_100);
+    let server = Server::start(move |server| {
+        let (mut ws, mut deflate) = server.opens_compressed(OPEN, ANSWER);
+        // Half of the limit, in a message that takes more than one turn.
+        ws.send_deflated(2, deflate.deflate(&[7; 1 << 19]));
+        ws.reads("4go on");
+        // The first bytes that it refers to are zeroes too.
+        let bomb = [deflate.deflate(&[0; 1 << 15]), b"\0\0\xff\xff".to_vec(), piece.repeat(1024)].concat();
+        assert!((1 << 19..1_200_000).contains(&bomb.len()));
+        let mut frame = vec![0xc2, 127];
+        frame.extend(bomb.len().to_be_bytes());
+        frame.extend(bomb);
+        let _ = ws.try_write(frame);
+        ws.wait_closed();
+    });
+    let grown = growth("limits websocket deflated", &server).await;
+    assert!(grown <= 2 << 20, "grew by {grown}");
+    server.finish().await;
 }
 
 #[actix::test]

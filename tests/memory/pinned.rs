@@ -5,11 +5,14 @@
 use std::{env, io::Write as _, time::Duration};
 
 use actix::{Actor, AtomicResponse, Context, Handler, fut};
-use actix_engineio::{Connect, DisconnectReason, EngineIoClient, Event, Wait};
-use flate2::{Compression, write::GzEncoder};
+use actix_engineio::{Compression, Connect, DisconnectReason, EngineIoClient, Event, Wait};
+use flate2::write::GzEncoder;
 use futures::future;
 
-use crate::{OPEN, growth, support::server::Server};
+use crate::{
+    OPEN, growth,
+    support::{deflate::Deflate, server::Server},
+};
 
 /// The growth that is allowed with a `receive_buffer` of 1 MiB or less.
 const LIMIT: u64 = 12 << 20;
@@ -37,6 +40,7 @@ pub(crate) async fn child(case: &str, url: String) {
     let builder = EngineIoClient::builder().max_message_size(1 << 20).receive_buffer(receive_buffer());
     // The session ends once nothing more is read.
     let builder = builder.stall_timeout(Duration::from_millis(1000)).close_timeout(Duration::ZERO);
+    let builder = builder.compression(Compression::both_contexts());
     let client = builder.subscribe(Stuck.start().recipient()).start();
     let connect = Connect::new(url).transports([case.parse().unwrap()]);
     client.send(connect).await.unwrap().unwrap();
@@ -93,6 +97,43 @@ async fn messages_over_websocket_hold_little_more_than_they_count() {
     future::join_all(cases.iter().map(|(name, frames)| flooded_over_websocket(name, frames))).await;
 }
 
+/// Sends a compressed message again and again, `plain` frames behind each.
+async fn flooded_compressed(name: &str, message: Vec<u8>, plain: Vec<u8>) {
+    let server = Server::start(move |server| {
+        let (mut ws, _) = server.opens_compressed(OPEN, "permessage-deflate");
+        // It refers to no other message.
+        let payload = Deflate::new("").deflate(&message);
+        let mut frame = vec![0xc2];
+        match u16::try_from(payload.len()).unwrap() {
+            length @ ..126 => frame.push(length.try_into().unwrap()),
+            length => frame.extend([&[126][..], &length.to_be_bytes()].concat()),
+        }
+        let frames = [frame, payload, plain].concat();
+        let many = frames.repeat((1 << 18) / frames.len() + 1);
+        while ws.try_write(&many).is_ok() {}
+    });
+    let grown = growth("pinned websocket", &server).await;
+    assert!(grown <= LIMIT, "{name}: grew by {grown}");
+}
+
+#[actix::test]
+async fn compressed_messages_hold_little_more_than_they_count() {
+    let noops = |count, size| frame(&noop(size)).repeat(count);
+    let cases = [
+        ("64 KiB in 80 bytes", vec![0; 64 << 10], Vec::new()),
+        ("a MiB in a KiB", vec![0; 1 << 20], Vec::new()),
+        ("empty messages", Vec::new(), Vec::new()),
+        ("a byte, and noops of 1,000 bytes", vec![1], noops(63, 1000)),
+        (
+            "a KiB among messages that are not compressed",
+            vec![2; 1 << 10],
+            [frame("4x"), noops(3, 1000)].concat(),
+        ),
+        ("a KiB, and a large noop", vec![2; 1 << 10], noops(1, 60_000)),
+    ];
+    future::join_all(cases.map(|(name, message, plain)| flooded_compressed(name, message, plain))).await;
+}
+
 /// Answers every poll with this body.
 async fn flooded_over_polling(name: &str, headers: &'static [(&str, &str)], body: Vec<u8>) {
     let server = Server::start(move |server| {
@@ -127,7 +168,7 @@ async fn messages_over_polling_hold_little_more_than_they_count() {
         let packets = [vec!["4x".to_owned(); messages], vec![noop(size); count]].concat();
         packets.join("\x1e").into_bytes()
     };
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::best());
     gzip.write_all(&with_noops(100, 1, 900_000)).unwrap();
     let gzip = gzip.finish().unwrap();
     let cases: [(_, &[_], _); 7] = [

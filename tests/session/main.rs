@@ -8,6 +8,7 @@ mod support;
 
 mod backlog;
 mod clients;
+mod compression;
 mod confirm;
 mod disconnect;
 mod groups;

@@ -5,6 +5,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod clock;
+pub(crate) mod deflate;
 pub(crate) mod script;
 pub(crate) mod server;
 mod small_buffers;

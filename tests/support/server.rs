@@ -313,8 +313,14 @@ impl Peer {
 
     /// The opcode and the unmasked payload of the next frame, which has to be a masked one with FIN.
     pub(crate) fn read_frame(&mut self) -> (u8, Vec<u8>) {
-        let [first, second] = self.take_array();
+        let (first, payload) = self.read_any_frame();
         assert_eq!(first & 0xf0, 0x80, "FIN and nothing else");
+        (first & 0x0f, payload)
+    }
+
+    /// The first byte and the unmasked payload of the next frame, which has to be a masked one.
+    pub(crate) fn read_any_frame(&mut self) -> (u8, Vec<u8>) {
+        let [first, second] = self.take_array();
         assert_eq!(second & 0x80, 0x80, "MASK");
         let length = match second & 0x7f {
             126 => u16::from_be_bytes(self.take_array()).into(),
@@ -324,7 +330,7 @@ impl Peer {
         let mask: [u8; 4] = self.take_array();
         let mut payload = self.take(length.try_into().unwrap());
         payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
-        (first & 0x0f, payload)
+        (first, payload)
     }
 
     fn take_array<const N: usize>(&mut self) -> [u8; N] {

@@ -53,6 +53,22 @@ impl Meter {
             (&figures.messages_sent, counters.messages_sent, added.messages_sent),
             (&figures.bytes_received, counters.bytes_received, added.bytes_received),
             (&figures.bytes_sent, counters.bytes_sent, added.bytes_sent),
+            (
+                &figures.compressed_bytes_received,
+                counters.compressed_bytes_received,
+                added.compressed_bytes_received,
+            ),
+            (
+                &figures.uncompressed_bytes_received,
+                counters.uncompressed_bytes_received,
+                added.uncompressed_bytes_received,
+            ),
+            (&figures.compressed_bytes_sent, counters.compressed_bytes_sent, added.compressed_bytes_sent),
+            (
+                &figures.uncompressed_bytes_sent,
+                counters.uncompressed_bytes_sent,
+                added.uncompressed_bytes_sent,
+            ),
         ] {
             figure.fetch_add(new.saturating_sub(old), Ordering::Relaxed);
         }

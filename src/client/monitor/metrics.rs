@@ -54,6 +54,10 @@ pub(super) struct Figures {
     pub(super) messages_sent: AtomicU64,
     pub(super) bytes_received: AtomicU64,
     pub(super) bytes_sent: AtomicU64,
+    pub(super) compressed_bytes_received: AtomicU64,
+    pub(super) uncompressed_bytes_received: AtomicU64,
+    pub(super) compressed_bytes_sent: AtomicU64,
+    pub(super) uncompressed_bytes_sent: AtomicU64,
     pub(super) rejected: AtomicU64,
     pub(super) unsent: AtomicU64,
     pub(super) in_doubt: AtomicU64,
@@ -93,6 +97,14 @@ pub struct MetricsSnapshot {
     pub wire_bytes_received: u64,
     /// Bytes that were written to connections, counted likewise.
     pub wire_bytes_sent: u64,
+    /// Bytes that the compressed WebSocket messages received had on the wire.
+    pub compressed_bytes_received: u64,
+    /// Bytes of the same messages after they were inflated.
+    pub uncompressed_bytes_received: u64,
+    /// Bytes that the compressed WebSocket messages sent have on the wire.
+    pub compressed_bytes_sent: u64,
+    /// Bytes of the same messages before they were compressed.
+    pub uncompressed_bytes_sent: u64,
     /// Messages that were rejected, and whose sender did not await the reply: see
     /// [`Event::Rejected`](crate::Event::Rejected).
     pub rejected: u64,
@@ -139,6 +151,10 @@ impl Metrics {
             bytes_sent: read(&figures.bytes_sent),
             wire_bytes_received: figures.traffic.read(),
             wire_bytes_sent: figures.traffic.written(),
+            compressed_bytes_received: read(&figures.compressed_bytes_received),
+            uncompressed_bytes_received: read(&figures.uncompressed_bytes_received),
+            compressed_bytes_sent: read(&figures.compressed_bytes_sent),
+            uncompressed_bytes_sent: read(&figures.uncompressed_bytes_sent),
             rejected: read(&figures.rejected),
             unsent: read(&figures.unsent),
             in_doubt: read(&figures.in_doubt),

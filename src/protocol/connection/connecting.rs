@@ -12,7 +12,6 @@ use super::{
     reading::Received,
     state::State,
     target::Target,
-    transports::Transport,
 };
 use crate::{
     error::{ConnectError, ProtocolError, Stage, TransportError},
@@ -255,8 +254,10 @@ impl Connection {
         match id.kind {
             TransportKind::Polling => self.order(id, Command::Session(session.sid.clone())),
             TransportKind::WebSocket => {
-                let transport = self.transports.get_mut(id);
-                session.websocket_protocol = transport.and_then(Transport::take_protocol);
+                if let Some(transport) = self.transports.get_mut(id) {
+                    session.websocket_protocol = transport.take_protocol();
+                    session.websocket_compression = transport.compression();
+                }
                 self.remembered.add(&target);
             }
         }

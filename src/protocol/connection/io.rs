@@ -19,6 +19,7 @@ use crate::{
         handshake::{Session, TransportKind},
         packet::Packet,
         version::{Protocol, ProtocolVersion},
+        websocket::{AgreedCompression, CompressionCounts},
         wire::Wire,
     },
 };
@@ -75,6 +76,8 @@ pub(crate) struct Report {
 pub(crate) enum ReportKind {
     /// The handshake request of polling was sent: from now on the server may have a session.
     Requested,
+    /// The server has agreed to compress messages. Comes before `Opened`.
+    Compression(AgreedCompression),
     /// The WebSocket is open.
     Opened {
         /// The subprotocol that the server chose.
@@ -87,6 +90,8 @@ pub(crate) enum ReportKind {
     Answered(ProtocolVersion),
     /// Packets that arrived, in order. `complete`: no further packets have arrived together with these.
     Packets { packets: Vec<Packet>, complete: bool },
+    /// Compressed messages were received or sent since the last such report.
+    Compressed(CompressionCounts),
     /// The pong to the ping with this number arrived.
     Pong(u64),
     /// The batch was sent, and over polling its POST was answered with 2xx.
@@ -314,9 +319,31 @@ pub struct Counters {
     pub messages_sent: u64,
     /// Sessions opened.
     pub sessions: u64,
+    /// Bytes that the compressed WebSocket messages received had on the wire. Without
+    /// [`compression`](crate::EngineIoClientBuilder::compression) this and the next three are 0.
+    pub compressed_bytes_received: u64,
+    /// Bytes of the same messages after they were inflated.
+    pub uncompressed_bytes_received: u64,
+    /// Bytes that the compressed WebSocket messages sent have on the wire.
+    pub compressed_bytes_sent: u64,
+    /// Bytes of the same messages before they were compressed.
+    pub uncompressed_bytes_sent: u64,
 }
 
 impl Counters {
+    /// Counts messages that were compressed.
+    pub(super) fn add_compressed(&mut self, counts: CompressionCounts) {
+        let CompressionCounts { received, sent } = counts;
+        for (counter, bytes) in [
+            (&mut self.compressed_bytes_received, received.compressed),
+            (&mut self.uncompressed_bytes_received, received.uncompressed),
+            (&mut self.compressed_bytes_sent, sent.compressed),
+            (&mut self.uncompressed_bytes_sent, sent.uncompressed),
+        ] {
+            *counter = counter.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        }
+    }
+
     /// Counts packets that were sent: `messages` of them are messages, with `bytes` of data.
     pub(super) fn add_sent(&mut self, packets: usize, messages: usize, bytes: usize) {
         self.packets_sent += u64::try_from(packets).unwrap_or(u64::MAX);

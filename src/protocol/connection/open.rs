@@ -2,8 +2,6 @@
 
 use std::{mem, sync::Arc, time::Instant};
 
-use bytestring::ByteString;
-
 use super::{
     confirmations::Confirmations,
     io::{Limits, TransportId},
@@ -12,6 +10,7 @@ use super::{
     post_size::PostSize,
     reading::Flow,
     target::Target,
+    transports::Transport,
     upgrade::Upgrade,
 };
 use crate::{
@@ -88,11 +87,14 @@ impl Open {
         self.active.kind
     }
 
-    /// The session has moved to the WebSocket `id`. Returns the transport that it was on before.
-    pub(super) fn switch(&mut self, id: TransportId, protocol: Option<ByteString>) -> TransportId {
+    /// The session has moved to a WebSocket. Returns the transport that it was on before.
+    pub(super) fn switch(&mut self, websocket: &mut Transport) -> TransportId {
         self.upgrade.end();
-        if protocol.is_some() {
-            Arc::make_mut(&mut self.session).websocket_protocol = protocol;
+        let (id, protocol, compression) =
+            (websocket.id(), websocket.take_protocol(), websocket.compression());
+        if protocol.is_some() || compression.is_some() {
+            let session = Arc::make_mut(&mut self.session);
+            (session.websocket_protocol, session.websocket_compression) = (protocol, compression);
         }
         self.unchecked_len = self.wire().unchecked_len(id.kind, self.session.max_payload);
         mem::replace(&mut self.active, id)

@@ -5,7 +5,7 @@ use std::mem;
 use bytestring::ByteString;
 
 use super::{io::TransportId, reading::Reading, writing::Writing};
-use crate::protocol::handshake::TransportKind;
+use crate::protocol::{handshake::TransportKind, websocket::AgreedCompression};
 
 /// A transport that has not closed yet.
 #[derive(Debug)]
@@ -13,11 +13,27 @@ pub(super) struct Transport {
     id: TransportId,
     /// The subprotocol of an open WebSocket, until the session knows it.
     protocol: Option<ByteString>,
+    /// The compression of an open WebSocket.
+    compression: Option<AgreedCompression>,
     pub(super) reading: Reading,
     pub(super) writing: Writing,
 }
 
 impl Transport {
+    pub(super) fn id(&self) -> TransportId {
+        self.id
+    }
+
+    /// The server has agreed to compress messages.
+    pub(super) fn set_compression(&mut self, agreed: AgreedCompression) {
+        self.compression = Some(agreed);
+    }
+
+    /// What the server has agreed to, for the session.
+    pub(super) fn compression(&self) -> Option<AgreedCompression> {
+        self.compression
+    }
+
     /// The WebSocket is open, with the subprotocol that the server chose.
     pub(super) fn set_protocol(&mut self, protocol: Option<ByteString>) {
         self.protocol = protocol;
@@ -48,7 +64,7 @@ impl Transports {
         let id = TransportId { number: self.next, kind };
         self.next += 1;
         let (reading, writing) = (Reading::new(kind), Writing::default());
-        self.list.push(Transport { id, protocol: None, reading, writing });
+        self.list.push(Transport { id, protocol: None, compression: None, reading, writing });
         id
     }
 

@@ -9,7 +9,6 @@ use super::{
     io::{BatchOutcome, Command, Output, TransportClosed, TransportId},
     reading::{Flow, Received},
     state::State,
-    transports::Transport,
 };
 use crate::{
     error::{ProtocolError, Stage, TransportError},
@@ -163,8 +162,8 @@ impl Connection {
     /// The upgrade packet was sent: the session is on the WebSocket.
     pub(super) fn on_switched(&mut self, now: Instant, id: TransportId) {
         let State::Open(open) = &mut self.state else { return };
-        let protocol = self.transports.get_mut(id).and_then(Transport::take_protocol);
-        let polling = open.switch(id, protocol);
+        let Some(websocket) = self.transports.get_mut(id) else { return };
+        let polling = open.switch(websocket);
         open.liveness.restart(now);
         self.remembered.add(open.target());
         self.order(polling, Command::Abort);

@@ -3,7 +3,7 @@
 use actix_codec::Encoder;
 use bytes::BytesMut;
 
-use super::{CodecError, FIN, FrameEnds, MASK, MAX_CONTROL, Opcode, WebSocketCodec};
+use super::{CodecError, Deflating, FIN, FrameEnds, MASK, MAX_CONTROL, Opcode, RSV1, WebSocketCodec};
 use crate::error::ProtocolError;
 
 /// The longest frame header: two bytes, eight for the length, four for the masking key.
@@ -21,7 +21,7 @@ pub(crate) struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    fn payload_len(&self) -> usize {
+    pub(super) fn payload_len(&self) -> usize {
         self.head.len() + self.body.len()
     }
 
@@ -48,6 +48,41 @@ impl<K: FnMut() -> [u8; 4]> WebSocketCodec<K> {
             dst.len()
         }));
     }
+
+    /// Whether messages may be sent compressed. Then [`encode_in_turns`](Self::encode_in_turns) encodes them.
+    #[inline]
+    pub(crate) fn may_deflate(&self) -> bool {
+        self.deflate.is_some()
+    }
+
+    /// Appends a frame, compressed if that is agreed on and worthwhile. At most `budget` bytes are deflated. Returns whether
+    /// the frame was appended: if not, `begun` is to be passed in again for the same frame in the next turn.
+    pub(crate) fn encode_in_turns(
+        &mut self,
+        frame: Frame<'_>,
+        begun: &mut Option<Deflating>,
+        budget: &mut usize,
+        dst: &mut BytesMut,
+    ) -> bool {
+        if let Some(deflate) = &mut self.deflate
+            && let Some(mut message) = begun.take().or_else(|| deflate.start_deflating(&frame))
+        {
+            if !message.advance(frame.head, frame.body, budget) {
+                *begun = Some(message);
+                return false;
+            }
+            if let Some(deflated) = deflate.finish_deflating(message, frame.payload_len()) {
+                let (payload, key) = (deflated.payload(), (self.mask_key)());
+                dst.reserve(payload.len() + MAX_HEADER);
+                put_header(dst, FIN | RSV1 | frame.opcode.number(), payload.len(), key);
+                put_masked(dst, payload, mask_of(key));
+                return true;
+            }
+        }
+        // Only a control frame can be refused.
+        let _ = self.encode(frame, dst);
+        true
+    }
 }
 
 impl<K: FnMut() -> [u8; 4]> Encoder<Frame<'_>> for WebSocketCodec<K> {
@@ -65,7 +100,7 @@ impl<K: FnMut() -> [u8; 4]> Encoder<Frame<'_>> for WebSocketCodec<K> {
         let key = (self.mask_key)();
         let [k0, k1, k2, k3] = key;
         let first = FIN | opcode.number();
-        let mask = u64::from(u32::from_le_bytes(key)).wrapping_mul(0x1_0000_0001);
+        let mask = mask_of(key);
         let mask = if let (Ok(len @ ..=125), [kind]) = (u8::try_from(len), head) {
             // A short text: the header and the type of the packet are written together.
             dst.extend_from_slice(&[first, MASK | len, k0, k1, k2, k3, kind ^ k0]);
@@ -78,6 +113,12 @@ impl<K: FnMut() -> [u8; 4]> Encoder<Frame<'_>> for WebSocketCodec<K> {
         put_masked(dst, body, mask);
         Ok(())
     }
+}
+
+/// The key twice, its first byte the lowest.
+#[inline(always)] // As `put_masked`.
+fn mask_of(key: [u8; 4]) -> u64 {
+    u64::from(u32::from_le_bytes(key)).wrapping_mul(0x1_0000_0001)
 }
 
 #[inline(never)]

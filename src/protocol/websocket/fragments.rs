@@ -4,7 +4,7 @@ use std::str;
 
 use bytes::BytesMut;
 
-use super::{Message, Opcode, Text};
+use super::{Message, Opcode, Text, header::Partial};
 use crate::error::ProtocolError;
 
 /// The fragments of a message that have arrived, joined.
@@ -21,13 +21,9 @@ impl Fragments {
         Self { is_text: opcode == Some(Opcode::Text), payload: BytesMut::new(), checked: 0 }
     }
 
-    pub(super) fn is_text(&self) -> bool {
-        self.is_text
-    }
-
-    /// The number of bytes that have arrived.
-    pub(super) fn len(&self) -> usize {
-        self.payload.len()
+    /// What has arrived.
+    pub(super) fn partial(&self) -> Partial {
+        Partial { is_text: self.is_text, is_compressed: false, arrived: self.payload.len() }
     }
 
     #[cfg(test)]

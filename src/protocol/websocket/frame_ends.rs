@@ -32,6 +32,11 @@ impl FrameEnds {
         self.ends.extend(ends);
     }
 
+    /// Records the end of the next frame, as a position in the stream.
+    pub(crate) fn push(&mut self, end: u64) {
+        self.ends.push(usize::try_from(end.saturating_sub(self.start)).unwrap_or(usize::MAX));
+    }
+
     /// The number of frames that end at or before this position in the stream.
     pub(crate) fn count_until(&self, position: u64) -> usize {
         let sent = position.saturating_sub(self.start);

@@ -1,6 +1,6 @@
 //! The header of a frame (RFC 6455, section 5.2), and the check whether the frame is allowed at this point.
 
-use super::{FIN, Fragments, MASK, MAX_CONTROL, OPCODE, RSV};
+use super::{FIN, MASK, MAX_CONTROL, OPCODE, RSV, RSV1, deflate::max_compressed_size};
 use crate::error::ProtocolError;
 
 /// The kind of a frame that does not continue another.
@@ -57,21 +57,50 @@ pub(super) struct Header {
     pub(super) fin: bool,
     /// The kind of the frame, `None` if it continues a fragmented message.
     pub(super) opcode: Option<Opcode>,
+    /// Set on the first frame of a compressed message (RFC 7692, section 6).
+    pub(super) is_compressed: bool,
     /// The length of the header itself.
     pub(super) len: usize,
     payload_len: u64,
 }
 
+/// A message of which a part has arrived.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Partial {
+    pub(super) is_text: bool,
+    pub(super) is_compressed: bool,
+    /// The number of bytes that have arrived, as they were on the wire.
+    pub(super) arrived: usize,
+}
+
+/// The largest messages that are accepted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SizeLimits {
+    pub(super) max_message_size: usize,
+    /// The number of bytes by which the payload of a text message may exceed `max_message_size`.
+    pub(super) text_overhead: usize,
+}
+
+impl SizeLimits {
+    /// The largest payload of a message without compression.
+    pub(super) fn payload(self, is_text: bool) -> usize {
+        let overhead = if is_text { self.text_overhead } else { 0 };
+        self.max_message_size.saturating_add(overhead)
+    }
+}
+
 impl Header {
-    /// Reads the header at the start of `src`. `None`: the header has not arrived completely.
+    /// Reads the header at the start of `src`. `None`: the header has not arrived completely. `may_compress`: compression was
+    /// agreed on.
     #[inline]
-    pub(super) fn parse(src: &[u8]) -> Result<Option<Self>, ProtocolError> {
+    pub(super) fn parse(src: &[u8], may_compress: bool) -> Result<Option<Self>, ProtocolError> {
         let &[first, second, ref rest @ ..] = src else {
             return Ok(None);
         };
         // RFC 6455, 5.2: RSV1 to RSV3 "MUST be 0 unless an extension is negotiated that defines meanings for
         // non-zero values".
-        if first & RSV != 0 {
+        let is_compressed = may_compress && first & RSV == RSV1;
+        if first & RSV != 0 && !is_compressed {
             return Err(ProtocolError::Frame("reserved bits without an extension"));
         }
         // RFC 6455, 5.1: "A client MUST close a connection if it detects a masked frame."
@@ -83,37 +112,47 @@ impl Header {
         if opcode.is_some_and(Opcode::is_control) {
             check_control(fin, second)?;
         }
+        if is_compressed && !matches!(opcode, Some(Opcode::Text | Opcode::Binary)) {
+            // RFC 7692, 6.1: "An endpoint MUST NOT set the "Per-Message Compressed" bit of control frames and non-first
+            // fragments of a data message."
+            return Err(ProtocolError::Frame("a compressed frame that begins no message"));
+        }
         let lengths = parse_lengths(second, rest)?;
-        Ok(lengths.map(|(len, payload_len)| Self { fin, opcode, len, payload_len }))
+        Ok(lengths.map(|(len, payload_len)| Self { fin, opcode, is_compressed, len, payload_len }))
     }
 
-    /// Checks that the frame is allowed at this point and small enough, before its payload is waited for. `fragments`: the
-    /// message that the frame interrupts or continues, if there is one. A text may exceed `max_message_size` by
-    /// `text_overhead`. Returns the length of the payload.
+    /// Whether the frame is a message, or a part of one.
+    pub(super) fn is_data(&self) -> bool {
+        !self.opcode.is_some_and(Opcode::is_control)
+    }
+
+    /// Checks that the frame is allowed at this point and small enough, before its payload is waited for. `partial`: the
+    /// message that the frame interrupts or continues, if there is one. Returns the length of the payload.
     #[inline]
-    pub(super) fn admit(
-        &self,
-        fragments: Option<&Fragments>,
-        max_message_size: usize,
-        text_overhead: usize,
-    ) -> Result<usize, ProtocolError> {
-        let (arrived, limit, overhead) = match (fragments, self.opcode) {
-            // RFC 6455, 5.4: "Control frames MAY be injected in the middle of a fragmented message."
-            (_, Some(Opcode::Close | Opcode::Ping | Opcode::Pong)) => (0, MAX_CONTROL, 0),
-            (None, Some(Opcode::Text)) => (0, max_message_size, text_overhead),
-            (None, Some(Opcode::Binary)) => (0, max_message_size, 0),
-            (Some(text), None) if text.is_text() => (text.len(), max_message_size, text_overhead),
-            (Some(binary), None) => (binary.len(), max_message_size, 0),
+    pub(super) fn admit(&self, partial: Option<Partial>, limits: SizeLimits) -> Result<usize, ProtocolError> {
+        let is_compressed = self.is_compressed;
+        let new = |is_text| Partial { is_text, is_compressed, arrived: 0 };
+        let message = match (partial, self.opcode) {
+            // RFC 6455, 5.4: "Control frames MAY be injected in the middle of a fragmented message." Their length was
+            // checked.
+            (_, Some(Opcode::Close | Opcode::Ping | Opcode::Pong)) => {
+                return Ok(usize::try_from(self.payload_len).unwrap_or(MAX_CONTROL));
+            }
+            (None, Some(opcode)) => new(opcode == Opcode::Text),
+            (Some(message), None) => message,
             // RFC 6455, 5.4: "The fragments of one message MUST NOT be interleaved between the fragments of
             // another message unless an extension has been negotiated that can interpret the interleaving."
             (Some(_), Some(_)) => return Err(ProtocolError::Frame("a message inside a fragmented message")),
             (None, None) => return Err(ProtocolError::Frame("a continuation of no message")),
         };
+        let payload = limits.payload(message.is_text);
+        let largest = if message.is_compressed { max_compressed_size(payload) } else { payload };
         match usize::try_from(self.payload_len) {
-            Ok(len) if len <= limit.saturating_add(overhead).saturating_sub(arrived) => Ok(len),
+            Ok(len) if len <= largest.saturating_sub(message.arrived) => Ok(len),
             _ => {
-                let arrived = u64::try_from(arrived).unwrap_or(u64::MAX);
-                Err(ProtocolError::TooLarge { size: self.payload_len.saturating_add(arrived), limit })
+                let arrived = u64::try_from(message.arrived).unwrap_or(u64::MAX);
+                let size = self.payload_len.saturating_add(arrived);
+                Err(ProtocolError::TooLarge { size, limit: limits.max_message_size })
             }
         }
     }

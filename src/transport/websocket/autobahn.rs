@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     protocol::{
         endpoint::Endpoint,
-        websocket::{Message, Opcode, Text},
+        websocket::{Compression, Message, Opcode, Text},
     },
     transport::Options,
 };
@@ -21,6 +21,17 @@ const CASE_LIMIT: Duration = Duration::from_secs(180);
 /// The largest messages of the suite have 16 MiB.
 const MAX_MESSAGE_SIZE: usize = 64 << 20;
 
+/// The compression to offer.
+fn compression() -> Option<Compression> {
+    match env::var("AUTOBAHN_COMPRESSION").as_deref() {
+        Ok("stateless") => Some(Compression::stateless().threshold(1)),
+        Ok("server_context") => Some(Compression::server_context().threshold(1)),
+        Ok("both_contexts") => Some(Compression::both_contexts()),
+        Ok(other) => panic!("no such compression: {other}"),
+        Err(_) => None,
+    }
+}
+
 /// Opens a WebSocket to a `path` of the suite, which ignores `EIO` and `transport` in the query.
 async fn open(url: &str, path: &str, query: &str) -> Socket {
     let endpoint = Endpoint::new(&format!("{url}?{query}"), path, false, &"t".into()).unwrap();
@@ -28,6 +39,7 @@ async fn open(url: &str, path: &str, query: &str) -> Socket {
     let options = Options {
         request_timeout: Duration::from_secs(30),
         max_message_size: MAX_MESSAGE_SIZE,
+        compression: compression(),
         timestamp_requests: false,
         ..Options::new(Arc::default())
     };
@@ -46,9 +58,11 @@ async fn echo(socket: &mut Socket) {
             match socket.poll_message(true, Ok, task) {
                 Poll::Ready(Ok(Message::Text(Text { head, rest }))) => {
                     let head: String = head.into_iter().collect();
-                    socket.queue(Opcode::Text, head.as_bytes(), rest.as_bytes());
+                    socket.queue_compressed(Opcode::Text, head.as_bytes(), rest.as_bytes());
                 }
-                Poll::Ready(Ok(Message::Binary(bytes))) => socket.queue(Opcode::Binary, &[], &bytes),
+                Poll::Ready(Ok(Message::Binary(bytes))) => {
+                    socket.queue_compressed(Opcode::Binary, &[], &bytes)
+                }
                 Poll::Ready(Ok(message)) => panic!("{message:?} is a control frame"),
                 Poll::Ready(Err(reason)) => return Poll::Ready(reason),
                 // The answer to a ping was queued.

@@ -14,15 +14,22 @@ use rand::{Rng as _, TryRng as _, rngs::SysRng};
 use super::socket::{MaskKeySource, Socket};
 use crate::{
     error::TransportError,
+    protocol::websocket::{AgreedCompression, Compression, accept_extensions},
     transport::{Headers, Requests, Secrets, http::UpgradeResponse, http_client::HttpClient},
 };
 
 /// The outcome of a handshake.
 pub(super) enum Handshake {
-    /// The WebSocket is open, with the subprotocol that the server chose.
-    Opened(Box<Socket>, Option<ByteString>),
+    /// The WebSocket is open.
+    Opened(Box<Socket>, Agreed),
     /// The server redirects the handshake. These requests go to the new endpoint.
     Moved(Requests),
+}
+
+/// What the server has chosen of what was offered.
+pub(super) struct Agreed {
+    pub(super) protocol: Option<ByteString>,
+    pub(super) compression: Option<AgreedCompression>,
 }
 
 /// Opens a connection and asks for a WebSocket on it (RFC 6455, section 4.1).
@@ -45,14 +52,10 @@ async fn handshake(http_client: &HttpClient, mut requests: Requests) -> Result<H
         TransportError::connect(io::Error::other(text))
     })?;
     let key = STANDARD.encode_to_string(nonce);
-    let headers = Headers::from([
-        (header::UPGRADE, HeaderValue::from_static("websocket")),
-        (header::CONNECTION, HeaderValue::from_static("Upgrade")),
-        (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
-        (header::SEC_WEBSOCKET_KEY, HeaderValue::try_from(&key).map_err(|_| malformed("the key"))?),
-    ]);
+    let (max_message_size, compression) =
+        (requests.options().max_message_size, requests.options().compression);
+    let headers = request_headers(&key, compression)?;
     let request = requests.websocket_handshake(&headers)?;
-    let max_message_size = requests.options().max_message_size;
     let response = http_client.upgrade(&request, max_message_size).await?;
     requests.store_cookies(response.headers());
     match response {
@@ -60,13 +63,17 @@ async fn handshake(http_client: &HttpClient, mut requests: Requests) -> Result<H
             check_accept(&headers, &key)?;
             let offered = request.headers.get_all(&header::SEC_WEBSOCKET_PROTOCOL);
             let protocol = chosen_protocol(&headers, offered)?;
+            let agreed = agreed_compression(&headers, compression)?;
             // The thread's generator. One of its own would cost each WebSocket 320 bytes for as long as it is open.
             let mut random = rand::rng();
             let mask_keys: MaskKeySource = Box::new(move || random.next_u32().to_ne_bytes());
-            let socket = Socket::new(io, mask_keys, max_message_size, read_buf)
+            let mut socket = Socket::new(io, mask_keys, max_message_size, read_buf)
                 .speaking(requests.wire())
                 .with_secrets(Secrets::of_head(&request.head(None)));
-            Ok(Handshake::Opened(Box::new(socket), protocol))
+            if let (Some(option), Some(agreed)) = (compression, agreed) {
+                socket = socket.with_compression(option, agreed);
+            }
+            Ok(Handshake::Opened(Box::new(socket), Agreed { protocol, compression: agreed }))
         }
         UpgradeResponse::Other(response) if response.status.is_success() => {
             Err(malformed("the server did not switch to WebSocket"))
@@ -79,6 +86,20 @@ async fn handshake(http_client: &HttpClient, mut requests: Requests) -> Result<H
         }
         UpgradeResponse::Other(response) => Err(requests.http_error(&response)),
     }
+}
+
+/// The headers that ask for a WebSocket (RFC 6455, section 4.1), and for compression if it is offered.
+fn request_headers(key: &str, compression: Option<Compression>) -> Result<Headers, TransportError> {
+    let mut headers = Headers::from([
+        (header::UPGRADE, HeaderValue::from_static("websocket")),
+        (header::CONNECTION, HeaderValue::from_static("Upgrade")),
+        (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
+        (header::SEC_WEBSOCKET_KEY, HeaderValue::try_from(key).map_err(|_| malformed("the key"))?),
+    ]);
+    if let Some(compression) = compression {
+        headers.append(header::SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(compression.offer()));
+    }
+    Ok(headers)
 }
 
 /// Checks that the response opens the WebSocket that was asked for (RFC 6455, section 4.1).
@@ -96,10 +117,16 @@ fn check_accept(headers: &HeaderMap, key: &str) -> Result<(), TransportError> {
     if accept != Some(&ws::hash_key(key.as_bytes())) {
         return Err(malformed("sec-websocket-accept does not match"));
     }
-    if headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) {
-        return Err(malformed("a WebSocket extension that was not asked for"));
-    }
     Ok(())
+}
+
+/// The compression that the server has agreed to (RFC 6455, section 4.1; RFC 7692, section 7.1).
+fn agreed_compression(
+    headers: &HeaderMap,
+    offer: Option<Compression>,
+) -> Result<Option<AgreedCompression>, TransportError> {
+    let lines = headers.get_all(header::SEC_WEBSOCKET_EXTENSIONS).map(HeaderValue::as_bytes);
+    accept_extensions(offer, lines).map_err(malformed)
 }
 
 /// The subprotocol that the server chose. It must be one of those that were `offered`.

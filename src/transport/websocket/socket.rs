@@ -2,18 +2,26 @@
 
 use std::{
     io,
+    sync::Arc,
     task::{Context as Task, Poll, ready},
 };
 
 use bytes::{Bytes, BytesMut};
 
-use super::{read_buffer::ReadBuffer, write_buffer::WriteBuffer};
+use super::{
+    read_buffer::ReadBuffer,
+    write_buffer::{Encoded, WriteBuffer},
+};
 use crate::{
+    data::OVERHEAD,
     error::{ProtocolError, TransportError},
     protocol::{
         connection::{BatchOutcome, CloseReason, ReportKind},
         packet::Packet,
-        websocket::{CloseFrame, Frame, Message, Opcode, WebSocketCodec, close_payload},
+        websocket::{
+            AgreedCompression, CloseFrame, Compression, CompressionCounts, Frame, Message, Opcode,
+            WebSocketCodec, close_payload,
+        },
         wire::Wire,
     },
     transport::{BatchBuilder, Io, ReportSender, Secrets},
@@ -92,6 +100,11 @@ impl Socket {
         Self { codec, wire, ..self }
     }
 
+    /// Compresses messages as the user wants it, and as client and server have agreed.
+    pub(super) fn with_compression(self, option: Compression, agreed: AgreedCompression) -> Self {
+        Self { codec: self.codec.with_compression(option, agreed), ..self }
+    }
+
     /// Masks the values of the handshake in what the server says.
     pub(super) fn with_secrets(mut self, secrets: Secrets) -> Self {
         self.secrets = secrets;
@@ -99,7 +112,7 @@ impl Socket {
     }
 
     /// Queues a batch. The batch before it must have been flushed.
-    pub(super) fn queue_batch(&mut self, packets: &[Packet]) {
+    pub(super) fn queue_batch(&mut self, packets: Arc<Vec<Packet>>) {
         self.output.queue_batch(&mut self.codec, self.wire, packets);
     }
 
@@ -108,15 +121,22 @@ impl Socket {
         self.output.queue(&mut self.codec, Frame { opcode, head, body });
     }
 
+    /// Queues one frame, compressed if that is agreed on.
+    #[cfg(test)]
+    pub(super) fn queue_compressed(&mut self, opcode: Opcode, head: &[u8], body: &[u8]) {
+        self.output.queue_compressed(&mut self.codec, Frame { opcode, head, body });
+    }
+
     /// Queues a ping with this number, which is larger than those before.
     pub(super) fn ping(&mut self, number: u64) {
         self.pinged = number;
-        self.queue(Opcode::Ping, &[], &number.to_be_bytes());
+        self.output.ping(&mut self.codec, number);
     }
 
-    /// Queues a close frame. Nothing may be queued behind it.
+    /// Queues a close frame. Nothing may be queued behind it, and what was not encoded before is not sent.
     pub(super) fn queue_close(&mut self, code: u16) {
         self.pong = None;
+        self.output.drop_rest();
         self.queue(Opcode::Close, &[], &close_payload(code, ""));
     }
 
@@ -130,10 +150,30 @@ impl Socket {
                 self.write_error = Some(err);
                 return Poll::Pending;
             }
+            match self.output.encode_next(&mut self.codec, self.wire) {
+                Encoded::Nothing => {}
+                Encoded::Frames => continue,
+                Encoded::Waits => {
+                    task.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            }
             match self.pong.take() {
                 Some(payload) => self.queue(Opcode::Pong, &[], &payload),
                 None => return Poll::Ready(()),
             }
+        }
+    }
+
+    /// Others on the arbiter have their turn now.
+    pub(super) fn end_turn(&mut self) {
+        self.output.end_turn();
+    }
+
+    /// Reports what was compressed since the last report.
+    pub(super) fn report_compression(&mut self, reports: &ReportSender) {
+        if let Some(counts) = self.codec.take_compression_counts() {
+            reports.send(ReportKind::Compressed(counts));
         }
     }
 
@@ -187,6 +227,10 @@ impl Socket {
                 }
                 Ok(Some(Message::Close(frame))) => closed_by_server(frame),
                 Ok(None) if !may_read => return Poll::Pending,
+                Ok(None) if self.codec.waits_for_turn() => {
+                    task.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Ok(None) => match ready!(self.poll_read(task)) {
                     Ok(()) => continue,
                     Err(err) => CloseReason::Failed(err),
@@ -290,9 +334,26 @@ impl Socket {
         if let Some(open) = batch.open_packet() {
             self.secrets.add_sid(open);
         }
-        let may_share = self.input.end_batch(batch.weight());
-        reports.send(ReportKind::Packets { packets: batch.into_packets(may_share), complete: true });
+        let (packets, counts) = self.end_batch(batch);
+        if let Some(counts) = counts {
+            reports.send(ReportKind::Compressed(counts));
+        }
+        reports.send(ReportKind::Packets { packets, complete: true });
         Poll::Ready(end.map_or(Ok(()), |reason| Err(self.masked(reason))))
+    }
+
+    /// Ends a batch. Returns its packets, and the figures about the compressed messages among them.
+    fn end_batch(&mut self, batch: BatchBuilder) -> (Vec<Packet>, Option<CompressionCounts>) {
+        let counts = self.codec.take_compression_counts();
+        let Some(CompressionCounts { received: inflated, .. }) = counts else {
+            let may_share = self.input.end_batch(batch.weight());
+            return (batch.into_packets(may_share), None);
+        };
+        // An inflated message has memory of its own, so it allows no other to share the memory that it was received in.
+        let weight = inflated.uncompressed.saturating_add(OVERHEAD.saturating_mul(inflated.messages));
+        let may_share = self.input.end_batch(batch.weight().saturating_sub(weight));
+        let is_inflated = inflated.messages >= batch.len();
+        (batch.into_packets(may_share || is_inflated), counts)
     }
 
     /// The same without secrets that the server repeats.
@@ -331,6 +392,10 @@ impl Socket {
                 match self.input.decode(&mut self.codec) {
                     Ok(Some(Message::Close(_))) | Err(_) => return Poll::Ready(()),
                     Ok(Some(_)) => {}
+                    Ok(None) if self.codec.waits_for_turn() => {
+                        task.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
                     Ok(None) => break,
                 }
             }
@@ -359,7 +424,10 @@ pub(super) fn close_code(reason: &CloseReason) -> Option<u16> {
         // RFC 6455, section 5.5.1: "the endpoint typically echos the status code it received".
         CloseReason::CloseFrame { code, .. } => Some(*code),
         CloseReason::Failed(TransportError::Protocol(ProtocolError::TooLarge { .. })) => Some(1009),
-        CloseReason::Failed(TransportError::Protocol(ProtocolError::Utf8)) => Some(1007),
+        // RFC 6455, section 7.4.1: 1007 is for "data within a message that was not consistent with the type of the message".
+        CloseReason::Failed(TransportError::Protocol(
+            ProtocolError::Utf8 | ProtocolError::Compression(_),
+        )) => Some(1007),
         CloseReason::Failed(TransportError::Protocol(_)) => Some(1002),
         // The connection is broken, or it was never open, so the server would not receive a close frame.
         CloseReason::Failed(_) | CloseReason::Interrupted(_) => None,

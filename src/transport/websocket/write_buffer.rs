@@ -3,16 +3,18 @@
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context as Task, Poll, ready},
 };
 
 use actix_codec::{AsyncWrite, Encoder as _};
 use bytes::{Buf as _, BytesMut};
 
+use super::encoding::Encoding;
 use crate::protocol::{
     connection::BatchOutcome,
     packet::Packet,
-    websocket::{Frame, FrameEnds, WebSocketCodec},
+    websocket::{Frame, FrameEnds, Opcode, WebSocketCodec},
     wire::Wire,
 };
 
@@ -39,6 +41,19 @@ pub(super) struct WriteBuffer {
     peak: u64,
     /// The ends of the frames of the last batch.
     ends: FrameEnds,
+    /// The rest of the last batch, if its messages are compressed and it takes more than one turn.
+    encoding: Option<Box<Encoding>>,
+}
+
+/// What became of the rest of a batch.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Encoded {
+    /// There was none.
+    Nothing,
+    /// It had a turn, in which frames may have been appended.
+    Frames,
+    /// It waits for its next turn.
+    Waits,
 }
 
 impl WriteBuffer {
@@ -64,15 +79,102 @@ impl WriteBuffer {
         let _ = codec.encode(frame, &mut self.buf);
     }
 
+    /// Appends one frame, compressed if that is agreed on.
+    #[cfg(test)]
+    pub(super) fn queue_compressed<K: FnMut() -> [u8; 4]>(
+        &mut self,
+        codec: &mut WebSocketCodec<K>,
+        frame: Frame<'_>,
+    ) {
+        let mut budget = usize::MAX;
+        assert!(codec.encode_in_turns(frame, &mut None, &mut budget, &mut self.buf));
+    }
+
     /// Appends the frames of a batch. The batch before it must have been flushed.
     pub(super) fn queue_batch<K: FnMut() -> [u8; 4]>(
         &mut self,
         codec: &mut WebSocketCodec<K>,
         wire: Wire,
-        packets: &[Packet],
+        packets: Arc<Vec<Packet>>,
     ) {
         self.ends.begin(self.written, packets.len());
-        wire.encode_frames(packets, codec, &mut self.buf, &mut self.ends);
+        if codec.may_deflate() {
+            self.start_encoding(codec, wire, packets);
+        } else {
+            wire.encode_frames(&packets, codec, &mut self.buf, &mut self.ends);
+        }
+    }
+
+    fn start_encoding<K: FnMut() -> [u8; 4]>(
+        &mut self,
+        codec: &mut WebSocketCodec<K>,
+        wire: Wire,
+        packets: Arc<Vec<Packet>>,
+    ) {
+        let mut encoding = Encoding::new(packets);
+        if !self.encode_turn(codec, wire, &mut encoding) {
+            self.encoding = Some(Box::new(encoding));
+        }
+    }
+
+    /// Appends the frames of one turn. Returns whether the batch is complete.
+    fn encode_turn<K: FnMut() -> [u8; 4]>(
+        &mut self,
+        codec: &mut WebSocketCodec<K>,
+        wire: Wire,
+        encoding: &mut Encoding,
+    ) -> bool {
+        encoding.advance(|packet, begun, budget| {
+            let is_appended = codec.encode_in_turns(wire.frame(packet), begun, budget, &mut self.buf);
+            if is_appended {
+                let length = u64::try_from(self.buf.len()).unwrap_or(u64::MAX);
+                self.ends.push(self.written.saturating_add(length));
+            }
+            is_appended
+        })
+    }
+
+    /// Appends the next frames of a batch that takes several turns.
+    pub(super) fn encode_next<K: FnMut() -> [u8; 4]>(
+        &mut self,
+        codec: &mut WebSocketCodec<K>,
+        wire: Wire,
+    ) -> Encoded {
+        let Some(mut encoding) = self.encoding.take() else { return Encoded::Nothing };
+        if encoding.had_turn() {
+            self.encoding = Some(encoding);
+            return Encoded::Waits;
+        }
+        if !self.encode_turn(codec, wire, &mut encoding) {
+            self.encoding = Some(encoding);
+        } else if let Some(number) = encoding.ping() {
+            self.queue_ping(codec, number);
+        }
+        Encoded::Frames
+    }
+
+    /// The rest of a batch may go on in the next turn.
+    pub(super) fn end_turn(&mut self) {
+        if let Some(encoding) = &mut self.encoding {
+            encoding.end_turn();
+        }
+    }
+
+    /// Drops the rest of a batch. Its messages are not sent.
+    pub(super) fn drop_rest(&mut self) {
+        self.encoding = None;
+    }
+
+    /// Appends a ping with this number behind everything, also behind the rest of a batch.
+    pub(super) fn ping<K: FnMut() -> [u8; 4]>(&mut self, codec: &mut WebSocketCodec<K>, number: u64) {
+        match &mut self.encoding {
+            Some(encoding) => encoding.ping_behind(number),
+            None => self.queue_ping(codec, number),
+        }
+    }
+
+    fn queue_ping<K: FnMut() -> [u8; 4]>(&mut self, codec: &mut WebSocketCodec<K>, number: u64) {
+        self.queue(codec, Frame { opcode: Opcode::Ping, head: b"", body: &number.to_be_bytes() });
     }
 
     /// The outcome of the last batch. A packet was sent if all of it was flushed. If all of it was written, it may have

@@ -3,6 +3,7 @@ use std::future::poll_fn;
 use tokio::io::{AsyncWriteExt as _, DuplexStream, duplex};
 
 use super::*;
+use crate::{data::Data, protocol::websocket::oracle::Oracle};
 
 #[test]
 fn a_close_frame_has_the_code_that_fits_the_end() {
@@ -51,7 +52,7 @@ async fn an_error_while_writing_is_reported_without_credit_if_nothing_has_arrive
     assert_eq!(poll_without_credit(&mut socket).await, Poll::Pending);
     drop(server);
     assert_eq!(poll_without_credit(&mut socket).await, Poll::Pending, "an end is read only with credit");
-    socket.queue_batch(&[Packet::Message("hi".into())]);
+    socket.queue_batch(Arc::new(vec![Packet::Message("hi".into())]));
     let Poll::Ready(TransportError::Io { kind, .. }) = poll_without_credit(&mut socket).await else {
         panic!("no error of the connection");
     };
@@ -63,7 +64,7 @@ async fn an_error_while_writing_waits_until_everything_that_has_arrived_is_recei
     let (mut socket, mut server) = connected();
     server.write_all(b"\x81\x024x").await.unwrap();
     drop(server);
-    socket.queue_batch(&[Packet::Message("hi".into())]);
+    socket.queue_batch(Arc::new(vec![Packet::Message("hi".into())]));
     for _ in 0..3 {
         assert_eq!(poll_without_credit(&mut socket).await, Poll::Pending);
     }
@@ -90,4 +91,88 @@ async fn pongs_that_nobody_asked_for_do_not_hide_the_answer_to_the_ping() {
         assert!(received.is_pending());
         assert_eq!(socket.answered.take(), answered);
     }
+}
+
+/// A socket that accepts messages of a MiB, compressed without contexts, and the server's end of its connection.
+fn compressed() -> (Socket, DuplexStream) {
+    let (io, server) = duplex(1 << 20);
+    let agreed =
+        AgreedCompression { server_context: false, client_context: false, ..AgreedCompression::default() };
+    let socket = Socket::new(Box::new(io), Box::new(|| [0; 4]), 1 << 20, BytesMut::new());
+    (socket.with_compression(Compression::stateless(), agreed), server)
+}
+
+/// A compressed binary message of a server.
+fn deflated(message: &[u8]) -> Vec<u8> {
+    let payload = Oracle::new(6).deflate(message);
+    let header = [&[0xc2, 126][..], &u16::try_from(payload.len()).unwrap().to_be_bytes()].concat();
+    assert!(payload.len() > 125);
+    [header, payload].concat()
+}
+
+/// The next packet, and the number of turns that others had before it.
+async fn receive(socket: &mut Socket) -> (Packet, usize) {
+    let mut turns = 0;
+    let packet = poll_fn(|task| {
+        let packet = |message| Wire::V4.decode_message(message, 1 << 20);
+        let polled = socket.poll_message(true, packet, task);
+        turns += usize::from(polled.is_pending());
+        polled
+    });
+    (packet.await.unwrap(), turns)
+}
+
+#[actix::test]
+async fn others_have_their_turn_while_a_large_message_is_inflated_or_deflated() {
+    let (mut socket, mut server) = compressed();
+    let large = Packet::Message(vec![b'x'; 1 << 20].into());
+    // All of it has arrived when it is inflated.
+    server.write_all(&deflated(large.body())).await.unwrap();
+    let (packet, turns) = receive(&mut socket).await;
+    assert!(packet == large && (3..6).contains(&turns), "{turns} turns");
+
+    socket.queue_batch(Arc::new(vec![
+        Packet::Message("first".into()),
+        large,
+        Packet::Message("last".into()),
+    ]));
+    let mut turns = 0;
+    poll_fn(|task| {
+        let flushed = socket.poll_flush(task);
+        turns += usize::from(flushed.is_pending());
+        assert!(socket.poll_flush(task).is_pending() || flushed.is_ready(), "once in each turn");
+        socket.end_turn();
+        flushed
+    })
+    .await;
+    assert!((3..6).contains(&turns), "{turns} turns");
+    assert_eq!(socket.outcome(), BatchOutcome::sent(3));
+}
+
+#[actix::test]
+async fn an_inflated_message_lets_no_other_keep_the_buffer_that_both_arrived_in() {
+    let (mut socket, mut server) = compressed();
+    let noop = [&b"\x81\x7e\x0b\xb8"[..], &[b'6'; 3000]].concat();
+    server.write_all(&[deflated(&[0; 200_000]), b"\x82\x01x".to_vec(), noop].concat()).await.unwrap();
+    let mut batch = BatchBuilder::new(Vec::new());
+    for _ in 0..2 {
+        batch.push(receive(&mut socket).await.0);
+    }
+    let (packets, counts) = socket.end_batch(batch);
+    assert_eq!(counts.unwrap().received.uncompressed, 200_000);
+    let Some(Packet::Message(Data::Binary(small))) = packets.into_iter().nth(1) else { panic!("no message") };
+    // It was copied, so nothing else has its memory.
+    assert!(small.try_into_mut().is_ok_and(|small| small.capacity() < 100));
+}
+
+#[actix::test]
+async fn inflated_messages_are_not_copied() {
+    let (mut socket, mut server) = compressed();
+    server.write_all(&deflated(&[0; 200_000])).await.unwrap();
+    let packet = receive(&mut socket).await.0;
+    let address = packet.body().as_ptr();
+    let mut batch = BatchBuilder::new(Vec::new());
+    batch.push(packet);
+    let (packets, _) = socket.end_batch(batch);
+    assert_eq!(packets[0].body().as_ptr(), address);
 }

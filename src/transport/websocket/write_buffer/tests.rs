@@ -1,6 +1,7 @@
 use std::{collections::VecDeque, task::Waker};
 
 use super::*;
+use crate::protocol::websocket::{AgreedCompression, Compression, SLICE};
 
 /// What a byte stream does when it is next asked for something.
 enum Step {
@@ -60,7 +61,7 @@ fn batch(lengths: &[usize]) -> Vec<Packet> {
 }
 
 fn queue(buffer: &mut WriteBuffer, lengths: &[usize]) {
-    buffer.queue_batch(&mut codec(), Wire::V4, &batch(lengths));
+    buffer.queue_batch(&mut codec(), Wire::V4, Arc::new(batch(lengths)));
 }
 
 fn flush(buffer: &mut WriteBuffer, stream: &mut Stream) -> Poll<io::Result<()>> {
@@ -76,10 +77,7 @@ fn everything_is_written_in_order() {
     let mut buffer = WriteBuffer::default();
     assert!(buffer.is_flushed());
     queue(&mut buffer, &[2]);
-    buffer.queue(
-        &mut codec(),
-        Frame { opcode: crate::protocol::websocket::Opcode::Pong, head: b"", body: b"p" },
-    );
+    buffer.queue(&mut codec(), Frame { opcode: Opcode::Pong, head: b"", body: b"p" });
     assert_eq!((buffer.len(), buffer.is_flushed()), (15, false));
     let mut stream = Stream::new([Step::Write { bytes: 1, flushed: true }, Step::Full]);
     assert!(flush(&mut buffer, &mut stream).is_pending());
@@ -128,7 +126,7 @@ fn the_outcome_of_a_batch_is_known_after_every_write() {
 #[test]
 fn a_pong_before_a_batch_is_not_part_of_it() {
     let mut buffer = WriteBuffer::default();
-    let pong = Frame { opcode: crate::protocol::websocket::Opcode::Pong, head: b"", body: b"pong" };
+    let pong = Frame { opcode: Opcode::Pong, head: b"", body: b"pong" };
     buffer.queue(&mut codec(), pong);
     queue(&mut buffer, &[0]);
     for (bytes, expected) in [(10, outcome(0, 0)), (5, outcome(0, 0)), (1, outcome(1, 0))] {
@@ -159,4 +157,82 @@ fn a_huge_buffer_is_not_reused() {
     queue(&mut buffer, &[1 << 20]);
     assert!(flush(&mut buffer, &mut Stream::default()).is_ready());
     assert_eq!(buffer.buf.capacity(), 0);
+}
+
+/// A codec that compresses every message, with a context.
+fn deflating() -> WebSocketCodec<impl FnMut() -> [u8; 4]> {
+    codec().with_compression(Compression::both_contexts(), AgreedCompression::default())
+}
+
+#[test]
+fn the_outcome_of_a_compressed_batch_is_that_of_the_bytes_on_the_wire() {
+    let lengths = [10, 5_000, 300, 70_000];
+    // The lengths of the frames, which nobody can compute.
+    let mut codec = deflating();
+    let mut ends = vec![0];
+    let mut buffer = WriteBuffer::default();
+    for length in lengths {
+        buffer.queue_batch(&mut codec, Wire::V4, Arc::new(batch(&[length])));
+        ends.push(buffer.len());
+    }
+    assert!(ends[4] < 1_000, "{ends:?}");
+    for bytes in 0..=ends[4] {
+        for flushed in [true, false] {
+            let mut buffer = WriteBuffer::default();
+            buffer.queue_batch(&mut deflating(), Wire::V4, Arc::new(batch(&lengths)));
+            let mut stream = Stream::new([Step::Write { bytes, flushed }, Step::Fail]);
+            let _ = flush(&mut buffer, &mut stream);
+            let whole = ends.iter().filter(|&&end| 0 < end && end <= bytes).count();
+            let expected = if flushed { outcome(whole, 0) } else { outcome(0, whole) };
+            assert_eq!(buffer.outcome(), expected, "{bytes} bytes of {ends:?}");
+        }
+    }
+}
+
+#[test]
+fn a_large_batch_is_compressed_in_turns_and_everything_behind_it_waits() {
+    let mut codec = deflating();
+    let mut buffer = WriteBuffer::default();
+    // The first message fits into a turn, the second takes three.
+    buffer.queue_batch(&mut codec, Wire::V4, Arc::new(batch(&[SLICE / 2, 2 * SLICE, 1])));
+    let first = buffer.len();
+    assert!(first > 0 && first < 5_000);
+    buffer.ping(&mut codec, 7);
+    buffer.ping(&mut codec, 8);
+    let mut stream = Stream::default();
+    assert!(flush(&mut buffer, &mut stream).is_ready());
+    assert_eq!((buffer.outcome(), stream.written.len()), (outcome(1, 0), first));
+
+    assert_eq!(buffer.encode_next(&mut codec, Wire::V4), Encoded::Waits, "others have their turn");
+    let mut turns = 1;
+    loop {
+        buffer.end_turn();
+        match buffer.encode_next(&mut codec, Wire::V4) {
+            Encoded::Frames if buffer.len() == 0 => turns += 1,
+            Encoded::Frames => break,
+            encoded => panic!("{encoded:?}"),
+        }
+    }
+    assert_eq!((turns, buffer.encode_next(&mut codec, Wire::V4)), (2, Encoded::Nothing));
+    assert!(flush(&mut buffer, &mut stream).is_ready());
+    assert_eq!(buffer.outcome(), outcome(3, 0));
+    // One ping, behind everything.
+    assert!(stream.written.ends_with(b"\x89\x88\0\0\0\0\0\0\0\0\0\0\0\x08"));
+    assert_eq!(stream.written.iter().filter(|&&byte| byte == 0x89).count(), 1);
+}
+
+#[test]
+fn the_rest_of_a_batch_that_is_dropped_is_not_sent() {
+    let mut codec = deflating();
+    let mut buffer = WriteBuffer::default();
+    buffer.queue_batch(&mut codec, Wire::V4, Arc::new(batch(&[100, 2 * SLICE, 1])));
+    buffer.drop_rest();
+    buffer.queue(&mut codec, Frame { opcode: Opcode::Close, head: b"", body: b"\x03\xe8" });
+    let mut stream = Stream::default();
+    assert!(flush(&mut buffer, &mut stream).is_ready());
+    assert_eq!(
+        (buffer.outcome(), buffer.encode_next(&mut codec, Wire::V4)),
+        (outcome(1, 0), Encoded::Nothing)
+    );
+    assert!(stream.written.ends_with(b"\x88\x82\0\0\0\0\x03\xe8"));
 }
