@@ -108,7 +108,7 @@ impl Book {
     /// The session of the client is lost, and only its silence shows it.
     fn silenced(&mut self, limit: Duration) {
         if self.ledger.is_open() {
-            self.silence_ends.get_or_insert(Instant::now() + limit);
+            self.silence_ends.get_or_insert_with(|| Instant::now() + limit);
         }
     }
 
