@@ -268,7 +268,10 @@ impl State {
                     .map_or(bad_request, |response| Reaction::WebSocket(id, response))
             }
             (TransportKind::WebSocket, _) => bad_request,
-            (TransportKind::Polling, "GET") if session.transport() == TransportKind::WebSocket => bad_request,
+            (TransportKind::Polling, "GET") if session.transport() == TransportKind::WebSocket => {
+                self.failures.push("the client sent a GET in a session that it has moved to a WebSocket");
+                bad_request
+            }
             (TransportKind::Polling, "GET") if session.begin_poll() => Reaction::Poll(id),
             (TransportKind::Polling, "POST") => match session.receive_payload(request.body.clone()) {
                 Ok(()) if session.end() == Some(SessionEnd::TooLarge) => {

@@ -66,15 +66,36 @@ struct State {
     rng: Rng,
     quality: Quality,
     is_partitioned: bool,
-    /// The number of resets. Older connections have been reset.
-    resets: u64,
+    /// The number of connections that were opened.
+    opened: usize,
+    /// The resets. Each is of the connections that were open at that time.
+    resets: Vec<Reset>,
     /// The number of times that connections became half-open. Older ones carry nothing any more.
     silences: u64,
 }
 
+/// Which connections a reset is of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reset {
+    All,
+    /// Every second one.
+    Even,
+    Odd,
+}
+
+impl Reset {
+    fn is_of(self, connection: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Even => connection.is_multiple_of(2),
+            Self::Odd => !connection.is_multiple_of(2),
+        }
+    }
+}
+
 impl Network {
     pub(crate) fn new(rng: Rng, quality: Quality) -> Arc<Self> {
-        let state = State { rng, quality, is_partitioned: false, resets: 0, silences: 0 };
+        let state = State { rng, quality, is_partitioned: false, opened: 0, resets: Vec::new(), silences: 0 };
         Arc::new(Self { state: Mutex::new(state), changed: Notify::new(), open: AtomicUsize::new(0) })
     }
 
@@ -91,8 +112,8 @@ impl Network {
         self.change(|state| state.is_partitioned = is_partitioned);
     }
 
-    pub(crate) fn reset_all(&self) {
-        self.change(|state| state.resets += 1);
+    pub(crate) fn reset(&self, reset: Reset) {
+        self.change(|state| state.resets.push(reset));
     }
 
     pub(crate) fn silence_all(&self) {
@@ -125,8 +146,10 @@ impl Network {
     ) -> io::Result<Stream> {
         let (birth, latency) = {
             let mut state = self.lock();
+            state.opened += 1;
+            let birth = Birth { number: state.opened, resets: state.resets.len(), silences: state.silences };
             let latency = state.quality.latency;
-            ((state.resets, state.silences), state.rng.millis(latency + 1))
+            (birth, state.rng.millis(latency + 1))
         };
         sleep(latency).await;
         self.when(|state| !state.is_partitioned).await;
@@ -141,11 +164,18 @@ impl Network {
     }
 }
 
+/// A connection, and the number of resets and silences before it was opened.
+#[derive(Debug, Clone, Copy)]
+struct Birth {
+    number: usize,
+    resets: usize,
+    silences: u64,
+}
+
 /// What carries the bytes of a connection.
 struct Relay {
     network: Arc<Network>,
-    /// The numbers of resets and silences when the connection was opened.
-    birth: (u64, u64),
+    birth: Birth,
     is_reset: Arc<AtomicBool>,
 }
 
@@ -154,7 +184,10 @@ impl Relay {
         let (from_client, to_client) = split(client);
         let (from_server, to_server) = split(server);
         let both = join(self.carry(from_client, to_server), self.carry(from_server, to_client));
-        let reset = self.network.when(|state| state.resets != self.birth.0);
+        let birth = self.birth;
+        let reset = self
+            .network
+            .when(|state| state.resets.iter().skip(birth.resets).any(|reset| reset.is_of(birth.number)));
         if let futures::future::Either::Right(_) = select(pin!(both), pin!(reset)).await {
             self.is_reset.store(true, SeqCst);
         }
@@ -181,7 +214,7 @@ impl Relay {
             while let Some((arrival, piece)) = pieces.next().await {
                 sleep_until(arrival).await;
                 self.network.when(|state| !state.is_partitioned).await;
-                if self.network.lock().silences != self.birth.1 {
+                if self.network.lock().silences != self.birth.silences {
                     pending::<()>().await;
                 }
                 // Others that wake up at the same time may go first.

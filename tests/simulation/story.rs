@@ -13,7 +13,7 @@ use futures::{FutureExt as _, StreamExt as _};
 
 use crate::{
     ledger::{Ledger, Sent, message, number},
-    network::{Network, Quality},
+    network::{Network, Quality, Reset},
     rng::Rng,
 };
 
@@ -53,7 +53,7 @@ impl Plan {
             max_payload: rng.pick(&[4_000, 1_000_000]),
             aborts: rng.chance(15),
             messages: u32::try_from(20 + rng.below(60)).unwrap(),
-            disasters: rng.below(9),
+            disasters: rng.below(14),
         }
     }
 
@@ -159,7 +159,7 @@ pub(crate) async fn tell(seed: u64) -> Outcome {
     let send = actix_rt::spawn(send(client.clone(), book.clone(), plan.clone(), rng.fork()));
     let talk = actix_rt::spawn(talk(book.clone(), rng.fork()));
     let misbehave = misbehave(network.clone(), server.clone(), book.clone(), (&plan, rng.fork()));
-    if timeout(LONG, async {
+    if timeout(3 * LONG, async {
         misbehave.await;
         send.await.unwrap();
     })
@@ -180,6 +180,11 @@ pub(crate) async fn tell(seed: u64) -> Outcome {
         book.borrow_mut().ledger.fault("the stream of events did not end");
     }
     accept.abort();
+    if let Err(err) = accept.await
+        && err.is_panic()
+    {
+        book.borrow_mut().ledger.fault(format!("the server complains: {err}"));
+    }
     is_gone(&network, &weak, &book).await;
     conclude(&server, &book, plan.may_lose())
 }
@@ -283,7 +288,7 @@ async fn misbehave(
     // A client that was suspended waits once more after its deadline.
     let patience = 2 * Duration::from_millis(plan.intervals.0 + plan.intervals.1) + Duration::from_secs(5);
     for _ in 0..plan.disasters {
-        sleep(rng.millis(8_000)).await;
+        sleep(rng.millis(4_000)).await;
         let pause = rng.millis(rng.clone().pick(&[50, 2_000, 70_000]));
         let what = rng.below(13);
         book.borrow_mut().note(format_args!("disaster {what} for {pause:?}"));
@@ -293,7 +298,13 @@ async fn misbehave(
                 sleep(pause).await;
                 network.partition(false);
             }
-            2 => network.reset_all(),
+            2 => {
+                let reset = rng.pick(&[Reset::All, Reset::Even, Reset::Odd]);
+                network.reset(reset);
+                if plan.transports.contains(&TransportKind::Polling) {
+                    book.borrow_mut().ledger.polls_reset();
+                }
+            }
             3 => {
                 network.silence_all();
                 book.borrow_mut().silenced(patience);
