@@ -12,7 +12,12 @@ use super::{
 };
 use crate::{
     data::Data,
-    protocol::{handshake::TransportKind, packet::Packet, wire::Wire},
+    protocol::{
+        handshake::TransportKind,
+        packet::Packet,
+        websocket::{Message, Text},
+        wire::Wire,
+    },
 };
 
 /// The number of packets that the words of a failure show.
@@ -59,6 +64,14 @@ pub(super) enum Outgoing {
     Drop,
 }
 
+/// What a request asks for with its query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// The version of the protocol.
+    pub(super) wire: Wire,
+    pub(super) transport: TransportKind,
+}
+
 /// The state of an upgrade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Upgrade {
@@ -97,8 +110,8 @@ struct Closing {
 }
 
 impl Session {
-    pub(super) fn new(sid: String, transport: TransportKind, settings: &Settings, now: Instant) -> Self {
-        let wire = Wire::V4;
+    pub(super) fn new(sid: String, asked: Asked, settings: &Settings, now: Instant) -> Self {
+        let Asked { wire, transport } = asked;
         let mut session = Self {
             sid,
             wire,
@@ -285,13 +298,27 @@ impl Session {
         }
     }
 
-    /// Takes in a packet that came over a WebSocket.
-    pub(super) fn receive_packet(&mut self, packet: Packet, size: usize) -> Result<(), String> {
-        if size > self.max_payload {
+    /// Takes in a text or a binary message that came over a WebSocket. The error says what the client did wrong.
+    pub(super) fn receive_message(&mut self, payload: Bytes, is_text: bool) -> Result<(), String> {
+        if payload.len() > self.max_payload {
             self.outbox.clear();
             self.end_with(SessionEnd::TooLarge, Outgoing::Close(Some(ws::CloseCode::Size.into())));
             return Ok(());
         }
+        let message = if is_text {
+            let text = str::from_utf8(&payload).map_err(|_| "the client sent a text that is not UTF-8")?;
+            let mut chars = text.chars();
+            let head = chars.next();
+            Message::Text(Text { head, rest: chars.as_str().into() })
+        } else {
+            Message::Binary(payload)
+        };
+        let packet = self.wire.decode_message(message, usize::MAX);
+        self.receive_packet(packet.map_err(|err| format!("the client sent a bad packet: {err}"))?)
+    }
+
+    /// Takes in a packet that came over a WebSocket.
+    pub(super) fn receive_packet(&mut self, packet: Packet) -> Result<(), String> {
         match (self.transport, packet) {
             (TransportKind::Polling, Packet::Ping(data)) if &*data == "probe" => {
                 self.upgrade = Upgrade::Probing;

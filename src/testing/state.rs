@@ -14,10 +14,10 @@ use super::{
     failure::Failures,
     listener::Listener,
     response::Response,
-    session::{Session, SessionEnd},
+    session::{Asked, Session, SessionEnd},
     settings::Settings,
 };
-use crate::protocol::handshake::TransportKind;
+use crate::protocol::{handshake::TransportKind, wire::Wire};
 
 /// The number of a session, in the order in which sessions were opened.
 pub(super) type SessionId = usize;
@@ -205,27 +205,27 @@ impl State {
         if request.path != self.settings.path {
             return Reaction::Respond(Response::new(404, "text/plain", "Not Found"));
         }
-        if request.parameter("EIO") != Some("4") {
+        let Some(wire) = wire(request) else {
             return Reaction::Respond(Response::error(5, "Unsupported protocol version"));
-        }
+        };
         let Some(transport) = request.parameter("transport").and_then(|name| name.parse().ok()) else {
             return Reaction::Respond(Response::error(0, "Transport unknown"));
         };
         match request.parameter("sid") {
-            None => self.handshake(request, transport, now),
+            None => self.handshake(request, Asked { wire, transport }, now),
             Some(sid) => self.continued(request, transport, sid),
         }
     }
 
-    fn handshake(&mut self, request: &Request, transport: TransportKind, now: Instant) -> Reaction {
+    fn handshake(&mut self, request: &Request, asked: Asked, now: Instant) -> Reaction {
         if let Some(refusal) = self.next_refusal() {
             return Reaction::Respond(refusal);
         }
         let id = self.sessions.len();
         let sid = self.settings.sid.clone().unwrap_or_else(|| format!("test-session-{}", id + 1));
-        let mut session = Session::new(sid, transport, &self.settings, now);
+        let mut session = Session::new(sid, asked, &self.settings, now);
         let headers = self.settings.headers.clone();
-        let reaction = match (transport, request.method.as_str()) {
+        let reaction = match (asked.transport, request.method.as_str()) {
             (TransportKind::WebSocket, _) => match Response::switching_protocols(request) {
                 Some(response) => Reaction::WebSocket(id, response.with_headers(&headers)),
                 None => return Reaction::Respond(Response::error(3, "Bad request")),
@@ -289,6 +289,14 @@ impl State {
             }
             (TransportKind::Polling, _) => bad_request,
         }
+    }
+}
+
+/// The version of the protocol that a request is in.
+fn wire(request: &Request) -> Option<Wire> {
+    match request.parameter("EIO")? {
+        "4" => Some(Wire::V4),
+        _ => None,
     }
 }
 

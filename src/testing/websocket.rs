@@ -5,8 +5,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use actix_codec::{Decoder as _, Encoder as _};
 use actix_http::ws::{Codec, Frame, Message};
 use actix_rt::time::timeout;
-use bytes::{Bytes, BytesMut};
-use bytestring::ByteString;
+use bytes::BytesMut;
 use futures::future::{Either, select};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, split};
 
@@ -15,10 +14,6 @@ use super::{
     session::{Outgoing, Session},
     state::{SessionId, Shared},
     stream::ServerStream,
-};
-use crate::{
-    data::Data,
-    protocol::{packet::Packet, websocket, wire::Wire},
 };
 
 /// The longest wait for the other end of the closing handshake.
@@ -80,14 +75,8 @@ async fn read(
 
 fn receive(session: &mut Session, frame: Frame) -> Result<(), String> {
     match frame {
-        Frame::Text(text) => {
-            let size = text.len();
-            session.receive_packet(decode(&text)?, size)
-        }
-        Frame::Binary(bytes) => {
-            let size = bytes.len();
-            session.receive_packet(Packet::Message(Data::Binary(bytes)), size)
-        }
+        Frame::Text(text) => session.receive_message(text, true),
+        Frame::Binary(bytes) => session.receive_message(bytes, false),
         Frame::Ping(data) => {
             session.pong_frame(data);
             Ok(())
@@ -95,15 +84,6 @@ fn receive(session: &mut Session, frame: Frame) -> Result<(), String> {
         Frame::Pong(_) | Frame::Close(_) => Ok(()),
         Frame::Continuation(_) => Err("the client sent a fragmented message".to_owned()),
     }
-}
-
-fn decode(text: &Bytes) -> Result<Packet, String> {
-    let text = str::from_utf8(text).map_err(|_| "the client sent a text that is not UTF-8".to_owned())?;
-    let mut chars = text.chars();
-    let head = chars.next();
-    let text = websocket::Text { head, rest: ByteString::from(chars.as_str()) };
-    let packet = Wire::V4.decode_message(websocket::Message::Text(text), usize::MAX);
-    packet.map_err(|err| format!("the client sent a bad packet: {err}"))
 }
 
 /// Writes frames up to the last one. Returns whether a close frame was written.

@@ -6,8 +6,9 @@ use super::*;
 use crate::testing::TestServerBuilder;
 
 fn session(transport: TransportKind) -> Session {
+    let asked = Asked { wire: Wire::V4, transport };
     let mut session =
-        Session::new("sid".to_owned(), transport, &TestServerBuilder::new().settings(), Instant::now());
+        Session::new("sid".to_owned(), asked, &TestServerBuilder::new().settings(), Instant::now());
     match transport {
         TransportKind::Polling => drop(session.take_payload().unwrap().unwrap()),
         TransportKind::WebSocket => drop(session.take_frame().unwrap()),
@@ -38,11 +39,11 @@ fn a_poll_gets_all_packets_at_once_and_waits_if_there_are_none() {
 #[test]
 fn an_upgrade_ends_the_polls_and_takes_the_packets_that_wait_to_the_websocket() {
     let mut session = session(TransportKind::Polling);
-    session.receive_packet(Packet::Ping("probe".into()), 6).unwrap();
+    session.receive_packet(Packet::Ping("probe".into())).unwrap();
     assert_eq!(session.take_frame(), frame("3probe"));
     assert_eq!(session.take_payload(), Some(Ok("6".into())));
     assert_eq!(session.take_frame(), None);
-    session.receive_packet(Packet::Upgrade, 1).unwrap();
+    session.receive_packet(Packet::Upgrade).unwrap();
     session.send(text("a"));
     assert_eq!(session.take_payload(), Some(Ok("6".into())));
     assert_eq!(session.take_frame(), frame("4a"));
@@ -52,10 +53,10 @@ fn an_upgrade_ends_the_polls_and_takes_the_packets_that_wait_to_the_websocket() 
 #[test]
 fn a_websocket_that_is_lost_before_its_upgrade_does_not_end_the_session() {
     let mut session = session(TransportKind::Polling);
-    session.receive_packet(Packet::Ping("probe".into()), 6).unwrap();
+    session.receive_packet(Packet::Ping("probe".into())).unwrap();
     session.websocket_lost();
     assert_eq!((session.end(), session.take_payload()), (None, None));
-    let err = session.receive_packet(text("a"), 2).unwrap_err();
+    let err = session.receive_packet(text("a")).unwrap_err();
     assert!(err.contains("the text \"a\" on a WebSocket before its upgrade"), "{err}");
 }
 
@@ -81,7 +82,7 @@ fn the_close_packet_follows_what_was_sent() {
 #[test]
 fn the_first_end_counts() {
     let mut session = session(TransportKind::WebSocket);
-    session.receive_packet(Packet::Close, 1).unwrap();
+    session.receive_packet(Packet::Close).unwrap();
     session.closed_by_frame(None);
     session.websocket_lost();
     assert_eq!(session.end(), Some(SessionEnd::Client));
@@ -91,7 +92,7 @@ fn the_first_end_counts() {
 #[test]
 fn a_client_that_exceeds_the_limit_loses_its_session() {
     let mut websocket = session(TransportKind::WebSocket);
-    websocket.receive_packet(text("a"), 1_000_001).unwrap();
+    websocket.receive_message(vec![b'4'; 1_000_001].into(), true).unwrap();
     assert_eq!(websocket.end(), Some(SessionEnd::TooLarge));
     let mut polling = session(TransportKind::Polling);
     polling.receive_payload(vec![b'4'; 1_000_001].into()).unwrap();
@@ -103,6 +104,11 @@ fn a_client_that_breaks_the_protocol_is_described() {
     let mut session = session(TransportKind::Polling);
     for (body, words) in [("", "without packets"), ("4a\u{1e}x", "bad packet"), ("0{}", "an open packet")] {
         let err = session.receive_payload(body.into()).unwrap_err();
+        assert!(err.contains(words), "{err}");
+    }
+    let mut websocket = self::session(TransportKind::WebSocket);
+    for (message, words) in [(b"\xff", "not UTF-8"), (b"x", "bad packet"), (b"5", "an upgrade packet")] {
+        let err = websocket.receive_message(Bytes::from_static(message), true).unwrap_err();
         assert!(err.contains(words), "{err}");
     }
     let words = session.describe();
