@@ -278,6 +278,17 @@ async fn talk(book: Shared, mut rng: Rng) {
     }
 }
 
+/// Waits until a session was opened, but not for long. Then the upgrade begins.
+async fn opening(book: &Shared) {
+    let before = book.borrow().ledger.sessions();
+    for _ in 0..500 {
+        if book.borrow().ledger.sessions() > before {
+            return;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// Lets so many things go wrong, and then nothing any more.
 async fn misbehave(
     network: Arc<Network>,
@@ -288,7 +299,12 @@ async fn misbehave(
     // A client that was suspended waits once more after its deadline.
     let patience = 2 * Duration::from_millis(plan.intervals.0 + plan.intervals.1) + Duration::from_secs(5);
     for _ in 0..plan.disasters {
-        sleep(rng.millis(4_000)).await;
+        if rng.chance(40) {
+            opening(&book).await;
+            sleep(rng.millis(800)).await;
+        } else {
+            sleep(rng.millis(4_000)).await;
+        }
         let pause = rng.millis(rng.clone().pick(&[50, 2_000, 70_000]));
         let what = rng.below(13);
         book.borrow_mut().note(format_args!("disaster {what} for {pause:?}"));
