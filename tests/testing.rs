@@ -10,7 +10,7 @@ use std::{
 use actix::prelude::*;
 use actix_engineio::{
     self as engineio, Connect, Data, Disconnect, DisconnectReason, EngineIoClient, Event, EventStream,
-    Reconnect, SendErrorKind, TransportKind, Wait,
+    Protocol, ProtocolVersion, Reconnect, SendErrorKind, TransportKind, Wait,
     testing::{Peer, Refusal, SessionEnd, TestServer},
 };
 use futures::{FutureExt as _, StreamExt as _};
@@ -22,7 +22,7 @@ use tokio::{
 const TRANSPORTS: [TransportKind; 2] = [TransportKind::Polling, TransportKind::WebSocket];
 
 async fn connect(server: &TestServer, transports: &[TransportKind]) -> (Addr<EngineIoClient>, Peer) {
-    let client = EngineIoClient::builder().connector(server.connector()).start();
+    let client = EngineIoClient::builder().protocol(Protocol::Any).connector(server.connector()).start();
     let connect = Connect::new(server.url()).transports(transports.iter().copied());
     client.send(connect).await.unwrap().unwrap();
     (client, server.accept().await)
@@ -65,6 +65,47 @@ async fn messages_go_both_ways_in_order_over_each_transport_and_across_the_upgra
             assert_eq!(peer.ended().await, SessionEnd::Client);
         }
     }
+}
+
+#[actix::test]
+async fn protocol_3_is_spoken_over_each_transport_and_with_its_own_heartbeat() {
+    tokio::time::pause();
+    for transports in [&TRANSPORTS[..1], &TRANSPORTS[1..], &TRANSPORTS] {
+        let server = TestServer::builder().protocols([ProtocolVersion::V3]).in_memory();
+        let client = EngineIoClient::builder().protocol(Protocol::V3).connector(server.connector()).start();
+        let mut events = EventStream::subscribe(&client).await.unwrap();
+        let connect = Connect::new(server.url()).transports(transports.iter().copied());
+        let session = client.send(connect).await.unwrap().unwrap();
+        assert_eq!((session.protocol, session.max_payload), (ProtocolVersion::V3, None));
+        let mut peer = server.accept().await;
+        for data in [Data::from("é"), Data::from(vec![1, 2])] {
+            send(&client, data.clone()).await;
+            assert_eq!(peer.receive().await, data);
+            peer.send(data.clone());
+            let is_message = |event: &Event| std::future::ready(matches!(event, Event::Message(_)));
+            let Some(Event::Message(received)) = events.by_ref().filter(is_message).next().await else {
+                panic!("no message")
+            };
+            assert_eq!(received, data);
+        }
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        peer.ping().await;
+        server.pings(false);
+        assert_eq!(client.send(Wait).await.unwrap(), Some(DisconnectReason::PingTimeout));
+    }
+}
+
+#[actix::test]
+async fn a_version_that_the_server_does_not_speak_is_refused_and_any_finds_the_right_one() {
+    let server = TestServer::builder().protocols([ProtocolVersion::V3]).start();
+    let client = EngineIoClient::builder().start();
+    client.send(Connect::new(server.url())).await.unwrap().unwrap_err();
+    let (client, mut peer) = connect(&server, &TRANSPORTS).await;
+    send(&client, "in protocol 3").await;
+    assert_eq!(peer.receive().await, Data::from("in protocol 3"));
+    let versions: Vec<_> =
+        server.requests().iter().map(|request| request.parameter("EIO").unwrap() == "3").collect();
+    assert!(versions.is_sorted() && versions[..2] == [false, false] && versions.last() == Some(&true));
 }
 
 #[actix::test]

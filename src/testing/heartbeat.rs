@@ -1,4 +1,4 @@
-//! The pings of a server (protocol 4, "Heartbeat").
+//! The heartbeat of a server: in protocol 4 it sends pings, in protocol 3 the client does.
 
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ enum Phase {
     Idle(Instant),
     /// The answer to a ping has to arrive before this time.
     Awaiting { deadline: Instant, next: Instant },
+    /// The next ping of the client has to arrive before this time. `None`: one has just arrived.
+    Listening(Option<Instant>),
 }
 
 impl Heartbeat {
@@ -34,14 +36,25 @@ impl Heartbeat {
         Self { interval, timeout, phase: Phase::Idle(now + interval), pongs: 0 }
     }
 
-    pub(super) fn restart(&mut self, now: Instant) {
-        self.phase = Phase::Idle(now + self.interval);
+    /// The heartbeat of protocol 3, in which the client sends the pings.
+    pub(super) fn listening(interval: Duration, timeout: Duration) -> Self {
+        Self { interval, timeout, phase: Phase::Listening(None), pongs: 0 }
     }
 
+    pub(super) fn restart(&mut self, now: Instant) {
+        self.phase = match self.phase {
+            Phase::Listening(_) => Phase::Listening(None),
+            _ => Phase::Idle(now + self.interval),
+        };
+    }
+
+    /// The client has answered a ping, or has sent one in protocol 3.
     pub(super) fn pong(&mut self) {
         self.pongs += 1;
-        if let Phase::Awaiting { next, .. } = self.phase {
-            self.phase = Phase::Idle(next);
+        match self.phase {
+            Phase::Idle(_) => {}
+            Phase::Awaiting { next, .. } => self.phase = Phase::Idle(next),
+            Phase::Listening(_) => self.phase = Phase::Listening(None),
         }
     }
 
@@ -49,10 +62,12 @@ impl Heartbeat {
         self.pongs
     }
 
-    pub(super) fn deadline(&self) -> Instant {
+    /// The time of the next call of [`poll`](Self::poll). `None`: at once.
+    pub(super) fn deadline(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Idle(next) => next,
-            Phase::Awaiting { deadline, .. } => deadline,
+            Phase::Idle(next) => Some(next),
+            Phase::Awaiting { deadline, .. } => Some(deadline),
+            Phase::Listening(deadline) => deadline,
         }
     }
 
@@ -62,7 +77,13 @@ impl Heartbeat {
                 self.phase = Phase::Awaiting { deadline: now + self.timeout, next: now + self.interval };
                 Due::Ping
             }
-            Phase::Awaiting { deadline, .. } if deadline <= now => Due::Timeout,
+            Phase::Awaiting { deadline, .. } | Phase::Listening(Some(deadline)) if deadline <= now => {
+                Due::Timeout
+            }
+            Phase::Listening(None) => {
+                self.phase = Phase::Listening(Some(now + self.interval + self.timeout));
+                Due::Nothing
+            }
             _ => Due::Nothing,
         }
     }

@@ -201,7 +201,8 @@ impl Peer {
         self.change(|session| session.send(packet));
     }
 
-    /// Sends a ping now, and waits for the answer. It is behind the messages that the client has sent before, so they can be
+    /// Sends a ping now, and waits for the answer. (In protocol 3 the client sends the pings. Then this waits for its next one,
+    /// which comes within the ping interval.) It is behind the messages that the client has sent before, so they can be
     /// [`received`](Self::received) then.
     ///
     /// ```
@@ -222,7 +223,7 @@ impl Peer {
     pub fn ping(&self) -> impl Future<Output = ()> + '_ {
         let place = Location::caller();
         let before = self.read(Session::pongs);
-        self.change(|session| session.send(Packet::Ping("".into())));
+        self.change(Session::ping);
         self.until(place, "the answer to a ping", move |session| (session.pongs() > before).then_some(()))
     }
 }

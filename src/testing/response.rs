@@ -23,8 +23,11 @@ impl Response {
     }
 
     /// The packets of a poll.
-    pub(super) fn packets(body: impl Into<Bytes>) -> Self {
-        Self::new(200, "text/plain; charset=UTF-8", body)
+    pub(super) fn packets(body: Bytes) -> Self {
+        // The binary form of protocol 3 begins with one of these bytes.
+        let is_binary = matches!(body.first(), Some(0 | 1));
+        let content_type = if is_binary { "application/octet-stream" } else { "text/plain; charset=UTF-8" };
+        Self::new(200, content_type, body)
     }
 
     /// The acknowledgement of a POST.

@@ -31,7 +31,7 @@ use super::{
 };
 use crate::protocol::endpoint::Destination;
 
-/// An Engine.IO server for tests: it speaks polling, WebSocket and the upgrade (protocol 4), and it misbehaves on command.
+/// An Engine.IO server for tests: it speaks polling, WebSocket and the upgrade, in protocol 4 or 3, and it misbehaves on command.
 ///
 /// Its methods that wait end within [`limit`](TestServerBuilder::limit). Then they panic with a sentence that says what was
 /// awaited, what the client has sent instead, and where the test waited. The server also fails the test if the client breaks
@@ -278,13 +278,10 @@ impl TestServer {
         self.shared.update(|state| state.misbehavior.refuses_upgrades = refuse);
     }
 
-    /// Whether to send pings. Default: `true`. Without pings a client ends a session after the ping interval and the ping
+    /// Whether to send pings, and in protocol 3 to answer those of the client. Default: `true`. Without pings a client ends a session after the ping interval and the ping
     /// timeout. [`in_memory`](Self::in_memory) has an example.
     pub fn pings(&self, send: bool) {
-        self.shared.update(|state| {
-            state.misbehavior.sends_no_pings = !send;
-            state.restart_heartbeats(Instant::now());
-        });
+        self.shared.update(|state| state.set_pings(send, Instant::now()));
     }
 
     /// Stops reading, answering and sending, as a process that has been suspended. Connections stay open, and new ones are

@@ -33,7 +33,7 @@ pub enum SessionEnd {
     Server,
     /// A connection of it was lost: the client closed it without a word, or the test dropped it.
     Lost,
-    /// The client did not answer a ping within the ping timeout.
+    /// The client did not answer a ping within the ping timeout, or in protocol 3 sent none.
     PingTimeout,
     /// The client sent a message or a POST that is larger than `max_payload`.
     TooLarge,
@@ -95,6 +95,8 @@ pub(super) struct Session {
     /// Frames that go before the packets.
     replies: VecDeque<Outgoing>,
     heartbeat: Heartbeat,
+    /// The pings of a client of protocol 3 are answered.
+    answers_pings: bool,
     closing: Closing,
     seen: VecDeque<String>,
 }
@@ -122,11 +124,15 @@ impl Session {
             inbox: VecDeque::new(),
             outbox: VecDeque::new(),
             replies: VecDeque::new(),
-            heartbeat: Heartbeat::new(settings.ping_interval, settings.ping_timeout, now),
+            heartbeat: match wire {
+                Wire::V4 => Heartbeat::new(settings.ping_interval, settings.ping_timeout, now),
+                Wire::V3 => Heartbeat::listening(settings.ping_interval, settings.ping_timeout),
+            },
+            answers_pings: true,
             closing: Closing::default(),
             seen: VecDeque::new(),
         };
-        session.outbox.push_back(Packet::Open(settings.open_packet(&session.sid, transport).into()));
+        session.outbox.push_back(Packet::Open(settings.open_packet(&session.sid, asked).into()));
         session
     }
 
@@ -146,7 +152,7 @@ impl Session {
         self.closing.has_vanished
     }
 
-    /// The number of answers to pings.
+    /// The number of answers to pings, or of pings in protocol 3.
     pub(super) fn pongs(&self) -> u64 {
         self.heartbeat.pongs()
     }
@@ -181,6 +187,18 @@ impl Session {
 
 /// # What the test does
 impl Session {
+    /// Sends a ping. In protocol 3 the client does that.
+    pub(super) fn ping(&mut self) {
+        if self.wire == Wire::V4 {
+            self.send(Packet::Ping("".into()));
+        }
+    }
+
+    /// Whether the pings of a client of protocol 3 are answered.
+    pub(super) fn answer_pings(&mut self, answer: bool) {
+        self.answers_pings = answer;
+    }
+
     pub(super) fn send(&mut self, packet: Packet) {
         if self.closing.end.is_none() {
             self.outbox.push_back(packet);
@@ -366,7 +384,13 @@ impl Session {
         self.seen.push_back(show(&packet));
         match packet {
             Packet::Message(data) => self.inbox.push_back(data),
-            Packet::Pong(_) => self.heartbeat.pong(),
+            Packet::Pong(_) if self.wire == Wire::V4 => self.heartbeat.pong(),
+            Packet::Ping(data) if self.wire == Wire::V3 => {
+                self.heartbeat.pong();
+                if self.answers_pings {
+                    self.send(Packet::Pong(data));
+                }
+            }
             Packet::Close => {
                 self.closing.end.get_or_insert(SessionEnd::Client);
             }
@@ -383,11 +407,11 @@ impl Session {
         }
         let due = self.heartbeat.poll(now);
         match due {
-            heartbeat::Due::Ping => self.send(Packet::Ping("".into())),
+            heartbeat::Due::Ping => self.ping(),
             heartbeat::Due::Timeout => self.end_silently(SessionEnd::PingTimeout),
             heartbeat::Due::Nothing => {}
         }
-        (Some(self.heartbeat.deadline()), due != heartbeat::Due::Nothing)
+        (self.heartbeat.deadline(), due != heartbeat::Due::Nothing)
     }
 
     /// Waits a whole interval before the next ping.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::TestServer;
-use crate::protocol::handshake::TransportKind;
+use super::{TestServer, session::Asked};
+use crate::protocol::{handshake::TransportKind, version::ProtocolVersion};
 
 /// What a server says and accepts.
 #[derive(Debug, Clone)]
@@ -15,6 +15,7 @@ pub(super) struct Settings {
     pub(super) ping_interval: Duration,
     pub(super) ping_timeout: Duration,
     pub(super) max_payload: usize,
+    pub(super) protocols: Vec<ProtocolVersion>,
     pub(super) upgrades: Vec<TransportKind>,
     pub(super) headers: Vec<(String, String)>,
     pub(super) limit: Duration,
@@ -22,16 +23,20 @@ pub(super) struct Settings {
 
 impl Settings {
     /// The JSON of the open packet.
-    pub(super) fn open_packet(&self, sid: &str, transport: TransportKind) -> String {
-        let is_upgrade = |kind: &&TransportKind| **kind != transport && transport == TransportKind::Polling;
-        json!({
+    pub(super) fn open_packet(&self, sid: &str, asked: Asked) -> String {
+        let is_upgrade =
+            |kind: &&TransportKind| **kind != asked.transport && asked.transport == TransportKind::Polling;
+        let mut open = json!({
             "sid": sid,
             "upgrades": self.upgrades.iter().filter(is_upgrade).map(|kind| kind.as_str()).collect::<Vec<_>>(),
             "pingInterval": millis(self.ping_interval),
             "pingTimeout": millis(self.ping_timeout),
-            "maxPayload": self.max_payload,
-        })
-        .to_string()
+        });
+        // Servers of protocol 3 do not say it.
+        if let (ProtocolVersion::V4, Some(open)) = (asked.wire, open.as_object_mut()) {
+            open.insert("maxPayload".to_owned(), self.max_payload.into());
+        }
+        open.to_string()
     }
 }
 
@@ -79,6 +84,7 @@ impl TestServerBuilder {
                 ping_interval: Duration::from_secs(25),
                 ping_timeout: Duration::from_secs(20),
                 max_payload: 1_000_000,
+                protocols: vec![ProtocolVersion::V4],
                 upgrades: vec![TransportKind::WebSocket],
                 headers: Vec::new(),
                 limit: Duration::from_secs(30),
@@ -107,6 +113,25 @@ impl TestServerBuilder {
     /// Default: 1,000,000.
     pub fn max_payload(mut self, bytes: usize) -> Self {
         self.settings.max_payload = bytes;
+        self
+    }
+
+    /// The versions of the protocol that the server speaks. It refuses others with the status 400 and the code 5. Default:
+    /// protocol 4.
+    ///
+    /// ```
+    /// use actix_engineio::{Connect, EngineIoClient, Protocol, ProtocolVersion, testing::TestServer};
+    ///
+    /// #[actix::main]
+    /// async fn main() {
+    ///     let server = TestServer::builder().protocols([ProtocolVersion::V3]).start();
+    ///     let client = EngineIoClient::builder().protocol(Protocol::Any).start();
+    ///     let session = client.send(Connect::new(server.url())).await.unwrap().unwrap();
+    ///     assert_eq!(session.protocol, ProtocolVersion::V3);
+    /// }
+    /// ```
+    pub fn protocols(mut self, protocols: impl IntoIterator<Item = ProtocolVersion>) -> Self {
+        self.settings.protocols = protocols.into_iter().collect();
         self
     }
 

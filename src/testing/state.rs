@@ -17,7 +17,7 @@ use super::{
     session::{Asked, Session, SessionEnd},
     settings::Settings,
 };
-use crate::protocol::{handshake::TransportKind, wire::Wire};
+use crate::protocol::handshake::TransportKind;
 
 /// The number of a session, in the order in which sessions were opened.
 pub(super) type SessionId = usize;
@@ -168,6 +168,13 @@ impl State {
         (next, outcomes.iter().any(|(_, acted)| *acted))
     }
 
+    /// Whether to send pings, and to answer those of clients of protocol 3.
+    pub(super) fn set_pings(&mut self, send: bool, now: Instant) {
+        self.misbehavior.sends_no_pings = !send;
+        self.sessions.iter_mut().for_each(|session| session.answer_pings(send));
+        self.restart_heartbeats(now);
+    }
+
     /// Waits a whole interval before the next pings.
     pub(super) fn restart_heartbeats(&mut self, now: Instant) {
         for session in &mut self.sessions {
@@ -205,7 +212,8 @@ impl State {
         if request.path != self.settings.path {
             return Reaction::Respond(Response::new(404, "text/plain", "Not Found"));
         }
-        let Some(wire) = wire(request) else {
+        let mut spoken = self.settings.protocols.iter().copied();
+        let Some(wire) = spoken.find(|wire| request.parameter("EIO") == Some(wire.as_str())) else {
             return Reaction::Respond(Response::error(5, "Unsupported protocol version"));
         };
         let Some(transport) = request.parameter("transport").and_then(|name| name.parse().ok()) else {
@@ -224,6 +232,7 @@ impl State {
         let id = self.sessions.len();
         let sid = self.settings.sid.clone().unwrap_or_else(|| format!("test-session-{}", id + 1));
         let mut session = Session::new(sid, asked, &self.settings, now);
+        session.answer_pings(!self.misbehavior.sends_no_pings);
         let headers = self.settings.headers.clone();
         let reaction = match (asked.transport, request.method.as_str()) {
             (TransportKind::WebSocket, _) => match Response::switching_protocols(request) {
@@ -289,14 +298,6 @@ impl State {
             }
             (TransportKind::Polling, _) => bad_request,
         }
-    }
-}
-
-/// The version of the protocol that a request is in.
-fn wire(request: &Request) -> Option<Wire> {
-    match request.parameter("EIO")? {
-        "4" => Some(Wire::V4),
-        _ => None,
     }
 }
 
