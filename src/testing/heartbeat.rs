@@ -19,6 +19,8 @@ pub(super) struct Heartbeat {
     timeout: Duration,
     phase: Phase,
     pongs: u64,
+    /// The pings of a client of protocol 3 are answered.
+    answers: bool,
 }
 
 #[derive(Debug)]
@@ -33,12 +35,21 @@ enum Phase {
 
 impl Heartbeat {
     pub(super) fn new(interval: Duration, timeout: Duration, now: Instant) -> Self {
-        Self { interval, timeout, phase: Phase::Idle(now + interval), pongs: 0 }
+        Self { interval, timeout, phase: Phase::Idle(now + interval), pongs: 0, answers: true }
     }
 
     /// The heartbeat of protocol 3, in which the client sends the pings.
     pub(super) fn listening(interval: Duration, timeout: Duration) -> Self {
-        Self { interval, timeout, phase: Phase::Listening(None), pongs: 0 }
+        Self { interval, timeout, phase: Phase::Listening(None), pongs: 0, answers: true }
+    }
+
+    /// Whether the pings of a client of protocol 3 are answered.
+    pub(super) fn answers(&self) -> bool {
+        self.answers
+    }
+
+    pub(super) fn answer(&mut self, answer: bool) {
+        self.answers = answer;
     }
 
     pub(super) fn restart(&mut self, now: Instant) {

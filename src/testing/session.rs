@@ -95,8 +95,6 @@ pub(super) struct Session {
     /// Frames that go before the packets.
     replies: VecDeque<Outgoing>,
     heartbeat: Heartbeat,
-    /// The pings of a client of protocol 3 are answered.
-    answers_pings: bool,
     closing: Closing,
     seen: VecDeque<String>,
 }
@@ -128,7 +126,6 @@ impl Session {
                 Wire::V4 => Heartbeat::new(settings.ping_interval, settings.ping_timeout, now),
                 Wire::V3 => Heartbeat::listening(settings.ping_interval, settings.ping_timeout),
             },
-            answers_pings: true,
             closing: Closing::default(),
             seen: VecDeque::new(),
         };
@@ -196,7 +193,7 @@ impl Session {
 
     /// Whether the pings of a client of protocol 3 are answered.
     pub(super) fn answer_pings(&mut self, answer: bool) {
-        self.answers_pings = answer;
+        self.heartbeat.answer(answer);
     }
 
     pub(super) fn send(&mut self, packet: Packet) {
@@ -387,7 +384,7 @@ impl Session {
             Packet::Pong(_) if self.wire == Wire::V4 => self.heartbeat.pong(),
             Packet::Ping(data) if self.wire == Wire::V3 => {
                 self.heartbeat.pong();
-                if self.answers_pings {
+                if self.heartbeat.answers() {
                     self.send(Packet::Pong(data));
                 }
             }
