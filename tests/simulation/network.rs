@@ -45,6 +45,8 @@ pub(crate) struct Quality {
 }
 
 impl Quality {
+    pub(crate) const GOOD: Self = Self { latency: 5, rate: 1_000, piece: 16_384, capacity: 65_536 };
+
     pub(crate) fn random(rng: &mut Rng) -> Self {
         Self {
             latency: rng.pick(&[0, 1, 5, 40, 300]),
