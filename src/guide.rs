@@ -6,7 +6,8 @@
 //! - [`what_happens_when`]: each failure, with the error or event that reports it.
 //! - [`in_a_production_service`]: where a client runs, how the program stops without losing a message, configuration,
 //!   health, metrics, logging, supervised actors, and what keeps what alive.
-//! - [`testing_your_own_code`]: tests of actors that send and receive, without a network.
+//! - [`testing_your_own_code`]: a server for tests, which misbehaves on command (feature `testing`), and tests of actors
+//!   that send and receive without any server.
 
 #[doc = include_str!("guide/coming_from_engine_io_client.md")]
 pub mod coming_from_engine_io_client {}
@@ -17,7 +18,12 @@ pub mod coming_from_python_engineio {}
 #[doc = include_str!("guide/in_a_production_service.md")]
 pub mod in_a_production_service {}
 
-#[doc = include_str!("guide/testing_your_own_code.md")]
+// Its links lead to the module, which exists only with the feature.
+#[cfg_attr(feature = "testing", doc = include_str!("guide/testing_your_own_code.md"))]
+#[cfg_attr(
+    not(feature = "testing"),
+    doc = "This page is part of the documentation with the feature `testing`."
+)]
 pub mod testing_your_own_code {}
 
 #[doc = include_str!("guide/what_happens_when.md")]

@@ -173,6 +173,7 @@
 //! | `rustls-native-roots` | | TLS that trusts the certificate authorities that the system trusts |
 //! | `rustls` | | TLS that trusts only what the builder is given |
 //! | `socks` | yes | SOCKS5 proxies |
+//! | `testing` | | `testing`, a server for the tests of programs that use this crate |
 //!
 //! Without any of the first three, a connect to an `https` or `wss` URL fails with an error that names the feature.
 //!
@@ -221,6 +222,9 @@ mod error;
 pub mod fuzzing;
 pub mod guide;
 mod protocol;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 mod transport;
 
 pub use {awc, bytes, bytestring, cookie_store};

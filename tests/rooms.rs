@@ -54,6 +54,13 @@ fn only_compressed_messages_and_bodies_name_the_library_of_deflate() {
 }
 
 #[test]
+fn only_tests_use_the_server_for_tests() {
+    let sources = sources("src");
+    let others = sources.iter().filter(|source| !source.file.starts_with("src/testing"));
+    assert_none(others.flat_map(|source| source.starting_with(&["crate::testing"])).collect());
+}
+
+#[test]
 fn the_life_around_sessions_knows_no_runtime_no_clock_no_randomness_and_no_log() {
     const BANNED: [&str; 6] = ["actix", "tokio", "futures", "rand", "log", "std::task"];
     let mut faults = Vec::new();
@@ -91,10 +98,13 @@ fn only_the_network_names_what_opens_connections() {
     // The options name awc's types, the root re-exports them, and an error recognizes an alert of TLS.
     let options =
         ["actix_rt::net::ActixStream", "actix_service::Service", "actix_tls::connect", "awc", "rustls"];
-    let exceptions: [(&str, &[&str]); 3] = [
+    // The server for users' tests accepts connections.
+    let exceptions: [(&str, &[&str]); 5] = [
         ("src/client/builder/network.rs", &options),
         ("src/error/transport.rs", &["rustls"]),
         ("src/lib.rs", &["awc", "rustls"]),
+        ("src/testing/listener.rs", &["tokio::net::TcpListener", "tokio::net::TcpSocket"]),
+        ("src/testing/stream.rs", &["tokio::net::TcpStream"]),
     ];
     let mut faults = Vec::new();
     for source in sources("src").iter().filter(|source| !source.file.starts_with("src/transport/network")) {
@@ -147,7 +157,9 @@ fn taking(source: &Source, step: &str) -> Vec<String> {
 #[test]
 fn nothing_panics_on_purpose() {
     let mut faults = Vec::new();
-    for source in sources("src") {
+    // A test fails by a panic, and this file has the only one.
+    let fails_tests = |source: &Source| source.file == "src/testing/failure.rs";
+    for source in sources("src").iter().filter(|source| !fails_tests(source)) {
         for window in source.tokens.windows(3) {
             let [before, word, after] = window else { continue };
             let is_fault = match word.text.as_str() {

@@ -11,72 +11,78 @@ use std::{
 };
 
 use actix::prelude::*;
-use actix_engineio::{Connect, Disconnect};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, http::header::AUTHORIZATION, web};
+use actix_engineio::{
+    self as engineio, Connect, Disconnect,
+    testing::{Refusal, SessionEnd, TestServer},
+};
+use actix_web::{App, HttpServer, web};
 
-use crate::{client, config::Config, telemetry::Telemetry, unsent::Unsent};
+use crate::{
+    client,
+    config::Config,
+    telemetry::Telemetry,
+    unsent::{Count, Unsent},
+};
 
-/// The answers to the handshakes, in this order: an outage, and a token that is no longer accepted.
-const HANDSHAKES: [u16; 5] = [503, 503, 503, 401, 200];
-
-const OPEN: &str =
-    r#"0{"sid":"sid","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
-
-#[derive(Default)]
-struct Counts {
-    tokens: AtomicUsize,
-    handshakes: AtomicUsize,
-}
-
-async fn token(counts: web::Data<Counts>) -> String {
-    (counts.tokens.fetch_add(1, SeqCst) + 1).to_string()
-}
-
-async fn get(counts: web::Data<Counts>, request: HttpRequest) -> HttpResponse {
-    if request.query_string().contains("sid=") {
-        // A poll without news.
-        std::future::pending::<()>().await;
-    }
-    let number = counts.handshakes.fetch_add(1, SeqCst);
-    let expected = if number < 4 { "Bearer 1" } else { "Bearer 2" };
-    assert_eq!(request.headers().get(AUTHORIZATION).unwrap(), expected);
-    match HANDSHAKES.get(number) {
-        Some(200) => HttpResponse::Ok().body(OPEN),
-        Some(401) => HttpResponse::Unauthorized().finish(),
-        _ => HttpResponse::ServiceUnavailable().finish(),
-    }
-}
-
-async fn post() -> &'static str {
-    "ok"
+async fn token(fetched: web::Data<AtomicUsize>) -> String {
+    (fetched.fetch_add(1, SeqCst) + 1).to_string()
 }
 
 #[actix::test]
 async fn an_outage_costs_one_token_and_a_refused_token_another() {
-    let counts = web::Data::new(Counts::default());
-    let shared = counts.clone();
-    let server = HttpServer::new(move || {
-        let app = App::new().app_data(shared.clone()).route("/token", web::get().to(token));
-        app.route("/engine.io/", web::get().to(get)).route("/engine.io/", web::post().to(post))
-    });
-    let server = server.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", server.addrs().first().unwrap());
-    let server = server.run();
-    let handle = server.handle();
-    let server = actix_rt::spawn(server);
+    let fetched = web::Data::new(AtomicUsize::new(0));
+    let shared = fetched.clone();
+    let tokens =
+        HttpServer::new(move || App::new().app_data(shared.clone()).route("/token", web::get().to(token)));
+    let tokens = tokens.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
+    let token_url = format!("http://{}/token", tokens.addrs().first().unwrap());
+    let tokens = tokens.run();
+    let handle = tokens.handle();
+    let tokens = actix_rt::spawn(tokens);
 
-    let token_url = format!("{url}/token");
+    let server = TestServer::start();
+    server.refuse(Refusal::new(503, "not yet").times(3));
+    server.refuse(Refusal::new(401, "this token is too old"));
     let config = Config::read(|name| (name == "SERVICE_TOKEN_URL").then(|| token_url.clone())).unwrap();
     let (telemetry, arbiter) = (Telemetry::default(), Arbiter::new());
     let client = client::start(&config, &telemetry, &Unsent::default().start(), &arbiter.handle());
-    client.send(Connect::new(url)).await.unwrap().unwrap();
-    assert_eq!(counts.handshakes.load(SeqCst), HANDSHAKES.len());
-    assert_eq!(counts.tokens.load(SeqCst), 2);
+    client.send(Connect::new(server.url())).await.unwrap().unwrap();
+
+    let requests = server.requests();
+    let handshakes = requests.iter().filter(|request| request.is_handshake());
+    let used: Vec<_> = handshakes.filter_map(|request| request.header("authorization")).collect();
+    assert_eq!(used, ["Bearer 1", "Bearer 1", "Bearer 1", "Bearer 1", "Bearer 2"]);
+    assert_eq!(fetched.load(SeqCst), 2);
 
     client.send(Disconnect::new()).await.unwrap();
     arbiter.stop();
     handle.stop(false).await;
-    server.await.unwrap().unwrap();
+    tokens.await.unwrap().unwrap();
+}
+
+#[actix::test]
+async fn what_is_published_while_the_server_is_down_is_sent_when_it_is_back() {
+    let server = TestServer::start();
+    let config = Config::read(|_| None).unwrap();
+    let (telemetry, arbiter, unsent) = (Telemetry::default(), Arbiter::new(), Unsent::default().start());
+    let client = client::start(&config, &telemetry, &unsent, &arbiter.handle());
+    client.send(Connect::new(server.url())).await.unwrap().unwrap();
+    let first = server.accept().await;
+    first.upgraded().await;
+
+    server.stop();
+    while telemetry.health().connected {
+        actix_rt::time::sleep(Duration::from_millis(5)).await;
+    }
+    client.send(engineio::Send::text("published")).await.unwrap().unwrap();
+
+    server.restart();
+    let mut second = server.accept().await;
+    assert_eq!(second.receive().await.as_text(), Some("published"));
+    client.send(Disconnect::new()).await.unwrap();
+    assert_eq!(second.ended().await, SessionEnd::Client);
+    assert_eq!(unsent.send(Count).await.unwrap(), 0);
+    arbiter.stop();
 }
 
 #[cfg(unix)]

@@ -2,96 +2,39 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use actix::prelude::*;
-use actix_rt::time::{sleep, timeout};
-use bytes::Bytes;
-use engineioxide::{DisconnectReason, Socket, Str, handler::EngineIoHandler};
+use actix_engineio::testing::{Peer, TestServer};
+use actix_rt::time::timeout;
 
-use crate::{
-    embedded::{self, EmbeddedServer},
-    feed::{Close, Feed, Figures, Publish, Restart},
-};
-
-/// A server that counts its sessions.
-#[derive(Debug, Clone, Default)]
-struct Counting(Arc<Mutex<Sessions>>);
-
-#[derive(Debug, Default)]
-struct Sessions {
-    opened: usize,
-    open: Vec<Arc<Socket<()>>>,
-    received: usize,
-}
-
-impl EngineIoHandler for Counting {
-    type Data = ();
-
-    fn on_connect(self: Arc<Self>, socket: Arc<Socket<()>>) {
-        let mut sessions = self.0.lock().unwrap();
-        sessions.opened += 1;
-        sessions.open.push(socket);
-    }
-
-    fn on_disconnect(&self, socket: Arc<Socket<()>>, _: DisconnectReason) {
-        self.0.lock().unwrap().open.retain(|open| open.id != socket.id);
-    }
-
-    fn on_message(self: &Arc<Self>, _: Str, _: Arc<Socket<()>>) {
-        self.0.lock().unwrap().received += 1;
-    }
-
-    fn on_binary(self: &Arc<Self>, _: Bytes, _: Arc<Socket<()>>) {}
-}
-
-impl Counting {
-    /// The number of sessions that were opened, and of those that are open.
-    fn now(&self) -> (usize, usize) {
-        let sessions = self.0.lock().unwrap();
-        (sessions.opened, sessions.open.len())
-    }
-
-    /// Waits until `opened` sessions were opened, and `open` of them are open.
-    async fn until(&self, opened: usize, open: usize) {
-        let reached = async {
-            while self.now() != (opened, open) {
-                sleep(Duration::from_millis(2)).await;
-            }
-        };
-        let outcome = timeout(Duration::from_secs(20), reached).await;
-        assert!(outcome.is_ok(), "opened and open: {:?} instead of {:?}", self.now(), (opened, open));
-    }
-}
+use crate::feed::{Close, Feed, Figures, Publish, Restart};
 
 #[actix::test]
 async fn after_a_hundred_restarts_there_is_one_session_and_each_message_arrives_once() {
     const RESTARTS: usize = 100;
-    let counting = Counting::default();
-    let server = EmbeddedServer::start(counting.clone(), embedded::config()).unwrap();
+    let server = TestServer::start();
     let url = server.url();
     let feed = Supervisor::start(move |_| Feed::new(url));
+    let mut peers: Vec<Peer> = Vec::new();
     for life in 1..=RESTARTS {
-        counting.until(life, 1).await;
+        peers.push(server.accept().await);
         feed.send(Publish(life.to_string())).await.unwrap();
         feed.send(Restart).await.unwrap();
+        peers.last().unwrap().ended().await;
     }
-    counting.until(RESTARTS + 1, 1).await;
-
-    for socket in &counting.0.lock().unwrap().open {
-        socket.emit("news").unwrap();
-    }
+    let last = server.accept().await;
+    last.send("news");
     let news = async { while feed.send(Figures).await.unwrap().0 == 0 {} };
     timeout(Duration::from_secs(20), news).await.unwrap();
     feed.send(Close).await.unwrap();
-    counting.until(RESTARTS + 1, 0).await;
+    last.ended().await;
+    assert_eq!(server.requests().iter().filter(|request| request.is_handshake()).count(), RESTARTS + 1);
+
     let (received, unsent) = feed.send(Figures).await.unwrap();
     assert_eq!(received, 1);
     // What an actor has sent before its restart is not lost.
-    assert_eq!(counting.0.lock().unwrap().received + unsent, RESTARTS);
+    assert_eq!(peers.iter_mut().map(|peer| peer.received().len()).sum::<usize>() + unsent, RESTARTS);
 }
 
 #[test]

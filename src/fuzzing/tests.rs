@@ -49,3 +49,17 @@ fn every_committed_input_passes_its_fuzz_target() {
         assert!(seeds > 0, "{name} has no seeds");
     }
 }
+
+#[test]
+fn every_fuzz_target_has_committed_inputs() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    let Ok(targets) = fs::read_dir(fuzz.join("fuzz_targets")) else {
+        // The package contains no fuzz targets.
+        return;
+    };
+    for file in targets {
+        let file = file.unwrap().path();
+        let name = file.file_stem().unwrap();
+        assert!(fuzz.join("corpus").join(name).is_dir(), "{} has no seeds", file.display());
+    }
+}

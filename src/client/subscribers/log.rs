@@ -115,3 +115,6 @@ impl Log {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,3 +152,17 @@ async fn a_reader_that_does_not_read_does_not_stop_reading_before_the_receive_bu
     // 1 MiB, what fits into the stream, and the one that exceeds the buffer.
     assert_eq!(reported.load(Ordering::Relaxed), 17);
 }
+
+#[actix::test]
+async fn what_a_stream_has_read_before_it_was_full_is_no_progress_afterwards() {
+    tokio::time::pause();
+    let limit = Duration::from_secs(10);
+    let builder = EngineIoClient::builder().stall_timeout(limit).receive_buffer(0);
+    let (client, mut wire, _) = connected(builder).await;
+    let mut events = EventStream::subscribe(&client).await.unwrap();
+    assert_eq!(word(&events.next().await.unwrap()), "connected abc");
+    wire.texts(&["a"; 200]);
+    let start = Instant::now();
+    while !matches!(wire.next().await, Command::Abort) {}
+    assert_eq!(start.elapsed().as_secs(), limit.as_secs());
+}

@@ -131,3 +131,6 @@ impl Retained {
         Undelivered { unsent, in_doubt: all_in_doubt }
     }
 }
+
+#[cfg(test)]
+mod tests;

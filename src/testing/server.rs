@@ -1,0 +1,449 @@
+//! The server as a test sees it.
+
+use std::{
+    any::Any,
+    future::poll_fn,
+    io, mem,
+    panic::{AssertUnwindSafe, Location},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use actix_rt::{
+    task::JoinHandle,
+    time::{Instant, sleep_until},
+};
+use futures::{
+    FutureExt as _, StreamExt as _,
+    future::{CatchUnwind, Either, join, select},
+    stream::FuturesUnordered,
+};
+
+use super::{
+    MemoryStream, Peer, Refusal, Request, TestServerBuilder, connection,
+    failure::{Place, fail},
+    listener::Listener,
+    settings::Settings,
+    state::{Shared, State},
+    wait::wait,
+};
+use crate::protocol::endpoint::Destination;
+
+/// An Engine.IO server for tests: it speaks polling, WebSocket and the upgrade, in protocol 4 or 3, and it misbehaves on command.
+///
+/// Its methods that wait end within [`limit`](TestServerBuilder::limit). Then they panic with a sentence that says what was
+/// awaited, what the client has sent instead, and where the test waited. The server also fails the test if the client breaks
+/// the protocol or if a task of the server panics: at the next wait, or when the server is dropped.
+///
+/// The server stops when it is dropped.
+#[derive(Debug)]
+pub struct TestServer {
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+    created: Place,
+}
+
+/// # Start and addresses
+impl TestServer {
+    /// Starts a server on a free port of the loopback interface.
+    ///
+    /// ```
+    /// use actix_engineio::{self as engineio, Connect, Data, EngineIoClient, testing::TestServer};
+    ///
+    /// #[actix::main]
+    /// async fn main() {
+    ///     let server = TestServer::start();
+    ///     let client = EngineIoClient::builder().start();
+    ///     client.send(Connect::new(server.url())).await.unwrap().unwrap();
+    ///     let mut peer = server.accept().await;
+    ///
+    ///     client.send(engineio::Send::text("hello")).await.unwrap().unwrap();
+    ///     assert_eq!(peer.receive().await, Data::from("hello"));
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// Outside of an actix system or another tokio `LocalSet`, and if no port can be opened.
+    #[track_caller]
+    pub fn start() -> Self {
+        Self::builder().start()
+    }
+
+    /// Starts a server without any port. Only a client with its [`connector`](Self::connector) reaches it. Nothing waits for
+    /// the network then, so a test can stop tokio's clock, which makes long waits short:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use actix_engineio::{Connect, EngineIoClient, Event, EventStream, testing::TestServer};
+    /// use futures_util::StreamExt as _;
+    ///
+    /// #[actix::main]
+    /// async fn main() {
+    ///     // From here on time moves by itself whenever every task waits for it.
+    ///     tokio::time::pause();
+    ///     let server = TestServer::in_memory();
+    ///     let client = EngineIoClient::builder().connector(server.connector()).start();
+    ///     let mut events = EventStream::subscribe(&client).await.unwrap();
+    ///     client.send(Connect::new(server.url())).await.unwrap().unwrap();
+    ///
+    ///     server.pings(false);
+    ///     let is_end = |event: &Event| std::future::ready(matches!(event, Event::Disconnected(_)));
+    ///     let end = events.by_ref().filter(is_end).next().await;
+    ///     // 45 seconds of silence passed meanwhile, in an instant.
+    ///     assert!(end.is_some());
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// Outside of an actix system or another tokio `LocalSet`.
+    #[track_caller]
+    pub fn in_memory() -> Self {
+        Self::builder().in_memory()
+    }
+
+    /// The settings, with their defaults.
+    pub fn builder() -> TestServerBuilder {
+        TestServerBuilder::new()
+    }
+
+    #[track_caller]
+    pub(super) fn on_a_port(settings: Settings) -> Self {
+        match Listener::on_a_port() {
+            Ok(listener) => Self::new(settings, listener),
+            Err(err) => fail(Location::caller(), format_args!("the test server gets no port: {err}")),
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn without_a_port(settings: Settings) -> Self {
+        Self::new(settings, Listener::in_memory())
+    }
+
+    #[track_caller]
+    fn new(settings: Settings, listener: Listener) -> Self {
+        let shared = Arc::new(Shared::new(State::new(settings, listener)));
+        let task = actix_rt::spawn(join(serve(shared.clone()), keep_alive(shared.clone())).map(drop));
+        Self { shared, task, created: Location::caller() }
+    }
+
+    /// The URL for [`Connect`](crate::Connect), such as `http://127.0.0.1:40123`. Of a server without a port it is
+    /// `http://test-server`, which only a client with its [`connector`](Self::connector) can use.
+    ///
+    /// ```
+    /// # use actix_engineio::testing::TestServer;
+    /// # #[actix::main]
+    /// # async fn main() {
+    /// assert!(TestServer::start().url().starts_with("http://127.0.0.1:"));
+    /// assert_eq!(TestServer::in_memory().url(), "http://test-server");
+    /// # }
+    /// ```
+    pub fn url(&self) -> String {
+        match self.shared.lock().listener.addr() {
+            Some(addr) => format!("http://{addr}"),
+            None => "http://test-server".to_owned(),
+        }
+    }
+
+    /// A function for the option [`connector`](crate::EngineIoClientBuilder::connector) of a client: its connections to this
+    /// server stay within the process, whatever host the URL names.
+    ///
+    /// ```
+    /// use actix_engineio::{Connect, EngineIoClient, testing::TestServer};
+    ///
+    /// #[actix::main]
+    /// async fn main() {
+    ///     let server = TestServer::in_memory();
+    ///     let client = EngineIoClient::builder().connector(server.connector()).start();
+    ///     client.send(Connect::new("http://events.example.org")).await.unwrap().unwrap();
+    /// }
+    /// ```
+    ///
+    /// A test can put a network of its own between both ends, since the result is a function:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use actix_engineio::{Destination, EngineIoClient, testing::TestServer};
+    ///
+    /// # #[actix::main]
+    /// # async fn main() {
+    /// let server = TestServer::in_memory();
+    /// let connect = server.connector();
+    /// let builder = EngineIoClient::builder().connector(async move |to: Destination| {
+    ///     actix_rt::time::sleep(Duration::from_millis(200)).await;
+    ///     connect(to).await
+    /// });
+    /// # }
+    /// ```
+    pub fn connector(
+        &self,
+    ) -> impl AsyncFn(Destination) -> io::Result<MemoryStream> + Clone + Send + Sync + 'static + use<> {
+        let shared = self.shared.clone();
+        async move |_| shared.update(|state| state.listener.connect())
+    }
+}
+
+/// # What happens
+impl TestServer {
+    /// Waits for the next session that a client opens, in the order in which they were opened.
+    ///
+    /// ```
+    /// # use actix_engineio::{Connect, EngineIoClient, TransportKind, testing::TestServer};
+    /// # #[actix::main]
+    /// # async fn main() {
+    /// # let server = TestServer::start();
+    /// # let client = EngineIoClient::builder().start();
+    /// client.send(Connect::new(server.url())).await.unwrap().unwrap();
+    /// let peer = server.accept().await;
+    /// assert_eq!(peer.transport(), TransportKind::Polling);
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If no session is opened within the limit.
+    #[track_caller]
+    pub fn accept(&self) -> impl Future<Output = Peer> + '_ {
+        let place = Location::caller();
+        async move {
+            let id = wait(&self.shared, place, "a session", |state| state.accept().map(Ok)).await;
+            Peer::new(self.shared.clone(), id)
+        }
+    }
+
+    /// Waits until the server has received so many requests for a session, refused ones too, since its start.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use actix_engineio::{Connect, EngineIoClient, Reconnect, testing::{Refusal, TestServer}};
+    /// # #[actix::main]
+    /// # async fn main() {
+    /// # let server = TestServer::start();
+    /// server.refuse(Refusal::new(503, "busy").times(2));
+    /// let policy = Reconnect::constant(Duration::from_millis(1)).on_initial_connect(true);
+    /// let client = EngineIoClient::builder().reconnect(policy).start();
+    /// client.do_send(Connect::new(server.url()));
+    /// server.handshakes(3).await;
+    /// server.accept().await;
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If they do not arrive within the limit.
+    #[track_caller]
+    pub fn handshakes(&self, number: usize) -> impl Future<Output = ()> + '_ {
+        let place = Location::caller();
+        async move {
+            let what = format!("{number} requests for a session");
+            wait(&self.shared, place, &what, |state| {
+                let handshakes = state.requests.iter().filter(|request| request.is_handshake());
+                (handshakes.count() >= number).then_some(Ok(()))
+            })
+            .await;
+        }
+    }
+
+    /// All requests since the start, in the order in which they arrived. [`Request`] has an example.
+    pub fn requests(&self) -> Vec<Request> {
+        self.shared.lock().requests.clone()
+    }
+}
+
+/// # Misbehavior
+impl TestServer {
+    /// Refuses the next handshakes with a status. Several calls are executed one after another. [`Refusal`] has an example.
+    pub fn refuse(&self, refusal: Refusal) {
+        self.shared.update(|state| state.misbehavior.refusals.push_back(refusal));
+    }
+
+    /// Whether to refuse the WebSocket of every upgrade, so that sessions stay on polling. Default: `false`.
+    ///
+    /// ```
+    /// # use actix_engineio::{Connect, EngineIoClient, EventStream, Event, testing::TestServer};
+    /// # use futures_util::StreamExt as _;
+    /// # #[actix::main]
+    /// # async fn main() {
+    /// # let server = TestServer::start();
+    /// # let client = EngineIoClient::builder().start();
+    /// # let mut events = EventStream::subscribe(&client).await.unwrap();
+    /// server.refuse_upgrades(true);
+    /// client.send(Connect::new(server.url())).await.unwrap().unwrap();
+    /// assert!(matches!(events.next().await, Some(Event::Connected(_))));
+    /// assert!(matches!(events.next().await, Some(Event::UpgradeFailed(_))));
+    /// # }
+    /// ```
+    pub fn refuse_upgrades(&self, refuse: bool) {
+        self.shared.update(|state| state.misbehavior.refuses_upgrades = refuse);
+    }
+
+    /// Whether to send pings, and in protocol 3 to answer those of the client. Default: `true`. Without pings a client ends a session after the ping interval and the ping
+    /// timeout. [`in_memory`](Self::in_memory) has an example.
+    pub fn pings(&self, send: bool) {
+        self.shared.update(|state| state.set_pings(send, Instant::now()));
+    }
+
+    /// Stops reading, answering and sending, as a process that has been suspended. Connections stay open, and new ones are
+    /// accepted, until [`resume`](Self::resume).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use actix_engineio::{Connect, EngineIoClient, testing::TestServer};
+    /// # #[actix::main]
+    /// # async fn main() {
+    /// # let server = TestServer::start();
+    /// server.hang();
+    /// let client = EngineIoClient::builder().connect_timeout(Duration::from_millis(50)).start();
+    /// let err = client.send(Connect::new(server.url())).await.unwrap().unwrap_err();
+    /// assert!(err.is_retryable());
+    ///
+    /// server.resume();
+    /// client.send(Connect::new(server.url())).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    pub fn hang(&self) {
+        self.shared.update(|state| state.misbehavior.is_hung = true);
+    }
+
+    /// Goes on after [`hang`](Self::hang). The pings begin with a whole interval.
+    pub fn resume(&self) {
+        self.shared.update(|state| {
+            state.misbehavior.is_hung = false;
+            state.restart_heartbeats(Instant::now());
+        });
+    }
+
+    /// Waits that long before each answer to a request. Default: zero.
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// # use actix_engineio::{Connect, EngineIoClient, testing::TestServer};
+    /// # #[actix::main]
+    /// # async fn main() {
+    /// # let server = TestServer::start();
+    /// # let client = EngineIoClient::builder().start();
+    /// server.delay(Duration::from_millis(50));
+    /// let start = Instant::now();
+    /// client.send(Connect::new(server.url())).await.unwrap().unwrap();
+    /// assert!(start.elapsed() >= Duration::from_millis(50));
+    /// # }
+    /// ```
+    pub fn delay(&self, delay: Duration) {
+        self.shared.update(|state| state.misbehavior.delay = delay);
+    }
+
+    /// Closes all connections and forgets all sessions, as a process that is ended. The server refuses connections until
+    /// [`restart`](Self::restart), and nobody else gets its port meanwhile.
+    ///
+    /// ```
+    /// # use actix_engineio::{Connect, EngineIoClient, testing::TestServer};
+    /// # #[actix::main]
+    /// # async fn main() {
+    /// # let server = TestServer::start();
+    /// # let client = EngineIoClient::builder().start();
+    /// server.stop();
+    /// client.send(Connect::new(server.url())).await.unwrap().unwrap_err();
+    ///
+    /// server.restart();
+    /// client.send(Connect::new(server.url())).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    pub fn stop(&self) {
+        self.shared.update(|state| {
+            state.end_life();
+            if let Err(err) = state.listener.close() {
+                state.failures.push(format!("the test server cannot keep its port: {err}"));
+            }
+        });
+    }
+
+    /// Closes all connections and forgets all sessions, as a process that is started again on the same port. The requests
+    /// that were recorded stay, and so do the settings and the misbehavior.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use actix_engineio::{Connect, EngineIoClient, Reconnect, testing::TestServer};
+    /// # #[actix::main]
+    /// # async fn main() {
+    /// # let server = TestServer::start();
+    /// let policy = Reconnect::constant(Duration::from_millis(1));
+    /// let client = EngineIoClient::builder().reconnect(policy).start();
+    /// client.send(Connect::new(server.url())).await.unwrap().unwrap();
+    /// let first = server.accept().await;
+    ///
+    /// server.restart();
+    /// let second = server.accept().await;
+    /// assert_ne!(first.sid(), second.sid());
+    /// # }
+    /// ```
+    pub fn restart(&self) {
+        self.shared.update(|state| {
+            state.end_life();
+            if let Err(err) = state.listener.open() {
+                state.failures.push(format!("the test server cannot open its port again: {err}"));
+            }
+        });
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.shared.update(|state| {
+            state.end_life();
+            state.listener.end();
+        });
+        self.task.abort();
+        let failures = mem::take(&mut self.shared.lock().failures);
+        failures.report_at_end(self.created);
+    }
+}
+
+/// Accepts connections and serves them.
+async fn serve(shared: Arc<Shared>) {
+    let mut connections: FuturesUnordered<CatchUnwind<_>> = FuturesUnordered::new();
+    loop {
+        let changed = shared.changed();
+        let event = poll_fn(|cx| {
+            while let Poll::Ready(Some(outcome)) = connections.poll_next_unpin(cx) {
+                if let Err(panic) = outcome {
+                    let words = format!("a task of the server panicked: {}", words(&*panic));
+                    shared.update(|state| state.failures.push(words));
+                }
+            }
+            let mut state = shared.lock();
+            let life = state.life;
+            state.listener.poll_accept(cx).map(|stream| (stream, life))
+        });
+        if let Either::Left(((stream, life), _)) = select(event, pin!(changed)).await {
+            let connection = connection::serve(shared.clone(), stream, life);
+            connections.push(AssertUnwindSafe(connection).catch_unwind());
+        }
+    }
+}
+
+/// Sends pings, and ends sessions that do not answer them.
+async fn keep_alive(shared: Arc<Shared>) {
+    loop {
+        let changed = shared.changed();
+        let (next, acted) = shared.lock().handle_time(Instant::now());
+        if acted {
+            shared.update(|_| {});
+        }
+        match next {
+            Some(next) => {
+                select(pin!(changed), pin!(sleep_until(next))).await;
+            }
+            None => changed.await,
+        }
+    }
+}
+
+/// The message of a panic.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    match (panic.downcast_ref::<String>(), panic.downcast_ref::<&str>()) {
+        (Some(words), _) => words,
+        (_, Some(words)) => words,
+        _ => "without a message",
+    }
+}
