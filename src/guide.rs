@@ -6,7 +6,11 @@
 //! - [`what_happens_when`]: each failure, with the error or event that reports it.
 //! - [`in_a_production_service`]: where a client runs, how the program stops without losing a message, configuration,
 //!   health, metrics, logging, supervised actors, and what keeps what alive.
+//! - [`building_on_top`]: a protocol of your own, or Socket.IO, inside the messages.
 //! - [`testing_your_own_code`]: tests of actors that send and receive, without a network.
+
+#[doc = include_str!("guide/building_on_top.md")]
+pub mod building_on_top {}
 
 #[doc = include_str!("guide/coming_from_engine_io_client.md")]
 pub mod coming_from_engine_io_client {}

@@ -51,11 +51,11 @@
 //! The [`guide`] has longer pages: [coming from python-engineio](guide::coming_from_python_engineio),
 //! [coming from engine.io-client](guide::coming_from_engine_io_client),
 //! [in a production service](guide::in_a_production_service),
-//! [what happens when something fails](guide::what_happens_when), and
-//! [testing your own code](guide::testing_your_own_code).
+//! [what happens when something fails](guide::what_happens_when),
+//! [building on top](guide::building_on_top), and [testing your own code](guide::testing_your_own_code).
 //!
 //! The [examples] are programs to start from: `service`, an actix-web service as it runs in production; `gateway`, an
-//! actix-web service between browsers and a server; `supervised`, an actor that owns a client and can be restarted;
+//! actix-web service between browsers and a server; `socketio`, a client for Socket.IO; `supervised`, an actor that owns a client and can be restarted;
 //! `stream`, which has no actor of its own; `scoped`, which disconnects also if the work fails; `background_task`, a
 //! heartbeat of the application; `reconnect`; and `console`, which talks to any server by hand.
 //!
