@@ -1,4 +1,4 @@
-//! An actor-based [Engine.IO] client (protocol 4) for [actix].
+//! An actor-based [Engine.IO] client (protocol 4, and 3 for older servers) for [actix].
 //!
 //! One actor, [`EngineIoClient`], owns a connection. Its address is the handle: any actor, any thread and any async
 //! block uses the connection by sending it messages, and learns what happens by subscribing to its [events](Event).
@@ -27,7 +27,8 @@
 //! # What it can do
 //!
 //! - **Connect** over HTTP long-polling or WebSocket, and [upgrade](Event::Upgraded) from one to the other without losing or
-//!   reordering a message: [`Connect`], [`transports`](EngineIoClientBuilder::transports).
+//!   reordering a message: [`Connect`], [`transports`](EngineIoClientBuilder::transports). Older servers:
+//!   [`protocol`](EngineIoClientBuilder::protocol).
 //! - **Send** text, bytes and JSON: [`Send`], [`SendAll`]. Wait until everything is sent, or until the other end has read it:
 //!   [`Flush`], [`Confirm`].
 //! - **Lose no message silently**: what was not sent comes back, in [`Disconnected`] or as [`Event::Rejected`], or is sent in the
