@@ -1,6 +1,6 @@
 //! The codecs by themselves: batches of 64 messages, or one of 64 KiB, from bytes and to bytes.
 //!
-//! `cargo bench --features __codecs`
+//! `cargo bench --manifest-path benches/Cargo.toml`
 
 #![allow(clippy::as_conversions, clippy::expect_used, reason = "a benchmark")]
 

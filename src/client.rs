@@ -75,7 +75,10 @@ pub use self::{
 };
 use crate::{
     error::ConnectError,
-    protocol::connection::{Connection, Rejected},
+    protocol::{
+        connection::{Connection, Rejected},
+        handshake::Session,
+    },
     transport,
 };
 
@@ -302,6 +305,12 @@ impl EngineIoClient {
             self.subscribers.detach();
             ctx.stop();
         }
+    }
+
+    /// Whether `wanted` is the session that is open.
+    fn is_in_session(&self, wanted: &Session) -> bool {
+        self.connection.is_open()
+            && self.connection.session().is_some_and(|session| session.sid == wanted.sid)
     }
 
     fn status(&mut self) -> Status {

@@ -1,10 +1,54 @@
-//! An actor-based [Engine.IO] client (protocol 4) for [actix].
+//! An actor-based [Engine.IO] client (protocol 4, and 3 for older servers) for [actix].
 //!
 //! One actor, [`EngineIoClient`], owns a connection. Its address is the handle: any actor, any thread and any async
 //! block uses the connection by sending it messages, and learns what happens by subscribing to its [events](Event).
 //!
 //! [Engine.IO]: https://socket.io/docs/v4/engine-io-protocol/
 //! [actix]: https://docs.rs/actix
+//!
+//! ```sh
+//! cargo add actix actix-engineio
+//! ```
+//!
+//! ```no_run
+//! use actix_engineio::{self as engineio, Connect, EngineIoClient, Wait, subscriber};
+//!
+//! #[actix::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let printer = subscriber(|event| println!("{event:?}"));
+//!     let client = EngineIoClient::builder().subscribe(printer).handle_signals(true).start();
+//!     client.send(Connect::new("http://localhost:5000")).await??;
+//!     client.send(engineio::Send::text("hello")).await??;
+//!     client.send(Wait).await?; // until Ctrl-C, or the end of the session
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # What it can do
+//!
+//! - **Connect** over HTTP long-polling or WebSocket, and [upgrade](Event::Upgraded) from one to the other without losing or
+//!   reordering a message: [`Connect`], [`transports`](EngineIoClientBuilder::transports). Older servers:
+//!   [`protocol`](EngineIoClientBuilder::protocol).
+//! - **Send** text, bytes and JSON: [`Send`], [`SendAll`]. Wait until everything is sent, or until the other end has read it:
+//!   [`Flush`], [`Confirm`].
+//! - **Lose no message silently**: what was not sent comes back, in [`Disconnected`] or as [`Event::Rejected`], or is sent in the
+//!   next session: [`keep_unsent`](EngineIoClientBuilder::keep_unsent).
+//! - **Back-pressure** in both directions: see [flow control](#flow-control).
+//! - **Reconnect** by a [policy](Reconnect), with a [hook](EngineIoClientBuilder::before_connect) that fetches a fresh token.
+//! - **Limit** every wait and every buffer: [time and memory](EngineIoClientBuilder#limits).
+//! - **Notice lost connections** early: [`websocket_ping`](EngineIoClientBuilder::websocket_ping).
+//! - **Headers and cookies**: [`header`](EngineIoClientBuilder::header),
+//!   [`cookie_store`](EngineIoClientBuilder::cookie_store). **TLS** with your own authorities and client certificates:
+//!   [options](EngineIoClientBuilder#tls). **Proxies**, unix sockets, your own resolver or connector:
+//!   [connections](EngineIoClientBuilder#how-connections-are-made).
+//! - **Show what happens**: [`Status`], [`Metrics`], [`StateWatch`], and the [log](#logging). Each operation has an
+//!   [error](#errors) of its own.
+//! - **Subscribe** actors, closures and streams: [`Subscribe`], [`subscriber`], [`EventStream`].
+//! - **Run tasks** that end with their session, and **stop** gracefully: [`Spawn`],
+//!   [`handle_signals`](EngineIoClientBuilder::handle_signals).
+//! - **Carry other protocols**, such as Socket.IO: [building on top](guide::building_on_top).
+//!
+//! # With an actor
 //!
 //! ```no_run
 //! use actix::prelude::*;
@@ -48,14 +92,14 @@
 //! - Code that is not an actor reads an [`EventStream`] instead.
 //! - Do not import [`Send`] by name, because it would shadow [`std::marker::Send`].
 //!
-//! The [`guide`] has longer pages: [coming from python-engineio](guide::coming_from_python_engineio),
-//! [coming from engine.io-client](guide::coming_from_engine_io_client),
-//! [in a production service](guide::in_a_production_service),
-//! [what happens when something fails](guide::what_happens_when), and
-//! [testing your own code](guide::testing_your_own_code).
+//! The [`guide`] has longer pages: [in a production service](guide::in_a_production_service),
+//! [testing your own code](guide::testing_your_own_code), [building on top](guide::building_on_top),
+//! [coming from python-engineio](guide::coming_from_python_engineio),
+//! [coming from engine.io-client](guide::coming_from_engine_io_client), and
+//! [what happens when something fails](guide::what_happens_when).
 //!
 //! The [examples] are programs to start from: `service`, an actix-web service as it runs in production; `gateway`, an
-//! actix-web service between browsers and a server; `supervised`, an actor that owns a client and can be restarted;
+//! actix-web service between browsers and a server; `socketio`, a client for Socket.IO; `supervised`, an actor that owns a client and can be restarted;
 //! `stream`, which has no actor of its own; `scoped`, which disconnects also if the work fails; `background_task`, a
 //! heartbeat of the application; `reconnect`; and `console`, which talks to any server by hand.
 //!

@@ -68,6 +68,66 @@ pub(super) struct Config {
 ///     .start();
 /// # }
 /// ```
+///
+/// # All options
+///
+/// | option | default | what it is for |
+/// |---|---|---|
+/// | **Limits of time** | | |
+/// | [`connect_timeout`](Self::connect_timeout) | 20 s | a whole `Connect`, with its hook and every transport |
+/// | [`request_timeout`](Self::request_timeout) | 5 s | one request, and the wait for a `Confirm` |
+/// | [`upgrade_timeout`](Self::upgrade_timeout) | 10 s | an upgrade to WebSocket |
+/// | [`close_timeout`](Self::close_timeout) | 5 s | a graceful `Disconnect` |
+/// | [`stall_timeout`](Self::stall_timeout) | `ping_interval + ping_timeout`, 5 s to 60 s | how long subscribers may handle nothing |
+/// | [`websocket_ping`](Self::websocket_ping) | off | pings that notice a lost connection early |
+/// | **Limits of memory** | | |
+/// | [`send_queue`](Self::send_queue) | 1 MiB | messages that wait to be sent |
+/// | [`receive_buffer`](Self::receive_buffer) | 1 MiB | events that a subscriber has not handled |
+/// | [`max_message_size`](Self::max_message_size) | 64 MiB | one message of the server |
+/// | [`max_packets_per_post`](Self::max_packets_per_post) | 16, until the server shows that it accepts more | packets in a POST |
+/// | [`max_post_bytes`](Self::max_post_bytes) | the `maxPayload` of the server | bytes in a POST |
+/// | [`confirm_sends`](Self::confirm_sends) | off | messages that are retained until the other end has read them |
+/// | **Sessions** | | |
+/// | [`transports`](Self::transports) | polling, then WebSocket | the first opens the session |
+/// | [`protocol`](Self::protocol) | version 4 | the version of Engine.IO |
+/// | [`upgrade`](Self::upgrade) | `true` | a session moves from polling to WebSocket |
+/// | [`try_all_transports`](Self::try_all_transports) | `false` | the next transport is tried if the first one fails |
+/// | [`remember_upgrade`](Self::remember_upgrade) | `false` | the next connect begins with WebSocket |
+/// | [`reconnect`](Self::reconnect) | none | the policy by which the client connects again |
+/// | [`keep_unsent`](Self::keep_unsent) | `false` | messages are carried over to the next session |
+/// | [`before_connect`](Self::before_connect) | none | a hook before each attempt, for fresh tokens |
+/// | **Requests** | | |
+/// | [`path`](Self::path) | `engine.io` | the path of the server |
+/// | [`add_trailing_slash`](Self::add_trailing_slash) | `true` | a slash at the end of the path |
+/// | [`header`](Self::header) | none | a header of every request |
+/// | [`websocket_header`](Self::websocket_header) | none | a header of WebSocket handshakes only |
+/// | [`websocket_protocols`](Self::websocket_protocols) | none | subprotocols of WebSocket |
+/// | [`cookies`](Self::cookies) | `true` | cookies are stored and sent back |
+/// | [`cookie_store`](Self::cookie_store) | one for each client | a store of your own |
+/// | [`timestamp_requests`](Self::timestamp_requests) | `true` | a parameter against caches |
+/// | [`timestamp_param`](Self::timestamp_param) | `t` | the name of that parameter |
+/// | [`max_redirects`](Self::max_redirects) | 5 | redirects of a handshake |
+/// | **Connections** | | |
+/// | [`proxy`](Self::proxy) | none | an HTTP or SOCKS5 proxy |
+/// | [`proxy_from_env`](Self::proxy_from_env) | `false` | proxies from variables of the environment |
+/// | `unix_socket` | none | a unix socket in place of TCP |
+/// | [`local_address`](Self::local_address) | chosen by the system | the address of this end |
+/// | [`resolver`](Self::resolver) | that of the system | your own lookup of hosts |
+/// | [`connector`](Self::connector) | TCP | your own byte streams |
+/// | [`awc_connector`](Self::awc_connector) | as it is | the connector of awc, for example with OpenSSL |
+/// | **TLS** | | |
+/// | `ssl_verify` | `true` | the certificate of the server is checked |
+/// | `root_certificates` | those of Mozilla or of the system, by feature | your own authorities |
+/// | `client_certificate` | none | a certificate of the client |
+/// | `server_name` | the host | the name in the certificate |
+/// | `tls_config` | none | your own configuration of rustls |
+/// | **The actor** | | |
+/// | [`subscribe`](Self::subscribe) | none | who gets the events |
+/// | [`metrics`](Self::metrics) | none | figures that several clients share |
+/// | [`handle_signals`](Self::handle_signals) | `false` | SIGINT and SIGTERM disconnect |
+/// | [`handle_sigint`](Self::handle_sigint) | `false` | only SIGINT does |
+///
+/// After the options, [`start`](Self::start) or [`start_in_arbiter`](Self::start_in_arbiter) starts the client.
 #[derive(Clone)]
 #[must_use]
 pub struct EngineIoClientBuilder {

@@ -10,7 +10,9 @@ use super::{
     stream::SubscribeStream, subscribers::Sink, timer::now,
 };
 use crate::{
-    error::{ConfirmError, ConnectError, DisconnectReason, FlushError, SendAllError, SendError},
+    error::{
+        ConfirmError, ConnectError, DisconnectReason, FlushError, SendAllError, SendError, SendErrorKind,
+    },
     protocol::{
         connection::{Report, ReportKind},
         handshake::Session,
@@ -77,9 +79,16 @@ impl Handler<Send> for EngineIoClient {
 impl Handler<SendAll> for EngineIoClient {
     type Result = Reply<Result<(), SendAllError>>;
 
-    fn handle(&mut self, SendAll(group): SendAll, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        SendAll { messages: group, session }: SendAll,
+        ctx: &mut Self::Context,
+    ) -> Self::Result {
         if group.is_empty() {
             return Reply::now(Ok(()));
+        }
+        if session.is_some_and(|wanted| !self.is_in_session(&wanted)) {
+            return self.outbox.refuse_group(SendAllError::new(SendErrorKind::NotConnected, group));
         }
         if !self.outbox.is_empty() || !self.connection.is_open() || !self.connection.has_room() {
             return self.outbox.enqueue_all(group);

@@ -10,6 +10,10 @@
 // Other tests use the rest.
 #[allow(dead_code)]
 mod embedded;
+#[path = "../../examples/socketio/client/mod.rs"]
+// The program uses a part of it, and so do the tests.
+#[allow(dead_code)]
+mod socketio_client;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -25,6 +29,7 @@ mod proxies;
 mod proxy;
 mod relay;
 mod server;
+mod socketio;
 mod table;
 mod talk;
 #[cfg(feature = "rustls")]
@@ -63,6 +68,7 @@ fn main() -> ExitCode {
         trials.extend(cases.into_iter().map(|case| trial(cell, case)));
     }
     trials.extend(forward::trials());
+    trials.extend(socketio::trials());
     libtest_mimic::run(&args, trials).exit_code()
 }
 

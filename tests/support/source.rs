@@ -91,7 +91,7 @@ pub(crate) fn exists(file: &str) -> bool {
     Path::new(file).exists()
 }
 
-/// Every file under `folder`, in order. Cargo runs tests in the folder of the package.
+/// Every file under `folder`, in order, except what cargo has built there. Cargo runs tests in the folder of the package.
 pub(crate) fn files(folder: &str) -> Vec<String> {
     let mut found = Vec::new();
     if !exists(folder) {
@@ -101,7 +101,9 @@ pub(crate) fn files(folder: &str) -> Vec<String> {
         let entry = entry.expect("its entries can be read");
         let file = format!("{folder}/{}", entry.file_name().into_string().expect("names are UTF-8"));
         if entry.path().is_dir() {
-            found.extend(files(&file));
+            if !file.ends_with("/target") {
+                found.extend(files(&file));
+            }
         } else {
             found.push(file);
         }

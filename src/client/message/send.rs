@@ -1,5 +1,7 @@
 //! The messages that send something to the server.
 
+use std::sync::Arc;
+
 use actix::Message;
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -8,6 +10,7 @@ use serde::Serialize;
 use crate::{
     data::Data,
     error::{SendAllError, SendError},
+    protocol::handshake::Session,
 };
 
 /// Sends one message to the server. Replies when the message was accepted, which means that it is in the send queue.
@@ -134,16 +137,49 @@ impl Send {
 /// It also is the fastest way to send many short messages, because there is one mailbox message for all of them.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), SendAllError>")]
-pub struct SendAll(pub(in crate::client) Vec<Data>);
+pub struct SendAll {
+    pub(in crate::client) messages: Vec<Data>,
+    /// The only session in which the messages may be sent.
+    pub(in crate::client) session: Option<Arc<Session>>,
+}
 
 impl SendAll {
     /// Text messages or binary messages, in this order.
     pub fn new(messages: impl IntoIterator<Item = impl Into<Data>>) -> Self {
-        Self(messages.into_iter().map(Into::into).collect())
+        Self { messages: messages.into_iter().map(Into::into).collect(), session: None }
+    }
+
+    /// Sends the messages only if `session` is the open session, and refuses them otherwise with
+    /// [`SendErrorKind::NotConnected`](crate::SendErrorKind::NotConnected).
+    ///
+    /// A protocol that begins each session with messages of its own needs this. Between the moment at which the client
+    /// has opened a new session and the moment at which a subscriber learns of it, messages that were made for the old
+    /// session would otherwise be the first ones of the new session. Such a protocol does not use
+    /// [`keep_unsent`](crate::EngineIoClientBuilder::keep_unsent): messages that were accepted, or that wait for room in
+    /// the send queue, are carried over also with this method.
+    ///
+    /// ```no_run
+    /// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {
+    /// use actix_engineio::{Connect, SendAll};
+    ///
+    /// let session = client.send(Connect::new("http://localhost:5000")).await??;
+    /// client.send(SendAll::new(["my name is Ada"]).in_session(&session)).await??;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn in_session(mut self, session: &Arc<Session>) -> Self {
+        self.session = Some(session.clone());
+        self
     }
 
     /// The content of the messages. Tests of actors that send messages need it.
     pub fn data(&self) -> &[Data] {
-        &self.0
+        &self.messages
+    }
+
+    /// The session that was set with [`in_session`](Self::in_session). Tests of actors that send messages need it.
+    pub fn get_session(&self) -> Option<&Arc<Session>> {
+        self.session.as_ref()
     }
 }

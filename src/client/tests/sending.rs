@@ -154,3 +154,29 @@ async fn withdrawn_messages_do_not_pile_up_behind_one_that_waits() {
     }
     assert_eq!(client.send(GetStatus).await.unwrap().queued_bytes, 201);
 }
+
+#[actix::test]
+async fn a_group_for_one_session_is_sent_in_that_session_only() {
+    let (started, client, mut wire, mut events) =
+        reconnecting(EngineIoClient::builder().reconnect(policy())).await;
+    let first = client.send(GetStatus).await.unwrap().session.unwrap();
+    let group = |session| SendAll::new(["a", "b"]).in_session(session);
+    client.send(group(&first)).await.unwrap().unwrap();
+    assert_eq!(wire.next_write().await.len(), 2);
+    wire.written();
+    fail(&wire);
+    event(&mut events).await;
+    reconnecting_in(&mut events, 1).await;
+    let (mut wire, _) = started_after(&started).await;
+    // A message for any session would wait here for the next one.
+    let err = client.send(group(&first)).await.unwrap().unwrap_err();
+    assert_eq!((err.kind, err.data.len()), (SendErrorKind::NotConnected, 2));
+    wire.report(ReportKind::Opened { protocol: None });
+    wire.packets(vec![Packet::Open(OPEN.replace("abc", "def").into())]);
+    let Event::Connected(second) = event(&mut events).await else { panic!("no session") };
+    assert_eq!(client.send(group(&first)).await.unwrap().unwrap_err().kind, SendErrorKind::NotConnected);
+    client.do_send(group(&first));
+    client.send(group(&second)).await.unwrap().unwrap();
+    assert_eq!(wire.next_write().await.len(), 2);
+    assert!(matches!(event(&mut events).await, Event::RejectedAll(_)));
+}
