@@ -28,7 +28,7 @@ const HAND: usize = CAPACITY / 2;
 /// The stream buffers up to 64 events or 64 KiB of data. When it is full, further events wait in the client, and when
 /// more than [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes are waiting there, the client stops
 /// reading from the server. A stream that is not polled therefore stops the whole connection: drop it when it is no
-/// longer needed.
+/// longer needed. A reader on the client's thread that is ready for 64 KiB of data gets its turn before more is read.
 ///
 /// The stream goes on from one session to the next. It ends when the client stops, after the last events. It does not
 /// keep the client alive: keep an address of the client, or the client stops when its connection ends. It can be used
