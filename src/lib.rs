@@ -36,6 +36,7 @@
 //! - **Back-pressure** in both directions: see [flow control](#flow-control).
 //! - **Reconnect** by a [policy](Reconnect), with a [hook](EngineIoClientBuilder::before_connect) that fetches a fresh token.
 //! - **Limit** every wait and every buffer: [time and memory](EngineIoClientBuilder#limits).
+//! - **Compress** what goes over a WebSocket: [`compression`](EngineIoClientBuilder::compression).
 //! - **Notice lost connections** early: [`websocket_ping`](EngineIoClientBuilder::websocket_ping).
 //! - **Headers and cookies**: [`header`](EngineIoClientBuilder::header),
 //!   [`cookie_store`](EngineIoClientBuilder::cookie_store). **TLS** with your own authorities and client certificates:

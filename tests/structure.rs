@@ -414,6 +414,28 @@ fn the_comment_of_a_field_begins_with_its_noun() {
 }
 
 #[test]
+fn the_builder_has_a_table_of_all_its_options() {
+    let text = read("src/client/builder.rs");
+    let table: Vec<_> = text.lines().filter(|line| line.starts_with("/// | ")).collect();
+    let mut faults = Vec::new();
+    for source in sources("src/client") {
+        if !source.file.starts_with("src/client/builder") {
+            continue;
+        }
+        for at in 0..source.tokens.len() {
+            let is_public = source.text(at) == "pub" && source.text(at + 1) == "fn";
+            let open = if is_public { after_generics(&source, at + 3) } else { at };
+            let is_option = is_public && source.text(open + 1) == "mut" && source.text(open + 2) == "self";
+            let name = source.text(at + 2);
+            if is_option && !table.iter().any(|line| line.contains(&format!("`{name}`"))) {
+                faults.push(format!("{name} has no row in the table of src/client/builder.rs"));
+            }
+        }
+    }
+    assert_none(faults);
+}
+
+#[test]
 fn functions_and_structs_are_measured() {
     let source = Source::new(
         "src/part.rs",

@@ -90,6 +90,7 @@ pub(super) struct Config {
 /// | **Sessions** | | |
 /// | [`transports`](Self::transports) | polling, then WebSocket | the first opens the session |
 /// | [`protocol`](Self::protocol) | version 4 | the version of Engine.IO |
+/// | [`compression`](Self::compression) | off | compression of WebSocket messages |
 /// | [`upgrade`](Self::upgrade) | `true` | a session moves from polling to WebSocket |
 /// | [`try_all_transports`](Self::try_all_transports) | `false` | the next transport is tried if the first one fails |
 /// | [`remember_upgrade`](Self::remember_upgrade) | `false` | the next connect begins with WebSocket |
