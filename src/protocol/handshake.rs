@@ -137,11 +137,12 @@ impl Session {
         }
     }
 
-    /// Whether the handshake alone shows that the server speaks version 4. Over WebSocket the open packets of both versions look
-    /// alike, but a `maxPayload` occurs only in later servers.
-    pub(crate) fn shows_version_4(&self) -> bool {
-        let is_shown = self.transport == TransportKind::Polling || self.max_payload.is_some();
-        self.protocol == ProtocolVersion::V4 && is_shown
+    /// Whether the open packet alone shows that the server speaks this version. Over polling its form does. Over WebSocket the
+    /// open packets of both versions look alike, but only servers of version 4 have a `maxPayload`, some of them in version 3
+    /// too.
+    pub(crate) fn shows_version(&self) -> bool {
+        let is_later = self.protocol == ProtocolVersion::V4 && self.max_payload.is_some();
+        self.transport == TransportKind::Polling || is_later
     }
 
     /// Decodes the JSON of the open packet that came over `transport`, in this version of the protocol.

@@ -26,8 +26,8 @@ pub(super) struct Received {
     pub(super) packets: Vec<Packet>,
     /// Set if no more packets of the same poll follow. It is always set over a WebSocket.
     complete: bool,
-    /// Set if one of the packets shows that polling is not in vain: an open, close or ping packet, or a message. A noop, a
-    /// pong and an unknown packet do not.
+    /// Set if one of the packets shows that polling is not in vain: an open or close packet, a ping that is
+    /// answered, a pong that answers a ping, or a message. A noop and an unknown packet do not.
     useful: bool,
 }
 
