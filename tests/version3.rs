@@ -100,7 +100,7 @@ async fn text_and_binary_data_travel_in_both_forms_of_a_payload() {
 #[actix::test]
 async fn a_content_type_of_the_user_does_not_hide_the_form_of_a_payload() {
     let server = Server::start(|server| {
-        let mut get = opens(server, &[&open("", 25_000)]);
+        let get = opens(server, &[&open("", 25_000)]);
         let mut post = server.accept();
         accepts(&mut post, b"2:4a");
         accepts(&mut post, b"\x01\x02\xff\x04\x01");

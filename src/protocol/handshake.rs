@@ -107,8 +107,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Creates a session with the defaults of the `engine.io` server, for tests of code that handles sessions: a ping
-    /// every 25 s, 20 s for its answer, protocol 4, a limit of 1,000,000 bytes, and an upgrade to WebSocket if it was opened over
+    /// Creates a session with the defaults of the `engine.io` server, for tests of code that handles sessions: a ping every
+    /// 25 s, 20 s for its answer, protocol 4, a limit of 1,000,000 bytes, and an upgrade to WebSocket if it was opened over
     /// polling.
     ///
     /// ```
@@ -137,9 +137,9 @@ impl Session {
         }
     }
 
-    /// Whether the open packet alone shows that the server speaks this version. Over polling its form does. Over WebSocket the
-    /// open packets of both versions look alike, but only servers of version 4 have a `maxPayload`, some of them in version 3
-    /// too.
+    /// Whether the open packet alone shows that the server speaks this version. Over polling its form does. Over WebSocket
+    /// the open packets of both versions look alike, but only servers of version 4 have a `maxPayload`, some of them in
+    /// version 3 too.
     pub(crate) fn shows_version(&self) -> bool {
         let is_later = self.protocol == ProtocolVersion::V4 && self.max_payload.is_some();
         self.transport == TransportKind::Polling || is_later

@@ -1,8 +1,8 @@
 //! The seam between packets and bytes.
 //!
 //! Everything that encodes or decodes packets goes through [`Wire`]: WebSocket, polling, the limits of the send queue, the
-//! benchmarks and the fuzz targets. Compression of WebSocket
-//! messages (RFC 7692) is below, in [`WebSocketCodec`]: nothing here knows how long a frame is before it is encoded.
+//! benchmarks and the fuzz targets. Compression of WebSocket messages (RFC 7692) is below, in [`WebSocketCodec`]: nothing here
+//! knows how long a frame is before it is encoded.
 
 mod payload;
 mod text;

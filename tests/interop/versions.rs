@@ -52,7 +52,7 @@ async fn mismatch(cell: Cell) {
     let version = found(cell.peer);
     let other = match version {
         ProtocolVersion::V3 => Protocol::V4,
-        ProtocolVersion::V4 => Protocol::V3,
+        _ => Protocol::V3,
     };
     let err = fails(&server, cell.connect(server.url()).protocol(other)).await;
     let ConnectError::UnsupportedProtocol { server, .. } = &err else { panic!("{err}") };

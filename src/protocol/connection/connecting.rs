@@ -176,7 +176,7 @@ impl Connection {
             return self.fail_connect(now, ConnectError::Cancelled);
         }
         let (url, version) = (connecting.target.endpoint().display_url(), connecting.negotiation.version());
-        let err = connecting.negotiation.explain(ConnectError::from_transport(url, err, version));
+        let err = connecting.negotiation.describe(ConnectError::from_transport(url, err, version));
         let is_open = matches!(connecting.phase, Phase::WebSocketOpen { .. });
         let next = match now < connecting.deadline {
             true if connecting.negotiation.on_failed(&err, is_open) => Some(id.kind),

@@ -186,9 +186,9 @@ impl Connection {
 
     /// Notes what the end of a session shows about the version of the server. Returns the reason for the end.
     ///
-    /// A server of version 3 waits for pings, as a client of version 4 does. One of the two sides ends the session, at about the
-    /// same time: the client for the silence, or the server with a close packet, with a close frame that says nothing, or without
-    /// either. Only in the first case the missing ping is the reason. In the second one the server may have another.
+    /// A server of version 3 waits for pings, as a client of version 4 does. One of the two sides ends the session, at about
+    /// the same time: the client for the silence, or the server with a close packet, with a close frame that says nothing, or
+    /// without either. Only in the first case the missing ping is the reason. In the second one the server may have another.
     fn note_version(&mut self, now: Instant, reason: DisconnectReason) -> DisconnectReason {
         let State::Open(open) = &self.state else { return reason };
         let (target, is_timeout) = (open.target(), reason == DisconnectReason::PingTimeout);

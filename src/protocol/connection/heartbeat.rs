@@ -8,10 +8,10 @@ use crate::protocol::handshake::Session;
 
 /// When the client pings, and how long it waits for the answer.
 ///
-/// Pings follow each other in the same interval, whether they are answered or not: python-engineio ends a session whose pings
-/// are late, whatever else it receives. While back-pressure keeps an answer from being read, the pings go on, so that the
-/// server does not end the session for that. So several pings can wait for their answers, if the server has more time for an
-/// answer than there is between two pings.
+/// Pings follow each other in the same interval, whether they are answered or not: python-engineio ends a session whose
+/// pings are late, whatever else it receives. While back-pressure keeps an answer from being read, the pings go on, so that
+/// the server does not end the session for that. So several pings can wait for their answers, if the server has more time
+/// for an answer than there is between two pings.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
     interval: Duration,
@@ -119,8 +119,8 @@ impl Heartbeat {
         }
     }
 
-    /// The batch was written. The server was last heard at `heard`, and the line takes the time `transfer` for what was written
-    /// before the end of the batch.
+    /// The batch was written. The server was last heard at `heard`, and the line takes the time `transfer` for what was
+    /// written before the end of the batch.
     pub(super) fn written(&mut self, now: Instant, heard: Instant, transfer: impl FnOnce() -> Duration) {
         if !self.arrive() {
             return;
@@ -177,8 +177,9 @@ impl Heartbeat {
         self.first == FirstPing::Unanswered
     }
 
-    /// The time until which the server has to answer, if it was last heard at `heard`. `None`: no ping was written since then.
-    /// As in the reference client, every sign of life ends this limit, and only the longest silence counts until the next ping.
+    /// The time until which the server has to answer, if it was last heard at `heard`. `None`: no ping was written since
+    /// then. As in the reference client, every sign of life ends this limit, and only the longest silence counts until the
+    /// next ping.
     pub(super) fn deadline(&self, heard: Instant) -> Option<Instant> {
         self.limit.as_ref().filter(|limit| limit.written >= heard).map(|limit| limit.end)
     }

@@ -68,8 +68,8 @@ impl Negotiation {
         if self.wanted != Protocol::Any || self.other != Other::NotSpoken {
             return false;
         }
-        // Not every server says what it refuses. Version 3 was only remembered, and perhaps there is another server now. But a
-        // proxy in trouble answers like this too, so it needs more if the server has shown that it speaks version 3.
+        // Not every server says what it refuses. Version 3 was only remembered, and perhaps there is another server now.
+        // But a proxy in trouble answers like this too, so it needs more if the server has shown that it speaks version 3.
         let is_guess = self.version == ProtocolVersion::V3 && !self.is_proven;
         let other = match err {
             ConnectError::UnsupportedProtocol { .. } => Other::Refused,
@@ -87,7 +87,7 @@ impl Negotiation {
     }
 
     /// The failure of the current transport, as what happened before explains it.
-    pub(super) fn explain(&self, err: ConnectError) -> ConnectError {
+    pub(super) fn describe(&self, err: ConnectError) -> ConnectError {
         match err {
             ConnectError::UnsupportedProtocol { url, .. } if self.has_refused_other() => {
                 ConnectError::UnsupportedProtocol { url, server: None }
@@ -151,8 +151,8 @@ impl FoundVersions {
         self.set(target, Knowledge { version: ProtocolVersion::V3, evidence: Evidence::Hint });
     }
 
-    /// The server has not answered the first ping of a session in version 3. After the second such session in a row it is asked
-    /// in version 4 again.
+    /// The server has not answered the first ping of a session in version 3. After the second such session in a row it is
+    /// asked in version 4 again.
     pub(super) fn doubt(&mut self, target: &Target) {
         match self.is_proven(target, ProtocolVersion::V3) {
             true => self.suspect(target),

@@ -12,8 +12,8 @@ use std::{
 use crate::protocol::{handshake::TransportKind, packet::Packet};
 
 /// The pause after a poll that was answered at once with nothing useful. It doubles each time, up to the maximum, and
-/// starts again after any other poll. Some servers (engineioxide, python-engineio) answer every poll at once with a noop while a probe is open; without
-/// a pause the client would send polls in a busy loop.
+/// starts again after any other poll. Some servers (engineioxide, python-engineio) answer every poll at once with a noop
+/// while a probe is open; without a pause the client would send polls in a busy loop.
 const IDLE_POLL: Duration = Duration::from_millis(50);
 const MAX_IDLE_POLL: Duration = Duration::from_secs(1);
 

@@ -47,8 +47,8 @@ impl Connection {
         }
         // A ping that is late is urgent, so it has no grace period.
         self.queue_ping(now);
-        // The end of a pause between polls is nobody's fault and needs no grace period. In a grace period, the answer to this
-        // poll may be what proves that the server is alive.
+        // The end of a pause between polls is nobody's fault and needs no grace period. In a grace period, the answer to
+        // this poll may be what proves that the server is alive.
         self.grant_reads(now);
     }
 
@@ -166,8 +166,8 @@ impl Connection {
         open.confirmations.deadline(self.limits.request_timeout).filter(|_| open.flow == Flow::Open)
     }
 
-    /// When the batch in flight counts as stuck. The polling transport limits its requests itself: nobody sees the
-    /// progress of a POST that is buffered on its way. Only while a ping waits for the POST, so that the silence of the server has
+    /// When the batch in flight counts as stuck. The polling transport limits its requests itself: nobody sees the progress
+    /// of a POST that is buffered on its way. Only while a ping waits for the POST, so that the silence of the server has
     /// no limit, the POST has its longest one here, too.
     fn write_deadline(&self, open: &Open) -> Option<Instant> {
         let writing = || Some(&self.transports.get(open.active())?.writing);
