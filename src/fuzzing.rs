@@ -90,7 +90,8 @@ fn payload_of(wire: Wire, body: &[u8]) {
     let mut encoded = BytesMut::new();
     wire.encode_payload(&packets, &mut encoded);
     let sizes = packets.iter().enumerate().map(|(at, packet)| wire.size_in_payload(packet, at == 0));
-    assert_eq!(encoded.len(), sizes.sum::<usize>());
+    let size = sizes.sum::<usize>();
+    assert!(encoded.len() == size || (wire == Wire::V3 && encoded.len() < size));
     let again = wire.decode_payload(encoded.freeze(), usize::MAX);
     let again: Vec<_> = again.map(Result::unwrap).collect();
     assert_eq!(again, packets);

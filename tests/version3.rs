@@ -9,7 +9,7 @@ mod support;
 use std::time::Duration;
 
 use actix_engineio::{
-    Connect, ConnectError, Data, DisconnectReason, Event, GetStatus, Protocol, ProtocolError,
+    Connect, ConnectError, Data, DisconnectReason, Event, Flush, GetStatus, Protocol, ProtocolError,
     ProtocolVersion, Reconnect, TransportError, TransportKind,
 };
 
@@ -51,11 +51,12 @@ fn opens(server: &Acceptor, packets: &[&str]) -> Peer {
     get
 }
 
-/// Expects a POST with this body, and accepts it.
+/// Expects a POST with this body, and accepts it. By its type, servers tell the two forms apart.
 fn accepts(post: &mut Peer, body: &[u8]) {
     let request = post.read_request();
     assert!(request.method == "POST" && request.target.contains("EIO=3&"), "{}", request.target);
-    assert_eq!(request.header("content-type").as_deref(), Some("application/octet-stream"));
+    let content_type = if body[0] < 2 { "application/octet-stream" } else { "text/plain;charset=UTF-8" };
+    assert_eq!(request.header("content-type").as_deref(), Some(content_type));
     assert_eq!(request.body, body, "{}", request.body.escape_ascii());
     post.ok();
 }
@@ -78,7 +79,8 @@ async fn text_and_binary_data_travel_in_both_forms_of_a_payload() {
         let mut post = server.accept();
         accepts(&mut post, b"\x00\x08\xff4a\x1e\xf0\x9f\x98\x80b");
         accepts(&mut post, b"\x01\x04\xff\x04\x01\x02\x03");
-        accepts(&mut post, b"\x00\x01\xff1");
+        accepts(&mut post, "8:4a\u{1e}b€ö\u{ffff}c".as_bytes());
+        accepts(&mut post, b"1:1");
         get.expect_closed();
     });
     let mut client = connected(&server, Protocol::V3).await;
@@ -86,10 +88,33 @@ async fn text_and_binary_data_travel_in_both_forms_of_a_payload() {
     for expected in ["0".into(), "a\u{1e}b".into(), "😀".into(), binary(), "😀".into(), binary()] {
         assert_eq!(client.message().await, expected);
     }
-    client.send("a\u{1e}😀b").await;
-    actix_rt::time::sleep(Duration::from_millis(100)).await;
-    client.send(vec![1, 2, 3]).await;
-    actix_rt::time::sleep(Duration::from_millis(100)).await;
+    for data in ["a\u{1e}😀b".into(), binary(), "a\u{1e}b€ö\u{ffff}c".into()] {
+        client.send(data).await;
+        client.addr.send(Flush).await.unwrap().unwrap();
+    }
+    client.disconnect().await;
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(None));
+    server.finish().await;
+}
+
+#[actix::test]
+async fn a_content_type_of_the_user_does_not_hide_the_form_of_a_payload() {
+    let server = Server::start(|server| {
+        let get = opens(server, &[&open("", 25_000)]);
+        let mut post = server.accept();
+        accepts(&mut post, b"2:4a");
+        accepts(&mut post, b"\x01\x02\xff\x04\x01");
+        accepts(&mut post, b"1:1");
+        get.expect_closed();
+    });
+    let header = ("content-type", "application/json");
+    let mut client =
+        Client::with(&server, |builder| builder.header(header.0, header.1).protocol(Protocol::V3));
+    client.connect().await;
+    for data in [Data::from("a"), Data::from(vec![1])] {
+        client.send(data).await;
+        client.addr.send(Flush).await.unwrap().unwrap();
+    }
     client.disconnect().await;
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(None));
     server.finish().await;
@@ -293,7 +318,7 @@ async fn a_message_may_be_as_large_as_the_limit_in_each_encoding() {
 }
 
 #[actix::test]
-async fn a_message_over_a_websocket_is_too_large_by_its_data_alone() {
+async fn only_the_data_of_a_message_over_a_websocket_counts_for_its_limit() {
     const LIMIT: usize = 100;
     for (len, is_small) in [(LIMIT, true), (LIMIT + 1, false)] {
         let server = Server::start(move |server| {

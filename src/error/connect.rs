@@ -73,8 +73,9 @@ pub enum ConnectError {
     UnsupportedProtocol {
         /// The URL, without its secrets.
         url: Box<str>,
-        /// The version that the server speaks. This client was to speak the other one.
-        server: ProtocolVersion,
+        /// The version that the server speaks. This client was to speak the other one. `None`: this client was to speak
+        /// either, and the server has refused both.
+        server: Option<ProtocolVersion>,
     },
     /// The transport failed.
     #[non_exhaustive]
@@ -173,11 +174,11 @@ impl ConnectError {
         match source {
             TransportError::Timeout { stage } => Self::Timeout { url, stage },
             TransportError::Status(status) if status.is_about_version() => {
-                Self::UnsupportedProtocol { url, server: spoken.other() }
+                Self::UnsupportedProtocol { url, server: Some(spoken.other()) }
             }
             TransportError::Status(status) => Self::Status { url, status },
             TransportError::Protocol(ProtocolError::Version3 | ProtocolError::Version4) => {
-                Self::UnsupportedProtocol { url, server: spoken.other() }
+                Self::UnsupportedProtocol { url, server: Some(spoken.other()) }
             }
             TransportError::Malformed(reason) => Self::NotEngineIo { url, reason },
             TransportError::Protocol(err @ ProtocolError::TooLarge { .. }) => {
@@ -219,8 +220,11 @@ impl ConnectError {
     }
 
     /// An [`UnsupportedProtocol`](Self::UnsupportedProtocol).
-    pub fn unsupported_protocol(url: impl Into<Box<str>>, server: ProtocolVersion) -> Self {
-        Self::UnsupportedProtocol { url: url.into(), server }
+    pub fn unsupported_protocol(
+        url: impl Into<Box<str>>,
+        server: impl Into<Option<ProtocolVersion>>,
+    ) -> Self {
+        Self::UnsupportedProtocol { url: url.into(), server: server.into() }
     }
 
     /// A [`Transport`](Self::Transport).
@@ -248,7 +252,12 @@ impl fmt::Display for ConnectError {
             Self::NotEngineIo { url, reason } => {
                 write!(f, "{url}: not an Engine.IO server, or the path is wrong: {}", OneLine(reason))
             }
-            Self::UnsupportedProtocol { url, server } => write!(f, "{url}: {}", Mismatch(*server)),
+            Self::UnsupportedProtocol { url, server: Some(server) } => {
+                write!(f, "{url}: {}", Mismatch(*server))
+            }
+            Self::UnsupportedProtocol { url, server: None } => {
+                write!(f, "{url}: the server refuses Engine.IO protocols 3 and 4")
+            }
             Self::Transport { url, source } => write!(f, "{url}: {source}"),
         }
     }

@@ -29,10 +29,10 @@ pub enum DisconnectReason {
     /// did not answer a WebSocket ping of [`websocket_ping`](crate::EngineIoClientBuilder::websocket_ping) in time, or in
     /// protocol 3 a ping of the client within `pingTimeout`.
     PingTimeout,
-    /// One of the two sides ended the session for its silence, and the server had sent no ping, not even the first one. So it
+    /// The server was silent as in [`PingTimeout`](Self::PingTimeout), and it had sent no ping, not even the first one. So it
     /// seems to speak protocol 3, in which the client pings: see the option
     /// [`protocol`](crate::EngineIoClientBuilder::protocol). This can happen only to a session that was opened over WebSocket,
-    /// with a server that names no `maxPayload`.
+    /// with a server that names no `maxPayload` and has not shown in an earlier session that it speaks protocol 4.
     NoPing,
     /// The server closed the WebSocket.
     #[non_exhaustive]
@@ -63,10 +63,11 @@ impl DisconnectReason {
         matches!(self, Self::Server | Self::TransportClose { code: 1000 | 1001 | 1005, .. })
     }
 
-    /// Whether a session whose heartbeat failed may end like this: one of the two sides has ended it, or the connection.
-    pub(crate) fn may_be_silence(&self) -> bool {
+    /// Whether the server has ended the session without a word about the reason, as it does when the client sent no ping.
+    pub(crate) fn says_nothing(&self) -> bool {
         match self {
-            Self::PingTimeout | Self::Server | Self::TransportClose { .. } => true,
+            Self::Server => true,
+            Self::TransportClose { code: 1000 | 1005 | 1006, reason } => reason.is_empty(),
             Self::TransportError(TransportError::Io { kind, .. }) => *kind == io::ErrorKind::UnexpectedEof,
             _ => false,
         }

@@ -60,6 +60,11 @@ impl HttpStatus {
             || (self.status == 400 && self.code.is_none() && self.message.as_ref().is_some_and(is_refusal))
     }
 
+    /// Whether the server may have refused the version without saying so. The codes up to 4 have other meanings.
+    pub(crate) fn may_be_about_version(&self) -> bool {
+        self.status == 400 && self.code.is_none_or(|code| !(0..=4).contains(&code))
+    }
+
     /// Whether the server or a proxy asks for credentials.
     pub(crate) fn is_about_credentials(&self) -> bool {
         matches!(self.status, 401 | 407)

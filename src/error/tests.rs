@@ -192,7 +192,7 @@ fn a_server_of_the_other_protocol_is_recognised_by_its_code_or_by_its_words() {
                 ConnectError::UnsupportedProtocol { server, .. } => Some(*server),
                 _ => None,
             };
-            assert_eq!(server, expected.then_some(spoken.other()), "{err}");
+            assert_eq!(server, expected.then_some(Some(spoken.other())), "{err}");
             assert!(!expected || err.to_string().contains("see the option `protocol`"), "{err}");
         }
     }

@@ -107,8 +107,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Creates a session with the defaults of the `engine.io` server, for tests of code that handles sessions: a ping
-    /// every 25 s, 20 s for its answer, protocol 4, a limit of 1,000,000 bytes, and an upgrade to WebSocket if it was opened over
+    /// Creates a session with the defaults of the `engine.io` server, for tests of code that handles sessions: a ping every
+    /// 25 s, 20 s for its answer, protocol 4, a limit of 1,000,000 bytes, and an upgrade to WebSocket if it was opened over
     /// polling.
     ///
     /// ```
@@ -137,11 +137,12 @@ impl Session {
         }
     }
 
-    /// Whether the handshake alone shows that the server speaks version 4. Over WebSocket the open packets of both versions look
-    /// alike, but a `maxPayload` occurs only in later servers.
-    pub(crate) fn shows_version_4(&self) -> bool {
-        let is_shown = self.transport == TransportKind::Polling || self.max_payload.is_some();
-        self.protocol == ProtocolVersion::V4 && is_shown
+    /// Whether the open packet alone shows that the server speaks this version. Over polling its form does. Over WebSocket
+    /// the open packets of both versions look alike, but only servers of version 4 have a `maxPayload`, some of them in
+    /// version 3 too.
+    pub(crate) fn shows_version(&self) -> bool {
+        let is_later = self.protocol == ProtocolVersion::V4 && self.max_payload.is_some();
+        self.transport == TransportKind::Polling || is_later
     }
 
     /// Decodes the JSON of the open packet that came over `transport`, in this version of the protocol.

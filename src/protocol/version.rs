@@ -14,6 +14,7 @@ use std::fmt;
 /// let connect = Connect::new("https://example.org").path("socket.io").protocol(Protocol::V3);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Protocol {
     /// Protocol 4: engine.io from version 4 on, which is part of Socket.IO 3 and 4, python-engineio 4, and engineioxide.
     #[default]
@@ -36,8 +37,15 @@ impl From<ProtocolVersion> for Protocol {
 }
 
 /// The version of the Engine.IO protocol that a session, or a server, speaks: see
-/// [`Session::protocol`](crate::Session::protocol).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// [`Session::protocol`](crate::Session::protocol). Later versions are greater:
+///
+/// ```
+/// use actix_engineio::ProtocolVersion;
+///
+/// assert!(ProtocolVersion::V3 < ProtocolVersion::V4);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum ProtocolVersion {
     /// Protocol 3.
     V3,

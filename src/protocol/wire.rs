@@ -1,8 +1,8 @@
 //! The seam between packets and bytes.
 //!
 //! Everything that encodes or decodes packets goes through [`Wire`]: WebSocket, polling, the limits of the send queue, the
-//! benchmarks and the fuzz targets. Compression of WebSocket
-//! messages (RFC 7692) is below, in [`WebSocketCodec`]: nothing here knows how long a frame is before it is encoded.
+//! benchmarks and the fuzz targets. Compression of WebSocket messages (RFC 7692) is below, in [`WebSocketCodec`]: nothing here
+//! knows how long a frame is before it is encoded.
 
 mod payload;
 mod text;
@@ -113,12 +113,17 @@ impl Wire {
         payload::encode(self, packets, dst);
     }
 
+    /// The type of the content of such a body, if servers tell its forms apart by it.
+    pub(crate) fn content_type(self, body: &[u8]) -> Option<&'static str> {
+        payload::content_type(self, body)
+    }
+
     /// The packets in the body of a poll. The data of each may have `max_message_size` bytes.
     pub(crate) fn decode_payload(self, body: Bytes, max_message_size: usize) -> Payload {
         Payload::new(self, body, max_message_size)
     }
 
-    /// The number of bytes that a packet adds to the body of a POST. `is_first`: no packet precedes it.
+    /// The number of bytes that a packet adds to the body of a POST, at most. `is_first`: no packet precedes it.
     pub(crate) fn size_in_payload(self, packet: &Packet, is_first: bool) -> usize {
         payload::size(self, packet, is_first)
     }

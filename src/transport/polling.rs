@@ -307,8 +307,8 @@ impl PollingTransport {
     }
 }
 
-/// Whether a POST with these packets may be sent twice. To send a pong or a close packet twice does no harm: a server that
-/// waits for no pong ignores it, and a session is closed only once.
+/// Whether a POST with these packets may be sent twice. To send a ping, a pong or a close packet twice does no harm: the client
+/// ignores an answer that it has not asked for, a server that waits for no pong ignores it, and a session is closed only once.
 fn repeat(packets: &[Packet]) -> Repeat {
     match packets.iter().any(|packet| matches!(packet, Packet::Message(_))) {
         true => Repeat::Unread,

@@ -23,9 +23,6 @@ use crate::{
     protocol::{endpoint::Endpoint, handshake::TransportKind, wire::Wire},
 };
 
-/// The type of a payload in the binary form of version 3.
-const OCTETS: &str = "application/octet-stream";
-
 /// Builds the requests of one transport.
 pub(super) struct Requests {
     endpoint: Arc<Endpoint>,
@@ -127,10 +124,11 @@ impl Requests {
 
     /// The POST that sends `body`.
     pub(super) fn post(&self, body: Bytes, repeat: Repeat) -> Result<http::Request, TransportError> {
-        let headers = match self.wire {
-            Wire::V4 => Headers::default(),
-            // By the type, servers tell the two forms of the payload apart.
-            Wire::V3 => Headers::from([(header::CONTENT_TYPE, HeaderValue::from_static(OCTETS))]),
+        let headers = match self.wire.content_type(&body) {
+            None => Headers::default(),
+            Some(content_type) => {
+                Headers::from([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))])
+            }
         };
         let request = self.make(Method::POST, TransportKind::Polling, body, &headers)?;
         Ok(http::Request { repeat, ..request })

@@ -52,11 +52,11 @@ async fn mismatch(cell: Cell) {
     let version = found(cell.peer);
     let other = match version {
         ProtocolVersion::V3 => Protocol::V4,
-        ProtocolVersion::V4 => Protocol::V3,
+        _ => Protocol::V3,
     };
     let err = fails(&server, cell.connect(server.url()).protocol(other)).await;
     let ConnectError::UnsupportedProtocol { server, .. } = &err else { panic!("{err}") };
-    assert_eq!(*server, version, "{err}");
+    assert_eq!(*server, Some(version), "{err}");
 }
 
 async fn missing_ping(cell: Cell) {
@@ -67,7 +67,9 @@ async fn missing_ping(cell: Cell) {
     let mut talk = cell.open_with(server.url(), |builder| builder.reconnect(policy), amend).await;
     assert_eq!(talk.session.protocol, ProtocolVersion::V4, "the server does not look at the version");
     let Event::Disconnected(end) = talk.client.next().await else { panic!("no end") };
-    assert_eq!(end.reason, DisconnectReason::NoPing);
+    // Both sides wait equally long for the other's ping.
+    let is_close = matches!(end.reason, DisconnectReason::Server | DisconnectReason::TransportClose { .. });
+    assert!(end.reason == DisconnectReason::NoPing || is_close, "{}", end.reason);
     let Event::Reconnecting(_) = talk.client.next().await else { panic!("no other attempt") };
     let Event::Connected(session) = talk.client.next().await else { panic!("no other session") };
     assert_eq!((session.protocol, session.transport), (ProtocolVersion::V3, TransportKind::WebSocket));

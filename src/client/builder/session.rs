@@ -38,10 +38,12 @@ impl EngineIoClientBuilder {
     /// - **Over polling** the first answer shows the version. If the server answers in version 3, or refuses version 4, the
     ///   same `Connect` goes on in version 3.
     /// - **Over WebSocket only**, as with `transports([TransportKind::WebSocket])`, the first answers look alike. If the
-    ///   server names a `maxPayload`, or pings once, it speaks version 4. If neither has happened and the session ends after
-    ///   the time of the first ping, the reason is [`DisconnectReason::NoPing`](crate::DisconnectReason::NoPing). The next
-    ///   attempt then speaks version 3, and the client remembers that if its first ping is answered. Until then binary
-    ///   messages are not understood. If you know the version, set it.
+    ///   server names a `maxPayload`, or pings once, it speaks version 4. If neither has happened and the client ends the
+    ///   session for its silence, the reason is [`DisconnectReason::NoPing`](crate::DisconnectReason::NoPing). The next attempt
+    ///   then speaks version 3, and so it does if the server ends the session at about that time without a code or a reason.
+    ///   The client remembers the version if its first ping is answered. Until then a server of version 3 and this client
+    ///   misread each other's binary messages: the application receives each of them with an extra first byte 4, and the server
+    ///   takes the first byte of a message of this client for the type of a packet. If you know the version, set it.
     ///
     /// In version 3 the client pings, every `ping_interval`, and the server has `ping_timeout` to answer. The times of the
     /// answers are [`Status::round_trip`](crate::Status::round_trip). Everything else is as in version 4.

@@ -150,7 +150,8 @@ impl Connection {
         }
         let is_remembered = params.remember && params.upgrade && self.remembered.contains(&params.endpoint);
         let (plan, kind) = Plan::new(&params, is_remembered)?;
-        let negotiation = Negotiation::new(params.protocol, self.found_versions.version(&params.endpoint));
+        let negotiation =
+            Negotiation::new(params.protocol, self.found_versions.at(params.endpoint.display_url()));
         let transport = self.start(kind, negotiation.version(), params.endpoint.clone(), None);
         let trying = (transport, plan);
         self.state = State::Connecting(Connecting::new(now, params, trying, negotiation));
@@ -175,9 +176,10 @@ impl Connection {
             return self.fail_connect(now, ConnectError::Cancelled);
         }
         let (url, version) = (connecting.target.endpoint().display_url(), connecting.negotiation.version());
-        let err = ConnectError::from_transport(url, err, version);
+        let err = connecting.negotiation.describe(ConnectError::from_transport(url, err, version));
+        let is_open = matches!(connecting.phase, Phase::WebSocketOpen { .. });
         let next = match now < connecting.deadline {
-            true if connecting.negotiation.on_failed(&err) => Some(id.kind),
+            true if connecting.negotiation.on_failed(&err, is_open) => Some(id.kind),
             true => connecting.plan.next(&err),
             false => None,
         };
@@ -186,9 +188,6 @@ impl Connection {
             return self.fail_connect(now, err);
         };
         let wire = connecting.negotiation.version();
-        if let ConnectError::UnsupportedProtocol { server, .. } = &err {
-            self.found_versions.prove(&connecting.target, *server);
-        }
         let endpoint = connecting.target.reset();
         if self.transports.get(id).is_some() {
             self.order(id, Command::Abort);
@@ -206,7 +205,6 @@ impl Connection {
         if !connecting.is_awaiting_packets_from(id) {
             return;
         }
-        self.found_versions.prove(&connecting.target, version);
         if let Err(err) = connecting.negotiation.on_answered(version) {
             self.fail_attempt(now, err.into());
         }
@@ -246,11 +244,15 @@ impl Connection {
             Phase::Cancelled { close_deadline, .. } => Some(close_deadline.min(connecting.deadline)),
             _ => None,
         };
-        let version = connecting.negotiation.version();
+        let (version, is_proven) =
+            (connecting.negotiation.version(), connecting.negotiation.has_refused_other());
         let mut session = match decode_open(&mut received, id.kind, version) {
             Ok(session) => session,
             Err(err) => return self.fail_attempt(now, err.into()),
         };
+        if is_proven || session.shows_version() {
+            self.found_versions.prove(&target, version);
+        }
         match id.kind {
             TransportKind::Polling => self.order(id, Command::Session(session.sid.clone())),
             TransportKind::WebSocket => {
@@ -276,9 +278,6 @@ impl Connection {
             }
         };
         let id = connecting.transport;
-        if session.shows_version_4() {
-            self.found_versions.prove(&connecting.target, ProtocolVersion::V4);
-        }
         let is_offered = session.upgrades.contains(&TransportKind::WebSocket);
         self.counters.sessions += 1;
         self.round_trip = Some(now.saturating_duration_since(connecting.started));

@@ -178,29 +178,39 @@ impl Connection {
 
     /// Ends the session. If a graceful close was requested, its reason is reported.
     pub(super) fn end_session(&mut self, now: Instant, reason: DisconnectReason) {
-        let reason = self.explain(now, reason);
+        let reason = self.note_version(now, reason);
         let State::Open(open) = &mut self.state else { return };
         let reason = open.take_close_request().map_or(reason, |close| close.reason);
         self.end(now, Outcome::closed(reason));
     }
 
-    /// The reason for the end of a session, as what is known about the version of the server explains it.
+    /// Notes what the end of a session shows about the version of the server. Returns the reason for the end.
     ///
-    /// A server of version 3 waits for pings, as a client of version 4 does. At about the time at which the client would end
-    /// the session, the server ends it: with a close packet, with a close frame, or without either.
-    fn explain(&mut self, now: Instant, reason: DisconnectReason) -> DisconnectReason {
+    /// A server of version 3 waits for pings, as a client of version 4 does. One of the two sides ends the session, at about
+    /// the same time: the client for the silence, or the server with a close packet, with a close frame that says nothing, or
+    /// without either. Only in the first case the missing ping is the reason. In the second one the server may have another.
+    fn note_version(&mut self, now: Instant, reason: DisconnectReason) -> DisconnectReason {
         let State::Open(open) = &self.state else { return reason };
-        if !reason.may_be_silence() {
+        let (target, is_timeout) = (open.target(), reason == DisconnectReason::PingTimeout);
+        if open.is_closing() || !(is_timeout || reason.says_nothing()) {
             return reason;
         }
         match open.session().protocol {
-            ProtocolVersion::V4 if open.is_never_pinged(now) => {
-                self.found_versions.suspect(open.target());
+            ProtocolVersion::V4 if self.found_versions.is_proven(target, ProtocolVersion::V4) => reason,
+            ProtocolVersion::V4 if is_timeout && open.is_never_pinged(now) => {
+                self.found_versions.suspect(target);
                 DisconnectReason::NoPing
             }
-            ProtocolVersion::V4 => reason,
+            ProtocolVersion::V4 => {
+                if !is_timeout && open.may_be_given_up(now) {
+                    self.found_versions.suspect(target);
+                }
+                reason
+            }
             ProtocolVersion::V3 => {
-                self.found_versions.clear_suspicion(open.target());
+                if open.liveness.lacks_answer() {
+                    self.found_versions.doubt(target);
+                }
                 reason
             }
         }

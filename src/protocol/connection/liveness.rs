@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{heartbeat::Heartbeat, io::over_slow_line};
+use super::{
+    heartbeat::{Heartbeat, Pong},
+    io::over_slow_line,
+};
 use crate::protocol::{handshake::Session, version::ProtocolVersion};
 
 /// If this process notices a deadline this late, it was suspended or had no processor time. Then the server is not to blame.
@@ -15,13 +18,17 @@ const GRACE_PERIOD: Duration = Duration::from_secs(1);
 /// pass without a byte.
 const PARTIAL_FACTOR: u32 = 5;
 
+/// The time that the end of a session needs to arrive, at most, after the server has decided on it. python-engineio 3 looks for
+/// sessions to end every few seconds.
+const MAX_DELAY: Duration = Duration::from_secs(5);
+
 /// The limits of the stall timeout, if the application has not set it.
 const MIN_STALL_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The time that back-pressure may last without progress of a subscriber: `set`, if the application has set it, else the time
-/// after which the server ends the session, since the client does not answer pings meanwhile. Before the first session that is
-/// not known.
+/// after which a server of version 4 ends the session, since the client does not answer pings meanwhile. In version 3, in which
+/// the client goes on to ping, it is the same. Before the first session that time is not known.
 pub(crate) fn stall_timeout(set: Option<Duration>, session: Option<&Session>) -> Duration {
     let by_server = |session: &Session| {
         let silence = session.ping_interval.saturating_add(session.ping_timeout);
@@ -47,10 +54,31 @@ pub(super) struct Liveness {
 /// The side that pings.
 #[derive(Debug)]
 enum PingsOf {
-    /// Version 4. `lacking`: the time after which it is odd that there was no ping; `None` if there was one.
-    Server { lacking: Option<Instant> },
+    /// Version 4. `missing`: what it means that there was no ping; `None` if there was one.
+    Server { missing: Option<MissingPing> },
     /// Version 3. Boxed, since few sessions have it.
     Client(Box<Heartbeat>),
+}
+
+/// No ping has arrived. A server of version 3 waits for pings, too, and ends a session without them.
+#[derive(Debug, Clone, Copy)]
+struct MissingPing {
+    /// The time after which it is odd.
+    odd: Instant,
+    /// The time by which a server of version 3 has ended the session, if the client sends nothing.
+    hopeless: Instant,
+}
+
+/// What a ping from the server is to the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PingFromServer {
+    /// The first one in version 4.
+    First,
+    /// Another one in version 4.
+    Another,
+    /// A ping in version 3, in which the server does not ping. It gets no answer: python-engineio ends a session in which it
+    /// receives a pong.
+    OutOfPlace,
 }
 
 impl Liveness {
@@ -58,7 +86,9 @@ impl Liveness {
         let pings = match session.protocol {
             ProtocolVersion::V4 => {
                 let late = LATE.min(session.ping_timeout / 2);
-                PingsOf::Server { lacking: Some(now + session.ping_interval + late) }
+                let odd = now + session.ping_interval + late;
+                let hopeless = now + session.ping_interval + session.ping_timeout + MAX_DELAY;
+                PingsOf::Server { missing: Some(MissingPing { odd, hopeless }) }
             }
             ProtocolVersion::V3 => PingsOf::Client(Box::new(Heartbeat::new(now, session))),
         };
@@ -81,21 +111,43 @@ impl Liveness {
         }
     }
 
-    /// The server has pinged. Returns whether it is to be answered: in version 3 the server does not ping, and python-engineio
-    /// ends a session in which it receives a pong.
-    pub(super) fn pinged(&mut self) -> bool {
+    /// The server has pinged.
+    pub(super) fn pinged(&mut self) -> PingFromServer {
         match &mut self.pings {
-            PingsOf::Server { lacking } => {
-                *lacking = None;
-                true
-            }
-            PingsOf::Client(_) => false,
+            PingsOf::Server { missing } => match missing.take() {
+                Some(_) => PingFromServer::First,
+                None => PingFromServer::Another,
+            },
+            PingsOf::Client(_) => PingFromServer::OutOfPlace,
         }
     }
 
-    /// Whether the server should have pinged in version 4, and has not done so once.
+    /// A pong arrived. Only a client of version 3 asks for one.
+    pub(super) fn ponged(&mut self, now: Instant) -> Pong {
+        self.heartbeat().map_or(Pong::Unasked, |heartbeat| heartbeat.answered(now))
+    }
+
+    /// Whether the server should have sent a ping in version 4, and has sent none.
     pub(super) fn lacks_ping(&self, now: Instant) -> bool {
-        matches!(self.pings, PingsOf::Server { lacking: Some(lacking) } if now >= lacking)
+        matches!(self.pings, PingsOf::Server { missing: Some(MissingPing { odd, .. }) } if now >= odd)
+    }
+
+    /// Whether a server of version 3 that waits for pings ends the session at about this time.
+    pub(super) fn may_be_given_up(&self, now: Instant) -> bool {
+        let PingsOf::Server { missing: Some(MissingPing { odd, hopeless }) } = self.pings else {
+            return false;
+        };
+        (odd..=hopeless).contains(&now)
+    }
+
+    /// Whether a ping of the client was written in version 3, and none was answered.
+    pub(super) fn lacks_answer(&self) -> bool {
+        matches!(&self.pings, PingsOf::Client(heartbeat) if heartbeat.lacks_answer())
+    }
+
+    /// Whether a ping of the client waits until it is written.
+    pub(super) fn awaits_write(&self) -> bool {
+        matches!(&self.pings, PingsOf::Client(heartbeat) if heartbeat.is_being_written())
     }
 
     /// Back-pressure that began at `since` has ended. The server could not be heard meanwhile.
@@ -117,14 +169,16 @@ impl Liveness {
         self.last_heard
     }
 
-    /// The time at which the session ends with `PingTimeout`, if nothing arrives until then.
-    pub(super) fn deadline(&self) -> Instant {
+    /// The time at which the session ends with `PingTimeout`, if nothing arrives until then. `None`: a ping of the client is not
+    /// written yet, so a server of version 3 has no reason to say anything. The limits of the batch in flight apply.
+    pub(super) fn deadline(&self) -> Option<Instant> {
         let silence = self.last_heard + self.max_silence;
         match &self.pings {
-            PingsOf::Server { .. } => silence,
-            PingsOf::Client(heartbeat) => {
-                heartbeat.deadline(self.last_heard).map_or(silence, |pong| pong.min(silence))
-            }
+            PingsOf::Server { .. } => Some(silence),
+            PingsOf::Client(heartbeat) => match heartbeat.deadline(self.last_heard) {
+                None if heartbeat.is_being_written() => None,
+                answer => Some(answer.unwrap_or(silence)),
+            },
         }
     }
 

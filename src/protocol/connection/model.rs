@@ -290,13 +290,20 @@ impl Model {
         if self.has_session() {
             let is_paused = |fake: &Fake| fake.paused && !fake.closing && fake.writing.is_none();
             self.time.pause(self.now, self.fakes.values().any(is_paused));
-            let limit = self.time.deadline(self.now, self.write_deadline(), self.partial_since());
-            assert!(deadline <= Some(limit), "silence is noticed in time");
+            let limit = self.limit();
+            assert!(limit.is_none_or(|limit| deadline <= Some(limit)), "silence is noticed in time");
             assert_eq!(self.connection.has_backpressure(), self.time.has_backpressure());
             if self.may_write() {
                 self.time.check_pings(self.now);
             }
         }
+    }
+
+    /// The latest moment at which the session must be looked at again.
+    fn limit(&self) -> Option<Instant> {
+        let in_flight = self.carries_session().and_then(|fake| fake.writing.as_deref());
+        let in_flight = in_flight.map(Vec::as_slice);
+        self.time.deadline(self.now, self.write_deadline(), self.partial_since(), in_flight)
     }
 
     /// When the batch in flight on the WebSocket of the session is late.
@@ -454,6 +461,11 @@ impl Model {
         if (is_heard || is_answer) && self.has_session() {
             self.time.heard(self.now);
         }
+        if let ReportKind::Packets { packets, .. } = &kind
+            && packets.contains(&Packet::Pong("".into()))
+        {
+            self.time.ponged();
+        }
         if let Some(fake) = self.fakes.get_mut(&from.number) {
             match kind {
                 ReportKind::Alive { is_partial: true } => _ = fake.partial.get_or_insert(self.now),
@@ -501,8 +513,10 @@ impl Model {
             2..=4 => {
                 let Some(batch) = fake.writing.take() else { return };
                 self.messages.wrote(&batch, id.kind);
+                let ping = batch[..1].to_vec();
                 drop(batch);
                 self.say(id, ReportKind::Written { any_number: what > 128 });
+                self.time.wrote(self.now, &ping);
             }
             // A pong that nobody asked for.
             5 if fake.opened && what > 240 => self.say(id, ReportKind::Pong(u64::from(what))),

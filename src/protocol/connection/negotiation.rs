@@ -5,10 +5,7 @@ use std::collections::VecDeque;
 use super::target::{MAX_REMEMBERED, Target};
 use crate::{
     error::{ConnectError, ProtocolError},
-    protocol::{
-        endpoint::Endpoint,
-        version::{Protocol, ProtocolVersion},
-    },
+    protocol::version::{Protocol, ProtocolVersion},
 };
 
 /// The version that a connect speaks.
@@ -17,24 +14,40 @@ pub(super) struct Negotiation {
     /// The version that the application wants.
     wanted: Protocol,
     version: ProtocolVersion,
-    /// The connect has spoken the other version before.
-    has_changed: bool,
+    /// The server has shown the version that the connect began with in an earlier session.
+    is_proven: bool,
+    other: Other,
+}
+
+/// Whether a connect has spoken the other version before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Other {
+    NotSpoken,
+    /// It was given up after a failure that may have another cause.
+    Failed,
+    /// The server has refused it, or has answered in this version.
+    Refused,
 }
 
 impl Negotiation {
-    /// `found`: the version that the server seems to speak.
-    pub(super) fn new(wanted: Protocol, found: ProtocolVersion) -> Self {
+    /// `found`: what is known of the server.
+    pub(super) fn new(wanted: Protocol, found: Knowledge) -> Self {
         let version = match wanted {
             Protocol::V4 => ProtocolVersion::V4,
             Protocol::V3 => ProtocolVersion::V3,
-            Protocol::Any => found,
+            Protocol::Any => found.version,
         };
-        Self { wanted, version, has_changed: false }
+        Self { wanted, version, is_proven: found.evidence == Evidence::Proof, other: Other::NotSpoken }
     }
 
     /// The version of the current transport.
     pub(super) fn version(&self) -> ProtocolVersion {
         self.version
+    }
+
+    /// The server does not speak the other version, so an open packet in this one is a proof.
+    pub(super) fn has_refused_other(&self) -> bool {
+        self.other == Other::Refused
     }
 
     /// The server has answered the handshake in another version. The connect goes on in it, if it may.
@@ -45,80 +58,119 @@ impl Negotiation {
                 ProtocolVersion::V4 => ProtocolError::Version4,
             });
         }
-        (self.version, self.has_changed) = (version, true);
+        (self.version, self.other) = (version, Other::Refused);
         Ok(())
     }
 
-    /// The current transport has failed. Returns whether it is to be tried again, in the other version.
-    pub(super) fn on_failed(&mut self, err: &ConnectError) -> bool {
-        let is_refused = match err {
-            ConnectError::UnsupportedProtocol { .. } => true,
-            // Not every server says what it refuses: engine.io 6 answers a WebSocket handshake in version 3 with HTTP instead
-            // of frames. Version 3 was only remembered, and perhaps there is another server now.
-            ConnectError::Status { status, .. } => {
-                self.version == ProtocolVersion::V3 && status.status == 400
-            }
-            ConnectError::NotEngineIo { .. } => self.version == ProtocolVersion::V3,
-            _ => false,
-        };
-        let is_again = is_refused && self.wanted == Protocol::Any && !self.has_changed;
-        if is_again {
-            (self.version, self.has_changed) = (self.version.other(), true);
+    /// The current transport has failed. Returns whether it is to be tried again, in the other version. `is_open`: it is a
+    /// WebSocket, and the server has accepted its handshake.
+    pub(super) fn on_failed(&mut self, err: &ConnectError, is_open: bool) -> bool {
+        if self.wanted != Protocol::Any || self.other != Other::NotSpoken {
+            return false;
         }
-        is_again
+        // Not every server says what it refuses. Version 3 was only remembered, and perhaps there is another server now.
+        // But a proxy in trouble answers like this too, so it needs more if the server has shown that it speaks version 3.
+        let is_guess = self.version == ProtocolVersion::V3 && !self.is_proven;
+        let other = match err {
+            ConnectError::UnsupportedProtocol { .. } => Other::Refused,
+            ConnectError::Status { status, .. } if is_guess && status.may_be_about_version() => Other::Failed,
+            // engine.io 6 accepts the WebSocket of a client of version 3, and sends HTTP instead of frames.
+            ConnectError::NotEngineIo { .. }
+                if is_guess || (is_open && self.version == ProtocolVersion::V3) =>
+            {
+                Other::Failed
+            }
+            _ => return false,
+        };
+        (self.version, self.other) = (self.version.other(), other);
+        true
+    }
+
+    /// The failure of the current transport, as what happened before explains it.
+    pub(super) fn describe(&self, err: ConnectError) -> ConnectError {
+        match err {
+            ConnectError::UnsupportedProtocol { url, .. } if self.has_refused_other() => {
+                ConnectError::UnsupportedProtocol { url, server: None }
+            }
+            err => err,
+        }
     }
 }
 
-/// The URLs at which servers seem to speak version 3, the oldest first. At all others they are asked in version 4.
+/// What is known of the version of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Knowledge {
+    pub(super) version: ProtocolVersion,
+    pub(super) evidence: Evidence,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Evidence {
+    /// The server did not do what it does in the other version. Or it has shown this one, and later did not behave so.
+    Hint,
+    /// The server has shown the version: with its open packet, or with a ping or a pong.
+    Proof,
+}
+
+/// The versions that servers speak, as far as their sessions have shown it, the oldest first. Any other server is asked in
+/// version 4.
 ///
-/// They are URLs that the user named, as in [`Remembered`](super::target::Remembered).
+/// Only what a session shows changes an entry: its open packet, its pings, and missing ones. The failure of a connect shows
+/// nothing, since a proxy may have caused it. The URLs are those that the user named, as in
+/// [`Remembered`](super::target::Remembered).
 #[derive(Debug, Default)]
 pub(super) struct FoundVersions(VecDeque<Found>);
 
 #[derive(Debug)]
 struct Found {
     url: String,
-    /// Set if the server has shown that it speaks version 3. Otherwise its silence in version 4 is all that is known.
-    is_proven: bool,
+    knowledge: Knowledge,
 }
 
 impl FoundVersions {
-    /// The version in which to ask the server.
-    pub(super) fn version(&self, endpoint: &Endpoint) -> ProtocolVersion {
-        match self.0.iter().any(|found| found.url == endpoint.display_url()) {
-            true => ProtocolVersion::V3,
-            false => ProtocolVersion::V4,
-        }
+    /// What is known of the server at this URL.
+    pub(super) fn at(&self, url: &str) -> Knowledge {
+        let found = self.0.iter().find(|found| found.url == url);
+        found.map_or(Knowledge { version: ProtocolVersion::V4, evidence: Evidence::Hint }, |found| {
+            found.knowledge
+        })
+    }
+
+    /// Whether the server has shown that it speaks this version.
+    pub(super) fn is_proven(&self, target: &Target, version: ProtocolVersion) -> bool {
+        self.at(target.named_url()) == Knowledge { version, evidence: Evidence::Proof }
     }
 
     /// The server has shown its version.
     pub(super) fn prove(&mut self, target: &Target, version: ProtocolVersion) {
-        match version {
-            ProtocolVersion::V3 => self.add(target, true),
-            ProtocolVersion::V4 => self.remove(target),
-        }
+        self.set(target, Knowledge { version, evidence: Evidence::Proof });
     }
 
     /// The server has not pinged, although in version 4 it is the server that pings.
     pub(super) fn suspect(&mut self, target: &Target) {
-        self.add(target, false);
+        self.set(target, Knowledge { version: ProtocolVersion::V3, evidence: Evidence::Hint });
     }
 
-    /// A session in version 3 has ended in the way that a session with a server of version 4 ends.
-    pub(super) fn clear_suspicion(&mut self, target: &Target) {
-        self.0.retain(|found| found.is_proven || found.url != target.named_url());
+    /// The server has not answered the first ping of a session in version 3. After the second such session in a row it is
+    /// asked in version 4 again.
+    pub(super) fn doubt(&mut self, target: &Target) {
+        match self.is_proven(target, ProtocolVersion::V3) {
+            true => self.suspect(target),
+            false => self.forget(target),
+        }
     }
 
-    fn add(&mut self, target: &Target, is_proven: bool) {
-        self.remove(target);
+    /// What is known of the server is wrong.
+    pub(super) fn forget(&mut self, target: &Target) {
+        self.0.retain(|found| found.url != target.named_url());
+    }
+
+    fn set(&mut self, target: &Target, knowledge: Knowledge) {
+        self.forget(target);
         if self.0.len() >= MAX_REMEMBERED {
             self.0.pop_front();
         }
-        self.0.push_back(Found { url: target.named_url().to_owned(), is_proven });
-    }
-
-    fn remove(&mut self, target: &Target) {
-        self.0.retain(|found| found.url != target.named_url());
+        self.0.push_back(Found { url: target.named_url().to_owned(), knowledge });
     }
 }
 

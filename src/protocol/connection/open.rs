@@ -119,7 +119,12 @@ impl Open {
 
     /// Whether the server behaves as one of version 3 does to a client of version 4: it waits for pings.
     pub(super) fn is_never_pinged(&self, now: Instant) -> bool {
-        !self.session.shows_version_4() && self.flow == Flow::Open && self.liveness.lacks_ping(now)
+        !self.session.shows_version() && self.flow == Flow::Open && self.liveness.lacks_ping(now)
+    }
+
+    /// Whether a server of version 3 that waits for pings ends the session at about this time.
+    pub(super) fn may_be_given_up(&self, now: Instant) -> bool {
+        !self.session.shows_version() && self.flow == Flow::Open && self.liveness.may_be_given_up(now)
     }
 
     pub(super) fn is_closing(&self) -> bool {

@@ -12,8 +12,8 @@ use std::{
 use crate::protocol::{handshake::TransportKind, packet::Packet};
 
 /// The pause after a poll that was answered at once with nothing useful. It doubles each time, up to the maximum, and
-/// starts again after any other poll. Some servers (engineioxide, python-engineio) answer every poll at once with a noop while a probe is open; without
-/// a pause the client would send polls in a busy loop.
+/// starts again after any other poll. Some servers (engineioxide, python-engineio) answer every poll at once with a noop
+/// while a probe is open; without a pause the client would send polls in a busy loop.
 const IDLE_POLL: Duration = Duration::from_millis(50);
 const MAX_IDLE_POLL: Duration = Duration::from_secs(1);
 
@@ -26,8 +26,8 @@ pub(super) struct Received {
     pub(super) packets: Vec<Packet>,
     /// Set if no more packets of the same poll follow. It is always set over a WebSocket.
     complete: bool,
-    /// Set if one of the packets shows that polling is not in vain: an open, close or ping packet, or a message. A noop, a
-    /// pong and an unknown packet do not.
+    /// Set if one of the packets shows that polling is not in vain: an open or close packet, a ping that is
+    /// answered, a pong that answers a ping, or a message. A noop and an unknown packet do not.
     useful: bool,
 }
 

@@ -6,7 +6,9 @@ use bytestring::ByteString;
 
 use super::{
     Connection,
+    heartbeat::Pong,
     io::{Command, Output, TransportId},
+    liveness::PingFromServer,
     reading::{Flow, Received},
     state::State,
     upgrade::UpgradeStep,
@@ -100,7 +102,11 @@ impl Connection {
                 }
                 match packet {
                     Packet::Message(_) => return true,
-                    Packet::Ping(data) => self.on_ping(mem::take(data)),
+                    Packet::Ping(data) => {
+                        if !self.on_ping(mem::take(data)) {
+                            return false;
+                        }
+                    }
                     Packet::Pong(_) if self.on_heartbeat_answered(now) => {}
                     Packet::Close => end = Some(DisconnectReason::Server),
                     Packet::Open(_) => end = Some(out_of_place("a second open packet")),
@@ -120,23 +126,30 @@ impl Connection {
         end
     }
 
-    fn on_ping(&mut self, data: ByteString) {
-        if let State::Open(open) = &mut self.state
-            && open.liveness.pinged()
-        {
-            self.queue.push_pong(data);
-            self.found_versions.prove(open.target(), ProtocolVersion::V4);
+    /// A ping arrived. Returns whether it is answered.
+    fn on_ping(&mut self, data: ByteString) -> bool {
+        let State::Open(open) = &mut self.state else { return false };
+        match open.liveness.pinged() {
+            PingFromServer::First => self.found_versions.prove(open.target(), ProtocolVersion::V4),
+            PingFromServer::Another => {}
+            PingFromServer::OutOfPlace => {
+                self.found_versions.forget(open.target());
+                return false;
+            }
         }
+        self.queue.push_pong(data);
+        true
     }
 
-    /// A pong arrived. Returns whether it answers a ping, which only a client of version 3 sends.
+    /// A pong arrived. Returns whether it answers a ping of the heartbeat, which only a client of version 3 sends.
     fn on_heartbeat_answered(&mut self, now: Instant) -> bool {
         let State::Open(open) = &mut self.state else { return false };
-        let Some(time) = open.liveness.heartbeat().and_then(|heartbeat| heartbeat.answered(now)) else {
-            return false;
-        };
-        self.round_trip = Some(time);
-        self.found_versions.prove(open.target(), open.session().protocol);
+        match open.liveness.ponged(now) {
+            Pong::Unasked => return false,
+            Pong::Untimed => {}
+            Pong::After(time) => self.round_trip = Some(time),
+        }
+        self.found_versions.prove(open.target(), ProtocolVersion::V3);
         true
     }
 

@@ -47,8 +47,8 @@ impl Connection {
         }
         // A ping that is late is urgent, so it has no grace period.
         self.queue_ping(now);
-        // The end of a pause between polls is nobody's fault and needs no grace period. In a grace period, the answer to this
-        // poll may be what proves that the server is alive.
+        // The end of a pause between polls is nobody's fault and needs no grace period. In a grace period, the answer to
+        // this poll may be what proves that the server is alive.
         self.grant_reads(now);
     }
 
@@ -58,15 +58,16 @@ impl Connection {
             State::Idle => None,
             State::Connecting(connecting) => Some(connecting.deadline()),
             State::Open(open) => {
-                let silence = self.stall_deadline(open).unwrap_or_else(|| open.liveness.deadline());
-                let others = [
+                let silence = self.stall_deadline(open).or_else(|| open.liveness.deadline());
+                let deadlines = [
+                    silence,
                     self.write_deadline(open),
                     self.partial_deadline(open),
                     self.ping_deadline(open),
                     open.upgrade.deadline(),
                     open.close_deadline(),
                 ];
-                others.into_iter().flatten().chain([silence]).min()
+                deadlines.into_iter().flatten().min()
             }
             State::Ending(ending) => Some(ending.deadline()),
         }
@@ -127,7 +128,7 @@ impl Connection {
         }
         match self.stall_deadline(open) {
             Some(deadline) => (now >= deadline).then_some(DisconnectReason::Stalled),
-            None => (now >= open.liveness.deadline()).then_some(DisconnectReason::PingTimeout),
+            None => has_passed(open.liveness.deadline()).then_some(DisconnectReason::PingTimeout),
         }
     }
 
@@ -165,12 +166,17 @@ impl Connection {
         open.confirmations.deadline(self.limits.request_timeout).filter(|_| open.flow == Flow::Open)
     }
 
-    /// When the batch in flight counts as stuck. The polling transport limits its requests itself: nobody sees the
-    /// progress of a POST that is buffered on its way.
+    /// When the batch in flight counts as stuck. The polling transport limits its requests itself: nobody sees the progress
+    /// of a POST that is buffered on its way. Only while a ping waits for the POST, so that the silence of the server has
+    /// no limit, the POST has its longest one here, too.
     fn write_deadline(&self, open: &Open) -> Option<Instant> {
-        if open.kind() == TransportKind::Polling {
-            return None;
+        let writing = || Some(&self.transports.get(open.active())?.writing);
+        match open.kind() {
+            TransportKind::WebSocket => writing()?.deadline(&open.liveness),
+            TransportKind::Polling if open.liveness.awaits_write() => {
+                writing()?.whole_deadline(&open.liveness)
+            }
+            TransportKind::Polling => None,
         }
-        self.transports.get(open.active())?.writing.deadline(&open.liveness)
     }
 }

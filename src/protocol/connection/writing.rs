@@ -26,6 +26,13 @@ pub(super) struct InFlight {
     progress: Instant,
 }
 
+impl InFlight {
+    fn whole_deadline(&self, liveness: &Liveness) -> Instant {
+        let bytes = u64::try_from(self.batch.bytes()).unwrap_or(u64::MAX);
+        liveness.whole_write_deadline(self.started, bytes)
+    }
+}
+
 impl Writing {
     /// No batch is in flight.
     pub(super) fn is_free(&self) -> bool {
@@ -53,9 +60,13 @@ impl Writing {
 
     /// When the batch in flight counts as stuck.
     pub(super) fn deadline(&self, liveness: &Liveness) -> Option<Instant> {
-        let InFlight { batch, started, progress } = self.in_flight.as_ref()?;
-        let bytes = u64::try_from(batch.bytes()).unwrap_or(u64::MAX);
-        Some(liveness.write_deadline(*progress).min(liveness.whole_write_deadline(*started, bytes)))
+        let in_flight = self.in_flight.as_ref()?;
+        Some(liveness.write_deadline(in_flight.progress).min(in_flight.whole_deadline(liveness)))
+    }
+
+    /// When the batch in flight has taken too long, whatever its progress was.
+    pub(super) fn whole_deadline(&self, liveness: &Liveness) -> Option<Instant> {
+        self.in_flight.as_ref().map(|in_flight| in_flight.whole_deadline(liveness))
     }
 
     /// The bytes of the messages in flight, if there are any messages.

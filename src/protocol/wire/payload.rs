@@ -62,11 +62,21 @@ pub(super) fn encode(wire: Wire, packets: &[Packet], dst: &mut BytesMut) {
     dst.reserve(packets.iter().map(|packet| size(wire, packet, false)).sum());
     match wire {
         Wire::V4 => v4::encode(packets, dst),
+        Wire::V3 if v3_text::is_unambiguous(packets) => v3_text::encode(packets, dst),
         Wire::V3 => v3_binary::encode(packets, dst),
     }
 }
 
-/// The number of bytes that a packet adds to a payload.
+/// The type of the content of a payload that [`encode`] has written, if servers tell the forms apart by it.
+pub(super) fn content_type(wire: Wire, body: &[u8]) -> Option<&'static str> {
+    match (wire, body) {
+        (Wire::V4, _) => None,
+        (Wire::V3, [0 | 1, ..]) => Some("application/octet-stream"),
+        (Wire::V3, _) => Some("text/plain;charset=UTF-8"),
+    }
+}
+
+/// The number of bytes that a packet adds to a payload. In version 3 the text form needs at least one byte less.
 pub(super) fn size(wire: Wire, packet: &Packet, is_first: bool) -> usize {
     match wire {
         Wire::V4 => v4::size(packet, is_first),

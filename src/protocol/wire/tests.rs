@@ -279,7 +279,8 @@ proptest! {
         let mut body = BytesMut::new();
         wire.encode_payload(&packets, &mut body);
         let sizes = packets.iter().enumerate().map(|(at, packet)| wire.size_in_payload(packet, at == 0));
-        prop_assert_eq!(body.len(), sizes.sum::<usize>());
+        let size = sizes.sum::<usize>();
+        prop_assert!(body.len() == size || (wire == Wire::V3 && body.len() < size), "{} and {size}", body.len());
         prop_assert_eq!(wire.decode_payload(body.freeze(), usize::MAX).collect::<Result<Vec<_>, _>>(), Ok(packets));
     }
 

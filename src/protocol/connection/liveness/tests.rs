@@ -12,9 +12,9 @@ fn a_server_may_be_silent_for_the_sum_of_its_intervals() {
     session.ping_interval = 3 * SECOND;
     session.ping_timeout = 2 * SECOND;
     let mut liveness = Liveness::new(start, &session);
-    assert_eq!(liveness.deadline(), start + 5 * SECOND);
+    assert_eq!(liveness.deadline(), Some(start + 5 * SECOND));
     liveness.restart(start + 4 * SECOND);
-    assert_eq!(liveness.deadline(), start + 9 * SECOND);
+    assert_eq!(liveness.deadline(), Some(start + 9 * SECOND));
     assert_eq!(liveness.write_deadline(start + SECOND), start + 6 * SECOND, "a batch has as long");
     let whole = |bytes| liveness.whole_write_deadline(start, bytes);
     assert_eq!(whole(0), start + 25 * SECOND);

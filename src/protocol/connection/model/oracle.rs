@@ -21,6 +21,9 @@ const SILENCE: Duration = Duration::from_secs(45);
 const PING_INTERVAL: Duration = Duration::from_secs(25);
 const PONG_LIMIT: Duration = Duration::from_secs(20);
 
+/// The longest time that a slow line takes for all messages of a walk.
+const TRANSFER: Duration = Duration::from_secs(10);
+
 /// The longest time for which only an upgrade keeps messages from being sent.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -310,6 +313,10 @@ pub(super) struct Time {
     switched: bool,
     /// The last ping of a session in version 3, or its start. `None`: the server pings.
     pinged: Option<Instant>,
+    /// The pings of a session in version 3 that have no answer.
+    unanswered: usize,
+    /// The time at which the first ping was written after the server was heard.
+    asked: Option<Instant>,
     /// The time since when only an upgrade keeps messages from being sent.
     paused: Option<Instant>,
 }
@@ -318,6 +325,8 @@ impl Time {
     pub(super) fn new(now: Instant, wire: Wire) -> Self {
         Self {
             pinged: (wire == Wire::V3).then_some(now),
+            unanswered: 0,
+            asked: None,
             heard: now,
             backpressure: None,
             stuck: false,
@@ -373,10 +382,25 @@ impl Time {
     }
 
     pub(super) fn writes(&mut self, now: Instant, batch: &[Packet]) {
-        if batch.first() == Some(&Packet::Ping("".into())) {
+        if begins_with_ping(batch) {
             *self.pinged.as_mut().expect("only in version 3") = now;
+            self.unanswered += 1;
         }
         self.switched |= batch.contains(&Packet::Upgrade);
+    }
+
+    /// A batch was written.
+    pub(super) fn wrote(&mut self, now: Instant, batch: &[Packet]) {
+        if begins_with_ping(batch) && self.unanswered > 0 && self.asked.is_none_or(|asked| asked < self.heard)
+        {
+            self.asked = Some(now);
+        }
+    }
+
+    /// A pong of the heartbeat arrived.
+    pub(super) fn ponged(&mut self) {
+        self.unanswered = self.unanswered.saturating_sub(1);
+        self.asked = None;
     }
 
     /// In version 3 the server waits for pings.
@@ -429,13 +453,39 @@ impl Time {
     }
 
     /// The latest moment at which the session must be looked at again. `write`: when a batch in flight is
-    /// late. `partial`: the time since when a message has arrived in part.
-    pub(super) fn deadline(&self, now: Instant, write: Option<Instant>, partial: Option<Instant>) -> Instant {
-        let silence = self.backpressure.unwrap_or(self.heard) + SILENCE;
+    /// late. `partial`: the time since when a message has arrived in part. `in_flight`: what the transport of the session
+    /// writes.
+    pub(super) fn deadline(
+        &self,
+        now: Instant,
+        write: Option<Instant>,
+        partial: Option<Instant>,
+        in_flight: Option<&[Packet]>,
+    ) -> Option<Instant> {
         let partial = partial.filter(|_| self.backpressure.is_none());
-        let others =
-            [write, partial.map(|since| since + 5 * SILENCE), self.paused.map(|since| since + PAUSE)];
-        let first = others.into_iter().flatten().fold(silence, Instant::min);
-        first.max(now + GRACE_PERIOD)
+        let deadlines = [
+            self.silence(now, in_flight),
+            write,
+            partial.map(|since| since + 5 * SILENCE),
+            self.paused.map(|since| since + PAUSE),
+        ];
+        deadlines.into_iter().flatten().min().map(|first| first.max(now + GRACE_PERIOD))
     }
+
+    /// When the silence of one side ends the session. `None`: a ping of version 3 is not written yet.
+    fn silence(&self, now: Instant, in_flight: Option<&[Packet]>) -> Option<Instant> {
+        if let Some(since) = self.backpressure {
+            return Some(since + SILENCE);
+        }
+        if let Some(asked) = self.asked.filter(|asked| *asked >= self.heard) {
+            return Some(asked + PONG_LIMIT + TRANSFER);
+        }
+        let is_due = self.pinged.is_some_and(|pinged| now >= pinged + PING_INTERVAL);
+        let is_written = in_flight.is_none_or(|batch| !begins_with_ping(batch));
+        (is_written && !is_due).then(|| self.heard + SILENCE)
+    }
+}
+
+fn begins_with_ping(batch: &[Packet]) -> bool {
+    batch.first() == Some(&Packet::Ping("".into()))
 }

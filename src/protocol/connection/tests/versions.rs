@@ -1,5 +1,8 @@
 //! Sessions in protocol 3, and how a connect finds out which version a server speaks.
 
+mod finding;
+mod heartbeat;
+
 use super::*;
 use crate::{
     data::Data,
@@ -239,10 +242,10 @@ fn a_version_that_is_refused_is_replaced_within_the_same_connect() {
     assert_eq!(rig.version(), V3);
     rig.end(polling);
 
-    // The server was replaced by one of version 4. Not every server refuses with a code.
+    // The server was replaced by one of version 4.
     rig.connect_in(Protocol::Any, &[TransportKind::Polling]);
     assert_eq!(rig.out(), ["start 2 polling in protocol 3"]);
-    rig.refuses(id(2, TransportKind::Polling), 400, None);
+    rig.refuses(id(2, TransportKind::Polling), 400, Some(5));
     assert_eq!(rig.out()[1..], ["start 3 polling"]);
     rig.packets(id(3, TransportKind::Polling), vec![open_packet("")]);
     rig.out();
@@ -309,41 +312,26 @@ const NO_PING: &str = "closed: ping timeout: the server sent no ping; it may spe
                        `protocol`; unsent ; in doubt ";
 
 #[test]
-fn a_session_that_ends_without_one_ping_hints_at_version_3() {
-    let frame = || CloseReason::CloseFrame { code: 1005, reason: "".into() };
-    for (seconds, reason) in [(45, CloseReason::Ordered), (26, frame()), (30, Rig::eof())] {
-        let mut rig = Rig::without_max_payload(WEBSOCKET);
-        rig.now += Duration::from_secs(seconds);
-        rig.connection.handle_timeout(rig.now);
-        assert_eq!(ends(&mut rig, WEBSOCKET, reason), NO_PING);
-    }
-    let close_packet = |rig: &mut Rig| {
-        rig.packets(WEBSOCKET, vec![Packet::Close]);
-        ends(rig, WEBSOCKET, CloseReason::Ordered)
-    };
+fn a_session_that_ends_for_its_silence_without_one_ping_hints_at_version_3() {
     let mut rig = Rig::without_max_payload(WEBSOCKET);
-    rig.now += Duration::from_secs(30);
-    assert_eq!(close_packet(&mut rig), NO_PING, "as python-engineio does");
+    assert_eq!(rig.elapse(), 45_000);
+    assert_eq!(ends(&mut rig, WEBSOCKET, CloseReason::Ordered), NO_PING);
 }
 
 #[test]
-fn a_session_hints_at_nothing_if_the_server_is_known_or_has_pinged_or_had_no_time_to() {
-    let closed = "closed: server disconnect; unsent ; in doubt ";
-    let end = |mut rig: Rig, transport: TransportId, seconds: u64| {
-        rig.now += Duration::from_secs(seconds);
-        rig.packets(transport, vec![Packet::Close]);
+fn a_session_hints_at_nothing_if_the_server_is_known_or_has_pinged() {
+    let closed = "closed: ping timeout; unsent ; in doubt ";
+    let silent = |mut rig: Rig, transport: TransportId| {
+        rig.elapse();
         ends(&mut rig, transport, CloseReason::Ordered)
     };
-    assert_eq!(end(Rig::without_max_payload(WEBSOCKET), WEBSOCKET, 25), closed);
-    assert_eq!(end(Rig::without_max_payload(POLLING), POLLING, 40), closed, "polling shows the version");
-    assert_eq!(end(Rig::websocket(), WEBSOCKET, 40), closed, "it has named a maxPayload");
-    assert_eq!(end(Rig::in_version_3(WEBSOCKET), WEBSOCKET, 40), closed);
+    assert_eq!(silent(Rig::without_max_payload(POLLING), POLLING), closed, "polling shows the version");
+    assert_eq!(silent(Rig::websocket(), WEBSOCKET), closed, "it has named a maxPayload");
     let mut rig = Rig::without_max_payload(WEBSOCKET);
     rig.packets(WEBSOCKET, vec![Packet::Ping("".into())]);
-    assert_eq!(end(rig, WEBSOCKET, 40), closed);
-    let mut rig = Rig::without_max_payload(WEBSOCKET);
-    rig.packets(WEBSOCKET, vec![text("x")]);
-    assert_eq!(end(rig, WEBSOCKET, 40), closed, "a ping could not be read");
+    rig.out();
+    rig.written(WEBSOCKET);
+    assert_eq!(silent(rig, WEBSOCKET), closed);
 }
 
 /// A client that speaks either version, after a session over WebSocket whose server has not pinged. Its next connect is

@@ -1,9 +1,8 @@
 //! The binary form of the payload of version 3 (protocol 3, "Payload"): for each packet 0 (text) or 1 (binary), the digits
 //! of its length as bytes from 0 to 9, a byte 255, and the packet.
 //!
-//! Servers send this form if the payload contains binary data, and python-engineio sends it always. The client sends it always,
-//! too: its lengths are in bytes, so that all servers understand the same, and binary data needs no base64. In the text form
-//! python-engineio counts code points, and not the code units of the protocol.
+//! Servers send this form if the payload contains binary data, and python-engineio sends it always. So does the client, and also
+//! if the text form would be [ambiguous](super::v3_text::is_unambiguous): here lengths are in bytes.
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use bytestring::ByteString;

@@ -1,14 +1,25 @@
 //! The text form of the payload of version 3 (protocol 3, "Payload"): `<length>:<packet>` for each packet. Servers send it if
-//! the payload contains no binary data, or if the client has asked for base64.
+//! the payload contains no binary data, or if the client has asked for base64. The client sends it if all servers understand it
+//! in the same way.
 
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes, BytesMut};
 use bytestring::ByteString;
 
 use super::{TOO_LONG, parse_length};
 use crate::{
+    data::Data,
     error::ProtocolError,
-    protocol::{packet::Packet, wire::v3},
+    protocol::{
+        packet::Packet,
+        wire::{text, v3},
+    },
 };
+
+/// The payload without packets of the reference implementation.
+const NO_PACKETS: &[u8] = b"0:";
+
+/// The first byte of the UTF-8 of the characters beyond U+FFFF.
+const FIRST_OF_FOUR: u8 = 0xf0;
 
 /// See [`Payload`](super::Payload).
 #[derive(Debug)]
@@ -24,7 +35,7 @@ pub(super) struct Payload {
 
 impl Payload {
     pub(super) fn new(body: Bytes, max_message_size: usize) -> Self {
-        let len = body.len();
+        let len = if body == NO_PACKETS { 0 } else { body.len() };
         let text = ByteString::try_from(body.clone())
             .unwrap_or_else(|err| ByteString::try_from(body.slice(..err.valid_up_to())).unwrap_or_default());
         Self { text, len, next: (len > 0).then_some(0), max_message_size }
@@ -39,30 +50,44 @@ impl Iterator for Payload {
     type Item = Result<Packet, ProtocolError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let start = self.next.take()?;
-            let rest = self.text.get(start..)?;
-            let packet = match split(rest) {
-                Ok(packet) => packet,
-                // What the rest lacks may be among the bytes that are not UTF-8.
-                Err(_) if self.text.len() < self.len => return Some(Err(ProtocolError::Utf8)),
-                Err(err) => return Some(Err(err)),
-            };
-            let next = start + packet.end;
-            let is_last = next >= self.len;
-            if packet.text.is_empty() {
-                // "0:" is the payload without packets of the reference implementation.
-                self.next = (!is_last).then_some(next);
-                continue;
-            }
-            let mut chars = packet.text.chars();
-            let packet =
-                v3::decode_text(chars.next(), self.text.slice_ref(chars.as_str()), self.max_message_size);
-            if packet.is_ok() && !is_last {
-                self.next = Some(next);
-            }
-            return Some(packet);
+        let start = self.next.take()?;
+        let rest = self.text.get(start..)?;
+        let packet = match split(rest) {
+            Ok(packet) => packet,
+            // What the rest lacks may be among the bytes that are not UTF-8.
+            Err(_) if self.text.len() < self.len => return Some(Err(ProtocolError::Utf8)),
+            Err(err) => return Some(Err(err)),
+        };
+        let next = start + packet.end;
+        let mut chars = packet.text.chars();
+        let packet =
+            v3::decode_text(chars.next(), self.text.slice_ref(chars.as_str()), self.max_message_size);
+        if packet.is_ok() && next < self.len {
+            self.next = Some(next);
         }
+        Some(packet)
+    }
+}
+
+/// Whether all servers understand the text form of these packets in the same way: they are text, and its length is the same in
+/// code units of UTF-16, which JavaScript counts, and in code points, which python-engineio counts.
+pub(super) fn is_unambiguous(packets: &[Packet]) -> bool {
+    packets.iter().all(|packet| match packet {
+        Packet::Message(Data::Binary(_)) => false,
+        packet => packet.body().iter().all(|byte| *byte < FIRST_OF_FOUR),
+    })
+}
+
+/// Appends the packets, whose text form is [unambiguous](is_unambiguous).
+pub(super) fn encode(packets: &[Packet], dst: &mut BytesMut) {
+    for packet in packets {
+        // All bytes of a character but the first one begin with the bits 10.
+        let chars = packet.body().iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+        let kind = text::type_digit(packet);
+        dst.put_slice((kind.len() + chars).to_string().as_bytes());
+        dst.put_u8(b':');
+        dst.put_slice(kind);
+        dst.put_slice(packet.body());
     }
 }
 

@@ -71,10 +71,33 @@ fn a_length_counts_code_units_of_utf_16() {
 
 #[test]
 fn a_payload_without_packets_is_no_error() {
-    for body in ["", "0:", "0:0:"] {
+    for body in ["", "0:"] {
         assert_eq!(decoded(body), (vec![], None), "{body}");
+        assert!(payload(body).is_empty());
     }
-    assert_eq!(decoded("0:2:4a0:1:6"), (vec![text("a"), Packet::Noop], None));
+}
+
+#[test]
+fn a_packet_without_anything_is_an_error_so_that_each_packet_counts() {
+    let empty = || Some(ProtocolError::Packet("it is empty"));
+    assert_eq!(decoded("0:0:"), (vec![], empty()));
+    assert_eq!(decoded("0:2:4a"), (vec![], empty()));
+    assert_eq!(decoded("2:4a0:1:6"), (vec![text("a")], empty()));
+    assert_eq!(decoded("2:4a0:"), (vec![text("a")], empty()));
+}
+
+#[test]
+fn text_is_written_as_a_server_reads_it() {
+    for (packets, body) in [
+        (vec![text("")], "1:4"),
+        (vec![text("abc"), Packet::Ping("".into()), Packet::Close], "4:4abc1:21:1"),
+        (vec![text("a\u{1e}b€d"), text(&"x".repeat(100))], &format!("6:4a\u{1e}b€d101:4{}", "x".repeat(100))),
+    ] {
+        let mut dst = bytes::BytesMut::new();
+        crate::protocol::wire::Wire::V3.encode_payload(&packets, &mut dst);
+        assert_eq!(dst, body);
+        assert_eq!(encoded(&packets), body);
+    }
 }
 
 #[test]
@@ -147,7 +170,7 @@ fn a_body_of_digits_or_of_tiny_packets_is_read_in_one_pass() {
     // Quadratic time would take minutes.
     const MANY: usize = 1 << 20;
     assert_eq!(decoded("9".repeat(MANY)).0.len(), 0);
-    assert_eq!(decoded("0:".repeat(MANY)), (vec![], None));
+    assert_eq!(decoded("0:".repeat(MANY)).0.len(), 0);
     assert_eq!(payload("1:6".repeat(MANY)).count(), MANY);
     assert_eq!(payload("3:4😀".repeat(MANY)).filter(Result::is_ok).count(), MANY);
     let long = format!("{}:4{}", MANY + 1, "€".repeat(MANY));
