@@ -54,19 +54,10 @@ pub(super) struct Liveness {
 /// The side that pings.
 #[derive(Debug)]
 enum PingsOf {
-    /// Version 4. `missing`: what it means that there was no ping; `None` if there was one.
-    Server { missing: Option<MissingPing> },
+    /// Version 4. `missing`: the time after which it is odd that there was no ping; `None` if there was one.
+    Server { missing: Option<Instant> },
     /// Version 3. Boxed, since few sessions have it.
     Client(Box<Heartbeat>),
-}
-
-/// No ping has arrived. A server of version 3 waits for pings, too, and ends a session without them.
-#[derive(Debug, Clone, Copy)]
-struct MissingPing {
-    /// The time after which it is odd.
-    odd: Instant,
-    /// The time by which a server of version 3 has ended the session, if the client sends nothing.
-    hopeless: Instant,
 }
 
 /// What a ping from the server is to the session.
@@ -86,9 +77,7 @@ impl Liveness {
         let pings = match session.protocol {
             ProtocolVersion::V4 => {
                 let late = LATE.min(session.ping_timeout / 2);
-                let odd = now + session.ping_interval + late;
-                let hopeless = now + session.ping_interval + session.ping_timeout + MAX_DELAY;
-                PingsOf::Server { missing: Some(MissingPing { odd, hopeless }) }
+                PingsOf::Server { missing: Some(now + session.ping_interval + late) }
             }
             ProtocolVersion::V3 => PingsOf::Client(Box::new(Heartbeat::new(now, session))),
         };
@@ -122,6 +111,13 @@ impl Liveness {
         }
     }
 
+    /// A batch was written, perhaps with a ping of the client. The line takes the time `transfer` for what was written.
+    pub(super) fn written(&mut self, now: Instant, transfer: impl FnOnce() -> Duration) {
+        if let PingsOf::Client(heartbeat) = &mut self.pings {
+            heartbeat.written(now, self.last_heard, transfer);
+        }
+    }
+
     /// A pong arrived. Only a client of version 3 asks for one.
     pub(super) fn ponged(&mut self, now: Instant) -> Pong {
         self.heartbeat().map_or(Pong::Unasked, |heartbeat| heartbeat.answered(now))
@@ -129,15 +125,14 @@ impl Liveness {
 
     /// Whether the server should have sent a ping in version 4, and has sent none.
     pub(super) fn lacks_ping(&self, now: Instant) -> bool {
-        matches!(self.pings, PingsOf::Server { missing: Some(MissingPing { odd, .. }) } if now >= odd)
+        matches!(self.pings, PingsOf::Server { missing: Some(since) } if now >= since)
     }
 
-    /// Whether a server of version 3 that waits for pings ends the session at about this time.
-    pub(super) fn may_be_given_up(&self, now: Instant) -> bool {
-        let PingsOf::Server { missing: Some(MissingPing { odd, hopeless }) } = self.pings else {
-            return false;
-        };
-        (odd..=hopeless).contains(&now)
+    /// Whether a server of version 3 that waits for pings, and for `timeout` behind each of them, ends the session at about
+    /// this time. The client has sent nothing to it.
+    pub(super) fn may_be_given_up(&self, now: Instant, timeout: Duration) -> bool {
+        let PingsOf::Server { missing: Some(since) } = self.pings else { return false };
+        (since..=since + timeout + MAX_DELAY).contains(&now)
     }
 
     /// Whether a ping of the client was written in version 3, and none was answered.

@@ -124,7 +124,9 @@ impl Open {
 
     /// Whether a server of version 3 that waits for pings ends the session at about this time.
     pub(super) fn may_be_given_up(&self, now: Instant) -> bool {
-        !self.session.shows_version() && self.flow == Flow::Open && self.liveness.may_be_given_up(now)
+        !self.session.shows_version()
+            && self.flow == Flow::Open
+            && self.liveness.may_be_given_up(now, self.session.ping_timeout)
     }
 
     pub(super) fn is_closing(&self) -> bool {

@@ -179,10 +179,7 @@ impl Written {
             TransportKind::WebSocket if self.messages > 0 => open.pings.wrote(now, self.bytes),
             TransportKind::WebSocket => {}
         }
-        let heard = open.liveness.last_heard();
-        if let Some(heartbeat) = open.liveness.heartbeat() {
-            heartbeat.written(now, heard, || open.pings.transfer());
-        }
+        open.liveness.written(now, || open.pings.transfer());
     }
 }
 
