@@ -184,8 +184,9 @@ impl Inflating {
         // zlib writes nothing for an empty message behind another one, and some servers send that.
         if self.consumed > 0 && !self.inflater.has_ended {
             self.inflater.inflate_empty_block(&TAIL)?;
-            // At the end of a block another block can begin. With a context there is no such check: the stream would end.
-            if !keeps_context {
+            // At the end of a block another block can begin, unless it was the last one: section 7.2.1 allows that. With a
+            // context there is no such check: the stream would end.
+            if !keeps_context && !self.inflater.has_ended {
                 self.inflater.inflate_empty_block(&LAST_BLOCK)?;
                 if !self.inflater.has_ended {
                     return Err(CUT);

@@ -61,6 +61,9 @@ fn the_examples_of_the_rfc_are_inflated() {
         (b"\xf3\x48\xcd\xc9\xc9\x07\x00", b"Hello"),
         // Two last blocks: each ends a stream.
         (b"\xf3\x48\xcd\xc9\xc9\x07\x00\xf3\x48\xcd\xc9\xc9\x07\x00\x00", b"HelloHello"),
+        // The empty block whose end is not sent may be the last one (section 7.2.1), as Go's deflater ends a stream.
+        (b"\x01", b""),
+        (b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x01", b"Hello"),
     ];
     for keeps_context in [false, true] {
         for (payload, message) in table {
