@@ -1,7 +1,7 @@
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::protocol::websocket::oracle::Oracle;
+use crate::protocol::websocket::{oracle::Oracle, work::SLICE};
 
 /// Inflates a payload in pieces of these lengths.
 fn inflate(
@@ -13,8 +13,7 @@ fn inflate(
     let mut message = Inflating::new(inflater, limit);
     let (mut rest, mut turns) = (payload, 0);
     while !rest.is_empty() || message.may_have_more() {
-        let mut budget = SLICE;
-        let consumed = message.push(rest, &mut budget)?;
+        let consumed = message.push(rest, &mut Work::of_a_turn())?;
         rest = &rest[consumed..];
         turns += 1;
         assert!(turns < 1_000_000, "it makes progress");
@@ -32,7 +31,7 @@ fn deflate(deflater: Box<Deflater>, message: &[u8], turn: usize) -> (Vec<u8>, Bo
     let (head, body) = message.split_at(message.len().min(1));
     let mut deflating = Deflating::new(deflater);
     let mut turns = 0;
-    while !deflating.advance(head, body, &mut turn.clone()) {
+    while !deflating.advance(head, body, &mut Work::of(turn)) {
         turns += 1;
     }
     assert_eq!(turns, message.len().saturating_sub(1) / turn, "as many turns as it takes");
@@ -119,8 +118,7 @@ fn a_bomb_ends_at_the_limit_after_little_input_and_little_memory() {
     let mut message = Inflating::new(Inflater::borrow(), limit);
     let mut consumed = 0;
     let err = loop {
-        let mut budget = SLICE;
-        match message.push(&bomb[consumed..], &mut budget) {
+        match message.push(&bomb[consumed..], &mut Work::of_a_turn()) {
             Ok(more) => consumed += more,
             Err(err) => break err,
         }
@@ -139,7 +137,7 @@ fn one_turn_inflates_one_slice() {
     let mut turns = 0;
     while !rest.is_empty() || message.may_have_more() {
         let before = message.output.len();
-        rest = &rest[message.push(rest, &mut SLICE.clone()).unwrap()..];
+        rest = &rest[message.push(rest, &mut Work::of_a_turn()).unwrap()..];
         assert!(message.output.len() - before <= SLICE + STEP);
         turns += 1;
     }
