@@ -29,9 +29,13 @@ const STEP: usize = 16 << 10;
 /// The largest buffer for compressed bytes that a thread reuses.
 const MAX_REUSED: usize = 64 << 10;
 
+/// The largest number of deflaters that a thread lends, one for each level and window.
+const MAX_LENT: usize = 4;
+
 thread_local! {
     static INFLATER: Cell<Option<Box<Inflater>>> = const { Cell::new(None) };
-    static DEFLATER: Cell<Option<Box<Deflater>>> = const { Cell::new(None) };
+    /// The deflaters, with different parameters.
+    static DEFLATERS: Cell<Vec<Box<Deflater>>> = const { Cell::new(Vec::new()) };
     /// The buffer for one step of inflating.
     static INFLATED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     /// The buffer for the compressed bytes of one message.
@@ -217,8 +221,11 @@ impl Deflater {
 
     /// A deflater without context. [`give_back`](Self::give_back) ends the loan.
     pub(super) fn borrow(params: DeflateParams) -> Box<Self> {
-        let lent = DEFLATER.try_with(Cell::take).ok().flatten();
-        lent.filter(|lent| lent.suits(params)).unwrap_or_else(|| Box::new(Self::new(params)))
+        let mut deflaters = DEFLATERS.try_with(Cell::take).unwrap_or_default();
+        let position = deflaters.iter().position(|deflater| deflater.suits(params));
+        let lent = position.map(|position| deflaters.swap_remove(position));
+        let _ = DEFLATERS.try_with(|lent| lent.set(deflaters));
+        lent.unwrap_or_else(|| Box::new(Self::new(params)))
     }
 
     fn suits(&self, params: DeflateParams) -> bool {
@@ -227,7 +234,11 @@ impl Deflater {
 
     pub(super) fn give_back(mut self: Box<Self>) {
         self.stream.reset();
-        let _ = DEFLATER.try_with(|lent| lent.set(Some(self)));
+        let mut deflaters = DEFLATERS.try_with(Cell::take).unwrap_or_default();
+        if deflaters.len() < MAX_LENT && !deflaters.iter().any(|deflater| deflater.suits(self.params)) {
+            deflaters.push(self);
+        }
+        let _ = DEFLATERS.try_with(|lent| lent.set(deflaters));
     }
 
     /// Deflates `input`, which is the end of the message if `flush` says so.

@@ -173,10 +173,18 @@ fn a_thread_lends_one_inflater_and_one_deflater() {
     assert_ne!(address, &raw const *second);
     first.give_back();
     assert_eq!(&raw const *Deflater::borrow(params(15, 1)), address);
-    assert!(INFLATER.take().is_none() && DEFLATER.take().is_none(), "what is not given back is freed");
+    assert!(INFLATER.take().is_none() && DEFLATERS.take().is_empty(), "what is not given back is freed");
     second.give_back();
-    let other = Deflater::borrow(params(9, 1));
-    assert_eq!(other.params.window_bits, 9, "a deflater with other parameters is of no use");
+    // Clients with other parameters have deflaters of their own, up to a limit.
+    DEFLATERS.take();
+    let addresses_of = |all: &[Box<Deflater>]| all.iter().map(|one| &raw const **one).collect::<Vec<_>>();
+    let levels = 1..=4;
+    let before: Vec<_> = levels.clone().map(|level| Deflater::borrow(params(9, level))).collect();
+    let expected = addresses_of(&before);
+    before.into_iter().for_each(Deflater::give_back);
+    let again: Vec<_> = levels.map(|level| Deflater::borrow(params(9, level))).collect();
+    assert_eq!(addresses_of(&again), expected);
+    assert!(again.iter().zip(1..).all(|(deflater, level)| deflater.params.level == level));
 }
 
 #[test]
