@@ -31,7 +31,8 @@ use crate::{
         packet::Packet,
         version::Protocol,
         websocket::{
-            AgreedCompression, Compression, Frame, Message, Opcode, Text, WebSocketCodec, oracle::Oracle,
+            AgreedCompression, Compression, Frame, Message, Opcode, Text, WebSocketCodec, Work,
+            oracle::Oracle,
         },
         wire::Wire,
     },
@@ -275,7 +276,7 @@ pub fn websocket_deflate(data: &[u8]) {
         let (head, body) = message.split_at(message.len().min(1));
         let (mut begun, mut wire) = (None, BytesMut::new());
         let frame = Frame { opcode: Opcode::Binary, head, body };
-        while !codec.encode_in_turns(frame, &mut begun, &mut 5_000, &mut wire) {}
+        while !codec.encode_in_turns(frame, &mut begun, &mut Work::of(5_000), &mut wire) {}
         let first = wire[0];
         wire[0] &= 0xbf;
         let (_, _, payload) = ws::Parser::parse(&mut wire, true, usize::MAX).unwrap().expect("all of it");

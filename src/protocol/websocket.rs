@@ -17,6 +17,7 @@ mod message;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod oracle;
 mod permessage_deflate;
+mod work;
 
 use std::{fmt, mem};
 
@@ -24,14 +25,17 @@ use actix_codec::Decoder;
 use bytes::{Buf, Bytes, BytesMut};
 
 pub use self::compression::{AgreedCompression, Compression};
+#[cfg(test)]
+pub(crate) use self::work::SLICE;
 pub(crate) use self::{
-    deflate::{Deflating, SLICE},
+    deflate::Deflating,
     encode::Frame,
     extensions::accept as accept_extensions,
     frame_ends::FrameEnds,
     header::Opcode,
     message::{CloseFrame, Message, Text, close_payload},
     permessage_deflate::CompressionCounts,
+    work::Work,
 };
 use self::{
     error::CodecError,
@@ -113,9 +117,10 @@ impl<K: FnMut() -> [u8; 4]> WebSocketCodec<K> {
         matches!(self.state, State::Fragmented(_) | State::Inflating(_))
     }
 
-    /// Whether the decoder has stopped in a large message, so that others have their turn, and not because bytes are missing.
+    /// Whether the decoder has stopped in or before a compressed message, so that others have their turn, and not because bytes
+    /// are missing.
     pub(crate) fn waits_for_turn(&self) -> bool {
-        matches!(&self.state, State::Inflating(message) if message.waits_for_turn())
+        self.deflate.as_ref().is_some_and(PerMessageDeflate::waits_for_turn)
     }
 
     /// Takes the figures about compressed messages since the last call. `None`: there were none.
@@ -186,12 +191,11 @@ impl<K> WebSocketCodec<K> {
         if let Some(message) = self.decode_medium(src) {
             return message.map(Some);
         }
-        let mut budget = SLICE;
         loop {
             let partial = match &self.state {
                 State::Idle => None,
                 State::Fragmented(fragments) => Some(fragments.partial()),
-                State::Inflating(message) if message.is_in_frame() => match self.inflate(src, &mut budget)? {
+                State::Inflating(message) if message.is_in_frame() => match self.inflate(src)? {
                     Progress::Message(message) => return Ok(Some(message)),
                     Progress::Frame => continue,
                     Progress::Waits => return Ok(None),
@@ -213,8 +217,10 @@ impl<K> WebSocketCodec<K> {
                 return Ok(None);
             }
             if is_inflated {
+                if !self.start_frame(&header, payload_len) {
+                    return Ok(None);
+                }
                 src.advance(header.len);
-                self.start_frame(&header, payload_len);
                 continue;
             }
 

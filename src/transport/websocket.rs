@@ -156,14 +156,14 @@ impl WebSocketTransport {
             if is_flushed && mem::take(&mut self.is_writing) {
                 socket.report_compression(&self.reports);
                 self.reports.send(ReportKind::Written { any_number: false });
-            } else if !is_flushed && self.write_reports.is_due(socket.bytes_written()) && self.is_writing {
+            } else if !is_flushed && self.write_reports.is_due(socket.write_progress()) && self.is_writing {
                 self.reports.send(ReportKind::Writing);
             }
             match socket.poll_receive(&mut self.read_credit, &self.reports, task) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(reason)) => return Poll::Ready(reason),
                 // The answer to a ping was queued.
-                Poll::Pending if is_flushed && socket.has_output() => {}
+                Poll::Pending if is_flushed && socket.has_output() && !socket.waits_for_turn() => {}
                 Poll::Pending => {
                     may_go_on = false;
                     break;

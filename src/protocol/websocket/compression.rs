@@ -29,7 +29,7 @@ const UNUSABLE_WINDOW_BITS: u8 = 8;
 /// ```
 /// use actix_engineio::{Compression, EngineIoClient};
 ///
-/// // A feed of many small messages, for the price of 47 KiB.
+/// // A feed of many small messages. The client needs 47 KiB more.
 /// let builder = EngineIoClient::builder().compression(Compression::server_context());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,8 @@ enum Contexts {
 
 impl Compression {
     /// Every message is compressed by itself. An idle client needs no memory for that: all clients of a thread share one
-    /// inflater and one deflater, and only a message of more than 256 KiB has its own until it is done.
+    /// inflater, and one deflater for each level and window. Only a message that has begun and not ended has its own: 47 KiB for
+    /// one that arrives in fragments or has more than 64 KiB, until its end has arrived.
     ///
     /// Offers `permessage-deflate; server_no_context_takeover; client_no_context_takeover`. A server that accepts the
     /// offer and does not promise to forget its context is refused.
@@ -61,13 +62,17 @@ impl Compression {
     /// The server may compress its messages together, and the client compresses each by itself. For feeds: the client
     /// receives much more than it sends.
     ///
+    /// A broken server that sends only a part of a compressed message is not always noticed: with a context, the part may look
+    /// like a whole message.
+    ///
     /// Offers `permessage-deflate; client_no_context_takeover`.
     pub const fn server_context() -> Self {
         Self::new(Contexts::Server)
     }
 
     /// Both sides may compress their messages together. A server decides how much memory this costs the client: it may
-    /// ask for smaller windows, or for no context.
+    /// ask for smaller windows, or for no context. What [`server_context`](Self::server_context) says about broken servers is
+    /// true here too.
     ///
     /// Offers `permessage-deflate; client_max_window_bits`, as browsers do.
     pub const fn both_contexts() -> Self {

@@ -12,7 +12,7 @@ use std::{cell::Cell, mem};
 use bytes::Bytes;
 use flate2::{Compress, Decompress, FlushCompress, FlushDecompress, Status};
 
-use super::compression::DeflateParams;
+use super::{compression::DeflateParams, work::Work};
 use crate::error::ProtocolError;
 
 /// The bytes that a sender removes from the end of a message (section 7.2.1).
@@ -26,16 +26,16 @@ const CUT: ProtocolError = ProtocolError::Compression("it ends inside of a block
 /// The number of bytes that are inflated, or deflated, at once.
 const STEP: usize = 16 << 10;
 
-/// The work for a message in one turn, in uncompressed bytes. After that, others on the thread have theirs: a MiB takes
-/// several milliseconds.
-pub(crate) const SLICE: usize = 256 << 10;
-
 /// The largest buffer for compressed bytes that a thread reuses.
 const MAX_REUSED: usize = 64 << 10;
 
+/// The largest number of deflaters that a thread lends, one for each level and window.
+const MAX_LENT: usize = 4;
+
 thread_local! {
     static INFLATER: Cell<Option<Box<Inflater>>> = const { Cell::new(None) };
-    static DEFLATER: Cell<Option<Box<Deflater>>> = const { Cell::new(None) };
+    /// The deflaters, with different parameters.
+    static DEFLATERS: Cell<Vec<Box<Deflater>>> = const { Cell::new(Vec::new()) };
     /// The buffer for one step of inflating.
     static INFLATED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     /// The buffer for the compressed bytes of one message.
@@ -77,10 +77,16 @@ impl Inflater {
         self.has_ended = false;
     }
 
-    /// Inflates from `input`, up to the capacity of `output`. Returns the number of bytes that it has consumed.
-    fn inflate(&mut self, input: &[u8], output: &mut Vec<u8>) -> Result<usize, ProtocolError> {
+    /// Inflates from `input`, up to the capacity of `output`, which is empty. Returns the number of bytes that it has consumed.
+    fn inflate(
+        &mut self,
+        input: &[u8],
+        output: &mut Vec<u8>,
+        work: &mut Work,
+    ) -> Result<usize, ProtocolError> {
         if self.has_ended && !input.is_empty() {
             self.reset();
+            work.charge_reset();
         }
         let before = self.stream.total_in();
         let outcome = self.stream.decompress_vec(input, output, FlushDecompress::None);
@@ -88,7 +94,9 @@ impl Inflater {
             Ok(status) => self.has_ended |= status == Status::StreamEnd,
             Err(_) => return Err(ProtocolError::Compression("it is not a DEFLATE stream")),
         }
-        Ok(usize::try_from(self.stream.total_in().saturating_sub(before)).unwrap_or(usize::MAX))
+        let consumed = usize::try_from(self.stream.total_in().saturating_sub(before)).unwrap_or(usize::MAX);
+        work.charge(consumed, output.len());
+        Ok(consumed)
     }
 
     /// Consumes bytes that are an empty block if a message was complete.
@@ -130,12 +138,11 @@ impl Inflating {
         self.may_have_more
     }
 
-    /// Inflates the next bytes of the message, until `budget` bytes have come out. Returns the number of bytes that were
-    /// consumed.
-    pub(super) fn push(&mut self, input: &[u8], budget: &mut usize) -> Result<usize, ProtocolError> {
+    /// Inflates the next bytes of the message, as many as `work` allows. Returns the number of bytes that were consumed.
+    pub(super) fn push(&mut self, input: &[u8], work: &mut Work) -> Result<usize, ProtocolError> {
         let mut step = INFLATED.try_with(Cell::take).unwrap_or_default();
         step.reserve_exact(STEP.saturating_sub(step.capacity()));
-        let outcome = self.push_in_steps(input, budget, &mut step);
+        let outcome = self.push_in_steps(input, work, &mut step);
         let _ = INFLATED.try_with(|reused| reused.set(step));
         let consumed = outcome?;
         self.consumed = self.consumed.saturating_add(consumed);
@@ -145,16 +152,17 @@ impl Inflating {
     fn push_in_steps(
         &mut self,
         input: &[u8],
-        budget: &mut usize,
+        work: &mut Work,
         step: &mut Vec<u8>,
     ) -> Result<usize, ProtocolError> {
         let mut rest = input;
-        while *budget > 0 && (!rest.is_empty() || self.may_have_more) {
+        while !work.is_done() && (!rest.is_empty() || self.may_have_more) {
             step.clear();
-            let consumed = self.inflater.inflate(rest, step)?;
+            // Input without output takes time too, so it is consumed in steps as well.
+            let piece = rest.get(..STEP).unwrap_or(rest);
+            let consumed = self.inflater.inflate(piece, step, work)?;
             rest = rest.get(consumed..).unwrap_or_default();
             self.may_have_more = step.len() == step.capacity();
-            *budget = budget.saturating_sub(step.len());
             self.append(step)?;
             if consumed == 0 && step.is_empty() && !rest.is_empty() {
                 return Err(ProtocolError::Compression("it is not a DEFLATE stream"));
@@ -184,8 +192,9 @@ impl Inflating {
         // zlib writes nothing for an empty message behind another one, and some servers send that.
         if self.consumed > 0 && !self.inflater.has_ended {
             self.inflater.inflate_empty_block(&TAIL)?;
-            // At the end of a block another block can begin. With a context there is no such check: the stream would end.
-            if !keeps_context {
+            // At the end of a block another block can begin, unless it was the last one: section 7.2.1 allows that. With a
+            // context there is no such check: the stream would end.
+            if !keeps_context && !self.inflater.has_ended {
                 self.inflater.inflate_empty_block(&LAST_BLOCK)?;
                 if !self.inflater.has_ended {
                     return Err(CUT);
@@ -212,8 +221,11 @@ impl Deflater {
 
     /// A deflater without context. [`give_back`](Self::give_back) ends the loan.
     pub(super) fn borrow(params: DeflateParams) -> Box<Self> {
-        let lent = DEFLATER.try_with(Cell::take).ok().flatten();
-        lent.filter(|lent| lent.suits(params)).unwrap_or_else(|| Box::new(Self::new(params)))
+        let mut deflaters = DEFLATERS.try_with(Cell::take).unwrap_or_default();
+        let position = deflaters.iter().position(|deflater| deflater.suits(params));
+        let lent = position.map(|position| deflaters.swap_remove(position));
+        let _ = DEFLATERS.try_with(|lent| lent.set(deflaters));
+        lent.unwrap_or_else(|| Box::new(Self::new(params)))
     }
 
     fn suits(&self, params: DeflateParams) -> bool {
@@ -222,7 +234,11 @@ impl Deflater {
 
     pub(super) fn give_back(mut self: Box<Self>) {
         self.stream.reset();
-        let _ = DEFLATER.try_with(|lent| lent.set(Some(self)));
+        let mut deflaters = DEFLATERS.try_with(Cell::take).unwrap_or_default();
+        if deflaters.len() < MAX_LENT && !deflaters.iter().any(|deflater| deflater.suits(self.params)) {
+            deflaters.push(self);
+        }
+        let _ = DEFLATERS.try_with(|lent| lent.set(deflaters));
     }
 
     /// Deflates `input`, which is the end of the message if `flush` says so.
@@ -258,22 +274,23 @@ impl Deflating {
         Self { deflater, taken: 0, output, has_failed: false }
     }
 
-    /// Deflates the next bytes of the message, which is `head` and `body`, at most `budget`. Returns whether all of it is
-    /// done.
-    pub(super) fn advance(&mut self, head: &[u8], body: &[u8], budget: &mut usize) -> bool {
+    /// Deflates the next bytes of the message, which is `head` and `body`, as many as `work` allows. Returns whether all of it
+    /// is done.
+    pub(super) fn advance(&mut self, head: &[u8], body: &[u8], work: &mut Work) -> bool {
         let total = head.len().saturating_add(body.len());
-        while *budget > 0 {
+        while !work.is_done() {
             let rest_of_head = head.get(self.taken..).unwrap_or_default();
             let rest = match rest_of_head {
                 [] => body.get(self.taken.saturating_sub(head.len())..).unwrap_or_default(),
                 rest => rest,
             };
-            let piece = rest.get(..STEP.min(*budget)).unwrap_or(rest);
+            let piece = rest.get(..STEP.min(work.left())).unwrap_or(rest);
             self.taken = self.taken.saturating_add(piece.len());
-            *budget = budget.saturating_sub(piece.len().max(1));
             let is_done = self.taken >= total;
             let flush = if is_done { FlushCompress::Sync } else { FlushCompress::None };
+            let before = self.output.len();
             self.has_failed |= self.deflater.deflate(piece, &mut self.output, flush).is_none();
+            work.charge(piece.len(), self.output.len().saturating_sub(before));
             if is_done || self.has_failed {
                 return true;
             }

@@ -3,7 +3,7 @@
 use actix_codec::Encoder;
 use bytes::BytesMut;
 
-use super::{CodecError, Deflating, FIN, FrameEnds, MASK, MAX_CONTROL, Opcode, RSV1, WebSocketCodec};
+use super::{CodecError, Deflating, FIN, FrameEnds, MASK, MAX_CONTROL, Opcode, RSV1, WebSocketCodec, Work};
 use crate::error::ProtocolError;
 
 /// The longest frame header: two bytes, eight for the length, four for the masking key.
@@ -55,19 +55,23 @@ impl<K: FnMut() -> [u8; 4]> WebSocketCodec<K> {
         self.deflate.is_some()
     }
 
-    /// Appends a frame, compressed if that is agreed on and worthwhile. At most `budget` bytes are deflated. Returns whether
-    /// the frame was appended: if not, `begun` is to be passed in again for the same frame in the next turn.
+    /// Appends a frame, compressed if that is agreed on and worthwhile. As much is deflated as `work` allows. Returns whether the
+    /// frame was appended: if not, `begun` is to be passed in again for the same frame in the next turn.
     pub(crate) fn encode_in_turns(
         &mut self,
         frame: Frame<'_>,
         begun: &mut Option<Deflating>,
-        budget: &mut usize,
+        work: &mut Work,
         dst: &mut BytesMut,
     ) -> bool {
         if let Some(deflate) = &mut self.deflate
-            && let Some(mut message) = begun.take().or_else(|| deflate.start_deflating(&frame))
+            && let Some(params) = deflate.params_for(&frame)
         {
-            if !message.advance(frame.head, frame.body, budget) {
+            if work.is_done() {
+                return false;
+            }
+            let mut message = begun.take().unwrap_or_else(|| deflate.start_deflating(params, work));
+            if !message.advance(frame.head, frame.body, work) {
                 *begun = Some(message);
                 return false;
             }

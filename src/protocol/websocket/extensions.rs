@@ -141,11 +141,12 @@ impl<'a> Reader<'a> {
 
     /// Takes a token, or a quoted one: "the value after quoted-string unescaping MUST conform to the 'token' ABNF".
     fn value(&mut self) -> Option<Vec<u8>> {
-        if !self.eat(b'"') {
+        // Blanks inside of the quotes are a part of the value.
+        let Some(quoted) = self.0.trim_ascii_start().strip_prefix(b"\"") else {
             return self.token().map(<[u8]>::to_vec);
-        }
+        };
         let mut value = Vec::new();
-        let mut bytes = self.0.iter();
+        let mut bytes = quoted.iter();
         loop {
             match bytes.next()? {
                 b'"' => break,

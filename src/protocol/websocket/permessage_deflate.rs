@@ -8,6 +8,7 @@ use super::{
     compression::{AgreedCompression, Compression, DeflateParams},
     deflate::{Deflated, Deflater, Deflating, Inflater, Inflating},
     encode::Frame,
+    work::{Turns, Work},
 };
 use crate::error::ProtocolError;
 
@@ -22,6 +23,8 @@ pub(super) struct PerMessageDeflate {
     /// The context of the client, likewise.
     deflater: Option<Box<Deflater>>,
     counts: CompressionCounts,
+    /// The turns in which messages are inflated.
+    turns: Turns,
 }
 
 /// The messages that were compressed on the wire, and their bytes.
@@ -59,17 +62,29 @@ impl PerMessageDeflate {
             inflater: None,
             deflater: None,
             counts: CompressionCounts::default(),
+            turns: Turns::new(),
         }
     }
 
-    /// Begins to inflate a message of at most `limit` bytes.
-    pub(super) fn start_inflating(&mut self, limit: usize) -> Inflating {
+    /// The turns in which messages are inflated.
+    pub(super) fn turns(&mut self) -> &mut Turns {
+        &mut self.turns
+    }
+
+    /// Whether the rest of a message is inflated in the next turn, or the next message.
+    pub(super) fn waits_for_turn(&self) -> bool {
+        self.turns.is_awaited()
+    }
+
+    /// Begins to inflate a message of at most `limit` bytes. `None`: others have their turn before.
+    pub(super) fn start_inflating(&mut self, limit: usize) -> Option<Inflating> {
+        self.turns.work()?.charge_message(self.keeps_server_context);
         let inflater = match self.inflater.take() {
             Some(inflater) => inflater,
             None if self.keeps_server_context => Box::new(Inflater::new()),
             None => Inflater::borrow(),
         };
-        Inflating::new(inflater, limit)
+        Some(Inflating::new(inflater, limit))
     }
 
     /// Ends a message that was inflated.
@@ -85,18 +100,20 @@ impl PerMessageDeflate {
         Ok(payload)
     }
 
-    /// Begins to deflate a message. `None`: it is sent as it is.
-    pub(super) fn start_deflating(&mut self, frame: &Frame<'_>) -> Option<Deflating> {
-        let params = self.params.filter(|params| frame.payload_len() >= params.threshold)?;
+    /// The parameters for a message. `None`: it is sent as it is.
+    pub(super) fn params_for(&self, frame: &Frame<'_>) -> Option<DeflateParams> {
         // Section 6.1: only data messages are compressed.
-        if frame.opcode.is_control() {
-            return None;
-        }
-        Some(Deflating::new(match self.deflater.take() {
+        self.params.filter(|params| frame.payload_len() >= params.threshold && !frame.opcode.is_control())
+    }
+
+    /// Begins to deflate a message.
+    pub(super) fn start_deflating(&mut self, params: DeflateParams, work: &mut Work) -> Deflating {
+        work.charge_message(self.keeps_client_context);
+        Deflating::new(match self.deflater.take() {
             Some(deflater) => deflater,
             None if self.keeps_client_context => Box::new(Deflater::new(params)),
             None => Deflater::borrow(params),
-        }))
+        })
     }
 
     /// Ends a message that was deflated. `None`: it is sent as it is.

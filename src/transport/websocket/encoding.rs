@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::protocol::{
     packet::Packet,
-    websocket::{Deflating, SLICE},
+    websocket::{Deflating, Work},
 };
 
 /// A batch that is encoded in turns, because compression takes time. Whatever waits behind it waits here.
@@ -26,16 +26,16 @@ impl Encoding {
     }
 
     /// Appends the next frames, as many as one turn allows. `append` is given a packet, the message that was begun and the
-    /// number of bytes that may still be compressed, and returns whether it has appended the frame. Returns whether the batch
+    /// work that may still be done, and returns whether it has appended the frame. Returns whether the batch
     /// is complete.
     pub(super) fn advance(
         &mut self,
-        mut append: impl FnMut(&Packet, &mut Option<Deflating>, &mut usize) -> bool,
+        mut append: impl FnMut(&Packet, &mut Option<Deflating>, &mut Work) -> bool,
     ) -> bool {
         self.had_turn = true;
-        let mut budget = SLICE;
+        let mut work = Work::of_a_turn();
         while let Some(packet) = self.packets.get(self.done) {
-            if !append(packet, &mut self.message, &mut budget) {
+            if !append(packet, &mut self.message, &mut work) {
                 return false;
             }
             self.done = self.done.saturating_add(1);

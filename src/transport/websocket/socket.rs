@@ -153,6 +153,8 @@ impl Socket {
             match self.output.encode_next(&mut self.codec, self.wire) {
                 Encoded::Nothing => {}
                 Encoded::Frames => continue,
+                // Everything before was written, so a pong need not wait for the rest of the batch.
+                Encoded::Waits if self.pong.is_some() => {}
                 Encoded::Waits => {
                     task.waker().wake_by_ref();
                     return Poll::Pending;
@@ -200,6 +202,17 @@ impl Socket {
     /// The number of bytes written.
     pub(super) fn bytes_written(&self) -> u64 {
         self.output.written()
+    }
+
+    /// A number that grows with each write, and with each turn in which messages are compressed: a large message is compressed
+    /// before its first byte is written.
+    pub(super) fn write_progress(&self) -> u64 {
+        self.output.progress()
+    }
+
+    /// Whether the decoder waits for its next turn.
+    pub(super) fn waits_for_turn(&self) -> bool {
+        self.codec.waits_for_turn()
     }
 
     /// Receives the next message, and returns what `decode` makes of it. Pings that come before it are answered. `may_read`:
@@ -369,7 +382,8 @@ impl Socket {
     /// Waits, without credit, for the end of a connection that cannot be written to any more. If the server has sent
     /// something before the end, that is received first, as soon as there is credit.
     fn poll_end_after_write_error(&mut self, task: &mut Task<'_>) -> Poll<TransportError> {
-        if self.write_error.is_none() || !self.input.undecoded().is_empty() {
+        let waits = self.codec.waits_for_turn() || !self.input.undecoded().is_empty();
+        if self.write_error.is_none() || waits {
             return Poll::Pending;
         }
         match ready!(self.poll_read(task)) {

@@ -11,6 +11,8 @@ use actix_codec::{AsyncWrite, Encoder as _};
 use bytes::{Buf as _, BytesMut};
 
 use super::encoding::Encoding;
+#[cfg(test)]
+use crate::protocol::websocket::Work;
 use crate::protocol::{
     connection::BatchOutcome,
     packet::Packet,
@@ -43,6 +45,8 @@ pub(super) struct WriteBuffer {
     ends: FrameEnds,
     /// The rest of the last batch, if its messages are compressed and it takes more than one turn.
     encoding: Option<Box<Encoding>>,
+    /// The number of turns in which messages were compressed.
+    turns: u64,
 }
 
 /// What became of the rest of a batch.
@@ -72,6 +76,11 @@ impl WriteBuffer {
         self.written
     }
 
+    /// A number that grows with each write, and with each turn in which messages are compressed.
+    pub(super) fn progress(&self) -> u64 {
+        self.written.saturating_add(self.turns)
+    }
+
     /// Appends one frame.
     #[inline]
     pub(super) fn queue<K: FnMut() -> [u8; 4]>(&mut self, codec: &mut WebSocketCodec<K>, frame: Frame<'_>) {
@@ -86,8 +95,8 @@ impl WriteBuffer {
         codec: &mut WebSocketCodec<K>,
         frame: Frame<'_>,
     ) {
-        let mut budget = usize::MAX;
-        assert!(codec.encode_in_turns(frame, &mut None, &mut budget, &mut self.buf));
+        let mut work = Work::of(usize::MAX);
+        assert!(codec.encode_in_turns(frame, &mut None, &mut work, &mut self.buf));
     }
 
     /// Appends the frames of a batch. The batch before it must have been flushed.
@@ -124,8 +133,9 @@ impl WriteBuffer {
         wire: Wire,
         encoding: &mut Encoding,
     ) -> bool {
-        encoding.advance(|packet, begun, budget| {
-            let is_appended = codec.encode_in_turns(wire.frame(packet), begun, budget, &mut self.buf);
+        self.turns = self.turns.saturating_add(1);
+        encoding.advance(|packet, begun, work| {
+            let is_appended = codec.encode_in_turns(wire.frame(packet), begun, work, &mut self.buf);
             if is_appended {
                 let length = u64::try_from(self.buf.len()).unwrap_or(u64::MAX);
                 self.ends.push(self.written.saturating_add(length));

@@ -1,7 +1,7 @@
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::protocol::websocket::oracle::Oracle;
+use crate::protocol::websocket::{oracle::Oracle, work::SLICE};
 
 /// Inflates a payload in pieces of these lengths.
 fn inflate(
@@ -13,8 +13,7 @@ fn inflate(
     let mut message = Inflating::new(inflater, limit);
     let (mut rest, mut turns) = (payload, 0);
     while !rest.is_empty() || message.may_have_more() {
-        let mut budget = SLICE;
-        let consumed = message.push(rest, &mut budget)?;
+        let consumed = message.push(rest, &mut Work::of_a_turn())?;
         rest = &rest[consumed..];
         turns += 1;
         assert!(turns < 1_000_000, "it makes progress");
@@ -32,7 +31,7 @@ fn deflate(deflater: Box<Deflater>, message: &[u8], turn: usize) -> (Vec<u8>, Bo
     let (head, body) = message.split_at(message.len().min(1));
     let mut deflating = Deflating::new(deflater);
     let mut turns = 0;
-    while !deflating.advance(head, body, &mut turn.clone()) {
+    while !deflating.advance(head, body, &mut Work::of(turn)) {
         turns += 1;
     }
     assert_eq!(turns, message.len().saturating_sub(1) / turn, "as many turns as it takes");
@@ -61,6 +60,9 @@ fn the_examples_of_the_rfc_are_inflated() {
         (b"\xf3\x48\xcd\xc9\xc9\x07\x00", b"Hello"),
         // Two last blocks: each ends a stream.
         (b"\xf3\x48\xcd\xc9\xc9\x07\x00\xf3\x48\xcd\xc9\xc9\x07\x00\x00", b"HelloHello"),
+        // The empty block whose end is not sent may be the last one (section 7.2.1), as Go's deflater ends a stream.
+        (b"\x01", b""),
+        (b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x01", b"Hello"),
     ];
     for keeps_context in [false, true] {
         for (payload, message) in table {
@@ -116,8 +118,7 @@ fn a_bomb_ends_at_the_limit_after_little_input_and_little_memory() {
     let mut message = Inflating::new(Inflater::borrow(), limit);
     let mut consumed = 0;
     let err = loop {
-        let mut budget = SLICE;
-        match message.push(&bomb[consumed..], &mut budget) {
+        match message.push(&bomb[consumed..], &mut Work::of_a_turn()) {
             Ok(more) => consumed += more,
             Err(err) => break err,
         }
@@ -136,7 +137,7 @@ fn one_turn_inflates_one_slice() {
     let mut turns = 0;
     while !rest.is_empty() || message.may_have_more() {
         let before = message.output.len();
-        rest = &rest[message.push(rest, &mut SLICE.clone()).unwrap()..];
+        rest = &rest[message.push(rest, &mut Work::of_a_turn()).unwrap()..];
         assert!(message.output.len() - before <= SLICE + STEP);
         turns += 1;
     }
@@ -172,10 +173,18 @@ fn a_thread_lends_one_inflater_and_one_deflater() {
     assert_ne!(address, &raw const *second);
     first.give_back();
     assert_eq!(&raw const *Deflater::borrow(params(15, 1)), address);
-    assert!(INFLATER.take().is_none() && DEFLATER.take().is_none(), "what is not given back is freed");
+    assert!(INFLATER.take().is_none() && DEFLATERS.take().is_empty(), "what is not given back is freed");
     second.give_back();
-    let other = Deflater::borrow(params(9, 1));
-    assert_eq!(other.params.window_bits, 9, "a deflater with other parameters is of no use");
+    // Clients with other parameters have deflaters of their own, up to a limit.
+    DEFLATERS.take();
+    let addresses_of = |all: &[Box<Deflater>]| all.iter().map(|one| &raw const **one).collect::<Vec<_>>();
+    let levels = 1..=4;
+    let before: Vec<_> = levels.clone().map(|level| Deflater::borrow(params(9, level))).collect();
+    let expected = addresses_of(&before);
+    before.into_iter().for_each(Deflater::give_back);
+    let again: Vec<_> = levels.map(|level| Deflater::borrow(params(9, level))).collect();
+    assert_eq!(addresses_of(&again), expected);
+    assert!(again.iter().zip(1..).all(|(deflater, level)| deflater.params.level == level));
 }
 
 #[test]

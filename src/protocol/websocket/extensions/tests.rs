@@ -69,6 +69,8 @@ fn an_answer_that_breaks_the_rules_is_refused() {
         (BOTH, &["permessage-deflate; server_max_window_bits=\"\""], MALFORMED),
         (BOTH, &["permessage-deflate; server_max_window_bits=\"12"], MALFORMED),
         (BOTH, &["permessage-deflate; server_max_window_bits=\"1 2\""], MALFORMED),
+        (BOTH, &["permessage-deflate; server_max_window_bits=\" 12\""], MALFORMED),
+        (BOTH, &["permessage-deflate; server_max_window_bits=\"12 \""], MALFORMED),
         (BOTH, &["permessage-deflate; unknown"], UNKNOWN_PARAMETER),
         (BOTH, &["permessage-deflate; unknown=1"], UNKNOWN_PARAMETER),
         (BOTH, &["permessage-deflate; Server_no_context_takeover"], UNKNOWN_PARAMETER),

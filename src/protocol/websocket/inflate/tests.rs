@@ -7,8 +7,10 @@ use super::*;
 use crate::{
     error::TransportError,
     protocol::websocket::{
-        AgreedCompression as Agreed, Compression, Frame, FrameEnds, deflate::SLICE, oracle::Oracle,
+        AgreedCompression as Agreed, Compression, Frame, FrameEnds,
+        oracle::Oracle,
         permessage_deflate::PerMessageDeflate,
+        work::{SLICE, Work},
     },
 };
 
@@ -192,6 +194,42 @@ fn a_large_message_is_inflated_in_turns_also_in_many_fragments() {
     }
 }
 
+/// The number of turns that a codec without contexts takes to decode messages that have arrived, and their number.
+fn turns(wire: &[u8]) -> (usize, usize) {
+    let mut codec = codec(without_contexts(), LIMIT);
+    let mut src = BytesMut::from(wire);
+    let (mut turns, mut messages) = (1, 0);
+    loop {
+        match codec.decode(&mut src).unwrap() {
+            Some(_) => messages += 1,
+            None if codec.waits_for_turn() => turns += 1,
+            None => return (turns, messages),
+        }
+    }
+}
+
+#[test]
+fn input_without_output_and_small_messages_take_turns_too() {
+    for (what, wire, messages, expected) in [
+        // Each two bytes begin a stream again.
+        ("streams that end", frame(0xc2, &b"\x03\x00".repeat(20_000)), 1, 200..300),
+        (
+            "empty blocks",
+            frame(0xc2, &[&b"\x00\x00\x00\xff\xff".repeat(200_000)[..], b"\x00"].concat()),
+            1,
+            4..6,
+        ),
+        ("small messages", frame(0xc2, b"\x00").repeat(20_000), 20_000, 300..400),
+        ("messages without compression", b"\x82\x01x".repeat(20_000), 20_000, 1..2),
+    ] {
+        let (turns, decoded) = turns(&wire);
+        assert!(
+            decoded == messages && expected.contains(&turns),
+            "{decoded} messages, {turns} turns for {what}"
+        );
+    }
+}
+
 fn message_len(message: &Message) -> usize {
     match message {
         Message::Binary(bytes) => bytes.len(),
@@ -293,7 +331,7 @@ fn encode(
     body: &[u8],
 ) -> (u8, Vec<u8>) {
     let (mut dst, mut begun) = (BytesMut::new(), None);
-    while !codec.encode_in_turns(Frame { opcode, head, body }, &mut begun, &mut 1000, &mut dst) {
+    while !codec.encode_in_turns(Frame { opcode, head, body }, &mut begun, &mut Work::of(1000), &mut dst) {
         assert!(begun.is_some() && dst.is_empty());
     }
     sent(&dst).swap_remove(0)
@@ -374,7 +412,7 @@ fn the_ends_of_compressed_frames_are_those_on_the_wire() {
         while !codec.encode_in_turns(
             Frame { opcode: Opcode::Binary, head: b"", body },
             &mut None,
-            &mut usize::MAX.clone(),
+            &mut Work::of(usize::MAX),
             &mut dst,
         ) {}
         positions.push(50 + u64::try_from(dst.len()).unwrap());

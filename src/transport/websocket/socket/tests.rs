@@ -1,6 +1,7 @@
 use std::future::poll_fn;
 
-use tokio::io::{AsyncWriteExt as _, DuplexStream, duplex};
+use futures::FutureExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
 use super::*;
 use crate::{data::Data, protocol::websocket::oracle::Oracle};
@@ -147,6 +148,57 @@ async fn others_have_their_turn_while_a_large_message_is_inflated_or_deflated() 
     .await;
     assert!((3..6).contains(&turns), "{turns} turns");
     assert_eq!(socket.outcome(), BatchOutcome::sent(3));
+}
+
+#[actix::test]
+async fn others_have_their_turn_while_messages_arrive_behind_the_close_frame() {
+    const MESSAGES: usize = 60;
+    let (mut socket, mut server) = compressed();
+    socket.queue_close(1000);
+    server.write_all(&deflated(&vec![b'x'; 200_000]).repeat(MESSAGES)).await.unwrap();
+    drop(server);
+    let mut turns = 0;
+    poll_fn(|task| {
+        turns += 1;
+        socket.poll_closed(task)
+    })
+    .await;
+    assert!((40..70).contains(&turns), "{turns} turns");
+}
+
+#[actix::test]
+async fn a_message_that_waits_for_its_turn_survives_the_end_of_a_broken_connection() {
+    let mut were_consumed = 0;
+    // Sizes at which the last repetition goes on behind the first turn.
+    for size in (256 << 10)..(256 << 10) + 258 {
+        let (mut socket, mut server) = compressed();
+        server.write_all(&deflated(&vec![b'x'; size])).await.unwrap();
+        drop(server);
+        let first = poll_fn(|task| Poll::Ready(socket.poll_message(true, Ok, task))).await;
+        assert!(first.is_pending());
+        were_consumed += usize::from(socket.input.undecoded().is_empty());
+        socket.write_error = Some(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(poll_without_credit(&mut socket).await, Poll::Pending, "{size} bytes");
+        assert_eq!(receive(&mut socket).await.0.body().len(), size);
+    }
+    assert!(were_consumed > 0, "all bytes of a message were consumed before its turn");
+}
+
+#[actix::test]
+async fn a_ping_is_answered_before_the_rest_of_a_batch() {
+    let (io, mut server) = duplex(1 << 20);
+    let socket = Socket::new(Box::new(io), Box::new(|| [0; 4]), 1 << 20, BytesMut::new());
+    let mut socket = socket.with_compression(Compression::both_contexts(), AgreedCompression::default());
+    socket.queue_batch(Arc::new(vec![Packet::Message(vec![b'x'; 1 << 20].into())]));
+    socket.pong = Some(Bytes::from_static(b"p"));
+    poll_fn(|task| {
+        assert!(socket.poll_flush(task).is_pending());
+        Poll::Ready(())
+    })
+    .await;
+    let mut pong = [0; 7];
+    server.read_exact(&mut pong).now_or_never().expect("an answer").unwrap();
+    assert_eq!(&pong, b"\x8a\x81\0\0\0\0p");
 }
 
 #[actix::test]

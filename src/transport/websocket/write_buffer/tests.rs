@@ -204,11 +204,15 @@ fn a_large_batch_is_compressed_in_turns_and_everything_behind_it_waits() {
     assert_eq!((buffer.outcome(), stream.written.len()), (outcome(1, 0), first));
 
     assert_eq!(buffer.encode_next(&mut codec, Wire::V4), Encoded::Waits, "others have their turn");
-    let mut turns = 1;
+    let (mut turns, mut progress) = (1, buffer.progress());
     loop {
         buffer.end_turn();
         match buffer.encode_next(&mut codec, Wire::V4) {
-            Encoded::Frames if buffer.len() == 0 => turns += 1,
+            Encoded::Frames if buffer.len() == 0 => {
+                turns += 1;
+                assert!(buffer.progress() > progress, "nothing is written, and it goes on");
+                progress = buffer.progress();
+            }
             Encoded::Frames => break,
             encoded => panic!("{encoded:?}"),
         }
@@ -219,6 +223,24 @@ fn a_large_batch_is_compressed_in_turns_and_everything_behind_it_waits() {
     // One ping, behind everything.
     assert!(stream.written.ends_with(b"\x89\x88\0\0\0\0\0\0\0\0\0\0\0\x08"));
     assert_eq!(stream.written.iter().filter(|&&byte| byte == 0x89).count(), 1);
+}
+
+#[test]
+fn many_small_messages_are_compressed_in_turns() {
+    let mut codec = deflating();
+    let mut buffer = WriteBuffer::default();
+    buffer.queue_batch(&mut codec, Wire::V4, Arc::new(batch(&[16; 20_000])));
+    let mut turns = 1;
+    loop {
+        buffer.end_turn();
+        match buffer.encode_next(&mut codec, Wire::V4) {
+            Encoded::Frames => turns += 1,
+            encoded => break assert_eq!(encoded, Encoded::Nothing),
+        }
+    }
+    assert!((70..100).contains(&turns), "{turns} turns");
+    assert!(flush(&mut buffer, &mut Stream::default()).is_ready());
+    assert_eq!(buffer.outcome(), outcome(20_000, 0));
 }
 
 #[test]
