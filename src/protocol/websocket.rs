@@ -217,11 +217,10 @@ impl<K> WebSocketCodec<K> {
                 return Ok(None);
             }
             if is_inflated {
-                if !self.start_frame(&header, payload_len) {
-                    return Ok(None);
+                if self.start_frame(src, &header, payload_len) {
+                    continue;
                 }
-                src.advance(header.len);
-                continue;
+                return Ok(None);
             }
 
             let payload = take_payload(src, header.len, payload_len);

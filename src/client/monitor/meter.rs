@@ -70,7 +70,10 @@ impl Meter {
                 added.uncompressed_bytes_sent,
             ),
         ] {
-            figure.fetch_add(new.saturating_sub(old), Ordering::Relaxed);
+            // Some figures never change, such as those of compression in most clients.
+            if new > old {
+                figure.fetch_add(new.saturating_sub(old), Ordering::Relaxed);
+            }
         }
         self.added = counters;
     }

@@ -324,7 +324,8 @@ pub struct Counters {
     pub compressed_bytes_received: u64,
     /// Bytes of the same messages after they were inflated.
     pub uncompressed_bytes_received: u64,
-    /// Bytes that the compressed WebSocket messages sent have on the wire.
+    /// Bytes that the compressed WebSocket messages sent have on the wire. They count once they are compressed, also if the
+    /// connection ends before they are written.
     pub compressed_bytes_sent: u64,
     /// Bytes of the same messages before they were compressed.
     pub uncompressed_bytes_sent: u64,

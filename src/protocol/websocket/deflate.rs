@@ -35,7 +35,7 @@ const MAX_LENT: usize = 4;
 thread_local! {
     static INFLATER: Cell<Option<Box<Inflater>>> = const { Cell::new(None) };
     /// The deflaters, with different parameters.
-    static DEFLATERS: Cell<Vec<Box<Deflater>>> = const { Cell::new(Vec::new()) };
+    static DEFLATERS: Cell<[Option<Box<Deflater>>; MAX_LENT]> = const { Cell::new([const { None }; MAX_LENT]) };
     /// The buffer for one step of inflating.
     static INFLATED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     /// The buffer for the compressed bytes of one message.
@@ -222,8 +222,8 @@ impl Deflater {
     /// A deflater without context. [`give_back`](Self::give_back) ends the loan.
     pub(super) fn borrow(params: DeflateParams) -> Box<Self> {
         let mut deflaters = DEFLATERS.try_with(Cell::take).unwrap_or_default();
-        let position = deflaters.iter().position(|deflater| deflater.suits(params));
-        let lent = position.map(|position| deflaters.swap_remove(position));
+        let suits = |lent: &mut Box<Self>| lent.suits(params);
+        let lent = deflaters.iter_mut().find_map(|lent| lent.take_if(suits));
         let _ = DEFLATERS.try_with(|lent| lent.set(deflaters));
         lent.unwrap_or_else(|| Box::new(Self::new(params)))
     }
@@ -235,8 +235,9 @@ impl Deflater {
     pub(super) fn give_back(mut self: Box<Self>) {
         self.stream.reset();
         let mut deflaters = DEFLATERS.try_with(Cell::take).unwrap_or_default();
-        if deflaters.len() < MAX_LENT && !deflaters.iter().any(|deflater| deflater.suits(self.params)) {
-            deflaters.push(self);
+        let is_lent = deflaters.iter().flatten().any(|lent| lent.suits(self.params));
+        if let Some(free) = deflaters.iter_mut().find(|lent| lent.is_none() && !is_lent) {
+            *free = Some(self);
         }
         let _ = DEFLATERS.try_with(|lent| lent.set(deflaters));
     }

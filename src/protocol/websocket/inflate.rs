@@ -75,8 +75,8 @@ pub(super) enum Progress {
 }
 
 impl<K> WebSocketCodec<K> {
-    /// Begins a frame of a compressed message, whose payload comes next. Returns `false` if others have their turn before.
-    pub(super) fn start_frame(&mut self, header: &Header, payload_len: usize) -> bool {
+    /// Begins a frame of a compressed message, and consumes its header. Returns `false` if others have their turn before.
+    pub(super) fn start_frame(&mut self, src: &mut BytesMut, header: &Header, payload_len: usize) -> bool {
         if let State::Idle = self.state
             && let Some(deflate) = &mut self.deflate
         {
@@ -89,6 +89,7 @@ impl<K> WebSocketCodec<K> {
         if let State::Inflating(message) = &mut self.state {
             (message.rest, message.is_last) = (Some(payload_len), header.fin);
         }
+        src.advance(header.len);
         true
     }
 

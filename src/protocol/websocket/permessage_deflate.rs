@@ -12,7 +12,7 @@ use super::{
 };
 use crate::error::ProtocolError;
 
-/// See the [module](self).
+/// The compression of one connection, with its contexts.
 pub(super) struct PerMessageDeflate {
     keeps_server_context: bool,
     keeps_client_context: bool,
