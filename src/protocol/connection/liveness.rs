@@ -165,7 +165,8 @@ impl Liveness {
     }
 
     /// The time at which the session ends with `PingTimeout`, if nothing arrives until then. `None`: a ping of the client is not
-    /// written yet, so a server of version 3 has no reason to say anything. The limits of the batch in flight apply.
+    /// written yet, so a server of version 3 has no reason to say anything. The limits of the batch in flight apply, and over
+    /// polling [`post_deadline`](Self::post_deadline).
     pub(super) fn deadline(&self) -> Option<Instant> {
         let silence = self.last_heard + self.max_silence;
         match &self.pings {
@@ -175,6 +176,12 @@ impl Liveness {
                 answer => Some(answer.unwrap_or(silence)),
             },
         }
+    }
+
+    /// The time at which the session ends with `PingTimeout`, if a ping of the client waits for a POST of this many bytes that
+    /// was begun at `started`, and nothing arrives until then.
+    pub(super) fn post_deadline(&self, started: Instant, bytes: u64) -> Instant {
+        started.max(self.last_heard) + over_slow_line(bytes) + self.max_silence
     }
 
     /// The time at which the session ends with a timeout, if the rest of a message has not arrived until then. `since`: the

@@ -58,7 +58,7 @@ impl Connection {
             State::Idle => None,
             State::Connecting(connecting) => Some(connecting.deadline()),
             State::Open(open) => {
-                let silence = self.stall_deadline(open).or_else(|| open.liveness.deadline());
+                let silence = self.stall_deadline(open).or_else(|| self.silence_deadline(open));
                 let deadlines = [
                     silence,
                     self.write_deadline(open),
@@ -128,7 +128,7 @@ impl Connection {
         }
         match self.stall_deadline(open) {
             Some(deadline) => (now >= deadline).then_some(DisconnectReason::Stalled),
-            None => has_passed(open.liveness.deadline()).then_some(DisconnectReason::PingTimeout),
+            None => has_passed(self.silence_deadline(open)).then_some(DisconnectReason::PingTimeout),
         }
     }
 
@@ -166,17 +166,22 @@ impl Connection {
         open.confirmations.deadline(self.limits.request_timeout).filter(|_| open.flow == Flow::Open)
     }
 
-    /// When the batch in flight counts as stuck. The polling transport limits its requests itself: nobody sees the progress
-    /// of a POST that is buffered on its way. Only while a ping waits for the POST, so that the silence of the server has
-    /// no limit, the POST has its longest one here, too.
+    /// When a silent server counts as lost. While a ping of version 3 waits for a POST, the server has time to read that POST
+    /// over a slow line, too: nobody sees the progress of a POST that is buffered on its way.
+    fn silence_deadline(&self, open: &Open) -> Option<Instant> {
+        let by_post = || {
+            let is_waiting = open.kind() == TransportKind::Polling && open.liveness.awaits_write();
+            is_waiting
+                .then(|| self.transports.get(open.active())?.writing.silence_deadline(&open.liveness))?
+        };
+        open.liveness.deadline().or_else(by_post)
+    }
+
+    /// When the batch in flight counts as stuck. The polling transport limits its requests itself.
     fn write_deadline(&self, open: &Open) -> Option<Instant> {
-        let writing = || Some(&self.transports.get(open.active())?.writing);
-        match open.kind() {
-            TransportKind::WebSocket => writing()?.deadline(&open.liveness),
-            TransportKind::Polling if open.liveness.awaits_write() => {
-                writing()?.whole_deadline(&open.liveness)
-            }
-            TransportKind::Polling => None,
+        if open.kind() == TransportKind::Polling {
+            return None;
         }
+        self.transports.get(open.active())?.writing.deadline(&open.liveness)
     }
 }

@@ -27,9 +27,8 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
-    fn whole_deadline(&self, liveness: &Liveness) -> Instant {
-        let bytes = u64::try_from(self.batch.bytes()).unwrap_or(u64::MAX);
-        liveness.whole_write_deadline(self.started, bytes)
+    fn bytes(&self) -> u64 {
+        u64::try_from(self.batch.bytes()).unwrap_or(u64::MAX)
     }
 }
 
@@ -61,12 +60,13 @@ impl Writing {
     /// When the batch in flight counts as stuck.
     pub(super) fn deadline(&self, liveness: &Liveness) -> Option<Instant> {
         let in_flight = self.in_flight.as_ref()?;
-        Some(liveness.write_deadline(in_flight.progress).min(in_flight.whole_deadline(liveness)))
+        let whole = liveness.whole_write_deadline(in_flight.started, in_flight.bytes());
+        Some(liveness.write_deadline(in_flight.progress).min(whole))
     }
 
-    /// When the batch in flight has taken too long, whatever its progress was.
-    pub(super) fn whole_deadline(&self, liveness: &Liveness) -> Option<Instant> {
-        self.in_flight.as_ref().map(|in_flight| in_flight.whole_deadline(liveness))
+    /// When a server that is silent counts as lost, although it has the time to read the batch in flight over a slow line.
+    pub(super) fn silence_deadline(&self, liveness: &Liveness) -> Option<Instant> {
+        self.in_flight.as_ref().map(|in_flight| liveness.post_deadline(in_flight.started, in_flight.bytes()))
     }
 
     /// The bytes of the messages in flight, if there are any messages.

@@ -45,6 +45,20 @@ fn a_batch_that_makes_progress_may_delay_a_ping_and_its_answer() {
 }
 
 #[test]
+fn a_server_that_does_not_answer_the_post_with_a_ping_is_silent() {
+    let mut rig = session(POLLING, 25, 5);
+    assert_eq!(rig.elapse(), 25_000);
+    assert_eq!(rig.out(), ["0 write 2"]);
+    rig.now += 10 * SECOND;
+    rig.report(POLLING, ReportKind::Alive { is_partial: false });
+    assert_eq!(rig.elapse(), 15_000, "the next ping is due, and waits");
+    assert_eq!(rig.elapse(), 15_000, "30 s since the server was last heard");
+    assert_eq!(rig.out(), ["0 abort"]);
+    rig.closed(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
+    assert_eq!(rig.out(), ["closed: ping timeout; unsent ; in doubt "]);
+}
+
+#[test]
 fn a_batch_without_progress_ends_the_session_although_a_ping_waits_for_it() {
     let mut rig = session(WEBSOCKET, 25, 5);
     rig.now += 20 * SECOND;
