@@ -15,7 +15,7 @@
 //! | `GET /metrics` | figures in the text format of Prometheus |
 //!
 //! The client runs on an arbiter of its own, so that slow handlers of the web service do not delay its heartbeat. SIGINT and
-//! SIGTERM stop the service in an order in which no accepted message is lost: see [`run`].
+//! SIGTERM stop the service in an order in which no accepted message is lost: see `run`.
 
 use std::{env, error::Error, process::ExitCode};
 
