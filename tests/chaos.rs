@@ -7,8 +7,7 @@
 #[path = "support/chaos.rs"]
 mod chaos;
 #[path = "../examples/embedded/mod.rs"]
-// Other tests use the rest.
-#[allow(dead_code)]
+#[expect(dead_code, reason = "other tests use the rest")]
 mod embedded;
 
 use std::{

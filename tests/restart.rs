@@ -5,8 +5,6 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 #[path = "../examples/embedded/mod.rs"]
-// Other tests use the rest.
-#[allow(dead_code)]
 mod embedded;
 
 use std::{

@@ -88,13 +88,18 @@ async fn text_and_binary_data_travel_in_both_forms_of_a_payload() {
     for expected in ["0".into(), "a\u{1e}b".into(), "😀".into(), binary(), "😀".into(), binary()] {
         assert_eq!(client.message().await, expected);
     }
-    for data in ["a\u{1e}😀b".into(), binary(), "a\u{1e}b€ö\u{ffff}c".into()] {
+    send_each_and_end(client, ["a\u{1e}😀b".into(), binary(), "a\u{1e}b€ö\u{ffff}c".into()]).await;
+    server.finish().await;
+}
+
+/// Sends each message in a POST of its own, and disconnects.
+async fn send_each_and_end<const N: usize>(mut client: Client, messages: [Data; N]) {
+    for data in messages {
         client.send(data).await;
         client.addr.send(Flush).await.unwrap().unwrap();
     }
     client.disconnect().await;
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(None));
-    server.finish().await;
 }
 
 #[actix::test]
@@ -111,12 +116,7 @@ async fn a_content_type_of_the_user_does_not_hide_the_form_of_a_payload() {
     let mut client =
         Client::with(&server, |builder| builder.header(header.0, header.1).protocol(Protocol::V3));
     client.connect().await;
-    for data in [Data::from("a"), Data::from(vec![1])] {
-        client.send(data).await;
-        client.addr.send(Flush).await.unwrap().unwrap();
-    }
-    client.disconnect().await;
-    assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(None));
+    send_each_and_end(client, ["a".into(), vec![1].into()]).await;
     server.finish().await;
 }
 

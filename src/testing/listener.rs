@@ -7,7 +7,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::{
+    io::DuplexStream,
+    net::{TcpListener, TcpSocket},
+};
 
 use super::stream::{MemoryStream, ServerStream, pipe};
 
@@ -19,7 +22,7 @@ const BACKLOG: u32 = 1_024;
 pub(super) struct Listener {
     port: Option<Port>,
     addr: Option<SocketAddr>,
-    waiting: VecDeque<ServerStream>,
+    waiting: VecDeque<DuplexStream>,
     is_open: bool,
 }
 
@@ -91,14 +94,14 @@ impl Listener {
     /// The next connection. Who polls this has to poll it again after each change of the state.
     pub(super) fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<ServerStream> {
         if let Some(stream) = self.waiting.pop_front() {
-            return Poll::Ready(stream);
+            return Poll::Ready(Box::new(stream));
         }
         if let Some(Port::Open(listener)) = &self.port
             && let Poll::Ready(Ok((stream, _))) = listener.poll_accept(cx)
         {
             // Without it a small response may wait for the acknowledgement of the one before.
             let _ = stream.set_nodelay(true);
-            return Poll::Ready(ServerStream::Tcp(stream));
+            return Poll::Ready(Box::new(stream));
         }
         Poll::Pending
     }

@@ -6,10 +6,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+
+use crate::transport::Io;
 
 /// The bytes that each direction of a connection within the process can hold, about as many as a socket.
 const CAPACITY: usize = 64 << 10;
@@ -43,46 +42,10 @@ impl AsyncWrite for MemoryStream {
 }
 
 /// The two ends of a new connection within the process: the client's and the server's.
-pub(super) fn pipe() -> (MemoryStream, ServerStream) {
+pub(super) fn pipe() -> (MemoryStream, DuplexStream) {
     let (client, server) = tokio::io::duplex(CAPACITY);
-    (MemoryStream(client), ServerStream::Memory(server))
+    (MemoryStream(client), server)
 }
 
 /// The server's end of a connection.
-#[derive(Debug)]
-pub(super) enum ServerStream {
-    Tcp(TcpStream),
-    Memory(DuplexStream),
-}
-
-impl AsyncRead for ServerStream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Memory(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for ServerStream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Memory(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Memory(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Memory(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
-}
+pub(super) type ServerStream = Box<dyn Io>;

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod autobahn;
+mod close_codes;
 mod encoding;
 mod handshake;
 mod read_buffer;
@@ -17,10 +18,7 @@ use std::{
 use actix::{Actor, ActorContext, Context, Handler};
 use futures::future::LocalBoxFuture;
 
-use self::{
-    handshake::Handshake,
-    socket::{Socket, close_code},
-};
+use self::{close_codes::close_code, handshake::Handshake, socket::Socket};
 use super::{ProgressReader, RateLimit, ReportSender, Requests, Transport, spawn_driver};
 use crate::{
     error::TransportError,

@@ -7,12 +7,9 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 #[path = "../../examples/embedded/mod.rs"]
-// Other tests use the rest.
-#[allow(dead_code)]
 mod embedded;
 #[path = "../../examples/socketio/client/mod.rs"]
-// The program uses a part of it, and so do the tests.
-#[allow(dead_code)]
+#[expect(dead_code, reason = "the program uses the rest")]
 mod socketio_client;
 #[path = "../support/mod.rs"]
 mod support;

@@ -3,12 +3,10 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 #[path = "../../examples/embedded/mod.rs"]
-// Other tests use the rest.
-#[allow(dead_code)]
+#[expect(dead_code, reason = "other tests use the rest")]
 mod embedded;
 #[path = "../network/front.rs"]
-// Other tests use the rest.
-#[allow(dead_code)]
+#[expect(dead_code, reason = "other tests use the rest")]
 mod front;
 #[path = "../support/mod.rs"]
 mod support;

@@ -6,8 +6,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 #[path = "../../examples/embedded/mod.rs"]
-// Other tests use the rest.
-#[allow(dead_code)]
+#[expect(dead_code, reason = "other tests use the rest")]
 mod embedded;
 #[path = "../support/mod.rs"]
 mod support;

@@ -120,19 +120,12 @@ impl Handler<Event> for Counter {
 
 async fn receive_by_actor(order: &Order) -> Outcome {
     let (counter, all) = Counter::new(order.warm_up(), order.count, Some(order.size));
-    let client = EngineIoClient::builder().subscribe(counter.start().recipient()).start();
-    client.send(connect(order, "flood")?).await??;
-    all.await?.report(order.count - order.warm_up());
-    Ok(())
+    receive(order, Recipient::<Event>::from(counter.start().recipient()).into(), all).await
 }
 
 async fn receive_by_batches(order: &Order) -> Outcome {
     let (counter, all) = Counter::new(order.warm_up(), order.count, Some(order.size));
-    let client =
-        EngineIoClient::builder().subscribe(Subscribe::batched(counter.start().recipient())).start();
-    client.send(connect(order, "flood")?).await??;
-    all.await?.report(order.count - order.warm_up());
-    Ok(())
+    receive(order, Subscribe::batched(counter.start().recipient()), all).await
 }
 
 async fn receive_by_stream(order: &Order) -> Outcome {
@@ -156,49 +149,41 @@ async fn receive_by_stream(order: &Order) -> Outcome {
 }
 
 async fn send(order: &Order) -> Outcome {
-    // The server sends one message when it has received all.
-    let (counter, all) = Counter::new(0, 1, None);
-    let client = EngineIoClient::builder().subscribe(counter.start().recipient()).start();
-    client.send(connect(order, "sink")?).await??;
     let message = message(order);
-    let mut meter = Meter::start();
-    let mut sent = 0;
-    let mut warm_up = 0;
-    while sent < order.count {
-        let burst = order.burst().min(order.count - sent);
+    send_bursts(order, 1, |client, burst| {
         for _ in 0..burst {
             client.do_send(engineio::Send::new(message.clone()));
         }
-        client.send(Flush).await??;
-        sent += burst;
-        if warm_up == 0 && sent >= order.warm_up() {
-            warm_up = sent;
-            meter = Meter::start();
-        }
-    }
-    all.await?;
-    meter.report(order.count - warm_up);
-    Ok(())
+    })
+    .await
 }
 
 /// Messages in one `SendAll`.
 const GROUP: usize = 64;
 
 async fn send_all(order: &Order) -> Outcome {
-    // The server sends one message when it has received all.
-    let (counter, all) = Counter::new(0, 1, None);
-    let client = EngineIoClient::builder().subscribe(counter.start().recipient()).start();
-    client.send(connect(order, "sink")?).await??;
     let message = message(order);
-    let mut meter = Meter::start();
-    let mut sent = 0;
-    let mut warm_up = 0;
-    while sent < order.count {
-        let burst = order.burst().next_multiple_of(GROUP).min(order.count - sent);
+    send_bursts(order, GROUP, |client, burst| {
         for first in (0..burst).step_by(GROUP) {
             let group = GROUP.min(burst - first);
             client.do_send(SendAll::new(std::iter::repeat_n(message.clone(), group)));
         }
+    })
+    .await
+}
+
+/// Sends bursts by `send`, each of a multiple of `group` messages, and waits after each one until it is written.
+async fn send_bursts(order: &Order, group: usize, send: impl Fn(&Addr<EngineIoClient>, usize)) -> Outcome {
+    // The server sends one message when it has received all.
+    let (counter, all) = Counter::new(0, 1, None);
+    let client = EngineIoClient::builder().subscribe(counter.start().recipient()).start();
+    client.send(connect(order, "sink")?).await??;
+    let mut meter = Meter::start();
+    let mut sent = 0;
+    let mut warm_up = 0;
+    while sent < order.count {
+        let burst = order.burst().next_multiple_of(group).min(order.count - sent);
+        send(&client, burst);
         client.send(Flush).await??;
         sent += burst;
         if warm_up == 0 && sent >= order.warm_up() {
