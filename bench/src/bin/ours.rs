@@ -120,12 +120,19 @@ impl Handler<Event> for Counter {
 
 async fn receive_by_actor(order: &Order) -> Outcome {
     let (counter, all) = Counter::new(order.warm_up(), order.count, Some(order.size));
-    receive(order, Recipient::<Event>::from(counter.start().recipient()).into(), all).await
+    receive(order, counter.start().recipient::<Event>().into(), all).await
 }
 
 async fn receive_by_batches(order: &Order) -> Outcome {
     let (counter, all) = Counter::new(order.warm_up(), order.count, Some(order.size));
     receive(order, Subscribe::batched(counter.start().recipient()), all).await
+}
+
+async fn receive(order: &Order, subscribe: Subscribe, all: oneshot::Receiver<Meter>) -> Outcome {
+    let client = EngineIoClient::builder().subscribe(subscribe).start();
+    client.send(connect(order, "flood")?).await??;
+    all.await?.report(order.count - order.warm_up());
+    Ok(())
 }
 
 async fn receive_by_stream(order: &Order) -> Outcome {
