@@ -1,8 +1,6 @@
 //! The version of the protocol that a connect speaks, and what is known about servers from earlier sessions.
 
-use std::collections::VecDeque;
-
-use super::target::{MAX_REMEMBERED, Target};
+use super::target::{ByUrl, Target};
 use crate::{
     error::{ConnectError, ProtocolError},
     protocol::version::{Protocol, ProtocolVersion},
@@ -112,28 +110,18 @@ pub(super) enum Evidence {
     Proof,
 }
 
-/// The versions that servers speak, as far as their sessions have shown it, the oldest first. Any other server is asked in
-/// version 4.
+/// The versions that servers speak, as far as their sessions have shown it. Any other server is asked in version 4.
 ///
 /// Only what a session shows changes an entry: its open packet, its pings, and missing ones. The failure of a connect shows
-/// nothing, since a proxy may have caused it. The URLs are those that the user named, as in
-/// [`Remembered`](super::target::Remembered).
+/// nothing, since a proxy may have caused it.
 #[derive(Debug, Default)]
-pub(super) struct FoundVersions(VecDeque<Found>);
-
-#[derive(Debug)]
-struct Found {
-    url: String,
-    knowledge: Knowledge,
-}
+pub(super) struct FoundVersions(ByUrl<Knowledge>);
 
 impl FoundVersions {
     /// What is known of the server at this URL.
     pub(super) fn at(&self, url: &str) -> Knowledge {
-        let found = self.0.iter().find(|found| found.url == url);
-        found.map_or(Knowledge { version: ProtocolVersion::V4, evidence: Evidence::Hint }, |found| {
-            found.knowledge
-        })
+        let unknown = Knowledge { version: ProtocolVersion::V4, evidence: Evidence::Hint };
+        self.0.get(url).copied().unwrap_or(unknown)
     }
 
     /// Whether the server has shown that it speaks this version.
@@ -162,15 +150,11 @@ impl FoundVersions {
 
     /// What is known of the server is wrong.
     pub(super) fn forget(&mut self, target: &Target) {
-        self.0.retain(|found| found.url != target.named_url());
+        self.0.remove(target);
     }
 
     fn set(&mut self, target: &Target, knowledge: Knowledge) {
-        self.forget(target);
-        if self.0.len() >= MAX_REMEMBERED {
-            self.0.pop_front();
-        }
-        self.0.push_back(Found { url: target.named_url().to_owned(), knowledge });
+        self.0.set(target, knowledge);
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use crate::protocol::endpoint::Endpoint;
 
 /// The largest number of URLs that a client remembers. Most clients connect to one.
-pub(super) const MAX_REMEMBERED: usize = 64;
+const MAX_REMEMBERED: usize = 64;
 
 /// The endpoint of a connect. A redirect moves the transport that follows it, and the session that this transport opens.
 #[derive(Debug, Clone)]
@@ -50,31 +50,57 @@ impl Target {
     }
 }
 
-/// The URLs at which a session has used a WebSocket, the oldest first. They are URLs that the user named: a server that
-/// redirects cannot choose what a client remembers.
-#[derive(Debug, Default)]
-pub(super) struct Remembered(VecDeque<String>);
+/// What sessions have shown about servers, the oldest first. The URLs are those that the user named: a server that redirects
+/// cannot choose what a client remembers.
+#[derive(Debug)]
+pub(super) struct ByUrl<T>(VecDeque<(Box<str>, T)>);
 
-impl Remembered {
-    pub(super) fn contains(&self, endpoint: &Endpoint) -> bool {
-        self.0.iter().any(|url| url == endpoint.display_url())
+impl<T> ByUrl<T> {
+    pub(super) fn get(&self, url: &str) -> Option<&T> {
+        self.0.iter().find(|(known, _)| **known == *url).map(|(_, value)| value)
     }
 
-    /// A session uses a WebSocket: the next connect can start with one. Beyond the maximum, the oldest URL is forgotten.
-    pub(super) fn add(&mut self, target: &Target) {
-        if !target.remember {
-            return;
-        }
+    /// Replaces what is known of the target. Beyond the maximum, the oldest URL is forgotten.
+    pub(super) fn set(&mut self, target: &Target, value: T) {
         self.remove(target);
         if self.0.len() >= MAX_REMEMBERED {
             self.0.pop_front();
         }
-        self.0.push_back(target.named.display_url().to_owned());
+        // Most clients have one URL, and there are many clients.
+        self.0.reserve_exact(1);
+        self.0.push_back((target.named_url().into(), value));
+    }
+
+    pub(super) fn remove(&mut self, target: &Target) {
+        self.0.retain(|(known, _)| **known != *target.named_url());
+    }
+}
+
+impl<T> Default for ByUrl<T> {
+    fn default() -> Self {
+        Self(VecDeque::new())
+    }
+}
+
+/// The URLs at which a session has used a WebSocket.
+#[derive(Debug, Default)]
+pub(super) struct Remembered(ByUrl<()>);
+
+impl Remembered {
+    pub(super) fn contains(&self, endpoint: &Endpoint) -> bool {
+        self.0.get(endpoint.display_url()).is_some()
+    }
+
+    /// A session uses a WebSocket: the next connect can start with one.
+    pub(super) fn add(&mut self, target: &Target) {
+        if target.remember {
+            self.0.set(target, ());
+        }
     }
 
     /// A WebSocket has failed: the next connect starts with the first listed transport.
     pub(super) fn remove(&mut self, target: &Target) {
-        self.0.retain(|url| url != target.named.display_url());
+        self.0.remove(target);
     }
 }
 

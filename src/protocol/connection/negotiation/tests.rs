@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     error::{HttpStatus, TransportError},
-    protocol::{connection::model::endpoint, endpoint::Endpoint},
+    protocol::connection::model::endpoint,
 };
 use ProtocolVersion::{V3, V4};
 
@@ -101,20 +101,4 @@ fn what_is_known_of_a_server_changes_step_by_step() {
     assert_eq!(at(&found), hint(V4));
     found.prove(&target(), V4);
     assert_eq!(at(&found), proof(V4));
-}
-
-#[test]
-fn the_oldest_url_is_forgotten() {
-    let mut found = FoundVersions::default();
-    let at = |path: usize| {
-        let endpoint = Endpoint::new("http://localhost", &path.to_string(), true, &"t".into()).unwrap();
-        Target::new(endpoint.into(), false)
-    };
-    for path in 0..=MAX_REMEMBERED {
-        found.prove(&at(path), V3);
-        found.prove(&at(path), V3);
-    }
-    assert_eq!(found.0.len(), MAX_REMEMBERED);
-    assert!(!found.is_proven(&at(0), V3));
-    assert!(found.is_proven(&at(1), V3));
 }
