@@ -32,7 +32,8 @@ pub(super) struct Open {
     /// The length below which the active transport carries every message.
     unchecked_len: usize,
     pub(super) post_size: PostSize,
-    close_requested: Option<CloseRequest>,
+    /// Boxed, because most sessions have none for most of their time.
+    close_requested: Option<Box<CloseRequest>>,
     pub(super) upgrade: Upgrade,
     pub(super) liveness: Liveness,
     pub(super) flow: Flow,
@@ -150,10 +151,10 @@ impl Open {
     }
 
     pub(super) fn request_close(&mut self, close: CloseRequest) {
-        self.close_requested = Some(close);
+        self.close_requested = Some(Box::new(close));
     }
 
     pub(super) fn take_close_request(&mut self) -> Option<CloseRequest> {
-        self.close_requested.take()
+        self.close_requested.take().map(|close| *close)
     }
 }
