@@ -3,7 +3,6 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 #[path = "../../examples/embedded/mod.rs"]
-#[expect(dead_code, reason = "other tests use the rest")]
 mod embedded;
 #[path = "../network/front.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
