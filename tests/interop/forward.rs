@@ -3,11 +3,8 @@
 
 use std::{
     env, fs,
-    net::{Ipv4Addr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Command, Stdio},
-    thread,
-    time::Duration,
 };
 
 use actix_engineio::TransportError;
@@ -17,7 +14,7 @@ use serde_json::json;
 use crate::{
     install,
     peer::{Peer, Way},
-    server::Process,
+    server::{Process, free_port},
     talk::Cell,
 };
 
@@ -99,9 +96,7 @@ impl Forward {
     }
 
     fn try_start(self) -> Option<Running> {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let port = free.local_addr().expect("an address").port();
-        drop(free);
+        let port = free_port();
         let folder = install::folder(&format!("{}-{port}", self.name()));
         let file = folder.join("configuration");
         let mut command = Command::new(self.program().expect("it was looked for"));
@@ -117,13 +112,7 @@ impl Forward {
         };
         fs::write(&file, configuration).expect("the target folder can be written to");
         let mut process = Process::start(command.stdout(Stdio::null()));
-        while process.is_running() {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
-                return Some(Running { port, folder, _process: process });
-            }
-            thread::sleep(Duration::from_millis(2));
-        }
-        None
+        process.listens_on(port).then(|| Running { port, folder, _process: process })
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::Command,
-    thread,
-    time::Duration,
 };
 
-use crate::{install, server::Process};
+use crate::{
+    install,
+    server::{Process, free_port},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Front {
@@ -83,9 +83,7 @@ impl Front {
     }
 
     fn try_start(self, program: &Path, servers: &[u16], rules: Rules) -> Option<Proxy> {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let port = free.local_addr().expect("an address").port();
-        drop(free);
+        let port = free_port();
         let folder = install::folder(&format!("{}-{port}", self.name()));
         let file = folder.join("configuration");
         let mut command = Command::new(program);
@@ -107,13 +105,7 @@ impl Front {
         };
         fs::write(&file, configuration).expect("the target folder can be written to");
         let mut process = Process::start(&mut command);
-        while process.is_running() {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
-                return Some(Proxy { port, folder, _process: process });
-            }
-            thread::sleep(Duration::from_millis(2));
-        }
-        None
+        process.listens_on(port).then(|| Proxy { port, folder, _process: process })
     }
 }
 

@@ -2,8 +2,13 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
+    iter,
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    process::{self, Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -83,6 +88,19 @@ impl Server {
     }
 }
 
+/// A port for a program that cannot choose one itself. It is below those that the system gives to others between now and
+/// the start of the program.
+pub(crate) fn free_port() -> u16 {
+    const PORTS: u32 = 10_000;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    // Another run beside this one starts elsewhere.
+    let first = process::id().wrapping_mul(331);
+    iter::repeat_with(|| first.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)) % PORTS)
+        .map(|number| 20_000 + u16::try_from(number).expect("it is small"))
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .expect("the iterator does not end")
+}
+
 /// A process that ends with the test.
 pub(crate) struct Process {
     child: Child,
@@ -107,7 +125,18 @@ impl Process {
         Self { child, log }
     }
 
-    pub(crate) fn is_running(&mut self) -> bool {
+    /// Waits until it listens on a port. Returns `false` if it has ended instead.
+    pub(crate) fn listens_on(&mut self, port: u16) -> bool {
+        while self.is_running() {
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        false
+    }
+
+    fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("its state can be asked for").is_none()
     }
 }
