@@ -86,6 +86,12 @@ impl Plan {
         builder.start()
     }
 
+    /// The longest time after which the client has to notice that the server is silent.
+    fn patience(&self) -> Duration {
+        // A client that was suspended waits once more after its deadline.
+        2 * Duration::from_millis(self.intervals.0 + self.intervals.1) + Duration::from_secs(5)
+    }
+
     /// Whether messages that were written to a WebSocket can be lost without a word, as the documentation says.
     fn may_lose(&self) -> bool {
         !self.confirms && self.transports.contains(&TransportKind::WebSocket)
@@ -109,6 +115,15 @@ impl Book {
     fn silenced(&mut self, limit: Duration) {
         if self.ledger.is_open() {
             self.silence_ends.get_or_insert_with(|| Instant::now() + limit);
+        }
+    }
+
+    /// A message was accepted. Over polling a POST may carry it on a new connection, and its answer is a sign of life.
+    fn may_be_answered(&mut self, plan: &Plan) {
+        if let Some(latest) = &mut self.silence_ends
+            && plan.transports.contains(&TransportKind::Polling)
+        {
+            *latest = (*latest).max(Instant::now() + plan.patience());
         }
     }
 
@@ -256,6 +271,7 @@ async fn send(client: Addr<EngineIoClient>, book: Shared, plan: Plan, mut rng: R
             book.note(format_args!("-> {next} and {} more: {sent:?}", count - 1));
             (next..next + count).for_each(|number| book.ledger.sent(number, sent));
             book.ledger.group(next..next + count);
+            book.may_be_answered(&plan);
         }
         next += count;
         if rng.chance(40) {
@@ -298,8 +314,6 @@ async fn misbehave(
     book: Shared,
     (plan, mut rng): (&Plan, Rng),
 ) {
-    // A client that was suspended waits once more after its deadline.
-    let patience = 2 * Duration::from_millis(plan.intervals.0 + plan.intervals.1) + Duration::from_secs(5);
     for _ in 0..plan.disasters {
         if rng.chance(40) {
             opening(&book).await;
@@ -325,7 +339,7 @@ async fn misbehave(
             }
             3 => {
                 network.silence_all();
-                book.borrow_mut().silenced(patience);
+                book.borrow_mut().silenced(plan.patience());
             }
             4 => network.set_quality(Quality::random(&mut rng)),
             5 => {
