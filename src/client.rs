@@ -120,11 +120,12 @@ impl EngineIoClient {
 
     fn new(config: Config) -> Self {
         let mut attempts = config.attempts;
-        let shared = Arc::make_mut(&mut attempts.transport);
-        let cookies = shared.cookies.take().unwrap_or_default();
-        shared.cookies = config.cookies.then_some(cookies);
-        // Clients of one builder do not wait for each other's lookups.
-        shared.lookups = transport::Lookups::default();
+        let options = Arc::make_mut(&mut attempts.transport);
+        // The clients of one builder have cookies of their own, and do not wait for each other's lookups.
+        let shared = Arc::<transport::Shared>::default();
+        let cookies = options.cookies.take().unwrap_or_else(|| transport::Cookies::Own(shared.clone()));
+        options.cookies = config.cookies.then_some(cookies);
+        options.lookups = transport::Lookups::new(shared);
         let mut subscribers = Subscribers::new(config.receive_buffer);
         for Subscribe { target, only, name } in config.subscribers {
             subscribers.add(Sink::Actor(target), only, name);

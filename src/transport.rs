@@ -26,6 +26,7 @@ mod secrets;
 #[allow(dead_code, reason = "the integration tests use the rest")]
 #[path = "../tests/support/server.rs"]
 mod server;
+mod shared;
 mod sharing;
 mod traffic;
 mod websocket;
@@ -58,6 +59,7 @@ pub(crate) use self::{
     io::Io,
     network::{Lookups, is_client_certificate_refused},
     options::Options,
+    shared::Shared,
     traffic::Traffic,
 };
 use crate::protocol::{

@@ -14,26 +14,15 @@ use cookie_store::{Cookie, CookieStore};
 use url::Url;
 
 use self::{room::Growth, set_cookie::SetCookie};
-use super::Headers;
+use super::{Headers, shared::Shared};
 
-/// A cookie store. Transports share it, and perhaps the user too.
+/// A cookie store.
 #[derive(Clone)]
-pub(crate) struct Cookies {
-    store: Arc<Mutex<CookieStore>>,
-    /// Set if nobody but the client puts cookies into the store.
-    is_own: bool,
-}
-
-impl Default for Cookies {
-    fn default() -> Self {
-        Self { store: Arc::default(), is_own: true }
-    }
-}
-
-impl From<Arc<Mutex<CookieStore>>> for Cookies {
-    fn from(store: Arc<Mutex<CookieStore>>) -> Self {
-        Self { store, is_own: false }
-    }
+pub(crate) enum Cookies {
+    /// The store of the client. Nobody else puts cookies into it.
+    Own(Arc<Shared>),
+    /// A store of the application.
+    Given(Arc<Mutex<CookieStore>>),
 }
 
 impl Cookies {
@@ -43,10 +32,13 @@ impl Cookies {
         if set.peek().is_none() {
             return;
         }
-        let mut store = self.lock();
+        let (mut store, is_own) = match self {
+            Self::Own(shared) => (lock(shared.cookies.get_or_init(Box::default)), true),
+            Self::Given(store) => (lock(store), false),
+        };
         for cookie in set {
             // The cookie itself is a secret, so the log does not show it.
-            if let Err(reason) = store_cookie(&mut store, url, cookie, self.is_own) {
+            if let Err(reason) = store_cookie(&mut store, url, cookie, is_own) {
                 log::debug!(target: "actix_engineio::transport", "a cookie is not stored: {reason}");
             }
         }
@@ -58,7 +50,7 @@ impl Cookies {
     pub(super) fn add_to(&self, headers: &mut Headers, url: &Url) {
         let own: Vec<_> = headers.get_all(&header::COOKIE).map(HeaderValue::as_bytes).collect();
         let store = self.lock();
-        let mut stored = store.matches(url);
+        let mut stored = store.as_ref().map(|store| store.matches(url)).unwrap_or_default();
         // To the store, connections to the same machine are secure without TLS. RFC 6265bis, section 5.8.3, lets each client
         // decide that.
         stored.retain(|cookie| cookie.secure() != Some(true) || url.scheme() == "https");
@@ -85,7 +77,7 @@ impl Cookies {
     /// Checks that the store is within its limits.
     #[cfg(any(test, fuzzing))]
     pub(super) fn check_limits(&self) {
-        let store = self.lock();
+        let Some(store) = self.lock() else { return };
         let mut domains = std::collections::HashMap::new();
         for cookie in store.iter_any() {
             *domains.entry(&cookie.domain).or_insert(0) += 1;
@@ -95,10 +87,18 @@ impl Cookies {
         assert!(store.iter_any().map(room::size).sum::<usize>() <= room::MAX_BYTES);
     }
 
-    fn lock(&self) -> MutexGuard<'_, CookieStore> {
-        // A panic of another owner of the lock does not break the store.
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    /// `None`: no server has set any cookie.
+    fn lock(&self) -> Option<MutexGuard<'_, CookieStore>> {
+        match self {
+            Self::Own(shared) => shared.cookies.get().map(|store| lock(store)),
+            Self::Given(store) => Some(lock(store)),
+        }
     }
+}
+
+fn lock(store: &Mutex<CookieStore>) -> MutexGuard<'_, CookieStore> {
+    // A panic of another owner of the lock does not break the store.
+    store.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The name in a pair `name=value`.

@@ -252,7 +252,7 @@ pub fn cookies(data: &[u8]) {
     let urls =
         ["https://a.example.com/x/", "http://a.example.com/", "https://127.0.0.1/", "http://127.0.0.1/"];
     let urls = urls.map(|url| Url::parse(url).expect("a URL"));
-    let cookies = Cookies::default();
+    let cookies = Cookies::Own(Arc::default());
     for line in data.split(|byte| *byte == b'\n').take(64) {
         let Some((&kind, line)) = line.split_first() else { continue };
         let times = if kind & 0x80 != 0 { 200 } else { 1 };
@@ -293,8 +293,11 @@ pub fn redirects(data: &[u8]) {
     let home = Endpoint::new("https://localhost/?room=7", "engine.io", true, &"t".into()).expect("a URL");
     let home = Arc::new(home);
     let token = Headers::from([("x-token".parse().expect("a name"), HeaderValue::from_static(SECRET))]);
-    let options =
-        Options { headers: token, cookies: Some(Cookies::default()), ..Options::new(Arc::default()) };
+    let options = Options {
+        headers: token,
+        cookies: Some(Cookies::Own(Arc::default())),
+        ..Options::new(Arc::default())
+    };
     let mut requests = Requests::new(home.clone(), None, Arc::new(options), home.clone());
     let mut followed = 0;
     for line in data.split(|byte| *byte == b'\n').take(16) {

@@ -8,7 +8,7 @@ use std::{
 use cookie_store::CookieStore;
 
 use super::EngineIoClientBuilder;
-use crate::protocol::endpoint;
+use crate::{protocol::endpoint, transport};
 
 /// # Requests
 impl EngineIoClientBuilder {
@@ -151,7 +151,7 @@ impl EngineIoClientBuilder {
     /// # }
     /// ```
     pub fn cookie_store(mut self, store: Arc<Mutex<CookieStore>>) -> Self {
-        self.transport().cookies = Some(store.into());
+        self.transport().cookies = Some(transport::Cookies::Given(store));
         self
     }
 }

@@ -28,7 +28,7 @@ fn sent(cookies: &Cookies, url: &str) -> String {
 }
 
 fn stored_from(url: &str, set_cookies: &[&str]) -> Cookies {
-    let cookies = Cookies::default();
+    let cookies = Cookies::Own(Arc::default());
     cookies.store(&url.parse().unwrap(), &set(set_cookies.iter().copied()));
     cookies
 }
@@ -101,21 +101,21 @@ fn a_deleted_cookie_takes_up_no_memory() {
     let url = "http://example.org/";
     let cookies = stored_from(url, &["a=1", "b=1", "a=; Expires=Thu, 1 Jan 1970 00:00:00 UTC"]);
     assert_eq!(sent(&cookies, url), "b=1");
-    assert_eq!(cookies.lock().iter_any().count(), 1);
+    assert_eq!(cookies.lock().unwrap().iter_any().count(), 1);
 }
 
 #[test]
 fn hosts_cannot_fill_the_store_together() {
-    let cookies = Cookies::default();
+    let cookies = Cookies::Own(Arc::default());
     let value = "x".repeat(MAX_COOKIE - 4);
     for host in 0..2 * MAX_BYTES / MAX_COOKIE / 100 {
         let many: Vec<_> = (0..100).map(|n| format!("c{n}={value}")).collect();
         let url = format!("http://{host}.example/").parse().unwrap();
         cookies.store(&url, &set(many.iter().map(String::as_str)));
         // The newest host always has room.
-        assert_eq!(cookies.lock().matches(&url).len(), 100, "{host}");
+        assert_eq!(cookies.lock().unwrap().matches(&url).len(), 100, "{host}");
     }
-    let size: usize = cookies.lock().iter_any().map(size).sum();
+    let size: usize = cookies.lock().unwrap().iter_any().map(size).sum();
     assert!(size <= MAX_BYTES, "{size}");
 }
 
@@ -184,7 +184,7 @@ fn a_malformed_cookie_is_not_stored() {
     {
         assert_eq!(sent(&stored_from(url, &[odd]), url), "a=1", "{odd}");
     }
-    let cookies = Cookies::default();
+    let cookies = Cookies::Own(Arc::default());
     let mut headers = HeaderMap::new();
     headers.append(header::SET_COOKIE, HeaderValue::from_bytes(b"a=\xff").unwrap());
     cookies.store(&url.parse().unwrap(), &headers);
@@ -194,11 +194,11 @@ fn a_malformed_cookie_is_not_stored() {
 #[test]
 fn one_host_cannot_fill_the_store() {
     let (url, other) = ("http://example.org/", "http://example.com/");
-    let cookies = Cookies::default();
+    let cookies = Cookies::Own(Arc::default());
     let many: Vec<_> = (0..2 * MAX_PER_HOST).map(|n| format!("c{n}=1; Path=/{n}")).collect();
     cookies.store(&url.parse().unwrap(), &set(many.iter().map(String::as_str)));
     cookies.store(&other.parse().unwrap(), &set(["a=1"]));
-    assert_eq!(cookies.lock().iter_any().count(), MAX_PER_HOST + 1);
+    assert_eq!(cookies.lock().unwrap().iter_any().count(), MAX_PER_HOST + 1);
     assert_eq!(sent(&cookies, other), "a=1");
     // A cookie that is in the store can still change.
     cookies.store(&url.parse().unwrap(), &set(["c0=2; Path=/0"]));
@@ -206,7 +206,7 @@ fn one_host_cannot_fill_the_store() {
     // Expired cookies make room.
     cookies.store(&url.parse().unwrap(), &set(["c0=; Path=/0; Max-Age=0", "new=1; Path=/0"]));
     assert_eq!(sent(&cookies, "http://example.org/0"), "new=1");
-    assert_eq!(cookies.lock().iter_any().count(), MAX_PER_HOST + 1);
+    assert_eq!(cookies.lock().unwrap().iter_any().count(), MAX_PER_HOST + 1);
 }
 
 #[test]
@@ -214,13 +214,13 @@ fn a_cookie_that_cannot_be_sent_does_not_stop_the_request() {
     let url = "http://example.org/";
     let mut store = CookieStore::new();
     store.parse("a=\u{7}", &url.parse().unwrap()).unwrap();
-    let cookies = Cookies::from(Arc::new(Mutex::new(store)));
+    let cookies = Cookies::Given(Arc::new(Mutex::new(store)));
     assert_eq!(lines(&cookies, url, &["u=1"]), ["u=1"]);
 }
 
 #[test]
 fn a_cookie_that_grows_needs_room() {
-    let cookies = Cookies::default();
+    let cookies = Cookies::Own(Arc::default());
     for value in ["1", &"x".repeat(MAX_COOKIE - 4)] {
         for host in 0..10 {
             let many: Vec<_> = (0..100).map(|n| format!("c{n}={value}")).collect();
@@ -228,23 +228,23 @@ fn a_cookie_that_grows_needs_room() {
             cookies.store(&url, &set(many.iter().map(String::as_str)));
         }
     }
-    let size: usize = cookies.lock().iter_any().map(size).sum();
+    let size: usize = cookies.lock().unwrap().iter_any().map(size).sum();
     assert!(size <= MAX_BYTES, "{size}");
 }
 
 #[test]
 fn a_cookie_for_another_domain_does_not_take_the_room_of_others() {
-    let cookies = Cookies::default();
+    let cookies = Cookies::Own(Arc::default());
     let large = "x".repeat(MAX_COOKIE - 4);
     for host in 0..MAX_BYTES / MAX_COOKIE / 100 + 1 {
         let many: Vec<_> = (0..100).map(|n| format!("c{n}={large}")).collect();
         let url = format!("http://{host}.example/").parse().unwrap();
         cookies.store(&url, &set(many.iter().map(String::as_str)));
     }
-    let before = cookies.lock().iter_any().count();
+    let before = cookies.lock().unwrap().iter_any().count();
     let foreign = format!("a={large}; Domain=other.example");
     cookies.store(&"http://new.example/".parse().unwrap(), &set([&*foreign; 10]));
-    assert_eq!(cookies.lock().iter_any().count(), before);
+    assert_eq!(cookies.lock().unwrap().iter_any().count(), before);
 }
 
 #[test]
@@ -254,10 +254,10 @@ fn a_cookie_is_deleted_and_gets_smaller_although_the_store_is_full() {
     for n in 0..2 * MAX_BYTES / MAX_COOKIE {
         store.parse(&format!("c{n}={}; Path=/", "x".repeat(MAX_COOKIE - 20)), &url).unwrap();
     }
-    let cookies = Cookies::from(Arc::new(Mutex::new(store)));
+    let cookies = Cookies::Given(Arc::new(Mutex::new(store)));
     let deletion = format!("c1={}; Path=/; Max-Age=0", "x".repeat(MAX_COOKIE - 10));
     cookies.store(&url, &set(["c0=1; Path=/", &deletion, "new=1"]));
-    let store = cookies.lock();
+    let store = cookies.lock().unwrap();
     assert_eq!(store.get("example.org", "/", "c0").map(|cookie| cookie.value()), Some("1"));
     assert!(!store.contains_any("example.org", "/", "c1") && !store.contains_any("example.org", "/", "new"));
 }

@@ -9,7 +9,7 @@ fn endpoint(url: &str) -> Arc<Endpoint> {
 fn requests(url: &str) -> Requests {
     let mut options = Options {
         timestamp_requests: false,
-        cookies: Some(Cookies::default()),
+        cookies: Some(Cookies::Own(Arc::default())),
         ..Options::new(Arc::default())
     };
     for (name, value) in [("x-a", "all"), ("cookie", "own=1"), ("origin", "http://all")] {

@@ -38,7 +38,7 @@ async fn lookups_that_nobody_waits_for_count_until_they_end() {
 #[actix::test]
 async fn the_lookups_of_two_clients_do_not_wait_for_each_other() {
     let (one, other) = (Lookups::default(), Lookups::default());
-    let _running = one.0.clone().try_acquire_many_owned(u32::try_from(MAX_RUNNING).unwrap()).unwrap();
+    let _running = one.running().clone().try_acquire_many_owned(u32::try_from(MAX_RUNNING).unwrap()).unwrap();
     assert!(one.run(|| ()).now_or_never().is_none());
     other.run(|| ()).await.unwrap();
 }
@@ -54,7 +54,8 @@ async fn a_lookup_finds_addresses_or_fails() {
 #[actix::test]
 async fn a_lookup_that_is_abandoned_before_its_turn_does_not_run() {
     let lookups = Lookups::default();
-    let running = lookups.0.clone().try_acquire_many_owned(u32::try_from(MAX_RUNNING).unwrap()).unwrap();
+    let running =
+        lookups.running().clone().try_acquire_many_owned(u32::try_from(MAX_RUNNING).unwrap()).unwrap();
     for _ in 0..MAX_RUNNING {
         assert!(lookups.run(|| panic!("nobody waits for it")).now_or_never().is_none());
     }
