@@ -12,25 +12,25 @@ enum Outcome {
 
 /// An outbox, a session that takes everything, and those who send.
 struct Rig {
-    outbox: Outbox,
+    queues: Queues,
     session: Vec<Outgoing>,
 }
 
 impl Rig {
     fn new(limit: usize) -> Self {
-        Self { outbox: Outbox::new(limit), session: Vec::new() }
+        Self { queues: Queues::new(limit), session: Vec::new() }
     }
 
     fn send(&mut self, text: &str) -> Awaiting<SendResult> {
-        Awaiting::new(self.outbox.enqueue(text.into()))
+        Awaiting::new(self.queues.enqueue(text.into()))
     }
 
     fn do_send(&mut self, text: &str) {
-        do_send(self.outbox.enqueue(text.into()));
+        do_send(self.queues.enqueue(text.into()));
     }
 
     fn advance(&mut self, gate: Gate) {
-        while self.outbox.advance(gate, |outgoing| {
+        while self.queues.advance(gate, |outgoing| {
             self.session.push(outgoing);
             Ok(())
         }) {}
@@ -41,9 +41,9 @@ impl Rig {
         if gate == Gate::CarryOver {
             self.advance(gate);
         }
-        while !self.outbox.is_empty() {
+        while !self.queues.is_empty() {
             let session = &mut self.session;
-            self.outbox.advance(FULL, |outgoing| {
+            self.queues.advance(FULL, |outgoing| {
                 session.push(outgoing);
                 Ok(())
             });
@@ -56,7 +56,7 @@ impl Rig {
     }
 
     fn rejected(&mut self) -> Vec<String> {
-        texts(self.outbox.take_rejected().into_iter().flat_map(|rejected| match rejected {
+        texts(self.queues.take_rejected().into_iter().flat_map(|rejected| match rejected {
             Rejected::One(err) => vec![err.data],
             Rejected::Group(err) => err.data,
         }))
@@ -66,12 +66,12 @@ impl Rig {
     fn outcome(&mut self) -> Outcome {
         if !self.session.is_empty() {
             Outcome::Sent
-        } else if !self.outbox.pending.is_empty() {
+        } else if !self.queues.pending.is_empty() {
             Outcome::Waits
-        } else if !self.outbox.carried_over.is_empty() {
+        } else if !self.queues.carried_over.is_empty() {
             Outcome::CarriedOver
         } else {
-            match self.outbox.refused.pop().expect("it is somewhere").rejected {
+            match self.queues.refused.pop().expect("it is somewhere").rejected {
                 Rejected::One(err) => Outcome::Refused(err.kind),
                 Rejected::Group(err) => Outcome::Refused(err.kind),
             }
@@ -155,8 +155,8 @@ fn the_end_of_a_session_gives_back_what_was_accepted_and_refuses_what_was_awaite
         let mut awaited = rig.send("awaited");
         drop(rig.send("withdrawn"));
         rig.do_send("third");
-        rig.outbox.take_back(vec![Outgoing::One("first".into())]);
-        let unsent = rig.outbox.end_session(carry_over);
+        rig.queues.take_back(vec![Outgoing::One("first".into())]);
+        let unsent = rig.queues.end_session(carry_over);
         if carry_over {
             assert_eq!(texts(unsent), [""; 0]);
             assert_eq!(awaited.answer(), None);
@@ -165,7 +165,7 @@ fn the_end_of_a_session_gives_back_what_was_accepted_and_refuses_what_was_awaite
         } else {
             assert_eq!(texts(unsent), ["first", "second", "third"]);
             assert_eq!(awaited.answer().unwrap().unwrap_err().kind, SendErrorKind::Disconnected);
-            assert!(rig.outbox.is_empty());
+            assert!(rig.queues.is_empty());
         }
         assert_eq!(rig.rejected(), [""; 0]);
     }
@@ -179,8 +179,8 @@ fn messages_for_which_no_session_comes_are_refused_in_order() {
     rig.advance(Gate::CarryOver);
     let mut awaited = rig.send("awaited");
     rig.do_send("third");
-    rig.outbox.refuse_all();
-    assert!(rig.outbox.is_empty());
+    rig.queues.refuse_all();
+    assert!(rig.queues.is_empty());
     assert_eq!(rig.rejected(), ["first", "second", "third"], "the others are known to nobody else");
     assert_eq!(accepted.answer(), Some(Ok(())));
     assert_eq!(awaited.answer().unwrap().unwrap_err().data, "awaited".into());
@@ -190,8 +190,8 @@ fn messages_for_which_no_session_comes_are_refused_in_order() {
 #[test]
 fn a_message_is_decided_only_after_its_handler_has_returned() {
     let mut rig = Rig::new(0);
-    let waiting = rig.outbox.enqueue("waiting".into());
-    let refused = rig.outbox.refuse(SendError { kind: SendErrorKind::NotConnected, data: "refused".into() });
+    let waiting = rig.queues.enqueue("waiting".into());
+    let refused = rig.queues.refuse(SendError { kind: SendErrorKind::NotConnected, data: "refused".into() });
     for gate in [OPEN, Gate::CarryOver, Gate::Closed] {
         rig.advance(gate);
     }
@@ -212,7 +212,7 @@ fn a_message_that_the_session_refuses_goes_back() {
     rig.advance(Gate::CarryOver);
     let mut awaited = rig.send("awaited");
     rig.do_send("not awaited");
-    while rig.outbox.advance(OPEN, too_large) {}
+    while rig.queues.advance(OPEN, too_large) {}
     assert_eq!(rig.rejected(), ["carried over", "not awaited"]);
     assert_eq!(awaited.answer().unwrap().unwrap_err().kind, SendErrorKind::NotRepresentable);
 }
@@ -226,9 +226,9 @@ fn withdrawn_messages_do_not_use_memory_for_long() {
         // The one before is not the last in the queue when it is withdrawn.
         last = rig.send("impatient");
     }
-    assert!(rig.outbox.pending.len() <= 64);
+    assert!(rig.queues.pending.len() <= 64);
     drop(last);
-    assert_eq!(rig.outbox.waiting(), (1, "patient".len()));
+    assert_eq!(rig.queues.waiting(), (1, "patient".len()));
 }
 
 #[test]
@@ -240,8 +240,8 @@ fn a_long_queue_gives_its_memory_back() {
         }
         rig.advance_while_full(gate);
         assert_eq!(rig.session().len(), 10 * MAX_RETAINED);
-        assert!(rig.outbox.pending.capacity() <= MAX_RETAINED);
-        assert!(rig.outbox.carried_over.capacity() <= MAX_RETAINED);
+        assert!(rig.queues.pending.capacity() <= MAX_RETAINED);
+        assert!(rig.queues.carried_over.capacity() <= MAX_RETAINED);
     }
 }
 
@@ -250,9 +250,9 @@ fn only_a_message_whose_reply_is_awaited_keeps_the_client_alive() {
     let mut rig = Rig::new(0);
     rig.do_send("not awaited");
     drop(rig.send("withdrawn"));
-    assert!(!rig.outbox.is_awaited());
+    assert!(!rig.queues.is_awaited());
     let _reply = rig.send("awaited");
-    assert!(rig.outbox.is_awaited());
+    assert!(rig.queues.is_awaited());
 }
 
 #[test]
@@ -266,14 +266,14 @@ fn a_group_is_one_entry_for_every_gate() {
         (Gate::Closed, Refused(SendErrorKind::NotConnected), Refused(SendErrorKind::NotConnected)),
     ] {
         let mut rig = Rig::new(0);
-        let mut reply = Awaiting::new(rig.outbox.enqueue_all(group(&["a", "b"])));
+        let mut reply = Awaiting::new(rig.queues.enqueue_all(group(&["a", "b"])));
         rig.advance(gate);
         let outcome = rig.outcome();
         assert_eq!(reply.answer().is_some(), matches!(outcome, Sent | CarriedOver), "{gate:?}");
         assert_eq!(outcome, by_send, "{gate:?}");
 
         let mut rig = Rig::new(0);
-        do_send(rig.outbox.enqueue_all(group(&["a", "b"])));
+        do_send(rig.queues.enqueue_all(group(&["a", "b"])));
         rig.advance(gate);
         assert_eq!(rig.outcome(), by_do_send, "{gate:?}");
     }
@@ -282,17 +282,17 @@ fn a_group_is_one_entry_for_every_gate() {
 #[test]
 fn a_group_is_carried_over_withdrawn_and_refused_as_a_whole() {
     let mut rig = Rig::new(1000);
-    rig.outbox.take_back(vec![Outgoing::Group(group(&["a", "b"]))]);
-    assert_eq!(rig.outbox.end_session(true), []);
-    drop(Awaiting::new(rig.outbox.enqueue_all(group(&["withdrawn", "too"]))));
-    let mut awaited = Awaiting::new(rig.outbox.enqueue_all(group(&["c", "d"])));
-    do_send(rig.outbox.enqueue_all(group(&["e", "f"])));
-    assert_eq!(rig.outbox.waiting(), (6, 6));
+    rig.queues.take_back(vec![Outgoing::Group(group(&["a", "b"]))]);
+    assert_eq!(rig.queues.end_session(true), []);
+    drop(Awaiting::new(rig.queues.enqueue_all(group(&["withdrawn", "too"]))));
+    let mut awaited = Awaiting::new(rig.queues.enqueue_all(group(&["c", "d"])));
+    do_send(rig.queues.enqueue_all(group(&["e", "f"])));
+    assert_eq!(rig.queues.waiting(), (6, 6));
     let refused = |outgoing: Outgoing| Err(outgoing.rejected(SendErrorKind::NotRepresentable));
-    while rig.outbox.advance(OPEN, refused) {}
+    while rig.queues.advance(OPEN, refused) {}
     let error = |texts: &[&str]| SendAllError { kind: SendErrorKind::NotRepresentable, data: group(texts) };
     assert_eq!(
-        rig.outbox.take_rejected(),
+        rig.queues.take_rejected(),
         [&["a", "b"], &["e", "f"]].map(|texts| Rejected::Group(error(texts)))
     );
     assert_eq!(awaited.answer(), Some(Err(error(&["c", "d"]))));
