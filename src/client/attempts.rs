@@ -8,7 +8,6 @@ use std::{
     time::Instant,
 };
 
-use bytestring::ByteString;
 use futures::future::LocalBoxFuture;
 
 use super::{message::Connect, reconnect::Attempt};
@@ -32,7 +31,7 @@ pub(super) struct Options {
     pub(super) remember_upgrade: bool,
     pub(super) path: Cow<'static, str>,
     pub(super) add_trailing_slash: bool,
-    pub(super) timestamp_param: ByteString,
+    pub(super) timestamp_param: Cow<'static, str>,
     pub(super) transport: Arc<transport::Options>,
     pub(super) before_connect: Option<Hook>,
     /// The first error of an option. Every `Connect` fails with it.
@@ -85,7 +84,7 @@ impl Options {
             remember_upgrade: false,
             path: Cow::Borrowed("engine.io"),
             add_trailing_slash: true,
-            timestamp_param: ByteString::from_static("t"),
+            timestamp_param: Cow::Borrowed("t"),
             transport: Arc::new(transport),
             before_connect: None,
             invalid: None,

@@ -62,7 +62,7 @@ pub(super) struct Lifecycle {
     /// this time, a warning is logged.
     stall_timeout: Duration,
     /// The last failure. The end of a session or an attempt because of `Disconnect`, or because the client was stopped, is none.
-    last_error: Option<ReconnectCause>,
+    last_error: Option<Box<ReconnectCause>>,
     /// The number of sessions that the policy opened after an earlier one was lost.
     reconnects: u64,
     outputs: VecDeque<Output>,
@@ -223,7 +223,7 @@ impl Lifecycle {
     }
 
     fn refuse_connect(&mut self, err: &ConnectError) {
-        self.last_error = Some(ReconnectCause::Failed(err.clone()));
+        self.last_error = Some(Box::new(ReconnectCause::Failed(err.clone())));
         // The last `Connect` of an idle client has failed, so there is no last session for `Wait`.
         if let Phase::Idle { last_reason } = &mut self.phase {
             *last_reason = None;
@@ -402,7 +402,7 @@ impl Lifecycle {
     /// Plans the next attempt, or becomes idle if there is none.
     fn apply(&mut self, now: Instant, end: End, next: Next) {
         if !end.cause.is_by_application() {
-            self.last_error = Some(end.cause.clone());
+            self.last_error = Some(Box::new(end.cause.clone()));
         }
         if let Next::Attempt(NextAttempt { number, delay }) = next {
             self.outputs.push_back(Output::Reconnecting(Reconnecting::new(number, delay, end.cause)));

@@ -1,9 +1,8 @@
 //! The server's URL: from a base URL and the options to the target of each request.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use base64_simd::STANDARD;
-use bytestring::ByteString;
 use percent_encoding::percent_decode_str;
 use url::{ParseError, Position, Url, form_urlencoded};
 
@@ -61,8 +60,8 @@ impl Destination {
 #[derive(Clone)]
 pub(crate) struct Endpoint {
     url: Url,
-    authorization: Option<String>,
-    stamp_param: ByteString,
+    authorization: Option<Box<str>>,
+    stamp_param: Cow<'static, str>,
     /// The URL that the user named has a path, and requests go to another one.
     ignores_path: bool,
     /// A server has chosen the path. It may have put a parameter of ours into it, which may be a secret.
@@ -76,7 +75,7 @@ impl Endpoint {
         url: &str,
         path: &str,
         add_trailing_slash: bool,
-        stamp_param: &ByteString,
+        stamp_param: &Cow<'static, str>,
     ) -> Result<Self, ConnectError> {
         let invalid = |reason: String| ConnectError::Invalid { what: "URL", reason };
         let url = Url::parse(url).map_err(|err| {
@@ -100,7 +99,7 @@ impl Endpoint {
         Ok(endpoint)
     }
 
-    fn from_url(mut url: Url, stamp_param: ByteString) -> Result<Self, &'static str> {
+    fn from_url(mut url: Url, stamp_param: Cow<'static, str>) -> Result<Self, &'static str> {
         let scheme = match url.scheme() {
             "http" | "ws" => "http",
             "https" | "wss" => "https",
@@ -248,14 +247,14 @@ pub(crate) fn check_stamp_param(name: &str) -> Result<(), ConnectError> {
     Ok(())
 }
 
-fn basic_authorization(url: &Url) -> Option<String> {
+fn basic_authorization(url: &Url) -> Option<Box<str>> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }
     let mut credentials: Vec<u8> = percent_decode_str(url.username()).collect();
     credentials.push(b':');
     credentials.extend(percent_decode_str(url.password().unwrap_or_default()));
-    Some(format!("Basic {}", STANDARD.encode_to_string(credentials)))
+    Some(format!("Basic {}", STANDARD.encode_to_string(credentials)).into())
 }
 
 #[cfg(test)]

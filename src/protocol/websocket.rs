@@ -83,8 +83,8 @@ enum State {
     Idle,
     /// A part of a fragmented message has arrived.
     Fragmented(Fragments),
-    /// A part of a compressed message has arrived.
-    Inflating(CompressedMessage),
+    /// A part of a compressed message has arrived. Boxed, because it is large and most messages arrive as a whole.
+    Inflating(Box<CompressedMessage>),
     /// The server broke the protocol.
     Failed(ProtocolError),
 }
@@ -125,8 +125,7 @@ impl<K: FnMut() -> [u8; 4]> WebSocketCodec<K> {
 
     /// Takes the figures about compressed messages since the last call. `None`: there were none.
     pub(crate) fn take_compression_counts(&mut self) -> Option<CompressionCounts> {
-        let counts = self.deflate.as_mut()?.take_counts();
-        (counts != CompressionCounts::default()).then_some(counts)
+        self.deflate.as_mut()?.take_counts()
     }
 }
 

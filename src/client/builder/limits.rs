@@ -1,6 +1,6 @@
 //! The options that limit time and memory.
 
-use std::time::Duration;
+use std::{num::NonZeroUsize, time::Duration};
 
 use super::EngineIoClientBuilder;
 use crate::protocol::connection::WebSocketPing;
@@ -185,7 +185,7 @@ impl EngineIoClientBuilder {
     /// Default: 16 until the server has shown by its answer that it accepts any number. One known server,
     /// python-engineio, answers 200 to a larger POST and drops it.
     pub fn max_packets_per_post(mut self, packets: usize) -> Self {
-        self.config.limits.max_packets_per_post = Some(packets.max(1));
+        self.config.limits.max_packets_per_post = NonZeroUsize::new(packets.max(1));
         self
     }
 

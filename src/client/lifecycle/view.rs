@@ -33,7 +33,7 @@ impl Lifecycle {
 
     /// The last failure that the application did not cause itself.
     pub(in crate::client) fn last_error(&self) -> Option<&ReconnectCause> {
-        self.last_error.as_ref()
+        self.last_error.as_deref()
     }
 
     pub(in crate::client) fn reconnects(&self) -> u64 {

@@ -11,7 +11,8 @@ use super::pings::resumed;
 /// messages.
 #[derive(Debug, Default)]
 pub(super) struct Confirmations {
-    list: VecDeque<Confirmation>,
+    /// Never empty. Boxed, because most sessions have none.
+    list: Option<Box<VecDeque<Confirmation>>>,
 }
 
 #[derive(Debug)]
@@ -24,12 +25,12 @@ struct Confirmation {
 
 impl Confirmations {
     pub(super) fn push(&mut self, now: Instant, accepted: u64) {
-        self.list.push_back(Confirmation { accepted, began: now });
+        self.list.get_or_insert_default().push_back(Confirmation { accepted, began: now });
     }
 
     /// The number of messages that the first of them waits for.
     pub(super) fn first(&self) -> Option<u64> {
-        self.list.front().map(|confirmation| confirmation.accepted)
+        Some(self.list.as_ref()?.front()?.accepted)
     }
 
     /// The first `read` messages were read at the other end. Removes the `Confirm`s that waited for them, and returns their
@@ -44,26 +45,27 @@ impl Confirmations {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.list.is_none()
     }
 
     /// When the first of them has waited for as long as `limit`.
     pub(super) fn deadline(&self, limit: Duration) -> Option<Instant> {
-        self.list.front().map(|confirmation| confirmation.began + limit)
+        Some(self.list.as_ref()?.front()?.began + limit)
     }
 
     /// Back-pressure that began at `since` has ended. No answer could be read meanwhile.
     pub(super) fn resume(&mut self, now: Instant, since: Instant) {
-        for confirmation in &mut self.list {
+        for confirmation in self.list.iter_mut().flat_map(|list| list.iter_mut()) {
             confirmation.began = resumed(confirmation.began, now, since);
         }
     }
 
     fn remove(&mut self, is_done: impl Fn(&Confirmation) -> bool) -> usize {
-        let count = self.list.iter().take_while(|confirmation| is_done(confirmation)).count();
-        self.list.drain(..count);
-        if self.list.is_empty() {
-            self.list = VecDeque::new();
+        let Some(list) = &mut self.list else { return 0 };
+        let count = list.iter().take_while(|confirmation| is_done(confirmation)).count();
+        list.drain(..count);
+        if list.is_empty() {
+            self.list = None;
         }
         count
     }

@@ -257,8 +257,9 @@ impl Connection {
             TransportKind::Polling => self.order(id, Command::Session(session.sid.clone())),
             TransportKind::WebSocket => {
                 if let Some(transport) = self.transports.get_mut(id) {
-                    session.websocket_protocol = transport.take_protocol();
-                    session.websocket_compression = transport.compression();
+                    let agreed = transport.take_agreed();
+                    session.websocket_protocol = agreed.protocol;
+                    session.websocket_compression = agreed.compression;
                 }
                 self.remembered.add(&target);
             }

@@ -11,43 +11,45 @@ use crate::data::Data;
 /// Single messages are not listed, so a client that sends no groups has no work with them.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
-    list: VecDeque<Range<u64>>,
+    /// Never empty. Boxed, because most clients send no groups.
+    list: Option<Box<VecDeque<Range<u64>>>>,
 }
 
 impl Groups {
     pub(super) fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.list.is_none()
     }
 
     /// Adds a group behind all others.
     pub(super) fn push(&mut self, positions: Range<u64>) {
-        self.list.push_back(positions);
+        self.list.get_or_insert_default().push_back(positions);
     }
 
     /// Removes the groups that end at or before this position.
     pub(super) fn settle(&mut self, position: u64) {
-        while self.list.front().is_some_and(|group| group.end <= position) {
-            self.list.pop_front();
+        let Some(list) = &mut self.list else { return };
+        while list.front().is_some_and(|group| group.end <= position) {
+            list.pop_front();
         }
-        if self.list.is_empty() {
-            self.list = VecDeque::new();
+        if list.is_empty() {
+            self.list = None;
         }
     }
 
     /// The group that has messages before this position and others after it.
     pub(super) fn around(&self, position: u64) -> Option<Range<u64>> {
-        let at = self.list.partition_point(|group| group.end <= position);
-        self.list.get(at).filter(|group| group.start < position).cloned()
+        let list = self.list.as_ref()?;
+        let at = list.partition_point(|group| group.end <= position);
+        list.get(at).filter(|group| group.start < position).cloned()
     }
 
     /// Joins the messages from the position `first` on to what they were when they were accepted. Removes the groups
     /// that begin there or later.
     pub(super) fn assemble(&mut self, first: u64, messages: impl IntoIterator<Item = Data>) -> Vec<Outgoing> {
-        let at = self.list.partition_point(|group| group.start < first);
         let mut messages = messages.into_iter();
         let mut assembled = Vec::new();
         let mut position = first;
-        for group in self.list.split_off(at) {
+        for group in self.split_off(first) {
             let singles = length(position..group.start);
             assembled.extend(messages.by_ref().take(singles).map(Outgoing::One));
             position = group.end;
@@ -55,6 +57,16 @@ impl Groups {
         }
         assembled.extend(messages.map(Outgoing::One));
         assembled
+    }
+
+    /// Removes the groups that begin at the position `first` or later.
+    fn split_off(&mut self, first: u64) -> VecDeque<Range<u64>> {
+        let Some(list) = &mut self.list else { return VecDeque::new() };
+        let later = list.split_off(list.partition_point(|group| group.start < first));
+        if list.is_empty() {
+            self.list = None;
+        }
+        later
     }
 }
 

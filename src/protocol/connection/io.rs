@@ -1,6 +1,7 @@
 //! What goes into a [`Connection`](super::Connection) and what comes out of it, as plain types.
 
 use std::{
+    num::NonZeroUsize,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -257,7 +258,7 @@ pub(crate) struct Limits {
     /// Bytes that may wait to be written before `has_room` is false.
     pub(crate) send_queue: usize,
     /// Packets in a POST, whatever the server shows. `None`: 16 until the server shows that it accepts any number.
-    pub(crate) max_packets_per_post: Option<usize>,
+    pub(crate) max_packets_per_post: Option<NonZeroUsize>,
     /// Bytes in a POST, whatever the server accepts.
     pub(crate) max_post_bytes: Option<usize>,
     /// The pings to a server that is silent on a WebSocket.

@@ -1,6 +1,10 @@
 //! An open session.
 
-use std::{mem, sync::Arc, time::Instant};
+use std::{
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     confirmations::Confirmations,
@@ -8,9 +12,10 @@ use super::{
     liveness::Liveness,
     pings::Pings,
     post_size::PostSize,
+    queue::BatchLimit,
     reading::Flow,
     target::Target,
-    transports::Transport,
+    transports::{Agreed, Transport},
     upgrade::Upgrade,
 };
 use crate::{
@@ -31,7 +36,7 @@ pub(super) struct Open {
     active: TransportId,
     /// The length below which the active transport carries every message.
     unchecked_len: usize,
-    pub(super) post_size: PostSize,
+    post_size: PostSize,
     /// Boxed, because most sessions have none for most of their time.
     close_requested: Option<Box<CloseRequest>>,
     pub(super) upgrade: Upgrade,
@@ -91,8 +96,7 @@ impl Open {
     /// The session has moved to a WebSocket. Returns the transport that it was on before.
     pub(super) fn switch(&mut self, websocket: &mut Transport) -> TransportId {
         self.upgrade.end();
-        let (id, protocol, compression) =
-            (websocket.id(), websocket.take_protocol(), websocket.compression());
+        let (id, Agreed { protocol, compression }) = (websocket.id(), websocket.take_agreed());
         if protocol.is_some() || compression.is_some() {
             let session = Arc::make_mut(&mut self.session);
             (session.websocket_protocol, session.websocket_compression) = (protocol, compression);
@@ -104,6 +108,17 @@ impl Open {
     /// The length below which a message needs no [`check`](Self::check).
     pub(super) fn unchecked_len(&self) -> usize {
         self.unchecked_len
+    }
+
+    /// The limit for the next POST.
+    pub(super) fn post_limit(&self, limits: &Limits) -> BatchLimit {
+        self.post_size.limit(&self.session, limits)
+    }
+
+    /// A POST of `bytes` was answered after `time`. `any_number`: the answer shows that the server accepts any number of
+    /// packets.
+    pub(super) fn posted(&mut self, bytes: usize, time: Duration, any_number: bool) {
+        self.post_size.answered(&self.session, bytes, time, any_number);
     }
 
     /// Checks that the transport that will carry a message can do so. While an upgrade stops writing, that is the

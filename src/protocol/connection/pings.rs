@@ -3,10 +3,7 @@
 //! A pong proves that the endpoint at the other end of the WebSocket has read everything that was written before the
 //! ping. It says nothing about a server behind a proxy that terminates the WebSocket.
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use super::{io::over_slow_line, queue::Mark};
 
@@ -58,7 +55,7 @@ pub(super) struct Pings {
     sent: u64,
     /// The pings without a pong: the first one, and the latest one if it is another. On a slow line the pong of the first
     /// one may arrive after the latest one was sent, and it still proves something.
-    open: VecDeque<OpenPing>,
+    open: Vec<OpenPing>,
     /// The bytes of messages that were written since the server was last heard. They may still be on their way.
     unheard: usize,
     /// The time since when something is written and no ping was sent behind it.
@@ -113,7 +110,7 @@ impl Pings {
         let (start, is_waiting) = (now, in_flight.is_some());
         self.sent += 1;
         self.open.truncate(1);
-        self.open.push_back(OpenPing { number: self.sent, mark, sent: now, start, is_waiting, transfer });
+        self.open.push(OpenPing { number: self.sent, mark, sent: now, start, is_waiting, transfer });
         self.unasked = None;
         self.sent
     }
@@ -143,7 +140,7 @@ impl Pings {
 
     /// Whether the next ping may be sent to a server that was last heard at `heard`.
     pub(super) fn may_ask(&self, heard: Instant, limit: Duration) -> bool {
-        self.open.back().is_none_or(|ping| self.is_answering && ping.is_lost(heard, limit))
+        self.open.last().is_none_or(|ping| self.is_answering && ping.is_lost(heard, limit))
     }
 
     /// The time since when something is written that no ping asks for, or whose ping seems to be lost. `None`: nothing is,
@@ -165,7 +162,7 @@ impl Pings {
     /// What is to be done about a server that was last heard at `heard`, and when.
     pub(super) fn silence(&self, heard: Instant, limits: &WebSocketPing) -> Option<(Instant, Silence)> {
         let due = heard + limits.interval;
-        match self.open.back() {
+        match self.open.last() {
             None => Some((due, Silence::Ask)),
             Some(_) if self.may_ask(heard, limits.timeout) => Some((due, Silence::Ask)),
             // Each byte counts as an answer, so the limit begins when the next ping would be due.
@@ -179,7 +176,7 @@ impl Pings {
     /// When a server is worth a warning that does not answer pings which are sent for another reason than silence: the
     /// first ping of the session, or two in a row.
     pub(super) fn unanswered(&self, heard: Instant, limit: Duration) -> Option<Instant> {
-        let ping = self.open.back().filter(|_| !self.has_warned)?;
+        let ping = self.open.last().filter(|_| !self.has_warned)?;
         let has_stopped = self.open.len() > 1 && ping.is_lost(heard, limit);
         match self.is_answering {
             false => Some(ping.due() + limit),

@@ -3,10 +3,10 @@
 //! A POST has to arrive in time. Some servers give a body 30 seconds (engine.io), and while a POST is on its way no
 //! answer to a ping can be sent. So POSTs grow as long as they are quick, and shrink when one took long.
 
-use std::time::Duration;
+use std::{num::NonZeroUsize, time::Duration};
 
 use super::{io::Limits, queue::BatchLimit};
-use crate::protocol::{handshake::Session, wire::Wire};
+use crate::protocol::handshake::Session;
 
 /// Bytes in the first POST of a session.
 const FIRST: usize = 128 << 10;
@@ -25,46 +25,36 @@ const CAUTIOUS_PACKETS: usize = 16;
 /// may become slower from one POST to the next.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// The size of the next POST of a session.
+/// The size of the next POST of a session. Each method is given that session.
 #[derive(Debug)]
 pub(super) struct PostSize {
     bytes: usize,
-    max_payload: usize,
-    wire: Wire,
     /// The server has shown that it accepts any number of packets.
     any_number: bool,
-    /// The time for which a POST may be on its way.
-    longest: Duration,
 }
 
 impl PostSize {
     pub(super) fn new(session: &Session) -> Self {
-        let max_payload = session.max_payload.unwrap_or(DEFAULT_MAX_PAYLOAD);
-        Self {
-            bytes: FIRST.min(max_payload),
-            max_payload,
-            wire: session.protocol,
-            any_number: false,
-            // The answer to a ping may have to wait for one POST, and then takes one itself.
-            longest: LONGEST.min(session.ping_timeout / 2),
-        }
+        Self { bytes: FIRST.min(max_payload(session)), any_number: false }
     }
 
     /// The limit for the next POST. A larger message is posted by itself.
-    pub(super) fn limit(&self, limits: &Limits) -> BatchLimit {
+    pub(super) fn limit(&self, session: &Session, limits: &Limits) -> BatchLimit {
         let packets = if self.any_number { usize::MAX } else { CAUTIOUS_PACKETS };
         BatchLimit {
-            packets: limits.max_packets_per_post.unwrap_or(packets),
+            packets: limits.max_packets_per_post.map_or(packets, NonZeroUsize::get),
             bytes: self.bytes.min(limits.max_post_bytes.unwrap_or(usize::MAX)),
-            encoding: Some(self.wire),
+            encoding: Some(session.protocol),
         }
     }
 
     /// A POST of `bytes` was answered after `time`, in a way that shows whether the server accepts any number of
     /// packets.
-    pub(super) fn answered(&mut self, bytes: usize, time: Duration, any_number: bool) {
+    pub(super) fn answered(&mut self, session: &Session, bytes: usize, time: Duration, any_number: bool) {
         self.any_number |= any_number;
-        let is_slow = time > self.longest;
+        // The answer to a ping may have to wait for one POST, and then takes one itself.
+        let longest = LONGEST.min(session.ping_timeout / 2);
+        let is_slow = time > longest;
         // That a small POST was quick says nothing about larger ones.
         if !is_slow && bytes <= self.bytes / 2 {
             return;
@@ -72,9 +62,14 @@ impl PostSize {
         // A POST can also be slow for another reason than its size.
         let least = self.bytes / 4;
         let most = if is_slow { self.bytes } else { self.bytes.saturating_mul(2) };
-        let next = bytes_in(self.longest, bytes, time).clamp(least, most);
-        self.bytes = next.max(SMALLEST).min(self.max_payload);
+        let next = bytes_in(longest, bytes, time).clamp(least, most);
+        self.bytes = next.max(SMALLEST).min(max_payload(session));
     }
+}
+
+/// Bytes in a POST that the server accepts.
+fn max_payload(session: &Session) -> usize {
+    session.max_payload.unwrap_or(DEFAULT_MAX_PAYLOAD)
 }
 
 /// The number of bytes that a line carries within `limit`, if it took `time` for `bytes` of them.

@@ -115,10 +115,10 @@ pub(super) struct SendQueue {
     accepted: u64,
     settled: u64,
     /// The messages that were refused while earlier ones still waited, each as the number of messages accepted before it.
-    /// Messages are settled in the order in which they were accepted.
-    refused: VecDeque<u64>,
-    /// Messages of batches that were not, or perhaps not, sent.
-    returned: Returned,
+    /// Messages are settled in the order in which they were accepted. Boxed, because there are hardly ever any.
+    refused: Option<Box<VecDeque<u64>>>,
+    /// Messages of batches that were not, or perhaps not, sent. Boxed, because it exists only while a session ends.
+    returned: Option<Box<Returned>>,
     retained: Retained,
 }
 
@@ -295,7 +295,7 @@ impl SendQueue {
             match messages.iter().try_for_each(&check) {
                 Ok(()) => self.append(outgoing),
                 Err(kind) => {
-                    self.refused.extend(numbers.take(messages.len()));
+                    self.refused.get_or_insert_default().extend(numbers.take(messages.len()));
                     errors.push(outgoing.rejected(kind));
                 }
             }
@@ -307,9 +307,13 @@ impl SendQueue {
 
     /// Settles the refused messages that no earlier one precedes any more.
     fn settle_refused(&mut self) {
-        while self.refused.front().is_some_and(|&accepted_before| accepted_before <= self.settled) {
-            self.refused.pop_front();
+        let Some(refused) = &mut self.refused else { return };
+        while refused.front().is_some_and(|&accepted_before| accepted_before <= self.settled) {
+            refused.pop_front();
             self.settled += 1;
+        }
+        if refused.is_empty() {
+            self.refused = None;
         }
     }
 
@@ -321,8 +325,9 @@ impl SendQueue {
         self.retained.wrote(sent.clone(), sent.count(), false);
         let mut others = others.iter();
         let in_doubt = others.by_ref().take(outcome.uncertain).filter_map(message).cloned();
-        self.returned.in_doubt.extend(in_doubt);
-        self.returned.unsent.extend(others.filter_map(message).cloned());
+        let returned = self.returned.get_or_insert_default();
+        returned.in_doubt.extend(in_doubt);
+        returned.unsent.extend(others.filter_map(message).cloned());
     }
 
     /// Empties the queue at the end of a session. Gives back all accepted messages that were not surely sent. Of a group
@@ -332,8 +337,8 @@ impl SendQueue {
         self.messages = 0;
         self.bytes = 0;
         self.settled = self.accepted;
-        self.refused = VecDeque::new();
-        let returned = mem::take(&mut self.returned);
+        self.refused = None;
+        let returned = *self.returned.take().unwrap_or_default();
         let unsent = returned.unsent.into_iter().chain(messages(mem::take(&mut self.packets)));
         self.retained.end(returned.in_doubt, unsent)
     }

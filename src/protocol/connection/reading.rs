@@ -47,8 +47,8 @@ impl Received {
 pub(super) struct Reading {
     /// The next permission to read, with its buffer; `None` while the transport has the permission.
     read_credit: Option<Vec<Packet>>,
-    /// The pauses between polls; `None` for a WebSocket.
-    pacing: Option<PollPacing>,
+    /// The pauses between polls; `None` for a WebSocket. Boxed, so that a WebSocket has no memory for it.
+    pacing: Option<Box<PollPacing>>,
     /// The time at which the client began to wait for the rest of a message or of a response.
     partial_since: Option<Instant>,
 }
@@ -57,7 +57,7 @@ impl Reading {
     /// A transport starts with the permission to read one batch.
     pub(super) fn new(kind: TransportKind) -> Self {
         let pacing = match kind {
-            TransportKind::Polling => Some(PollPacing::default()),
+            TransportKind::Polling => Some(Box::default()),
             TransportKind::WebSocket => None,
         };
         Self { read_credit: None, pacing, partial_since: None }

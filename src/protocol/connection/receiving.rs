@@ -21,7 +21,7 @@ use crate::{
 impl Connection {
     /// The WebSocket is open. The open packet is next, or the answer to the probe.
     pub(super) fn on_opened(&mut self, now: Instant, id: TransportId, protocol: Option<ByteString>) {
-        if let Some(transport) = self.transports.get_mut(id) {
+        if let (Some(transport), Some(protocol)) = (self.transports.get_mut(id), protocol) {
             transport.set_protocol(protocol);
         }
         self.on_alive(now);

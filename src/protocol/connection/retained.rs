@@ -1,6 +1,6 @@
 //! What was written, and which of it may still come back.
 
-use std::{collections::VecDeque, mem, ops::Range};
+use std::{collections::VecDeque, ops::Range};
 
 use super::{
     groups::{Groups, length},
@@ -17,8 +17,8 @@ const MAX_CAPACITY: usize = 1024;
 /// A message's position is the number of messages that were written before it.
 #[derive(Debug, Default)]
 pub(super) struct Retained {
-    /// The last messages that were written.
-    messages: VecDeque<Data>,
+    /// The last messages that were written. Boxed, because most clients retain none.
+    messages: Option<Box<VecDeque<Data>>>,
     weight: usize,
     groups: Groups,
     /// The number of messages written, which is the position of the next one.
@@ -49,7 +49,7 @@ impl Retained {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.messages.is_empty()
+        self.messages.as_ref().is_none_or(|messages| messages.is_empty())
     }
 
     /// The bytes that the messages count for, with the overhead of each.
@@ -88,7 +88,7 @@ impl Retained {
             let from = self.release(first);
             for data in messages.skip(length(first..from)) {
                 self.weight += data.weight();
-                self.messages.push_back(data.clone());
+                self.messages.get_or_insert_default().push_back(data.clone());
             }
         }
     }
@@ -104,12 +104,13 @@ impl Retained {
     fn release(&mut self, end: u64) -> u64 {
         self.groups.settle(self.confirmed);
         let from = self.groups.around(self.confirmed).map_or(self.confirmed, |group| group.start);
-        let first = end - u64::try_from(self.messages.len()).unwrap_or(0);
-        let count = length(first..from).min(self.messages.len());
-        let released: usize = self.messages.drain(..count).map(|data| data.weight()).sum();
+        let Some(messages) = &mut self.messages else { return from };
+        let first = end - u64::try_from(messages.len()).unwrap_or(0);
+        let count = length(first..from).min(messages.len());
+        let released: usize = messages.drain(..count).map(|data| data.weight()).sum();
         self.weight = self.weight.saturating_sub(released);
-        if self.messages.is_empty() && self.messages.capacity() > MAX_CAPACITY {
-            self.messages = VecDeque::new();
+        if messages.is_empty() && (!self.until_confirmed || messages.capacity() > MAX_CAPACITY) {
+            self.messages = None;
         }
         from
     }
@@ -119,7 +120,7 @@ impl Retained {
     pub(super) fn end(&mut self, in_doubt: Vec<Data>, unsent: impl Iterator<Item = Data>) -> Undelivered {
         let mut unsent = unsent;
         let mut first_unsent = self.written + u64::try_from(in_doubt.len()).unwrap_or(u64::MAX);
-        let mut all_in_doubt = Vec::from(mem::take(&mut self.messages));
+        let mut all_in_doubt = Vec::from(*self.messages.take().unwrap_or_default());
         all_in_doubt.extend(in_doubt);
         if let Some(group) = self.groups.around(first_unsent) {
             all_in_doubt.extend(unsent.by_ref().take(length(first_unsent..group.end)));

@@ -173,7 +173,7 @@ impl Written {
             TransportKind::Polling => {
                 // The answer to a POST is a sign of life. That a WebSocket has taken bytes is none.
                 open.liveness.restart(now);
-                open.post_size.answered(self.size, self.time, self.any_number);
+                open.posted(self.size, self.time, self.any_number);
                 open.upgrade.limit_pause(now);
             }
             TransportKind::WebSocket if self.messages > 0 => open.pings.wrote(now, self.bytes),
@@ -186,7 +186,7 @@ impl Written {
 fn batch_limit(open: &Open, limits: &Limits) -> BatchLimit {
     match open.kind() {
         TransportKind::WebSocket => BATCH,
-        TransportKind::Polling => open.post_size.limit(limits),
+        TransportKind::Polling => open.post_limit(limits),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The endpoint of a connect, and the URLs at which a WebSocket has worked.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use crate::protocol::endpoint::Endpoint;
 
@@ -53,32 +53,32 @@ impl Target {
 /// What sessions have shown about servers, the oldest first. The URLs are those that the user named: a server that redirects
 /// cannot choose what a client remembers.
 #[derive(Debug)]
-pub(super) struct ByUrl<T>(VecDeque<(Box<str>, T)>);
+pub(super) struct ByUrl<T>(Vec<(Arc<Endpoint>, T)>);
 
 impl<T> ByUrl<T> {
     pub(super) fn get(&self, url: &str) -> Option<&T> {
-        self.0.iter().find(|(known, _)| **known == *url).map(|(_, value)| value)
+        self.0.iter().find(|(known, _)| known.display_url() == url).map(|(_, value)| value)
     }
 
     /// Replaces what is known of the target. Beyond the maximum, the oldest URL is forgotten.
     pub(super) fn set(&mut self, target: &Target, value: T) {
         self.remove(target);
         if self.0.len() >= MAX_REMEMBERED {
-            self.0.pop_front();
+            self.0.remove(0);
         }
         // Most clients have one URL, and there are many clients.
         self.0.reserve_exact(1);
-        self.0.push_back((target.named_url().into(), value));
+        self.0.push((target.named.clone(), value));
     }
 
     pub(super) fn remove(&mut self, target: &Target) {
-        self.0.retain(|(known, _)| **known != *target.named_url());
+        self.0.retain(|(known, _)| known.display_url() != target.named_url());
     }
 }
 
 impl<T> Default for ByUrl<T> {
     fn default() -> Self {
-        Self(VecDeque::new())
+        Self(Vec::new())
     }
 }
 

@@ -11,10 +11,8 @@ use crate::protocol::{handshake::TransportKind, websocket::AgreedCompression};
 #[derive(Debug)]
 pub(super) struct Transport {
     id: TransportId,
-    /// The subprotocol of an open WebSocket, until the session knows it.
-    protocol: Option<ByteString>,
-    /// The compression of an open WebSocket.
-    compression: Option<AgreedCompression>,
+    /// What the handshake of a WebSocket has agreed on, until the session knows it. Boxed, because it exists for a moment.
+    agreed: Option<Box<Agreed>>,
     pub(super) reading: Reading,
     pub(super) writing: Writing,
 }
@@ -26,23 +24,25 @@ impl Transport {
 
     /// The server has agreed to compress messages.
     pub(super) fn set_compression(&mut self, agreed: AgreedCompression) {
-        self.compression = Some(agreed);
-    }
-
-    /// What the server has agreed to, for the session.
-    pub(super) fn compression(&self) -> Option<AgreedCompression> {
-        self.compression
+        self.agreed.get_or_insert_default().compression = Some(agreed);
     }
 
     /// The WebSocket is open, with the subprotocol that the server chose.
-    pub(super) fn set_protocol(&mut self, protocol: Option<ByteString>) {
-        self.protocol = protocol;
+    pub(super) fn set_protocol(&mut self, protocol: ByteString) {
+        self.agreed.get_or_insert_default().protocol = Some(protocol);
     }
 
-    /// Takes the subprotocol for the session.
-    pub(super) fn take_protocol(&mut self) -> Option<ByteString> {
-        self.protocol.take()
+    /// Takes what the handshake has agreed on, for the session.
+    pub(super) fn take_agreed(&mut self) -> Agreed {
+        self.agreed.take().map(|agreed| *agreed).unwrap_or_default()
     }
+}
+
+/// What the handshake of a WebSocket has agreed on.
+#[derive(Debug, Default)]
+pub(super) struct Agreed {
+    pub(super) protocol: Option<ByteString>,
+    pub(super) compression: Option<AgreedCompression>,
 }
 
 /// All of them: the one that carries the session, the probe of an upgrade, and those that were ordered to close.
@@ -64,7 +64,7 @@ impl Transports {
         let id = TransportId { number: self.next, kind };
         self.next += 1;
         let (reading, writing) = (Reading::new(kind), Writing::default());
-        self.list.push(Transport { id, protocol: None, compression: None, reading, writing });
+        self.list.push(Transport { id, agreed: None, reading, writing });
         id
     }
 

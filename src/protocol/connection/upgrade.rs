@@ -27,9 +27,9 @@ const MAX_PAUSE: Duration = Duration::from_millis(1750);
 /// [`MAX_PAUSE`] this makes two seconds.
 const MAX_ABORT: Duration = Duration::from_millis(250);
 
-/// The upgrade of a session, if one is under way.
+/// The upgrade of a session, if one is under way. Boxed, because a session has one for a moment, or none.
 #[derive(Debug, Default)]
-pub(super) struct Upgrade(Option<Attempt>);
+pub(super) struct Upgrade(Option<Box<Attempt>>);
 
 #[derive(Debug)]
 struct Attempt {
@@ -54,7 +54,7 @@ pub(super) enum UpgradeStep {
 
 impl Upgrade {
     fn start(&mut self, probe: TransportId, deadline: Instant) {
-        self.0 = Some(Attempt { probe, step: UpgradeStep::Probing, deadline });
+        self.0 = Some(Box::new(Attempt { probe, step: UpgradeStep::Probing, deadline }));
     }
 
     fn advance(&mut self, step: UpgradeStep) {

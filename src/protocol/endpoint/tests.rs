@@ -7,7 +7,7 @@ use crate::protocol::{
     version::ProtocolVersion::{V3, V4},
 };
 
-const T: ByteString = ByteString::from_static("t");
+const T: Cow<'static, str> = Cow::Borrowed("t");
 
 fn endpoint(url: &str) -> Endpoint {
     Endpoint::new(url, "engine.io", true, &T).unwrap()

@@ -84,7 +84,8 @@ impl<K> WebSocketCodec<K> {
             let Some(message) = deflate.start_inflating(self.limits.payload(is_text)) else {
                 return false;
             };
-            self.state = State::Inflating(CompressedMessage { is_text, message, rest: None, is_last: false });
+            let message = CompressedMessage { is_text, message, rest: None, is_last: false };
+            self.state = State::Inflating(Box::new(message));
         }
         if let State::Inflating(message) = &mut self.state {
             (message.rest, message.is_last) = (Some(payload_len), header.fin);
@@ -110,7 +111,8 @@ impl<K> WebSocketCodec<K> {
             return Ok(Progress::Frame);
         }
         match (mem::replace(&mut self.state, State::Idle), &mut self.deflate) {
-            (State::Inflating(CompressedMessage { is_text, message, .. }), Some(deflate)) => {
+            (State::Inflating(message), Some(deflate)) => {
+                let CompressedMessage { is_text, message, .. } = *message;
                 let payload = deflate.finish_inflating(message)?;
                 let text = |payload| Text::new(payload).map(Message::Text);
                 let message = if is_text { text(payload)? } else { Message::Binary(payload) };

@@ -1,7 +1,5 @@
 //! The compression of one connection: what was agreed, and the contexts (RFC 7692, section 7).
 
-use std::mem;
-
 use bytes::Bytes;
 
 use super::{
@@ -22,7 +20,8 @@ pub(super) struct PerMessageDeflate {
     inflater: Option<Box<Inflater>>,
     /// The context of the client, likewise.
     deflater: Option<Box<Deflater>>,
-    counts: CompressionCounts,
+    /// What was counted since the last [`take_counts`](Self::take_counts). `None`: nothing.
+    counts: Option<Box<CompressionCounts>>,
     /// The turns in which messages are inflated.
     turns: Turns,
 }
@@ -61,7 +60,7 @@ impl PerMessageDeflate {
             params: option.deflate_params(agreed),
             inflater: None,
             deflater: None,
-            counts: CompressionCounts::default(),
+            counts: None,
             turns: Turns::new(),
         }
     }
@@ -96,7 +95,7 @@ impl PerMessageDeflate {
         } else {
             inflater.give_back();
         }
-        self.counts.received.add(compressed, payload.len());
+        self.counts.get_or_insert_default().received.add(compressed, payload.len());
         Ok(payload)
     }
 
@@ -129,13 +128,13 @@ impl PerMessageDeflate {
                 return None;
             }
         }
-        self.counts.sent.add(compressed, uncompressed);
+        self.counts.get_or_insert_default().sent.add(compressed, uncompressed);
         Some(deflated)
     }
 
     /// Takes what was counted since the last call.
-    pub(super) fn take_counts(&mut self) -> CompressionCounts {
-        mem::take(&mut self.counts)
+    pub(super) fn take_counts(&mut self) -> Option<CompressionCounts> {
+        self.counts.take().map(|counts| *counts)
     }
 
     /// Whether the connection has a stream of its own.

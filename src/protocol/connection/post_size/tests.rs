@@ -5,12 +5,32 @@ use crate::protocol::handshake::TransportKind;
 
 const KIB: usize = 1 << 10;
 
-fn post_size() -> PostSize {
-    PostSize::new(&Session::new("abc", TransportKind::Polling))
+/// A session, and the size of its POSTs.
+struct Posts {
+    session: Session,
+    size: PostSize,
 }
 
-fn bytes(post_size: &PostSize) -> usize {
-    post_size.limit(&Limits::default()).bytes
+impl Posts {
+    fn new() -> Self {
+        Self::of(Session::new("abc", TransportKind::Polling))
+    }
+
+    fn of(session: Session) -> Self {
+        Self { size: PostSize::new(&session), session }
+    }
+
+    fn limit(&self, limits: &Limits) -> BatchLimit {
+        self.size.limit(&self.session, limits)
+    }
+
+    fn bytes(&self) -> usize {
+        self.limit(&Limits::default()).bytes
+    }
+
+    fn answered(&mut self, bytes: usize, time: Duration, any_number: bool) {
+        self.size.answered(&self.session, bytes, time, any_number);
+    }
 }
 
 fn secs(secs: f64) -> Duration {
@@ -28,7 +48,7 @@ fn the_first_post_is_small_unless_the_server_accepts_less() {
         (Some(1), 1),
     ] {
         session.max_payload = max_payload;
-        assert_eq!(bytes(&PostSize::new(&session)), expected, "{max_payload:?}");
+        assert_eq!(Posts::of(session.clone()).bytes(), expected, "{max_payload:?}");
     }
 }
 
@@ -49,22 +69,22 @@ fn an_answer_decides_about_the_next_post() {
         (usize::MAX, 0.0, 256 * KIB, "there is no overflow"),
         (1, 1e9, 32 * KIB, "there is no overflow"),
     ] {
-        let mut post_size = post_size();
-        post_size.answered(posted, secs(time), false);
-        assert_eq!(bytes(&post_size), expected, "{posted} bytes in {time} s: {why}");
+        let mut posts = Posts::new();
+        posts.answered(posted, secs(time), false);
+        assert_eq!(posts.bytes(), expected, "{posted} bytes in {time} s: {why}");
     }
 }
 
 #[test]
 fn posts_grow_to_max_payload_and_shrink_to_a_minimum() {
-    let mut post_size = post_size();
+    let mut posts = Posts::new();
     for expected in [256 * KIB, 512 * KIB, 1_000_000, 1_000_000] {
-        post_size.answered(bytes(&post_size), secs(0.01), false);
-        assert_eq!(bytes(&post_size), expected);
+        posts.answered(posts.bytes(), secs(0.01), false);
+        assert_eq!(posts.bytes(), expected);
     }
     for expected in [250_000, 62_500, 16 * KIB, 16 * KIB] {
-        post_size.answered(bytes(&post_size), secs(1000.0), false);
-        assert_eq!(bytes(&post_size), expected);
+        posts.answered(posts.bytes(), secs(1000.0), false);
+        assert_eq!(posts.bytes(), expected);
     }
 }
 
@@ -72,34 +92,34 @@ fn posts_grow_to_max_payload_and_shrink_to_a_minimum() {
 fn a_server_that_gives_pongs_little_time_gets_smaller_posts() {
     let mut session = Session::new("abc", TransportKind::Polling);
     session.ping_timeout = Duration::from_secs(4);
-    let mut post_size = PostSize::new(&session);
-    post_size.answered(128 * KIB, secs(4.0), false);
-    assert_eq!(bytes(&post_size), 64 * KIB);
+    let mut posts = Posts::of(session);
+    posts.answered(128 * KIB, secs(4.0), false);
+    assert_eq!(posts.bytes(), 64 * KIB);
 }
 
 #[test]
 fn a_post_has_at_most_sixteen_packets_until_the_server_shows_that_it_accepts_more() {
-    let packets = |post_size: &PostSize, limits: &Limits| post_size.limit(limits).packets;
+    let packets = |posts: &Posts, limits: &Limits| posts.limit(limits).packets;
     let limits = Limits::default();
-    let mut post_size = post_size();
+    let mut posts = Posts::new();
     for (any_number, expected) in [(false, 16), (true, usize::MAX), (false, usize::MAX)] {
-        post_size.answered(1, secs(0.0), any_number);
-        assert_eq!(packets(&post_size, &limits), expected);
+        posts.answered(1, secs(0.0), any_number);
+        assert_eq!(packets(&posts, &limits), expected);
     }
-    let limits = Limits { max_packets_per_post: Some(30), ..limits };
-    assert_eq!(packets(&post_size, &limits), 30);
+    let limits = Limits { max_packets_per_post: NonZeroUsize::new(30), ..limits };
+    assert_eq!(packets(&posts, &limits), 30);
 }
 
 #[test]
 fn the_application_may_lower_the_limit() {
-    let mut post_size = post_size();
+    let mut posts = Posts::new();
     for (max_post_bytes, expected) in [(10, 10), (64 * KIB, 64 * KIB), (1_000_000, 128 * KIB)] {
         let limits = Limits { max_post_bytes: Some(max_post_bytes), ..Limits::default() };
-        assert_eq!(post_size.limit(&limits).bytes, expected);
+        assert_eq!(posts.limit(&limits).bytes, expected);
     }
-    post_size.answered(64 * KIB, secs(100.0), false);
+    posts.answered(64 * KIB, secs(100.0), false);
     let limits = Limits { max_post_bytes: Some(64 * KIB), ..Limits::default() };
-    assert_eq!(post_size.limit(&limits).bytes, 32 * KIB);
+    assert_eq!(posts.limit(&limits).bytes, 32 * KIB);
 }
 
 proptest! {
@@ -108,28 +128,28 @@ proptest! {
         rate in 4_000_u32..10_000_000,
         round_trip in 0.0..2.0_f64,
     ) {
-        let mut post_size = post_size();
+        let mut posts = Posts::new();
         for at in 0..50 {
-            let posted = bytes(&post_size);
+            let posted = posts.bytes();
             let time = round_trip + f64::from(u32::try_from(posted).unwrap()) / f64::from(rate);
             // The slowest lines need some posts before they have the right size.
             prop_assert!(at < 4 || time <= 10.0, "{posted} bytes in {time} s");
-            post_size.answered(posted, secs(time), false);
+            posts.answered(posted, secs(time), false);
         }
     }
 
     #[test]
     fn a_post_never_exceeds_what_the_server_accepts(
         max_payload in 1_usize..10_000_000,
-        posts in prop::collection::vec((0_usize..10_000_000, 0.0..100.0_f64), 0..50),
+        answers in prop::collection::vec((0_usize..10_000_000, 0.0..100.0_f64), 0..50),
     ) {
         let mut session = Session::new("abc", TransportKind::Polling);
         session.max_payload = Some(max_payload);
-        let mut post_size = PostSize::new(&session);
-        for (posted, time) in posts {
-            post_size.answered(posted, secs(time), true);
-            prop_assert!(bytes(&post_size) <= max_payload);
-            prop_assert!(bytes(&post_size) >= max_payload.min(SMALLEST));
+        let mut posts = Posts::of(session);
+        for (posted, time) in answers {
+            posts.answered(posted, secs(time), true);
+            prop_assert!(posts.bytes() <= max_payload);
+            prop_assert!(posts.bytes() >= max_payload.min(SMALLEST));
         }
     }
 }
