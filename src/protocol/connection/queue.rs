@@ -109,9 +109,9 @@ pub(super) struct SendQueue {
     /// Answers to pings, or in version 3 a ping, which are written before everything else.
     heartbeats: VecDeque<Packet>,
     packets: VecDeque<Packet>,
-    /// Messages in `packets` or in flight, and the bytes of their data.
+    /// Messages in `packets` or in flight, and what they count for.
     messages: usize,
-    bytes: usize,
+    weight: usize,
     accepted: u64,
     settled: u64,
     /// The messages that were refused while earlier ones still waited, each as the number of messages accepted before it.
@@ -175,12 +175,12 @@ impl SendQueue {
 
     /// Messages that are not written yet, and the bytes of their data.
     pub(super) fn waiting(&self) -> (usize, usize) {
-        (self.messages, self.bytes)
+        (self.messages, self.weight.saturating_sub(self.messages * OVERHEAD))
     }
 
     /// The bytes that everything in the queue counts for, with the overhead of each message.
     pub(super) fn weight(&self) -> usize {
-        self.bytes + self.messages * OVERHEAD
+        self.weight
     }
 
     /// Packets that could go into the next batch.
@@ -191,7 +191,7 @@ impl SendQueue {
     pub(super) fn push(&mut self, data: Data) {
         self.accepted += 1;
         self.messages += 1;
-        self.bytes += data.len();
+        self.weight += data.weight();
         self.packets.push_back(Packet::Message(data));
     }
 
@@ -207,7 +207,7 @@ impl SendQueue {
         let is_group = matches!(outgoing, Outgoing::Group(_));
         for data in outgoing.into_messages() {
             self.messages += 1;
-            self.bytes += data.len();
+            self.weight += data.weight();
             self.packets.push_back(Packet::Message(data));
         }
         if is_group {
@@ -266,11 +266,16 @@ impl SendQueue {
 
     /// A batch was written. `is_acknowledged`: the server has said that it has the batch.
     pub(super) fn written(&mut self, batch: &Batch, is_acknowledged: bool) {
-        self.messages = self.messages.saturating_sub(batch.messages);
-        self.bytes = self.bytes.saturating_sub(batch.bytes);
+        self.take_out(batch.messages, batch.bytes);
         self.settled += u64::try_from(batch.messages).unwrap_or(u64::MAX);
         self.settle_refused();
         self.retained.wrote(batch.packets.iter().filter_map(message), batch.messages, is_acknowledged);
+    }
+
+    /// Messages have left the queue, with so many bytes of data.
+    fn take_out(&mut self, messages: usize, bytes: usize) {
+        self.messages = self.messages.saturating_sub(messages);
+        self.weight = self.weight.saturating_sub(bytes + messages * OVERHEAD);
     }
 
     /// The other end has read the first `read` of all messages that were ever written.
@@ -283,8 +288,7 @@ impl SendQueue {
         let is_message = |packet: &Packet| matches!(packet, Packet::Message(_));
         let (waiting, others): (VecDeque<_>, VecDeque<_>) =
             mem::take(&mut self.packets).into_iter().partition(is_message);
-        self.messages = self.messages.saturating_sub(waiting.len());
-        self.bytes -= waiting.iter().map(|packet| packet.body().len()).sum::<usize>().min(self.bytes);
+        self.take_out(waiting.len(), waiting.iter().map(|packet| packet.body().len()).sum());
         let mut accepted_before = self.accepted - u64::try_from(waiting.len()).unwrap_or(u64::MAX);
         let first = self.next_position();
         let mut errors = Vec::new();
@@ -335,7 +339,7 @@ impl SendQueue {
     pub(super) fn end(&mut self) -> Undelivered {
         self.heartbeats = VecDeque::new();
         self.messages = 0;
-        self.bytes = 0;
+        self.weight = 0;
         self.settled = self.accepted;
         self.refused = None;
         let returned = *self.returned.take().unwrap_or_default();
