@@ -264,6 +264,12 @@ impl EngineIoClient {
         }
     }
 
+    /// Sends all events to the subscribers, before somebody hears that the last session has ended.
+    pub(super) fn send_last_events(&mut self) {
+        self.show_rejected();
+        self.subscribers.send_rest();
+    }
+
     /// Shows the subscribers messages that cannot be sent.
     pub(super) fn reject(&mut self, rejected: Rejected) {
         self.monitor.count(|meter| meter.rejected(rejected.len()));

@@ -4,12 +4,12 @@
 
 mod support;
 
-use std::thread;
+use std::{thread, time::Duration};
 
 use actix::{WeakAddr, prelude::*};
 use actix_engineio::{
-    self as engineio, Connect, Disconnect, DisconnectReason, EngineIoClient, Event, EventStream, Subscribe,
-    TransportKind, Unsubscribe,
+    self as engineio, Connect, Disconnect, DisconnectReason, EngineIoClient, Event, EventStream, Events,
+    Reconnect, Subscribe, TransportKind, Unsubscribe, testing::TestServer,
 };
 use futures::StreamExt as _;
 use support::{
@@ -399,4 +399,80 @@ async fn a_weak_subscriber_with_an_address_of_the_client_keeps_neither_alive() {
     // The session is closed although nobody has sent a `Disconnect`.
     server.finish().await;
     until_stopped(client_alone).await;
+}
+
+/// Counts the messages that were not sent, and takes its time.
+#[derive(Default)]
+struct Returned(usize);
+
+impl Actor for Returned {
+    type Context = Context<Self>;
+}
+
+impl Returned {
+    fn count(&mut self, event: &Event) {
+        if let Event::Rejected(_) = event {
+            self.0 += 1;
+        }
+        thread::yield_now();
+    }
+}
+
+impl Handler<Event> for Returned {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        self.count(&event);
+    }
+}
+
+impl Handler<Events> for Returned {
+    type Result = ();
+
+    fn handle(&mut self, events: Events, _: &mut Self::Context) {
+        events.into_iter().for_each(|event| self.count(&event));
+    }
+}
+
+#[derive(Message)]
+#[rtype(result = "usize")]
+struct Count;
+
+impl Handler<Count> for Returned {
+    type Result = usize;
+
+    fn handle(&mut self, _: Count, _: &mut Self::Context) -> usize {
+        self.0
+    }
+}
+
+#[actix::test]
+async fn what_a_program_sends_to_a_subscriber_after_a_disconnect_is_behind_the_last_event() {
+    const MESSAGES: usize = 500;
+    let (there, here) = (Arbiter::new(), Arbiter::new());
+    let server = TestServer::start();
+    let subscribers: Vec<_> =
+        (0..4).map(|_| Returned::start_in_arbiter(&there.handle(), |_| Returned::default())).collect();
+    let builder = EngineIoClient::builder()
+        .reconnect(Reconnect::constant(Duration::from_secs(3600)))
+        .keep_unsent(true)
+        .subscribe(subscribers[0].clone().recipient())
+        .subscribe(Subscribe::weak(subscribers[1].clone().recipient().downgrade()))
+        .subscribe(Subscribe::mapped(subscribers[2].clone().recipient(), |event: Event| event))
+        .subscribe(Subscribe::batched(subscribers[3].clone().recipient()));
+    let client = builder.start_in_arbiter(&here.handle());
+    client.send(Connect::new(server.url())).await.unwrap().unwrap();
+    let mut states = EventStream::subscribe(&client).await.unwrap();
+    server.stop();
+    while !matches!(soon("the end", states.next()).await, Some(Event::Reconnecting(_))) {}
+    drop(states);
+    for at in 0..MESSAGES {
+        client.send(engineio::Send::text(at.to_string())).await.unwrap().unwrap();
+    }
+    client.send(Disconnect::new()).await.unwrap();
+    for (at, subscriber) in subscribers.iter().enumerate() {
+        assert_eq!(subscriber.send(Count).await.unwrap(), MESSAGES, "subscriber {at}");
+    }
+    there.stop();
+    here.stop();
 }

@@ -139,7 +139,12 @@ impl Handler<Disconnect> for EngineIoClient {
     fn handle(&mut self, disconnect: Disconnect, ctx: &mut Self::Context) -> Self::Result {
         self.disconnect(disconnect);
         self.drain_outputs(ctx);
-        if self.lifecycle.is_idle() { Reply::now(()) } else { self.replies.disconnect() }
+        if self.lifecycle.is_idle() {
+            self.send_last_events();
+            Reply::now(())
+        } else {
+            self.replies.disconnect()
+        }
     }
 }
 
@@ -148,6 +153,7 @@ impl Handler<Wait> for EngineIoClient {
 
     fn handle(&mut self, _: Wait, _: &mut Self::Context) -> Self::Result {
         if self.lifecycle.is_idle() {
+            self.send_last_events();
             Reply::now(self.lifecycle.last_reason().cloned())
         } else {
             self.replies.wait()

@@ -89,6 +89,11 @@ pub struct Confirm;
 /// [`Event::Disconnected`](crate::Event::Disconnected) lists the messages that could not be written in time. The
 /// client lives on and accepts another [`Connect`].
 ///
+/// When the reply comes, all events are in the mailboxes of the subscribers that are actors. So a message that you send to such
+/// a subscriber after the reply is handled after the last event: await its reply before the program ends, if the subscriber
+/// stores what was not sent. The task that reads an [`EventStream`](crate::EventStream) gets the last event later; it ends if
+/// every address of the client is dropped.
+///
 /// ```no_run
 /// use actix_engineio::Disconnect;
 ///
@@ -138,7 +143,8 @@ impl Disconnect {
 /// [`Reconnect`](crate::Reconnect) policy replies when no further attempt follows.
 ///
 /// If no session is open and none will be, it replies at once: with the reason of the last session, or with `None` if
-/// there was no session or the last [`Connect`] failed.
+/// there was no session or the last [`Connect`] failed. As with [`Disconnect`], all events are in the mailboxes of the
+/// subscribers by then.
 ///
 /// ```no_run
 /// use actix_engineio::{Connect, DisconnectReason, Wait};

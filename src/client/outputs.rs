@@ -120,6 +120,7 @@ impl EngineIoClient {
             }
             LifecycleOutput::Ended(last_reason) => {
                 self.outbox.refuse_all();
+                self.send_last_events();
                 self.replies.answer_end(last_reason.as_ref());
             }
         }

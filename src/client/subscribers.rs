@@ -190,6 +190,16 @@ impl Subscribers {
         has_progress
     }
 
+    /// Sends all events that have not been sent, although subscribers have not handled the ones before: whoever hears that the
+    /// last session has ended can send a subscriber a message, which is then behind all events.
+    pub(super) fn send_rest(&mut self) {
+        let is_only_reader = self.list.len() == 1;
+        for subscriber in &mut self.list {
+            subscriber.send_rest(&mut self.log, is_only_reader);
+        }
+        self.trim();
+    }
+
     /// Lets all subscribers handle what they were sent, although the client stops.
     pub(super) fn detach(&mut self) {
         self.list.iter_mut().for_each(Subscriber::detach);

@@ -172,6 +172,21 @@ impl Subscriber {
         true
     }
 
+    /// Sends an actor all remaining events, however many it has not handled. The reader of a stream takes them as before.
+    pub(super) fn send_rest(&mut self, log: &mut Log, is_only_reader: bool) {
+        let Sink::Actor(target) = &self.sink else { return };
+        let mut events = 0;
+        while let Some(event) = self.cursor.next(log, is_only_reader) {
+            events += 1;
+            if self.cursor.seek(log) || self.pending.is_pending() {
+                target.do_send(event);
+            } else {
+                target.send(event, &mut self.pending);
+                self.window.sent(events);
+            }
+        }
+    }
+
     /// Lets the subscriber handle what it was sent, although the client does not wait for it any more.
     pub(super) fn detach(&mut self) {
         if let Some(pending) = self.pending.detach() {

@@ -171,7 +171,7 @@ impl Acknowledgement {
         }
     }
 
-    fn is_pending(&self) -> bool {
+    pub(super) fn is_pending(&self) -> bool {
         match self {
             Self::None => false,
             Self::Request(slot) => slot.is_some(),
