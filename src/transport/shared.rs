@@ -11,6 +11,6 @@ use tokio::sync::Semaphore;
 pub(crate) struct Shared {
     /// The cookies, unless they are in a store of the application.
     pub(super) cookies: OnceLock<Box<Mutex<CookieStore>>>,
-    /// What limits the lookups that run at the same time.
+    /// The permits of the lookups that run at the same time.
     pub(super) lookups: OnceLock<Arc<Semaphore>>,
 }

@@ -272,7 +272,7 @@ impl SendQueue {
         self.retained.wrote(batch.packets.iter().filter_map(message), batch.messages, is_acknowledged);
     }
 
-    /// Messages have left the queue, with so many bytes of data.
+    /// Counts messages that are not in the queue any more, with so many bytes of data.
     fn take_out(&mut self, messages: usize, bytes: usize) {
         self.messages = self.messages.saturating_sub(messages);
         self.weight = self.weight.saturating_sub(bytes + messages * OVERHEAD);

@@ -11,7 +11,7 @@ use crate::protocol::{handshake::TransportKind, websocket::AgreedCompression};
 #[derive(Debug)]
 pub(super) struct Transport {
     id: TransportId,
-    /// What the handshake of a WebSocket has agreed on, until the session knows it. Boxed, because it exists for a moment.
+    /// The result of a WebSocket's handshake, until the session knows it. Boxed, because it exists for a moment.
     agreed: Option<Box<Agreed>>,
     pub(super) reading: Reading,
     pub(super) writing: Writing,

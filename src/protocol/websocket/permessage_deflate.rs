@@ -20,7 +20,7 @@ pub(super) struct PerMessageDeflate {
     inflater: Option<Box<Inflater>>,
     /// The context of the client, likewise.
     deflater: Option<Box<Deflater>>,
-    /// What was counted since the last [`take_counts`](Self::take_counts). `None`: nothing.
+    /// The counts since the last [`take_counts`](Self::take_counts). `None`: there were no messages.
     counts: Option<Box<CompressionCounts>>,
     /// The turns in which messages are inflated.
     turns: Turns,
