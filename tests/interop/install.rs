@@ -51,7 +51,7 @@ fn environment(name: &str, requirements: &str) -> Found {
 
 /// The folder of the servers' programs and of the lists of packages that they need.
 pub(crate) fn sources() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/servers"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/servers"))
 }
 
 /// A folder for these tests in cargo's target folder.

@@ -19,7 +19,7 @@ const END: &str = "<!-- /interop -->";
 pub(crate) fn trial(cells: &[(Cell, Vec<Case>)]) -> Trial {
     let table = table(cells);
     Trial::test("the table in the README is current", move || {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
         let readme = fs::read_to_string(&path)?;
         let (before, rest) = readme.split_once(BEGIN).ok_or("no place for the table")?;
         let (current, after) = rest.split_once(END).ok_or("no end of the table")?;
@@ -27,7 +27,7 @@ pub(crate) fn trial(cells: &[(Cell, Vec<Case>)]) -> Trial {
             fs::write(&path, [before, BEGIN, &table, END, after].concat())?;
         } else if current != table {
             return Err(Failed::from(
-                "it is not: ENGINEIO_INTEROP_TABLE=write cargo test --test interop README",
+                "it is not: ENGINEIO_INTEROP_TABLE=write cargo test -p interop README",
             ));
         }
         Ok(())
@@ -85,7 +85,7 @@ fn requirement(file: &str, name: &str) -> String {
 
 /// The newest version, if several are locked.
 fn dependency(name: &str) -> String {
-    let lock = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock"));
+    let lock = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock"));
     let head = format!("name = \"{name}\"\nversion = \"");
     let entry = lock.rsplit("[[package]]\n").find_map(|entry| entry.strip_prefix(&head));
     entry.and_then(|rest| rest.split_once('"')).expect("it is locked").0.to_owned()

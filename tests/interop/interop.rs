@@ -2,7 +2,7 @@
 //! every transport.
 //!
 //! Where a server cannot be started, its cases are ignored and say why; with `ENGINEIO_INTEROP=required` they fail. Cases
-//! that take more than ten seconds are ignored, too: `cargo test --test interop -- --ignored` runs them.
+//! that take more than ten seconds are ignored, too: `cargo test -p interop -- --ignored` runs them.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 

@@ -1,9 +1,9 @@
 //! Talks to an Engine.IO server from a terminal: a line that is typed is sent, what comes is printed.
 //!
 //! ```sh
-//! cargo run --example console                             # with a server of its own
-//! cargo run --example console -- http://localhost:5000    # with yours; --help tells the options
-//! echo '{"a":1}' | cargo run --example console -- http://localhost:5000 | jq .
+//! cargo run -p console                             # with a server of its own
+//! cargo run -p console -- http://localhost:5000    # with yours; --help tells the options
+//! echo '{"a":1}' | cargo run -p console -- http://localhost:5000 | jq .
 //! ```
 //!
 //! In a pipe, messages go to the standard output as they are, binary ones as the `/binary` command that would send them, and
