@@ -115,8 +115,7 @@ pub fn handshake(json: &str) {
 
 /// The `location` of a redirect: it takes neither the credentials elsewhere nor the parameters along.
 pub fn endpoint(location: &str) {
-    let home =
-        Endpoint::new("https://user:secret@localhost/?room=7", "engine.io", true, &"t".into()).unwrap();
+    let home = Endpoint::new("https://user:secret@localhost/?room=7", "engine.io", true, "t".into()).unwrap();
     let Ok(moved) = home.redirected(location) else { return };
     assert!(moved.is_secure());
     if moved.authorization() == home.authorization() && !moved.same_origin(&home) {

@@ -110,7 +110,7 @@ impl Attempts {
             return Err(ConnectError::clone(err));
         }
         let path = request.path.as_deref().unwrap_or(path);
-        let endpoint = Endpoint::new(&request.url, path, *add_trailing_slash, timestamp_param)?;
+        let endpoint = Endpoint::new(&request.url, path, *add_trailing_slash, timestamp_param.clone())?;
         let transports = match &request.transports {
             Some(transports) => Cow::Owned(transports.clone()),
             None => self.options.transports.clone(),

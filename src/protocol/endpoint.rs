@@ -75,7 +75,7 @@ impl Endpoint {
         url: &str,
         path: &str,
         add_trailing_slash: bool,
-        stamp_param: &Cow<'static, str>,
+        stamp_param: Cow<'static, str>,
     ) -> Result<Self, ConnectError> {
         let invalid = |reason: String| ConnectError::Invalid { what: "URL", reason };
         let url = Url::parse(url).map_err(|err| {
@@ -84,10 +84,10 @@ impl Endpoint {
                 err => err.to_string(),
             })
         })?;
-        let mut endpoint =
-            Self::from_url(url, stamp_param.clone()).map_err(|reason| invalid(reason.to_owned()))?;
+        let mut endpoint = Self::from_url(url, stamp_param).map_err(|reason| invalid(reason.to_owned()))?;
         if endpoint.url.query().is_some_and(|query| endpoint.sets_reserved(query)) {
             let reserved = RESERVED.join(", ");
+            let stamp_param = &endpoint.stamp_param;
             return Err(invalid(format!("the query may not set any of {reserved}, {stamp_param}")));
         }
 

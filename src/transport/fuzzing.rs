@@ -290,7 +290,7 @@ pub fn cookies(data: &[u8]) {
 ///
 /// `data`: the values of `location`, one per line.
 pub fn redirects(data: &[u8]) {
-    let home = Endpoint::new("https://localhost/?room=7", "engine.io", true, &"t".into()).expect("a URL");
+    let home = Endpoint::new("https://localhost/?room=7", "engine.io", true, "t".into()).expect("a URL");
     let home = Arc::new(home);
     let token = Headers::from([("x-token".parse().expect("a name"), HeaderValue::from_static(SECRET))]);
     let options = Options {

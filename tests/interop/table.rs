@@ -26,9 +26,7 @@ pub(crate) fn trial(cells: &[(Cell, Vec<Case>)]) -> Trial {
         if env::var_os("ENGINEIO_INTEROP_TABLE").is_some_and(|value| value == "write") {
             fs::write(&path, [before, BEGIN, &table, END, after].concat())?;
         } else if current != table {
-            return Err(Failed::from(
-                "it is not: ENGINEIO_INTEROP_TABLE=write cargo test -p interop README",
-            ));
+            return Err(Failed::from("it is not: ENGINEIO_INTEROP_TABLE=write cargo test -p interop README"));
         }
         Ok(())
     })

@@ -12,6 +12,7 @@ use super::pings::resumed;
 #[derive(Debug, Default)]
 pub(super) struct Confirmations {
     /// Never empty. Boxed, because most sessions have none.
+    #[expect(clippy::box_collection, reason = "an idle client takes less memory")]
     list: Option<Box<VecDeque<Confirmation>>>,
 }
 

@@ -35,7 +35,7 @@ const PING_SILENCE: Duration = Duration::from_secs(15);
 const MAX_PAYLOAD: usize = 100;
 
 pub(super) fn endpoint() -> Arc<Endpoint> {
-    Endpoint::new("http://localhost:5000", "engine.io", true, &"t".into()).unwrap().into()
+    Endpoint::new("http://localhost:5000", "engine.io", true, "t".into()).unwrap().into()
 }
 
 pub(super) fn open_packet(upgrades: &str) -> Packet {

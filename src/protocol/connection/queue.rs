@@ -116,6 +116,7 @@ pub(super) struct SendQueue {
     settled: u64,
     /// The messages that were refused while earlier ones still waited, each as the number of messages accepted before it.
     /// Messages are settled in the order in which they were accepted. Boxed, because there are hardly ever any.
+    #[expect(clippy::box_collection, reason = "an idle client takes less memory")]
     refused: Option<Box<VecDeque<u64>>>,
     /// Messages of batches that were not, or perhaps not, sent. Boxed, because it exists only while a session ends.
     returned: Option<Box<Returned>>,

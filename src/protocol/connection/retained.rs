@@ -18,6 +18,7 @@ const MAX_CAPACITY: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct Retained {
     /// The last messages that were written. Boxed, because most clients retain none.
+    #[expect(clippy::box_collection, reason = "an idle client takes less memory")]
     messages: Option<Box<VecDeque<Data>>>,
     weight: usize,
     groups: Groups,

@@ -10,11 +10,11 @@ use crate::protocol::{
 const T: Cow<'static, str> = Cow::Borrowed("t");
 
 fn endpoint(url: &str) -> Endpoint {
-    Endpoint::new(url, "engine.io", true, &T).unwrap()
+    Endpoint::new(url, "engine.io", true, T).unwrap()
 }
 
 fn reason(url: &str) -> String {
-    match Endpoint::new(url, "engine.io", true, &T) {
+    match Endpoint::new(url, "engine.io", true, T) {
         Err(ConnectError::Invalid { what: "URL", reason }) => reason,
         other => panic!("{url}: {other:?}"),
     }
@@ -87,7 +87,7 @@ fn only_the_path_option_counts() {
         ("é", "/%C3%A9/", "/%C3%A9"),
     ] {
         for (slash, expected) in [(true, with_slash), (false, without)] {
-            let endpoint = Endpoint::new("http://example.org/some/path#fragment", path, slash, &T).unwrap();
+            let endpoint = Endpoint::new("http://example.org/some/path#fragment", path, slash, T).unwrap();
             assert_eq!(
                 endpoint.request_target(V4, Polling, None, None),
                 format!("{expected}?EIO=4&transport=polling")
@@ -110,7 +110,7 @@ fn a_path_of_the_url_is_ignored_unless_requests_go_there() {
         ("http://h/engine.io", "", true),
         ("ws://h/chat", "engine.io", true),
     ] {
-        let endpoint = Endpoint::new(url, path, true, &T).unwrap();
+        let endpoint = Endpoint::new(url, path, true, T).unwrap();
         assert_eq!(endpoint.ignores_path(), ignored, "{url}, {path:?}");
         let redirected = endpoint.redirected("/elsewhere").unwrap();
         assert!(!redirected.ignores_path(), "the user has not named it");
@@ -164,7 +164,7 @@ fn the_user_cannot_set_the_parameters_of_engine_io() {
 
 #[test]
 fn the_timestamp_may_have_another_name() {
-    let at = |url| Endpoint::new(url, "engine.io", true, &"ts".into());
+    let at = |url| Endpoint::new(url, "engine.io", true, "ts".into());
     let home = at("http://h?t=7").unwrap();
     let target = home.request_target(V4, Polling, None, Some("STAMP"));
     assert_eq!(target, "/engine.io/?t=7&EIO=4&transport=polling&ts=STAMP");
@@ -288,7 +288,7 @@ proptest! {
         slash: bool,
         sid: String,
     ) {
-        if let Ok(endpoint) = Endpoint::new(&format!("http://h/?{query}"), &path, slash, &T) {
+        if let Ok(endpoint) = Endpoint::new(&format!("http://h/?{query}"), &path, slash, T) {
             let target = endpoint.request_target(V4, Polling, Some(&sid), Some("t"));
             prop_assert!(is_origin_form(&target), "{target}");
             let (_, sent) = target.rsplit_once("&sid=").unwrap();
@@ -317,6 +317,6 @@ proptest! {
 
     #[test]
     fn arbitrary_urls_never_panic(url: String) {
-        let _ = Endpoint::new(&url, "engine.io", true, &T);
+        let _ = Endpoint::new(&url, "engine.io", true, T);
     }
 }

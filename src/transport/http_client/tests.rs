@@ -35,7 +35,7 @@ fn post(body: impl Into<Bytes>) -> Request {
 }
 
 fn http_client(origin: impl AsRef<str>) -> HttpClient {
-    let endpoint = Endpoint::new(origin.as_ref(), "engine.io", true, &"t".into()).unwrap();
+    let endpoint = Endpoint::new(origin.as_ref(), "engine.io", true, "t".into()).unwrap();
     HttpClient::new(Arc::default(), Lookups::default(), endpoint.destination(), LearnedLimit::default())
 }
 

@@ -82,7 +82,7 @@ async fn an_address_that_refuses_delays_nothing_and_the_error_is_that_of_the_fir
 #[actix::test]
 async fn no_address_of_the_local_ones_family_is_an_error() {
     let network = Arc::new(Network { local_address: Some(Ipv6Addr::LOCALHOST.into()), ..Network::default() });
-    let endpoint = Endpoint::new("http://127.0.0.1:1", "engine.io", true, &"t".into()).unwrap();
+    let endpoint = Endpoint::new("http://127.0.0.1:1", "engine.io", true, "t".into()).unwrap();
     let outcome = network.connect(&endpoint.destination(), order(&Progress::new())).await;
     assert!(
         matches!(outcome, Err(TransportError::Connect { cause, .. }) if cause.to_string().contains("family"))
@@ -159,7 +159,7 @@ async fn the_limit_of_awc_for_connections_does_not_count() {
 /// Connects to `url` and expects an error that names the `feature` that this build does not have.
 #[cfg(not(all(feature = "rustls-webpki-roots", feature = "socks")))]
 async fn lacks(network: Network, url: &str, feature: &str) {
-    let endpoint = Endpoint::new(url, "engine.io", true, &"t".into()).unwrap();
+    let endpoint = Endpoint::new(url, "engine.io", true, "t".into()).unwrap();
     let outcome = Arc::new(network).connect(&endpoint.destination(), order(&Progress::new())).await;
     assert!(matches!(outcome, Err(TransportError::Unsupported(what)) if what.contains(feature)));
 }

@@ -63,7 +63,7 @@ impl Rig {
     fn start_over(network: Network, server: &Server) -> Self {
         let (sender, reports) = mpsc::unbounded();
         let collector = Collector(sender).start();
-        let endpoint = Endpoint::new(&server.origin(), "engine.io", true, &"t".into()).unwrap();
+        let endpoint = Endpoint::new(&server.origin(), "engine.io", true, "t".into()).unwrap();
         let endpoint = Arc::new(endpoint);
         let kind = TransportKind::Polling;
         let transport = transport::start(TransportParams {

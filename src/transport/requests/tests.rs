@@ -2,7 +2,7 @@ use super::*;
 use crate::transport::Cookies;
 
 fn endpoint(url: &str) -> Arc<Endpoint> {
-    Arc::new(Endpoint::new(url, "engine.io", true, &"t".into()).unwrap())
+    Arc::new(Endpoint::new(url, "engine.io", true, "t".into()).unwrap())
 }
 
 /// Requests to this URL, with a header of every kind that has a rule.

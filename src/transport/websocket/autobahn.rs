@@ -34,7 +34,7 @@ fn compression() -> Option<Compression> {
 
 /// Opens a WebSocket to a `path` of the suite, which ignores `EIO` and `transport` in the query.
 async fn open(url: &str, path: &str, query: &str) -> Socket {
-    let endpoint = Endpoint::new(&format!("{url}?{query}"), path, false, &"t".into()).unwrap();
+    let endpoint = Endpoint::new(&format!("{url}?{query}"), path, false, "t".into()).unwrap();
     let endpoint = Arc::new(endpoint);
     let options = Options {
         request_timeout: Duration::from_secs(30),

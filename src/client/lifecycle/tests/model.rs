@@ -144,7 +144,7 @@ impl Model {
             outbox: Outbox::new(limits().send_queue),
             replies: Replies::default(),
             connection: Connection::new(limits()),
-            endpoint: Endpoint::new("http://localhost", "engine.io", true, &"t".into()).unwrap().into(),
+            endpoint: Endpoint::new("http://localhost", "engine.io", true, "t".into()).unwrap().into(),
             transports: Vec::new(),
             is_hook_running: false,
             are_behind: false,

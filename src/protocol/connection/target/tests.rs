@@ -1,7 +1,7 @@
 use super::*;
 
 fn endpoint(path: &str) -> Arc<Endpoint> {
-    Endpoint::new("http://localhost", path, true, &"t".into()).unwrap().into()
+    Endpoint::new("http://localhost", path, true, "t".into()).unwrap().into()
 }
 
 #[test]

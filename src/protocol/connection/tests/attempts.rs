@@ -167,8 +167,7 @@ fn a_session_that_was_upgraded_is_followed_by_one_that_begins_with_websocket() {
         (&[Polling, WebSocket], false, true, "engine.io", "polling"),
         (&[Polling], true, true, "engine.io", "polling"),
     ] {
-        let endpoint =
-            Endpoint::new("http://localhost:5000/?room=7", path, true, &"t".into()).unwrap().into();
+        let endpoint = Endpoint::new("http://localhost:5000/?room=7", path, true, "t".into()).unwrap().into();
         let params = ConnectParams { endpoint, remember, upgrade, ..params(rig.now, transports) };
         rig.connection.connect(rig.now, params).unwrap();
         assert!(rig.out()[0].ends_with(expected), "{transports:?} {remember} {upgrade} {path}");
@@ -254,7 +253,7 @@ fn a_late_redirect_of_a_failed_transport_does_not_count_for_the_next() {
     let mut rig = Rig::options(true, false);
     rig.packets(POLLING, vec![Packet::Noop]);
     rig.out();
-    let elsewhere = Endpoint::new("http://elsewhere", "", true, &"t".into()).unwrap();
+    let elsewhere = Endpoint::new("http://elsewhere", "", true, "t".into()).unwrap();
     rig.report(POLLING, ReportKind::Moved(elsewhere.into()));
     rig.closed(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     rig.closed(SECOND, Rig::eof(), BatchOutcome::sent(0));
@@ -263,7 +262,7 @@ fn a_late_redirect_of_a_failed_transport_does_not_count_for_the_next() {
 
 /// A redirect to this path of another server.
 fn moved(path: &str) -> ReportKind {
-    ReportKind::Moved(Endpoint::new("http://elsewhere", path, true, &"t".into()).unwrap().into())
+    ReportKind::Moved(Endpoint::new("http://elsewhere", path, true, "t".into()).unwrap().into())
 }
 
 #[test]

@@ -151,7 +151,7 @@ fn the_limit_of_the_connect_is_a_limit_for_each_of_its_steps() {
 
 #[test]
 fn a_redirected_session_is_at_its_new_endpoint() {
-    let moved = || ReportKind::Moved(Endpoint::new("http://moved", "", true, &"t".into()).unwrap().into());
+    let moved = || ReportKind::Moved(Endpoint::new("http://moved", "", true, "t".into()).unwrap().into());
     let mut rig = Rig::connect(&[TransportKind::Polling, TransportKind::WebSocket]);
     rig.out();
     rig.report(POLLING, moved());

@@ -4,7 +4,7 @@ use super::*;
 use crate::protocol::endpoint::Endpoint;
 
 fn to(url: &str) -> Destination {
-    Endpoint::new(url, "engine.io", true, &"t".into()).unwrap().destination()
+    Endpoint::new(url, "engine.io", true, "t".into()).unwrap().destination()
 }
 
 fn environment(variables: &[(&str, &str)]) -> Environment {

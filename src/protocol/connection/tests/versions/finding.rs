@@ -258,7 +258,7 @@ fn a_server_that_has_shown_version_4_is_not_suspected() {
 fn a_version_is_remembered_for_the_url_that_the_user_named() {
     let mut rig = Rig::speaking(Protocol::Any, HTTP);
     rig.out();
-    let elsewhere = Endpoint::new("http://localhost:6000", "engine.io", true, &"t".into()).unwrap();
+    let elsewhere = Endpoint::new("http://localhost:6000", "engine.io", true, "t".into()).unwrap();
     rig.report(POLLING, ReportKind::Moved(elsewhere.into()));
     rig.refuses(POLLING, 400, Some(5));
     assert!(matches!(rig.connection.poll_output(rig.now), Some(Output::AttemptFailed { .. })));

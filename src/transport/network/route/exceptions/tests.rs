@@ -3,7 +3,7 @@ use crate::protocol::endpoint::Endpoint;
 
 fn covers(items: &str, url: &str) -> bool {
     let exceptions = Exceptions::parse(items, |item| panic!("{item} is ignored"));
-    exceptions.cover(&Endpoint::new(url, "engine.io", true, &"t".into()).unwrap().destination())
+    exceptions.cover(&Endpoint::new(url, "engine.io", true, "t".into()).unwrap().destination())
 }
 
 #[test]
