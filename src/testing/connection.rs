@@ -2,7 +2,10 @@
 
 use std::{cell::Cell, future::pending, pin::pin, rc::Rc, sync::Arc, time::Duration};
 
-use actix_rt::time::{Instant, sleep};
+use actix_rt::{
+    task::yield_now,
+    time::{Instant, sleep},
+};
 use bytes::BytesMut;
 use futures::future::{Either, select};
 use tokio::io::AsyncWriteExt as _;
@@ -71,15 +74,24 @@ impl Connection {
                 Ok(None) => return,
                 Err(words) => return self.shared.update(|state| state.failures.push(words)),
             };
-            let (reaction, delay) = self.shared.update(|state| {
+            let delay = self.shared.update(|state| {
                 state.requests.push(request.clone());
+                state.misbehavior.delay
+            });
+            // Nobody would use the session. So it is opened only after the delay.
+            if request.is_handshake() && self.is_given_up_within(delay).await {
+                return;
+            }
+            let reaction = self.shared.update(|state| {
                 let sid = request.parameter("sid");
                 if let Some(id) = sid.and_then(|sid| state.find(sid)) {
                     self.session.set(id);
                 }
-                (state.react(&request, Instant::now()), state.misbehavior.delay)
+                state.react(&request, Instant::now())
             });
-            sleep_for(delay).await;
+            if !request.is_handshake() {
+                sleep_for(delay).await;
+            }
             let response = match reaction {
                 Reaction::Respond(response) => response,
                 Reaction::Silence => pending().await,
@@ -101,18 +113,32 @@ impl Connection {
         }
     }
 
+    /// Whether the client has closed the connection, or closes it within `delay`.
+    async fn is_given_up_within(&mut self, delay: Duration) -> bool {
+        let closed = pin!(self.closed());
+        let wait = pin!(async {
+            sleep_for(delay).await;
+            // Lets the runtime ask the system for news of the connection.
+            yield_now().await;
+        });
+        matches!(select(closed, wait).await, Either::Left(_))
+    }
+
+    /// Waits until the client closes the connection. A client that has sent a request sends nothing before the answer.
+    async fn closed(&mut self) {
+        while fill(&mut self.stream, &mut self.buffer).await {}
+    }
+
     /// Waits until there is something for a poll. `None`: the connection has ended.
     async fn poll(&mut self, id: SessionId) -> Option<Response> {
-        let payload = pin!(self.shared.until(|state| state.session(id)?.take_payload()));
-        let closed = pin!(async {
-            // A client that has sent a GET sends nothing before it is answered.
-            while fill(&mut self.stream, &mut self.buffer).await {}
-        });
+        let shared = self.shared.clone();
+        let payload = pin!(shared.until(|state| state.session(id)?.take_payload()));
+        let closed = pin!(self.closed());
         let payload = match select(payload, closed).await {
             Either::Left((payload, _)) => Some(payload),
             Either::Right(_) => None,
         };
-        self.shared.update(|state| {
+        shared.update(|state| {
             if let Some(session) = state.session(id) {
                 session.end_poll();
                 if payload.is_none() {
