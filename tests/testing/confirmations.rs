@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 
 use actix_engineio::{
-    self as engineio, Connect, Data, Disconnect, EngineIoClient, Event, EventStream, Flush,
+    self as engineio, Connect, Data, Disconnect, EngineIoClient, Event, EventStream, Flush, GetStatus,
     testing::{SessionEnd, TestServer},
 };
 use futures::{FutureExt as _, StreamExt as _};
@@ -40,6 +40,8 @@ async fn what_has_arrived_is_in_doubt_until_the_client_knows_it() {
                 }
                 if is_confirmed {
                     peer.confirmed().await;
+                    let status = client.send(GetStatus).await.unwrap();
+                    assert!(status.round_trip.is_some(), "the client has not read the answer");
                 }
                 server.stop();
                 let in_doubt = in_doubt(&mut events).await;
