@@ -161,7 +161,10 @@ impl Peer {
 
 /// # Messages
 impl Peer {
-    /// Waits for the next message of the client.
+    /// Waits for the next message of the client. A future that is dropped before it is ready has taken no message.
+    ///
+    /// The client may not know yet that the message has arrived. A test that loses the session after it first awaits
+    /// [`confirmed`](Self::confirmed); otherwise a client that sends again what is in doubt sends the message twice.
     ///
     /// ```
     /// # use actix_engineio::{self as engineio, Connect, EngineIoClient, testing::TestServer};
@@ -407,7 +410,8 @@ impl Peer {
         self.change(|session| session.close_frame(code));
     }
 
-    /// Closes the connections of the session without a word, as a process that is killed.
+    /// Closes the connections of the session without a word, as a process that is killed: with a FIN, without a close packet and
+    /// without a close frame. [`TestServer::stop`](super::TestServer::stop) does so for all sessions.
     ///
     /// ```
     /// # use actix_engineio::{Connect, EngineIoClient, Wait, testing::TestServer};
@@ -428,7 +432,8 @@ impl Peer {
     }
 
     /// Is silent from here on, as a machine that has lost its network: the connections of the session stay open, no byte and
-    /// no FIN arrives at the client, and nothing of it is read. The server still answers requests that open other sessions.
+    /// no FIN arrives at the client, and nothing of it is read. The server still answers requests that open other sessions:
+    /// [`TestServer::hang`](super::TestServer::hang) makes the whole server silent.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -73,7 +73,7 @@ impl TestServer {
     }
 
     /// Starts a server without any port. Only a client with its [`connector`](Self::connector) reaches it. Nothing waits for
-    /// the network then, so a test can stop tokio's clock, which makes long waits short:
+    /// the network then, so a test can stop tokio's clock (it needs tokio's feature `test-util`), which makes long waits short:
     ///
     /// ```
     /// use std::time::Duration;
@@ -189,7 +189,10 @@ impl TestServer {
 
 /// # What happens
 impl TestServer {
-    /// Waits for the next session that a client opens, in the order in which they were opened.
+    /// Waits for the next session that a client opens, in the order in which they were opened. It may have ended meanwhile: what
+    /// it has received is still there.
+    ///
+    /// A future that is dropped before it is ready has taken no session.
     ///
     /// ```
     /// # use actix_engineio::{Connect, EngineIoClient, TransportKind, testing::TestServer};
@@ -251,7 +254,7 @@ impl TestServer {
         }
     }
 
-    /// All requests since the start, in the order in which they arrived. [`Request`] has an example.
+    /// All requests since the start, in the order in which the server has read them. [`Request`] has an example.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.lock().requests.clone()
     }

@@ -5,11 +5,14 @@ use std::time::Duration;
 use actix_rt::time::Instant;
 
 use super::TestServer;
+#[cfg(doc)]
+use crate::testing::Peer;
 use crate::testing::Refusal;
 
 /// # Misbehavior
 impl TestServer {
-    /// Refuses the next handshakes with a status. Several calls are executed one after another. [`Refusal`] has an example.
+    /// Refuses the next handshakes with a status. Several calls are executed one after another. It is no error if fewer
+    /// handshakes come. [`Refusal`] has an example.
     pub fn refuse(&self, refusal: Refusal) {
         self.shared.update(|state| state.misbehavior.refusals.push_back(refusal));
     }
@@ -34,14 +37,24 @@ impl TestServer {
         self.shared.update(|state| state.misbehavior.refuses_upgrades = refuse);
     }
 
-    /// Whether to send pings, and in protocol 3 to answer those of the client. Default: `true`. Without pings a client ends a session after the ping interval and the ping
-    /// timeout. [`in_memory`](Self::in_memory) has an example.
+    /// Whether to send pings, and in protocol 3 to answer those of the client. Default: `true`. Without pings a client ends a
+    /// session after the ping interval and the ping timeout. The server does everything else as before, so it still reads what
+    /// the client sends. [`in_memory`](TestServer::in_memory) has an example.
     pub fn pings(&self, send: bool) {
         self.shared.update(|state| state.set_pings(send, Instant::now()));
     }
 
     /// Stops reading, answering and sending, as a process that has been suspended. Connections stay open, and new ones are
-    /// accepted, until [`resume`](Self::resume).
+    /// accepted, until [`resume`](Self::resume). [`Peer::vanish`] does so for one session.
+    ///
+    /// - Requests that arrive meanwhile are read after `resume`. Only then are they in [`requests`](Self::requests), and only then
+    ///   does [`handshakes`](Self::handshakes) count them.
+    /// - A handshake whose connection the client has closed by then is recorded, but opens no session: nobody would use it.
+    /// - What a client has sent meanwhile in a session still arrives after `resume`, also if the client has given up the session.
+    ///   Call [`restart`](Self::restart) before `resume` to forget all of this, as after a loss of power.
+    /// - `restart` and [`stop`](Self::stop) do not end a hang. While the server hangs and is stopped, it refuses connections.
+    ///
+    /// All of this is the same for a server [`in_memory`](TestServer::in_memory).
     ///
     /// ```
     /// # use std::time::Duration;
@@ -62,7 +75,7 @@ impl TestServer {
         self.shared.update(|state| state.misbehavior.is_hung = true);
     }
 
-    /// Goes on after [`hang`](Self::hang). The pings begin with a whole interval.
+    /// Goes on after [`hang`](Self::hang), with what has arrived meanwhile. The pings begin with a whole interval.
     pub fn resume(&self) {
         self.shared.update(|state| {
             state.misbehavior.is_hung = false;
@@ -70,7 +83,8 @@ impl TestServer {
         });
     }
 
-    /// Waits that long before each answer to a request. Default: zero.
+    /// Waits that long before each answer to a request. Default: zero. A session is opened after the delay, and only if the client
+    /// still waits for it. What a POST contains has been received before the delay.
     ///
     /// ```
     /// # use std::time::{Duration, Instant};
@@ -89,8 +103,11 @@ impl TestServer {
         self.shared.update(|state| state.misbehavior.delay = delay);
     }
 
-    /// Closes all connections and forgets all sessions, as a process that is ended. The server refuses connections until
-    /// [`restart`](Self::restart), and nobody else gets its port meanwhile.
+    /// Closes all connections and forgets all sessions, as a process that is killed: each connection ends with a FIN, without a
+    /// close packet and without a close frame. The server refuses connections until [`restart`](Self::restart), also those of a
+    /// [`connector`](TestServer::connector), and nobody else gets its port meanwhile.
+    ///
+    /// Messages that had arrived before are still in the [`Peer`]s of the sessions.
     ///
     /// ```
     /// # use actix_engineio::{Connect, EngineIoClient, testing::TestServer};
@@ -115,7 +132,8 @@ impl TestServer {
     }
 
     /// Closes all connections and forgets all sessions, as a process that is started again on the same port. The requests
-    /// that were recorded stay, and so do the settings and the misbehavior.
+    /// that were recorded stay, and so do the settings and the misbehavior: a server that hangs goes on to hang until
+    /// [`resume`](Self::resume).
     ///
     /// ```
     /// # use std::time::Duration;
