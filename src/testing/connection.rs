@@ -11,7 +11,7 @@ use futures::future::{Either, select};
 use tokio::io::AsyncWriteExt as _;
 
 use super::{
-    request::{self, fill},
+    request::{self, Request, fill},
     response::Response,
     session::SessionEnd,
     state::{Reaction, SessionId, Shared, State},
@@ -74,24 +74,7 @@ impl Connection {
                 Ok(None) => return,
                 Err(words) => return self.shared.update(|state| state.failures.push(words)),
             };
-            let delay = self.shared.update(|state| {
-                state.requests.push(request.clone());
-                state.misbehavior.delay
-            });
-            // Nobody would use the session. So it is opened only after the delay.
-            if request.is_handshake() && self.is_given_up_within(delay).await {
-                return;
-            }
-            let reaction = self.shared.update(|state| {
-                let sid = request.parameter("sid");
-                if let Some(id) = sid.and_then(|sid| state.find(sid)) {
-                    self.session.set(id);
-                }
-                state.react(&request, Instant::now())
-            });
-            if !request.is_handshake() {
-                sleep_for(delay).await;
-            }
+            let Some(reaction) = self.react(&request).await else { return };
             let response = match reaction {
                 Reaction::Respond(response) => response,
                 Reaction::Silence => pending().await,
@@ -111,6 +94,29 @@ impl Connection {
                 return;
             }
         }
+    }
+
+    /// Decides about a request. `None`: the client has given up a handshake. Nobody would use its session, so a session is
+    /// opened only after the delay.
+    async fn react(&mut self, request: &Request) -> Option<Reaction> {
+        let delay = self.shared.update(|state| {
+            state.requests.push(request.clone());
+            state.misbehavior.delay
+        });
+        if request.is_handshake() && self.is_given_up_within(delay).await {
+            return None;
+        }
+        let reaction = self.shared.update(|state| {
+            let sid = request.parameter("sid");
+            if let Some(id) = sid.and_then(|sid| state.find(sid)) {
+                self.session.set(id);
+            }
+            state.react(request, Instant::now())
+        });
+        if !request.is_handshake() {
+            sleep_for(delay).await;
+        }
+        Some(reaction)
     }
 
     /// Whether the client has closed the connection, or closes it within `delay`.
