@@ -150,9 +150,10 @@
 //! ```
 //!
 //! - [`Connected`](Event::Connected) is sent once per session, as its first event, and
-//!   [`Disconnected`](Event::Disconnected) once, as its last. The error of a [`Connect`] is in its reply and no event,
-//!   unless [`on_initial_connect`](Reconnect::on_initial_connect) is set. Then [`Reconnecting`](Event::Reconnecting)
-//!   comes before each further attempt, and [`ReconnectFailed`](Event::ReconnectFailed) after the last.
+//!   [`Disconnected`](Event::Disconnected) once, as its last. The error of a [`Connect`] is in its reply and no event. With
+//!   [`on_initial_connect`](Reconnect::on_initial_connect), an error that is retried is instead the cause of a
+//!   [`Reconnecting`](Event::Reconnecting). One that is not retried, such as the status 403, is in the reply only; if a
+//!   `Reconnecting` came before, it is in [`ReconnectFailed`](Event::ReconnectFailed) as well.
 //! - [`Message`](Event::Message)s come in the order in which the server sent them, also across an upgrade.
 //! - [`Upgraded`](Event::Upgraded) or [`UpgradeFailed`](Event::UpgradeFailed) comes if the client tried an upgrade and
 //!   the session did not end before the upgrade did. After a failed upgrade the session goes on over polling.
@@ -199,7 +200,8 @@
 //! a random delay that grows from attempt to attempt. The hook
 //! [`before_connect`](EngineIoClientBuilder::before_connect) runs before each attempt. By default the messages of a
 //! lost session come back with its [`Disconnected`]. With [`keep_unsent`](EngineIoClientBuilder::keep_unsent) those
-//! that were certainly not sent are sent first on the next session.
+//! that were certainly not sent are sent first on the next session. Messages in doubt are not carried over: to send them
+//! again, the application needs numbers or acknowledgements of its own.
 //!
 //! # Connections and TLS
 //!

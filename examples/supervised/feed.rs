@@ -26,12 +26,19 @@ impl Actor for Feed {
     fn started(&mut self, ctx: &mut Self::Context) {
         self.life += 1;
         let life = self.life;
+        // The client and this actor keep each other alive until `Close`. A service lives as long as its program.
         let subscribe = Subscribe::mapped(ctx.address().recipient(), move |event| FromClient { life, event });
         let client = EngineIoClient::builder()
             .reconnect(Reconnect::exponential().on_initial_connect(true))
             .subscribe(subscribe)
             .start();
-        client.do_send(Connect::new(&self.url));
+        let connect = client.send(Connect::new(&self.url)).into_actor(self);
+        ctx.spawn(connect.map(|outcome, _, _| {
+            // There is no event for an error that is not retried, such as the status 403.
+            if let Ok(Err(err)) = outcome {
+                eprintln!("no connection: {err}");
+            }
+        }));
         self.client = Some(client);
     }
 }

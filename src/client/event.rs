@@ -79,7 +79,9 @@ pub enum Event {
     /// The messages of a [`SendAll`](crate::SendAll) cannot be sent, and nobody awaits its reply any more. It carries
     /// all of them.
     RejectedAll(Arc<SendAllError>),
-    /// The session has ended, and its sockets are closed. Sent once per session, as its last event.
+    /// The session has ended, and its sockets are closed. Sent once per session, as its last event. An actor that handles its
+    /// events late may send into a session that it does not know of yet. Its message is then ahead of those that come back
+    /// here.
     Disconnected(Arc<Disconnected>),
     /// The client will connect again, by its [`Reconnect`](crate::Reconnect) policy. The event carries the number of the
     /// attempt, the delay before it, and its cause: the reason of the lost session, or the error of the attempt before.
@@ -219,9 +221,13 @@ pub struct Disconnected {
     pub unsent: Vec<Data>,
     /// The messages that the server may have or not, in order: those of a POST that was not answered with 2xx, and those
     /// of a WebSocket that were written and not flushed, which happens mostly with TLS. With them are all messages of a
-    /// [`SendAll`](crate::SendAll) of which only a part was sent, or may have been. Other messages that were flushed to a
-    /// WebSocket are not listed, although nothing confirms that they arrived, unless
-    /// [`confirm_sends`](crate::EngineIoClientBuilder::confirm_sends) is set: then those are here that are not confirmed.
+    /// [`SendAll`](crate::SendAll) of which only a part was sent, or may have been.
+    ///
+    /// Messages that were flushed to a WebSocket are not listed without
+    /// [`confirm_sends`](crate::EngineIoClientBuilder::confirm_sends), although nothing confirms that they arrived. With it,
+    /// those that are not confirmed are listed.
+    ///
+    /// All of these messages come before those of `unsent`, in the order in which they were sent to the client.
     pub in_doubt: Vec<Data>,
 }
 

@@ -52,9 +52,16 @@ type Delay = Arc<dyn Fn(u32, &ReconnectCause) -> Duration + Send + Sync>;
 ///
 /// The count starts again after a session that lasted for [`stable_after`](Self::stable_after). The upper bound of every
 /// delay is at least 10 milliseconds, except with a function of your own ([`delay`](Self::delay)), and no delay is longer
-/// than 24 hours. If a subscriber has not handled any event of the last session when the delay is over, or has more than
+/// than 24 hours.
+///
+/// # Subscribers that are late
+///
+/// If a subscriber has handled no event of the last session when the delay is over, or has more than
 /// [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes of events to handle, the attempt waits for it;
-/// after [`stall_timeout`](crate::EngineIoClientBuilder::stall_timeout) without progress that is logged as a warning.
+/// after [`stall_timeout`](crate::EngineIoClientBuilder::stall_timeout) without progress that is logged as a warning. It is
+/// not waited for if it has handled some: it may see [`Disconnected`](crate::Event::Disconnected) only after the next session
+/// is open. An actor that handles its events late may therefore send into a session that it does not know of yet. Its message
+/// is then ahead of those that came back with `Disconnected` and that the actor sends again.
 ///
 /// ```
 /// use std::time::Duration;
@@ -153,7 +160,8 @@ impl Reconnect {
     }
 
     /// Whether a [`Connect`](crate::Connect) of the user that fails is retried as well. Its reply then comes when a
-    /// session was opened, or when the policy gives up. Default: `false`.
+    /// session was opened, or when the policy gives up. An error that is not retried, such as the status 403, is in this reply,
+    /// and if no attempt of the policy came before, in no event. Default: `false`.
     pub fn on_initial_connect(mut self, retry: bool) -> Self {
         self.on_initial_connect = retry;
         self

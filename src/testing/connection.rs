@@ -2,13 +2,16 @@
 
 use std::{cell::Cell, future::pending, pin::pin, rc::Rc, sync::Arc, time::Duration};
 
-use actix_rt::time::{Instant, sleep};
+use actix_rt::{
+    task::yield_now,
+    time::{Instant, sleep},
+};
 use bytes::BytesMut;
 use futures::future::{Either, select};
 use tokio::io::AsyncWriteExt as _;
 
 use super::{
-    request::{self, fill},
+    request::{self, Request, fill},
     response::Response,
     session::SessionEnd,
     state::{Reaction, SessionId, Shared, State},
@@ -71,15 +74,7 @@ impl Connection {
                 Ok(None) => return,
                 Err(words) => return self.shared.update(|state| state.failures.push(words)),
             };
-            let (reaction, delay) = self.shared.update(|state| {
-                state.requests.push(request.clone());
-                let sid = request.parameter("sid");
-                if let Some(id) = sid.and_then(|sid| state.find(sid)) {
-                    self.session.set(id);
-                }
-                (state.react(&request, Instant::now()), state.misbehavior.delay)
-            });
-            sleep_for(delay).await;
+            let Some(reaction) = self.react(&request).await else { return };
             let response = match reaction {
                 Reaction::Respond(response) => response,
                 Reaction::Silence => pending().await,
@@ -101,18 +96,55 @@ impl Connection {
         }
     }
 
+    /// Decides about a request. `None`: the client has given up a handshake. Nobody would use its session, so a session is
+    /// opened only after the delay.
+    async fn react(&mut self, request: &Request) -> Option<Reaction> {
+        let delay = self.shared.update(|state| {
+            state.requests.push(request.clone());
+            state.misbehavior.delay
+        });
+        if request.is_handshake() && self.is_given_up_within(delay).await {
+            return None;
+        }
+        let reaction = self.shared.update(|state| {
+            let sid = request.parameter("sid");
+            if let Some(id) = sid.and_then(|sid| state.find(sid)) {
+                self.session.set(id);
+            }
+            state.react(request, Instant::now())
+        });
+        if !request.is_handshake() {
+            sleep_for(delay).await;
+        }
+        Some(reaction)
+    }
+
+    /// Whether the client has closed the connection, or closes it within `delay`.
+    async fn is_given_up_within(&mut self, delay: Duration) -> bool {
+        let closed = pin!(self.closed());
+        let wait = pin!(async {
+            sleep_for(delay).await;
+            // Lets the runtime ask the system for news of the connection.
+            yield_now().await;
+        });
+        matches!(select(closed, wait).await, Either::Left(_))
+    }
+
+    /// Waits until the client closes the connection. A client that has sent a request sends nothing before the answer.
+    async fn closed(&mut self) {
+        while fill(&mut self.stream, &mut self.buffer).await {}
+    }
+
     /// Waits until there is something for a poll. `None`: the connection has ended.
     async fn poll(&mut self, id: SessionId) -> Option<Response> {
-        let payload = pin!(self.shared.until(|state| state.session(id)?.take_payload()));
-        let closed = pin!(async {
-            // A client that has sent a GET sends nothing before it is answered.
-            while fill(&mut self.stream, &mut self.buffer).await {}
-        });
+        let shared = self.shared.clone();
+        let payload = pin!(shared.until(|state| state.session(id)?.take_payload()));
+        let closed = pin!(self.closed());
         let payload = match select(payload, closed).await {
             Either::Left((payload, _)) => Some(payload),
             Either::Right(_) => None,
         };
-        self.shared.update(|state| {
+        shared.update(|state| {
             if let Some(session) = state.session(id) {
                 session.end_poll();
                 if payload.is_none() {

@@ -52,6 +52,11 @@ impl Listener {
         self.addr
     }
 
+    /// Whether connections are accepted.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open
+    }
+
     /// Refuses connections from here on.
     pub(super) fn close(&mut self) -> io::Result<()> {
         self.is_open = false;

@@ -1,5 +1,7 @@
 //! The other end of a session as a test sees it.
 
+mod arrival;
+
 use std::{fmt, panic::Location, sync::Arc};
 
 use super::{
@@ -7,7 +9,7 @@ use super::{
     failure::{Place, fail},
     session::Session,
     state::{SessionId, Shared},
-    wait::wait,
+    wait::{Awaited, wait},
 };
 use crate::{
     data::Data,
@@ -72,12 +74,13 @@ impl Peer {
         what: &str,
         mut check: impl FnMut(&mut Session) -> Option<T>,
     ) -> T {
-        wait(&self.shared, place, what, |state| {
+        let awaited = Awaited { place, what, session: Some(self.id) };
+        wait(&self.shared, awaited, |state| {
             let session = state.session(self.id)?;
             if let Some(found) = check(session) {
                 return Some(Ok(found));
             }
-            session.end().map(|_| Err(session.describe()))
+            session.end().map(|_| Err(format!("it {}", session.describe())))
         })
         .await
     }
@@ -147,7 +150,10 @@ impl Peer {
 
 /// # Messages
 impl Peer {
-    /// Waits for the next message of the client.
+    /// Waits for the next message of the client. A future that is dropped before it is ready has taken no message.
+    ///
+    /// The client may not know yet that the message has arrived. A test that loses the session after it first awaits
+    /// [`confirmed`](Self::confirmed); otherwise a client that sends again what is in doubt sends the message twice.
     ///
     /// ```
     /// # use actix_engineio::{self as engineio, Connect, EngineIoClient, testing::TestServer};
@@ -199,32 +205,6 @@ impl Peer {
     pub fn send(&self, data: impl Into<Data>) {
         let packet = Packet::Message(data.into());
         self.change(|session| session.send(packet));
-    }
-
-    /// Sends a ping now, and waits for the answer. (In protocol 3 the client sends the pings. Then this waits for its next one,
-    /// which comes within the ping interval.) It is behind the messages that the client has sent before, so they can be
-    /// [`received`](Self::received) then.
-    ///
-    /// ```
-    /// # use actix_engineio::{Connect, EngineIoClient, testing::TestServer};
-    /// # #[actix::main]
-    /// # async fn main() {
-    /// # let server = TestServer::start();
-    /// # let client = EngineIoClient::builder().start();
-    /// # client.send(Connect::new(server.url())).await.unwrap().unwrap();
-    /// let peer = server.accept().await;
-    /// peer.ping().await;
-    /// # }
-    /// ```
-    ///
-    /// # Panics
-    /// If the answer does not arrive within the limit, or the session ends.
-    #[track_caller]
-    pub fn ping(&self) -> impl Future<Output = ()> + '_ {
-        let place = Location::caller();
-        let before = self.read(Session::pongs);
-        self.change(Session::ping);
-        self.until(place, "the answer to a ping", move |session| (session.pongs() > before).then_some(()))
     }
 }
 
@@ -279,7 +259,8 @@ impl Peer {
         self.change(|session| session.close_frame(code));
     }
 
-    /// Closes the connections of the session without a word, as a process that is killed.
+    /// Closes the connections of the session without a word, as a process that is killed: with a FIN, without a close packet and
+    /// without a close frame. [`TestServer::stop`](super::TestServer::stop) does so for all sessions.
     ///
     /// ```
     /// # use actix_engineio::{Connect, EngineIoClient, Wait, testing::TestServer};
@@ -300,7 +281,8 @@ impl Peer {
     }
 
     /// Is silent from here on, as a machine that has lost its network: the connections of the session stay open, no byte and
-    /// no FIN arrives at the client, and nothing of it is read. The server still answers requests that open other sessions.
+    /// no FIN arrives at the client, and nothing of it is read. The server still answers requests that open other sessions:
+    /// [`TestServer::hang`](super::TestServer::hang) makes the whole server silent.
     ///
     /// ```
     /// # use std::time::Duration;

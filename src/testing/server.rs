@@ -1,5 +1,7 @@
 //! The server as a test sees it.
 
+mod misbehavior;
+
 use std::{
     any::Any,
     future::poll_fn,
@@ -8,7 +10,6 @@ use std::{
     pin::pin,
     sync::Arc,
     task::Poll,
-    time::Duration,
 };
 
 use actix_rt::{
@@ -22,12 +23,12 @@ use futures::{
 };
 
 use super::{
-    MemoryStream, Peer, Refusal, Request, TestServerBuilder, connection,
+    MemoryStream, Peer, Request, TestServerBuilder, connection,
     failure::{Place, fail},
     listener::Listener,
     settings::Settings,
     state::{Shared, State},
-    wait::wait,
+    wait::{Awaited, wait},
 };
 use crate::protocol::endpoint::Destination;
 
@@ -72,7 +73,7 @@ impl TestServer {
     }
 
     /// Starts a server without any port. Only a client with its [`connector`](Self::connector) reaches it. Nothing waits for
-    /// the network then, so a test can stop tokio's clock, which makes long waits short:
+    /// the network then, so a test can stop tokio's clock (it needs tokio's feature `test-util`), which makes long waits short:
     ///
     /// ```
     /// use std::time::Duration;
@@ -188,7 +189,10 @@ impl TestServer {
 
 /// # What happens
 impl TestServer {
-    /// Waits for the next session that a client opens, in the order in which they were opened.
+    /// Waits for the next session that a client opens, in the order in which they were opened. It may have ended meanwhile: what
+    /// it has received is still there.
+    ///
+    /// A future that is dropped before it is ready has taken no session.
     ///
     /// ```
     /// # use actix_engineio::{Connect, EngineIoClient, TransportKind, testing::TestServer};
@@ -208,7 +212,8 @@ impl TestServer {
     pub fn accept(&self) -> impl Future<Output = Peer> + '_ {
         let place = Location::caller();
         async move {
-            let id = wait(&self.shared, place, "a session", |state| state.accept().map(Ok)).await;
+            let awaited = Awaited { place, what: "a session", session: None };
+            let id = wait(&self.shared, awaited, |state| state.accept().map(Ok)).await;
             Peer::new(self.shared.clone(), id)
         }
     }
@@ -236,8 +241,12 @@ impl TestServer {
     pub fn handshakes(&self, number: usize) -> impl Future<Output = ()> + '_ {
         let place = Location::caller();
         async move {
-            let what = format!("{number} requests for a session");
-            wait(&self.shared, place, &what, |state| {
+            let what = match number {
+                1 => "a request for a session".to_owned(),
+                _ => format!("{number} requests for a session"),
+            };
+            let awaited = Awaited { place, what: &what, session: None };
+            wait(&self.shared, awaited, |state| {
                 let handshakes = state.requests.iter().filter(|request| request.is_handshake());
                 (handshakes.count() >= number).then_some(Ok(()))
             })
@@ -245,145 +254,9 @@ impl TestServer {
         }
     }
 
-    /// All requests since the start, in the order in which they arrived. [`Request`] has an example.
+    /// All requests since the start, in the order in which the server has read them. [`Request`] has an example.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.lock().requests.clone()
-    }
-}
-
-/// # Misbehavior
-impl TestServer {
-    /// Refuses the next handshakes with a status. Several calls are executed one after another. [`Refusal`] has an example.
-    pub fn refuse(&self, refusal: Refusal) {
-        self.shared.update(|state| state.misbehavior.refusals.push_back(refusal));
-    }
-
-    /// Whether to refuse the WebSocket of every upgrade, so that sessions stay on polling. Default: `false`.
-    ///
-    /// ```
-    /// # use actix_engineio::{Connect, EngineIoClient, EventStream, Event, testing::TestServer};
-    /// # use futures_util::StreamExt as _;
-    /// # #[actix::main]
-    /// # async fn main() {
-    /// # let server = TestServer::start();
-    /// # let client = EngineIoClient::builder().start();
-    /// # let mut events = EventStream::subscribe(&client).await.unwrap();
-    /// server.refuse_upgrades(true);
-    /// client.send(Connect::new(server.url())).await.unwrap().unwrap();
-    /// assert!(matches!(events.next().await, Some(Event::Connected(_))));
-    /// assert!(matches!(events.next().await, Some(Event::UpgradeFailed(_))));
-    /// # }
-    /// ```
-    pub fn refuse_upgrades(&self, refuse: bool) {
-        self.shared.update(|state| state.misbehavior.refuses_upgrades = refuse);
-    }
-
-    /// Whether to send pings, and in protocol 3 to answer those of the client. Default: `true`. Without pings a client ends a session after the ping interval and the ping
-    /// timeout. [`in_memory`](Self::in_memory) has an example.
-    pub fn pings(&self, send: bool) {
-        self.shared.update(|state| state.set_pings(send, Instant::now()));
-    }
-
-    /// Stops reading, answering and sending, as a process that has been suspended. Connections stay open, and new ones are
-    /// accepted, until [`resume`](Self::resume).
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use actix_engineio::{Connect, EngineIoClient, testing::TestServer};
-    /// # #[actix::main]
-    /// # async fn main() {
-    /// # let server = TestServer::start();
-    /// server.hang();
-    /// let client = EngineIoClient::builder().connect_timeout(Duration::from_millis(50)).start();
-    /// let err = client.send(Connect::new(server.url())).await.unwrap().unwrap_err();
-    /// assert!(err.is_retryable());
-    ///
-    /// server.resume();
-    /// client.send(Connect::new(server.url())).await.unwrap().unwrap();
-    /// # }
-    /// ```
-    pub fn hang(&self) {
-        self.shared.update(|state| state.misbehavior.is_hung = true);
-    }
-
-    /// Goes on after [`hang`](Self::hang). The pings begin with a whole interval.
-    pub fn resume(&self) {
-        self.shared.update(|state| {
-            state.misbehavior.is_hung = false;
-            state.restart_heartbeats(Instant::now());
-        });
-    }
-
-    /// Waits that long before each answer to a request. Default: zero.
-    ///
-    /// ```
-    /// # use std::time::{Duration, Instant};
-    /// # use actix_engineio::{Connect, EngineIoClient, testing::TestServer};
-    /// # #[actix::main]
-    /// # async fn main() {
-    /// # let server = TestServer::start();
-    /// # let client = EngineIoClient::builder().start();
-    /// server.delay(Duration::from_millis(50));
-    /// let start = Instant::now();
-    /// client.send(Connect::new(server.url())).await.unwrap().unwrap();
-    /// assert!(start.elapsed() >= Duration::from_millis(50));
-    /// # }
-    /// ```
-    pub fn delay(&self, delay: Duration) {
-        self.shared.update(|state| state.misbehavior.delay = delay);
-    }
-
-    /// Closes all connections and forgets all sessions, as a process that is ended. The server refuses connections until
-    /// [`restart`](Self::restart), and nobody else gets its port meanwhile.
-    ///
-    /// ```
-    /// # use actix_engineio::{Connect, EngineIoClient, testing::TestServer};
-    /// # #[actix::main]
-    /// # async fn main() {
-    /// # let server = TestServer::start();
-    /// # let client = EngineIoClient::builder().start();
-    /// server.stop();
-    /// client.send(Connect::new(server.url())).await.unwrap().unwrap_err();
-    ///
-    /// server.restart();
-    /// client.send(Connect::new(server.url())).await.unwrap().unwrap();
-    /// # }
-    /// ```
-    pub fn stop(&self) {
-        self.shared.update(|state| {
-            state.end_life();
-            if let Err(err) = state.listener.close() {
-                state.failures.push(format!("the test server cannot keep its port: {err}"));
-            }
-        });
-    }
-
-    /// Closes all connections and forgets all sessions, as a process that is started again on the same port. The requests
-    /// that were recorded stay, and so do the settings and the misbehavior.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use actix_engineio::{Connect, EngineIoClient, Reconnect, testing::TestServer};
-    /// # #[actix::main]
-    /// # async fn main() {
-    /// # let server = TestServer::start();
-    /// let policy = Reconnect::constant(Duration::from_millis(1));
-    /// let client = EngineIoClient::builder().reconnect(policy).start();
-    /// client.send(Connect::new(server.url())).await.unwrap().unwrap();
-    /// let first = server.accept().await;
-    ///
-    /// server.restart();
-    /// let second = server.accept().await;
-    /// assert_ne!(first.sid(), second.sid());
-    /// # }
-    /// ```
-    pub fn restart(&self) {
-        self.shared.update(|state| {
-            state.end_life();
-            if let Err(err) = state.listener.open() {
-                state.failures.push(format!("the test server cannot open its port again: {err}"));
-            }
-        });
     }
 }
 

@@ -1,11 +1,16 @@
 //! One session, from the server's side. It decides, and does not touch the network.
 
-use std::{collections::VecDeque, fmt, mem};
+mod arrivals;
+mod end;
+
+use std::{collections::VecDeque, mem};
 
 use actix_http::ws;
 use actix_rt::time::Instant;
 use bytes::{Bytes, BytesMut};
 
+use self::arrivals::{Arrivals, show};
+pub use self::end::SessionEnd;
 use super::{
     heartbeat::{self, Heartbeat},
     settings::Settings,
@@ -19,40 +24,6 @@ use crate::{
         wire::Wire,
     },
 };
-
-/// The number of packets that the words of a failure show.
-const SHOWN: usize = 8;
-
-/// How a session ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SessionEnd {
-    /// The client closed it, with a close packet or a close frame.
-    Client,
-    /// The test closed it, with [`close`](super::Peer::close) or [`close_with`](super::Peer::close_with).
-    Server,
-    /// A connection of it was lost: the client closed it without a word, or the test dropped it.
-    Lost,
-    /// The client did not answer a ping within the ping timeout, or in protocol 3 sent none.
-    PingTimeout,
-    /// The client sent a message or a POST that is larger than `max_payload`.
-    TooLarge,
-    /// The server was stopped or restarted.
-    Stopped,
-}
-
-impl fmt::Display for SessionEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Client => "the client closed it",
-            Self::Server => "the test closed it",
-            Self::Lost => "its connection was lost",
-            Self::PingTimeout => "the client did not answer a ping",
-            Self::TooLarge => "the client sent more than max_payload",
-            Self::Stopped => "the server was stopped",
-        })
-    }
-}
 
 /// A frame that the server has to write to a WebSocket.
 #[derive(Debug, PartialEq)]
@@ -90,13 +61,14 @@ pub(super) struct Session {
     /// A GET of the client is waiting for packets.
     is_polled: bool,
     max_payload: usize,
-    inbox: VecDeque<Data>,
+    arrivals: Arrivals,
     outbox: VecDeque<Packet>,
     /// Frames that go before the packets.
     replies: VecDeque<Outgoing>,
     heartbeat: Heartbeat,
     closing: Closing,
-    seen: VecDeque<String>,
+    /// The number of pings that were sent.
+    pings: u64,
 }
 
 /// The end of a session, and what still has to be written.
@@ -119,7 +91,7 @@ impl Session {
             upgrade: Upgrade::None,
             is_polled: false,
             max_payload: settings.max_payload,
-            inbox: VecDeque::new(),
+            arrivals: Arrivals::default(),
             outbox: VecDeque::new(),
             replies: VecDeque::new(),
             heartbeat: match wire {
@@ -127,7 +99,7 @@ impl Session {
                 Wire::V3 => Heartbeat::listening(settings.ping_interval, settings.ping_timeout),
             },
             closing: Closing::default(),
-            seen: VecDeque::new(),
+            pings: 0,
         };
         session.outbox.push_back(Packet::Open(settings.open_packet(&session.sid, asked).into()));
         session
@@ -154,19 +126,19 @@ impl Session {
         self.heartbeat.pongs()
     }
 
-    /// What the session is and what it has received, for the words of a failure.
+    /// What the client has sent.
+    pub(super) fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
+    }
+
+    /// What the session is in and what it has received, for the words of a failure.
     pub(super) fn describe(&self) -> String {
         let state = match (self.closing.end, self.closing.has_vanished) {
-            (Some(end), _) => format!("has ended: {end}"),
+            (Some(end), _) => format!("has ended ({end})"),
             (None, true) => "has vanished".to_owned(),
             (None, false) => format!("is open over {}", self.transport),
         };
-        let seen = if self.seen.is_empty() {
-            "nothing".to_owned()
-        } else {
-            self.seen.iter().cloned().collect::<Vec<_>>().join(", ")
-        };
-        format!("session {:?} {state}; the client has sent {seen}", self.sid)
+        format!("{state}, and the client has sent {}", self.arrivals)
     }
 
     /// Whether requests with the session id belong to this session.
@@ -184,10 +156,15 @@ impl Session {
 
 /// # What the test does
 impl Session {
-    /// Sends a ping. In protocol 3 the client does that.
-    pub(super) fn ping(&mut self) {
-        if self.wire == Wire::V4 {
-            self.send(Packet::Ping("".into()));
+    /// Sends a ping. In protocol 3 the client does that. Returns the number of [`pongs`](Self::pongs) after which it is answered.
+    pub(super) fn ping(&mut self) -> u64 {
+        match self.wire {
+            Wire::V4 if self.closing.end.is_none() => {
+                self.send(Packet::Ping("".into()));
+                self.pings += 1;
+                self.pings
+            }
+            _ => self.pongs() + 1,
         }
     }
 
@@ -203,7 +180,7 @@ impl Session {
     }
 
     pub(super) fn take_message(&mut self) -> Option<Data> {
-        self.inbox.pop_front()
+        self.arrivals.take()
     }
 
     /// Closes with a close packet, and over WebSocket a close frame with this code behind it.
@@ -355,6 +332,7 @@ impl Session {
 
     /// Answers a ping frame.
     pub(super) fn pong_frame(&mut self, data: Bytes) {
+        self.arrivals.question();
         self.replies.push_back(Outgoing::Frame(ws::Message::Pong(data)));
     }
 
@@ -375,12 +353,9 @@ impl Session {
 
 impl Session {
     fn receive(&mut self, packet: Packet) -> Result<(), String> {
-        if self.seen.len() == SHOWN {
-            self.seen.pop_front();
-        }
-        self.seen.push_back(show(&packet));
+        self.arrivals.note(&packet);
         match packet {
-            Packet::Message(data) => self.inbox.push_back(data),
+            Packet::Message(data) => self.arrivals.push(data, self.transport),
             Packet::Pong(_) if self.wire == Wire::V4 => self.heartbeat.pong(),
             Packet::Ping(data) if self.wire == Wire::V3 => {
                 self.heartbeat.pong();
@@ -404,7 +379,7 @@ impl Session {
         }
         let due = self.heartbeat.poll(now);
         match due {
-            heartbeat::Due::Ping => self.ping(),
+            heartbeat::Due::Ping => drop(self.ping()),
             heartbeat::Due::Timeout => self.end_silently(SessionEnd::PingTimeout),
             heartbeat::Due::Nothing => {}
         }
@@ -414,25 +389,6 @@ impl Session {
     /// Waits a whole interval before the next ping.
     pub(super) fn restart_heartbeat(&mut self, now: Instant) {
         self.heartbeat.restart(now);
-    }
-}
-
-/// A packet in the words of a failure.
-fn show(packet: &Packet) -> String {
-    let text = |data: &str| {
-        let start: String = data.chars().take(40).collect();
-        format!("{start:?}{}", if start.len() < data.len() { " .." } else { "" })
-    };
-    match packet {
-        Packet::Message(Data::Text(data)) => format!("the text {}", text(data)),
-        Packet::Message(Data::Binary(bytes)) => format!("{} bytes", bytes.len()),
-        Packet::Open(_) => "an open packet".to_owned(),
-        Packet::Close => "a close packet".to_owned(),
-        Packet::Ping(data) => format!("a ping with {}", text(data)),
-        Packet::Pong(_) => "a pong".to_owned(),
-        Packet::Upgrade => "an upgrade packet".to_owned(),
-        Packet::Noop => "a noop packet".to_owned(),
-        Packet::Unknown(kind) => format!("a packet of type {kind}"),
     }
 }
 

@@ -19,6 +19,9 @@ use super::{
 };
 use crate::protocol::handshake::TransportKind;
 
+/// The number of sessions that the words of a failure show, beside the one that the test waits for.
+const SHOWN: usize = 3;
+
 /// The number of a session, in the order in which sessions were opened.
 pub(super) type SessionId = usize;
 
@@ -182,26 +185,36 @@ impl State {
         }
     }
 
-    /// What the server has seen, for the words of a failure.
-    pub(super) fn describe(&self) -> String {
-        let requests = match self.requests.last() {
-            None => "there was no request".to_owned(),
-            Some(last) => {
-                let query: Vec<_> =
-                    last.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                format!(
-                    "of {} requests the last one was {} {}?{}",
-                    self.requests.len(),
-                    last.method,
-                    last.path,
-                    query.join("&")
-                )
-            }
-        };
-        match self.sessions.last() {
-            None => format!("{requests}; no session was opened"),
-            Some(session) => format!("{requests}; {}", session.describe()),
+    /// What the server has seen, for the words of a failure. It begins with `awaited`, the session that the test waits for.
+    pub(super) fn describe(&self, awaited: Option<SessionId>) -> String {
+        let awaited_words =
+            awaited.and_then(|id| self.peek(id)).map(|session| format!("it {}", session.describe()));
+        let others = self.sessions.iter().enumerate().rev().filter(|(id, _)| Some(*id) != awaited);
+        let others = others
+            .take(SHOWN)
+            .map(|(_, session)| format!("session {:?} {}", session.sid(), session.describe()));
+        let mut words: Vec<String> = awaited_words.into_iter().chain(others).collect();
+        if words.is_empty() {
+            words.push("no session was opened".to_owned());
         }
+        words.push(self.describe_requests());
+        if self.misbehavior.is_hung {
+            words.push("the server hangs".to_owned());
+        }
+        if !self.listener.is_open() {
+            words.push("the server is stopped".to_owned());
+        }
+        words.join("; ")
+    }
+
+    fn describe_requests(&self) -> String {
+        let Some(last) = self.requests.last() else { return "there was no request".to_owned() };
+        let query: Vec<_> = last.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let number = match self.requests.len() {
+            1 => "the only request".to_owned(),
+            number => format!("of {number} requests the last one"),
+        };
+        format!("{number} was {} {}?{}", last.method, last.path, query.join("&"))
     }
 }
 

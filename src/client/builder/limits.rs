@@ -100,8 +100,9 @@ impl EngineIoClientBuilder {
     /// unconfirmed (each message counts its data and 64 bytes), or half of [`send_queue`](Self::send_queue) if that is less,
     /// and one second after a message was written at the latest. The pong confirms what was written before its ping. At the
     /// end of a session, [`Disconnected::in_doubt`](crate::Disconnected::in_doubt) has the messages that were written
-    /// and not confirmed: the server may have them or not. It has those that are neither there nor in
-    /// [`unsent`](crate::Disconnected::unsent). See [`Confirm`](crate::Confirm) for what a pong proves, and what it does not.
+    /// and not confirmed: the server may have them or not. [`unsent`](crate::Disconnected::unsent) has those that were not
+    /// written. The server has every message that is in neither list, if no proxy ends the WebSocket before it:
+    /// [`Confirm`](crate::Confirm) says what a pong proves, and what it does not.
     ///
     /// - Retained messages count in [`send_queue`](Self::send_queue), so the replies of [`Send`](crate::Send) wait
     ///   while too many are unconfirmed. On a line with a long round trip `send_queue` should be at least twice what the

@@ -93,7 +93,9 @@ impl EngineIoClientBuilder {
     /// Whether messages are carried over from one session to the next. Needs a [`reconnect`](Self::reconnect) policy.
     ///
     /// With `true`, the messages that were accepted and not written, and those that are sent between two sessions, are
-    /// sent first on the next session, in order. A message that may have been written is never sent twice. If the
+    /// sent first on the next session, in order. A message that may have been written is never sent twice: it is
+    /// not carried over, but comes back in [`in_doubt`](crate::Disconnected::in_doubt). To send it again, the application needs
+    /// numbers or acknowledgements of its own. If the
     /// client gives up, the messages come back as [`Event::Rejected`](crate::Event::Rejected), and so does a message that
     /// is larger than the `maxPayload` of the next session.
     ///

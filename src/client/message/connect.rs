@@ -21,6 +21,13 @@ use crate::{
 /// replies [`ConnectError::AlreadyConnected`]. During the delay of a [`Reconnect`](crate::Reconnect) policy a `Connect`
 /// replaces what the policy would have done.
 ///
+/// The error is in the reply and in no event, so a program that only subscribes does not see it: await the reply. In an
+/// actor, `ctx.spawn(client.send(connect).into_actor(self).map(..))` does so without blocking the actor. With
+/// [`on_initial_connect`](crate::Reconnect::on_initial_connect), an error that is retried is not in the reply, but the cause of
+/// a [`Reconnecting`](crate::Event::Reconnecting). One that is not retried, such as the status 403, is in the reply only; if a
+/// `Reconnecting` came before, it is in [`ReconnectFailed`](crate::Event::ReconnectFailed) as well. If nobody awaits the reply,
+/// the error is logged as a warning.
+///
 /// ```no_run
 /// # use actix_engineio::{Connect, EngineIoClient, TransportKind};
 /// # async fn run(client: actix::Addr<EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {

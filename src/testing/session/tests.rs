@@ -112,10 +112,7 @@ fn a_client_that_breaks_the_protocol_is_described() {
         assert!(err.contains(words), "{err}");
     }
     let words = session.describe();
-    assert_eq!(
-        words,
-        "session \"sid\" is open over polling; the client has sent the text \"a\", an open packet"
-    );
+    assert_eq!(words, "is open over polling, and the client has sent the text \"a\", an open packet");
 }
 
 #[test]

@@ -2,22 +2,20 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    time::Duration,
-};
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use actix::prelude::*;
 use actix_engineio::{
     self as engineio, Connect, Data, Disconnect, DisconnectReason, EngineIoClient, Event, EventStream,
-    Protocol, ProtocolVersion, Reconnect, SendErrorKind, TransportKind, Wait,
+    Protocol, ProtocolVersion, SendErrorKind, TransportKind, Wait,
     testing::{Peer, Refusal, SessionEnd, TestServer},
 };
 use futures::{FutureExt as _, StreamExt as _};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+mod confirmations;
+mod failures;
+mod losses;
 
 const TRANSPORTS: [TransportKind; 2] = [TransportKind::Polling, TransportKind::WebSocket];
 
@@ -209,49 +207,6 @@ async fn handshakes_are_refused_as_often_as_the_test_wants_and_with_its_words() 
 }
 
 #[actix::test]
-async fn a_server_that_was_stopped_refuses_connections_until_it_is_started_again() {
-    for is_in_memory in [false, true] {
-        let server = if is_in_memory { TestServer::in_memory() } else { TestServer::start() };
-        let policy = Reconnect::constant(Duration::from_millis(1));
-        let builder = EngineIoClient::builder().reconnect(policy);
-        let builder = if is_in_memory { builder.connector(server.connector()) } else { builder };
-        let client = builder.start();
-        let mut events = EventStream::subscribe(&client).await.unwrap();
-        client.send(Connect::new(server.url())).await.unwrap().unwrap();
-        let first = server.accept().await;
-        server.stop();
-        assert_eq!(first.ended().await, SessionEnd::Stopped);
-        let mut attempts = 0;
-        while attempts < 3 {
-            attempts += u32::from(matches!(events.next().await, Some(Event::Reconnecting(_))));
-        }
-        assert_eq!(server.requests().iter().filter(|request| request.is_handshake()).count(), 1);
-        server.restart();
-        let second = server.accept().await;
-        second.ping().await;
-        assert_eq!(second.sid(), "test-session-2");
-        server.restart();
-        let third = server.accept().await;
-        third.ping().await;
-        assert_eq!(second.ended().await, SessionEnd::Stopped);
-    }
-}
-
-#[actix::test]
-async fn a_server_that_hangs_goes_on_where_it_was() {
-    let server = TestServer::start();
-    for transport in TRANSPORTS {
-        let (client, mut peer) = connect(&server, &[transport]).await;
-        server.hang();
-        send(&client, "while it hung").await;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        assert!(peer.received().is_empty());
-        server.resume();
-        assert_eq!(peer.receive().await, Data::from("while it hung"));
-    }
-}
-
-#[actix::test]
 async fn a_client_stays_on_polling_if_upgrades_are_refused_or_not_offered() {
     let server = TestServer::start();
     server.refuse_upgrades(true);
@@ -292,49 +247,6 @@ async fn cookies_and_headers_of_a_client_are_recorded() {
     let websocket = requests.iter().find(|request| request.is_websocket()).unwrap();
     assert_eq!((websocket.cookie("node"), requests[0].cookie("node")), (Some("3"), None));
     assert_eq!(websocket.parameter("sid"), Some(&*peer.sid()));
-}
-
-#[actix::test]
-async fn a_failure_says_what_was_awaited_what_came_instead_and_where() {
-    tokio::time::pause();
-    let server = TestServer::builder().limit(Duration::from_secs(7)).in_memory();
-    let words = fails(server.accept()).await;
-    assert!(words.contains("waited 7s for a session, but it did not come: there was no request;"), "{words}");
-    assert!(words.contains("(at tests/testing.rs:"), "{words}");
-
-    let (client, mut peer) = connect(&server, &TRANSPORTS[1..]).await;
-    send(&client, "hello").await;
-    peer.receive().await;
-    let words = fails(peer.receive()).await;
-    assert!(words.contains("for a message of the client, but it did not come"), "{words}");
-    assert!(words.contains("is open over websocket; the client has sent the text \"hello\""), "{words}");
-
-    client.send(Disconnect::new()).await.unwrap();
-    let words = fails(peer.receive()).await;
-    assert!(words.contains("session \"test-session-1\" has ended: the client closed it"), "{words}");
-
-    let (_client, peer) = connect(&server, &TRANSPORTS[..1]).await;
-    let words = catch_unwind(AssertUnwindSafe(|| peer.close_with(1011))).unwrap_err();
-    assert!(words.downcast_ref::<String>().unwrap().contains("needs a session over WebSocket"));
-}
-
-#[actix::test]
-async fn a_client_that_breaks_the_protocol_fails_the_test_at_the_next_wait_or_at_the_end() {
-    for is_seen in [true, false] {
-        let server = TestServer::start();
-        let addr = server.url().strip_prefix("http://").unwrap().to_owned();
-        let mut stream = TcpStream::connect(addr).await.unwrap();
-        stream.write_all(b"EHLO localhost\r\n\r\n").await.unwrap();
-        assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
-        if is_seen {
-            let words = fails(server.accept()).await;
-            assert!(words.contains("the client sent what is not HTTP/1.1: EHLO localhost"), "{words}");
-        } else {
-            let words = catch_unwind(AssertUnwindSafe(|| drop(server))).unwrap_err();
-            let words = words.downcast_ref::<String>().unwrap();
-            assert!(words.contains("dropped after something went wrong: the client sent"), "{words}");
-        }
-    }
 }
 
 #[actix::test]
