@@ -88,8 +88,9 @@ use crate::{
 /// [`Disconnect`], [`Wait`], [`Subscribe`], [`Unsubscribe`], [`Spawn`] and [`GetStatus`].
 ///
 /// A client stays alive while it has addresses, and also while it has a connection to which somebody listens: a subscriber,
-/// or somebody who awaits the reply to a [`Connect`] or a [`Wait`]. Without addresses, a connected client to which nobody listens disconnects and stops, and a
-/// disconnected client stops even if it has subscribers.
+/// or somebody who awaits the reply to a [`Connect`] or a [`Wait`]. Without addresses, a connected client to which nobody listens
+/// disconnects and stops, and a disconnected client stops even if it has subscribers. A subscriber that has an address of the
+/// client therefore keeps it, also after a [`Disconnect`]: see [`Subscribe`].
 pub struct EngineIoClient {
     connection: Connection,
     lifecycle: Lifecycle,

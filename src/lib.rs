@@ -157,7 +157,7 @@
 //! - [`Message`](Event::Message)s come in the order in which the server sent them, also across an upgrade.
 //! - [`Upgraded`](Event::Upgraded) or [`UpgradeFailed`](Event::UpgradeFailed) comes if the client tried an upgrade and
 //!   the session did not end before the upgrade did. After a failed upgrade the session goes on over polling.
-//! - [`Rejected`](Event::Rejected) returns a message that could not be accepted and whose reply nobody awaits. It can
+//! - [`Rejected`](Event::Rejected) returns a message that will not be sent and for which no reply says so. It can
 //!   come without a session. [`RejectedAll`](Event::RejectedAll) returns the messages of a [`SendAll`].
 //! - [`Reconnecting`](Event::Reconnecting) and [`ReconnectFailed`](Event::ReconnectFailed) come between sessions, if
 //!   the client has a [`Reconnect`] policy.

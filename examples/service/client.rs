@@ -19,7 +19,7 @@ pub(crate) fn start(
     unsent: &Addr<Unsent>,
     arbiter: &ArbiterHandle,
 ) -> Addr<EngineIoClient> {
-    let ends = [EventKind::Disconnected, EventKind::Rejected];
+    let ends = [EventKind::Disconnected, EventKind::Rejected, EventKind::RejectedAll];
     let mut builder = EngineIoClient::builder()
         // The service can start before the server does.
         .reconnect(
@@ -28,7 +28,7 @@ pub(crate) fn start(
                 .max_delay(Duration::from_secs(5))
                 .on_initial_connect(true),
         )
-        // Messages that were accepted while there was no session are sent on the next one.
+        // Messages that were accepted between two sessions are sent on the next one.
         .keep_unsent(true)
         .send_queue(config.send_queue)
         .close_timeout(config.close_timeout)

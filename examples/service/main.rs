@@ -76,7 +76,8 @@ async fn start() -> Result<(), Box<dyn Error>> {
 /// 1. The web server finishes its requests and accepts no others. It must not handle the signals itself: it would stop the
 ///    actix system before this function goes on, and the client, which runs on another arbiter, with it.
 /// 2. The client writes all messages that it has accepted, within `close_timeout`, and closes the session.
-/// 3. Only then its arbiter stops.
+/// 3. The subscriber that gets back what could not be sent has handled its last event.
+/// 4. Only then the arbiter of the client stops.
 async fn run(config: Config, url: String) -> Result<(), Box<dyn Error>> {
     // From here on a signal does not end the process.
     let mut signals = Signals::new()?;
@@ -102,7 +103,7 @@ async fn run(config: Config, url: String) -> Result<(), Box<dyn Error>> {
     handle.stop(true).await;
     server.await??;
     client.send(Disconnect::new()).await?;
-    // The events of the end are in the mailbox of the subscriber already.
+    // All events are in the mailbox of the subscriber by now, so it has stored them when it answers.
     let lost = unsent.send(Count).await?;
     arbiter.stop();
     log::info!("stopped, {lost} messages were not sent");

@@ -31,6 +31,13 @@ impl Handler<Event> for Unsent {
                 log::warn!("not sent, {err}: {} bytes", err.data.len());
                 self.count += 1;
             }
+            // This service has no `SendAll`. It is here for those who copy the file.
+            Event::RejectedAll(err) => {
+                for data in &err.data {
+                    log::warn!("not sent, {}: {} bytes", err.kind, data.len());
+                }
+                self.count += err.data.len();
+            }
             _ => {}
         }
     }
@@ -55,7 +62,7 @@ mod tests {
 
     use std::sync::Arc;
 
-    use actix_engineio::{DisconnectReason, Disconnected, SendError, SendErrorKind};
+    use actix_engineio::{DisconnectReason, Disconnected, SendAllError, SendError, SendErrorKind};
 
     use super::*;
 
@@ -68,6 +75,8 @@ mod tests {
         unsent.do_send(Event::Disconnected(Arc::new(end)));
         let rejected = SendError::new(SendErrorKind::NotConnected, "three");
         unsent.do_send(Event::Rejected(Arc::new(rejected)));
-        assert_eq!(unsent.send(Count).await.unwrap(), 3);
+        let all = SendAllError::new(SendErrorKind::NotConnected, ["four", "five"]);
+        unsent.do_send(Event::RejectedAll(Arc::new(all)));
+        assert_eq!(unsent.send(Count).await.unwrap(), 5);
     }
 }

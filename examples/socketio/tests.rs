@@ -315,7 +315,8 @@ fn a_server_that_ends_a_namespace_ends_it_for_later_sessions_too() {
     rules.receives("1/chat,");
     assert_eq!(rules.steps(), [format!("left {:?}", LeaveReason::Server)]);
     rules.receives(r#"2/chat,["late"]"#);
-    rules.0.disconnected(&LOST);
+    // socket.io's `disconnect(true)` ends the session right after the namespace.
+    rules.0.disconnected(&DisconnectReason::Server);
     rules.0.connected();
     assert!(rules.steps().is_empty());
 }
@@ -327,6 +328,13 @@ fn a_namespace_that_is_left_early_is_left_when_the_server_has_answered() {
     assert_eq!(rules.steps(), ["refused Cancelled"], "the server would close the connection");
     rules.receives(r#"0/chat,{"sid":"s1"}"#);
     assert_eq!(rules.steps(), ["send 1/chat,"]);
+
+    let mut rules = Rules::joined();
+    rules.0.join("/other");
+    rules.authorized(json!({}));
+    rules.steps();
+    rules.0.leave_all();
+    assert_eq!(rules.steps(), ["send 1/chat,", "refused Cancelled"]);
 
     let mut rules = Rules::joining();
     rules.0.join_timed_out("/chat");

@@ -73,11 +73,17 @@ pub enum Event {
     Upgraded(TransportKind),
     /// The session could not move to WebSocket, for this reason. It goes on over polling.
     UpgradeFailed(TransportError),
-    /// A message cannot be sent, and nobody awaits the reply of its [`Send`](crate::Send) any more: mostly because it
-    /// was not accepted. It carries the message.
+    /// A message will not be sent, and no reply of a [`Send`](crate::Send) says so. The event carries the message. It is one of
+    /// these:
+    ///
+    /// - a message that was not accepted, and that came by `do_send`, or whose reply was dropped meanwhile;
+    /// - with [`keep_unsent`](crate::EngineIoClientBuilder::keep_unsent), a message that was accepted and is not sent on any
+    ///   later session: the client has given up, a [`Disconnect`](crate::Disconnect) came between two sessions, or the message
+    ///   is larger than the `maxPayload` of the next session;
+    /// - a message that was accepted during an upgrade that then failed, and that polling cannot carry.
     Rejected(Arc<SendError>),
-    /// The messages of a [`SendAll`](crate::SendAll) cannot be sent, and nobody awaits its reply any more. It carries
-    /// all of them.
+    /// The messages of a [`SendAll`](crate::SendAll) will not be sent, and no reply says so, as in
+    /// [`Rejected`](Self::Rejected). The event carries all of them.
     RejectedAll(Arc<SendAllError>),
     /// The session has ended, and its sockets are closed. Sent once per session, as its last event. An actor that handles its
     /// events late may send into a session that it does not know of yet. Its message is then ahead of those that come back
@@ -217,7 +223,9 @@ pub struct Disconnected {
     /// The reason why the session ended.
     pub reason: DisconnectReason,
     /// The accepted messages that were not sent, in order. No complete frame or POST with them was written, so the
-    /// server has none of them. The messages of a [`SendAll`](crate::SendAll) are here only if all of them are.
+    /// server has none of them. The messages of a [`SendAll`](crate::SendAll) are here only if all of them are. Empty if
+    /// [`keep_unsent`](crate::EngineIoClientBuilder::keep_unsent) carries them over to the next session; `in_doubt` is not
+    /// carried over.
     pub unsent: Vec<Data>,
     /// The messages that the server may have or not, in order: those of a POST that was not answered with 2xx, and those
     /// of a WebSocket that were written and not flushed, which happens mostly with TLS. With them are all messages of a

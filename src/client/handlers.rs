@@ -173,8 +173,8 @@ impl Handler<Subscribe> for EngineIoClient {
 impl Handler<SubscribeStream> for EngineIoClient {
     type Result = ();
 
-    fn handle(&mut self, SubscribeStream(sender): SubscribeStream, _: &mut Self::Context) {
-        self.subscribers.add(Sink::Stream(sender), None, None);
+    fn handle(&mut self, SubscribeStream { sender, only }: SubscribeStream, _: &mut Self::Context) {
+        self.subscribers.add(Sink::Stream(sender), only, None);
     }
 }
 

@@ -14,7 +14,10 @@ use std::{
 use actix::{Addr, MailboxError, Message};
 use futures::Stream;
 
-use super::{EngineIoClient, event::Event};
+use super::{
+    EngineIoClient,
+    event::{Event, EventKind},
+};
 
 /// Number of events with which a stream is full, and bytes of data with which it is full earlier.
 const CAPACITY: usize = 64;
@@ -62,9 +65,36 @@ impl EventStream {
     /// # Errors
     /// The client has stopped.
     pub async fn subscribe(client: &Addr<EngineIoClient>) -> Result<Self, MailboxError> {
+        Self::add(client, None).await
+    }
+
+    /// Subscribes to the events of these kinds, as [`Subscribe::only`](crate::Subscribe::only) does. A stream without
+    /// [`EventKind::Message`] does not have to be polled as fast as the messages of the server come.
+    ///
+    /// ```no_run
+    /// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {
+    /// use actix_engineio::{EventKind, EventStream};
+    ///
+    /// let ends = [EventKind::Disconnected, EventKind::Rejected, EventKind::RejectedAll];
+    /// let events = EventStream::subscribe_only(&client, ends).await?;
+    /// # drop(events);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The client has stopped.
+    pub async fn subscribe_only(
+        client: &Addr<EngineIoClient>,
+        kinds: impl IntoIterator<Item = EventKind>,
+    ) -> Result<Self, MailboxError> {
+        Self::add(client, Some(kinds.into_iter().collect())).await
+    }
+
+    async fn add(client: &Addr<EngineIoClient>, only: Option<Vec<EventKind>>) -> Result<Self, MailboxError> {
         let channel = Arc::<Channel>::default();
         let stream = Self { channel: channel.clone(), hand: VecDeque::new() };
-        client.send(SubscribeStream(EventSender { channel, read: 0 })).await?;
+        client.send(SubscribeStream { sender: EventSender { channel, read: 0 }, only }).await?;
         Ok(stream)
     }
 
@@ -234,4 +264,8 @@ impl Drop for EventSender {
 /// Subscribes a stream, as [`Subscribe`](super::Subscribe) does an actor.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct SubscribeStream(pub(super) EventSender);
+pub(super) struct SubscribeStream {
+    pub(super) sender: EventSender,
+    /// The kinds of events that the stream gets. `None`: all of them.
+    pub(super) only: Option<Vec<EventKind>>,
+}

@@ -11,7 +11,7 @@ use std::{
 };
 
 use actix::prelude::*;
-use actix_engineio::{Connect, Disconnect, EngineIoClient, Reconnect};
+use actix_engineio::{Connect, Reconnect};
 use futures::{FutureExt as _, StreamExt as _, channel::mpsc, future::LocalBoxFuture};
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Map, Value, json};
@@ -21,7 +21,7 @@ use crate::{
     peer::Way,
     server::Server,
     socketio_client::{
-        Acknowledge, Args, Ask, AskError, Emit, EmitError, FromServer, Join, JoinError, Joined, Leave,
+        Acknowledge, Args, Ask, AskError, Close, Emit, EmitError, FromServer, Join, JoinError, Joined,
         LeaveReason, Occurred, SocketIo,
     },
     support::soon,
@@ -132,7 +132,6 @@ impl Handler<FromServer> for Recorder {
 
 struct Talk {
     server: Server,
-    client: Addr<EngineIoClient>,
     socket: Addr<SocketIo>,
     recorder: Recipient<FromServer>,
     events: mpsc::UnboundedReceiver<FromServer>,
@@ -148,7 +147,7 @@ impl Talk {
         let recorder = Recorder(sender).start().recipient();
         let connect = client.send(Connect::new(server.url()));
         soon("a connect", connect).await.expect("the client lives").expect("a session");
-        Self { server, client, socket, recorder, events }
+        Self { server, socket, recorder, events }
     }
 
     /// A client in the namespace that every server has.
@@ -192,8 +191,7 @@ impl Talk {
     }
 
     async fn ends(mut self) {
-        self.socket.send(Leave("/".to_owned())).await.expect("the actor lives");
-        soon("a disconnect", self.client.send(Disconnect::new())).await.expect("the client lives");
+        soon("a disconnect", self.socket.send(Close)).await.expect("the actor lives");
         self.server.says("disconnect").await;
     }
 }

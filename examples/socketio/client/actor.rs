@@ -12,7 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     message::{
-        Acknowledge, Ask, AskError, Auth, Emit, EmitError, FromServer, Join, Joined, Leave, Occurred, SendAck,
+        Acknowledge, Ask, AskError, Auth, Close, Emit, EmitError, FromServer, Join, Joined, Leave, Occurred,
+        SendAck,
     },
     namespaces::{JoinError, Namespaces, Output, Shown},
     packet::{Args, Body, Packet},
@@ -37,10 +38,11 @@ struct Member {
     joining: Option<oneshot::Sender<Result<Joined, JoinError>>>,
 }
 
-/// A packet for the server, and the one who waits until it is accepted.
-struct Outgoing {
-    packet: SendAll,
-    accepted: oneshot::Sender<Result<(), EmitError>>,
+enum Outgoing {
+    /// A packet for the server, and the one who waits until it is accepted.
+    Packet(SendAll, oneshot::Sender<Result<(), EmitError>>),
+    /// The end, and the one who waits until everything is closed. It is in the same queue, so that it overtakes no packet.
+    Disconnect(oneshot::Sender<()>),
 }
 
 enum Incoming {
@@ -107,7 +109,7 @@ impl SocketIo {
         // Without a session the sender is dropped, and the one who waits learns of it.
         if let Some(session) = &self.session {
             let packet = SendAll::new(packet.encode()).in_session(session);
-            let _ = self.outgoing.send(Outgoing { packet, accepted });
+            let _ = self.outgoing.send(Outgoing::Packet(packet, accepted));
         }
         reply
     }
@@ -172,12 +174,21 @@ impl SocketIo {
 
 /// Sends one packet after the other, each when the one before was accepted: their order is that of the queue.
 async fn write(client: Addr<EngineIoClient>, mut packets: mpsc::UnboundedReceiver<Outgoing>) {
-    while let Some(Outgoing { packet, accepted }) = packets.recv().await {
-        let outcome = match client.send(packet).await {
-            Ok(outcome) => outcome.map_err(|err| EmitError::Refused(err.kind)),
-            Err(_) => Err(EmitError::Refused(SendErrorKind::NotConnected)),
-        };
-        let _ = accepted.send(outcome);
+    while let Some(outgoing) = packets.recv().await {
+        match outgoing {
+            Outgoing::Packet(packet, accepted) => {
+                let outcome = match client.send(packet).await {
+                    Ok(outcome) => outcome.map_err(|err| EmitError::Refused(err.kind)),
+                    Err(_) => Err(EmitError::Refused(SendErrorKind::NotConnected)),
+                };
+                let _ = accepted.send(outcome);
+            }
+            Outgoing::Disconnect(closed) => {
+                // The client may have stopped.
+                let _ = client.send(Disconnect::new()).await;
+                let _ = closed.send(());
+            }
+        }
     }
 }
 
@@ -251,6 +262,19 @@ impl Handler<Leave> for SocketIo {
         self.namespaces.leave(&namespace);
         self.carry_out(ctx);
         self.members.remove(&namespace);
+    }
+}
+
+impl Handler<Close> for SocketIo {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Close, ctx: &mut Self::Context) -> Self::Result {
+        self.namespaces.leave_all();
+        self.carry_out(ctx);
+        self.members.clear();
+        let (closed, done) = oneshot::channel();
+        let _ = self.outgoing.send(Outgoing::Disconnect(closed));
+        Box::pin(async { done.await.unwrap_or_default() })
     }
 }
 

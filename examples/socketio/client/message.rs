@@ -67,6 +67,13 @@ pub(crate) struct Joined {
 #[rtype(result = "()")]
 pub(crate) struct Leave(pub(crate) String);
 
+/// Leaves every namespace and ends the connection. What was emitted before is sent before. Replies when everything is closed.
+///
+/// While the send queue is full, this waits as every `Emit` does, and the client's `close_timeout` begins only after that.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Close;
+
 /// Sends an event. Replies when it was accepted, as `engineio::Send` does.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), EmitError>")]

@@ -22,7 +22,9 @@ pub(crate) mod codec {
 #[allow(unused_imports, reason = "a program uses a part of a client")]
 pub(crate) use self::{
     actor::SocketIo,
-    message::{Acknowledge, Ask, AskError, Emit, EmitError, FromServer, Join, Joined, Leave, Occurred},
+    message::{
+        Acknowledge, Ask, AskError, Close, Emit, EmitError, FromServer, Join, Joined, Leave, Occurred,
+    },
     namespaces::{JoinError, LeaveReason},
     packet::Args,
 };

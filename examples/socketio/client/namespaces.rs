@@ -160,6 +160,12 @@ impl Namespaces {
         self.abandon(name, JoinError::Cancelled);
     }
 
+    /// The application does not want to be in any namespace any more.
+    pub(crate) fn leave_all(&mut self) {
+        let names: Vec<_> = self.namespaces.keys().cloned().collect();
+        names.iter().for_each(|name| self.leave(name));
+    }
+
     /// The application does not wait any longer for the server's answer to its `join`.
     pub(crate) fn join_timed_out(&mut self, name: &str) {
         if self.namespaces.get(name).is_some_and(|namespace| !namespace.was_joined) {

@@ -14,7 +14,7 @@ use crate::{protocol::endpoint, transport};
 impl EngineIoClientBuilder {
     /// The path that the server listens on. Slashes around it are ignored: `engine.io`, `/engine.io` and `/engine.io/`
     /// are the same. Characters that a path cannot contain, `?` and `#` too, are percent-encoded. An empty path is the
-    /// root of the server. Default: `engine.io`.
+    /// root of the server. Default: `engine.io`. Servers of Socket.IO listen on `socket.io`.
     ///
     /// See [`add_trailing_slash`](Self::add_trailing_slash) for the slash at its end.
     pub fn path(mut self, path: impl Into<String>) -> Self {

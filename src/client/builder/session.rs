@@ -95,9 +95,12 @@ impl EngineIoClientBuilder {
     /// With `true`, the messages that were accepted and not written, and those that are sent between two sessions, are
     /// sent first on the next session, in order. A message that may have been written is never sent twice: it is
     /// not carried over, but comes back in [`in_doubt`](crate::Disconnected::in_doubt). To send it again, the application needs
-    /// numbers or acknowledgements of its own. If the
-    /// client gives up, the messages come back as [`Event::Rejected`](crate::Event::Rejected), and so does a message that
-    /// is larger than the `maxPayload` of the next session.
+    /// numbers or acknowledgements of its own. If the client gives up, or a [`Disconnect`](crate::Disconnect) comes between two
+    /// sessions, the messages come back as [`Event::Rejected`](crate::Event::Rejected), and so does a message that is larger
+    /// than the `maxPayload` of the next session. If no session follows a session that ends, for example because a
+    /// `Disconnect` ended it, its messages are in [`unsent`](crate::Disconnected::unsent).
+    ///
+    /// Before the first session nothing is stored: the reply of a [`Send`](crate::Send) waits for the outcome of the `Connect`.
     ///
     /// The messages are sent before a subscriber can react to [`Event::Connected`](crate::Event::Connected). A protocol
     /// that begins each session with messages of its own, such as Socket.IO, must therefore not use this option.

@@ -29,10 +29,13 @@ use crate::{
 /// waits for something else, for at most 500 microseconds, so that one write carries many messages. A `Flush`, a `Confirm`, a
 /// `Disconnect` and a `do_send` end this wait.
 ///
-/// Messages are sent in the order in which they reach the client's mailbox. `Addr::send` puts a message there when
-/// its future is first polled, `Addr::do_send` immediately. A `do_send` never waits: messages beyond `send_queue` are
-/// queued all the same ([`Status`](crate::Status) shows how many), and a message that could not be accepted comes
-/// back as [`Event::Rejected`](crate::Event::Rejected).
+/// Messages are sent in the order in which they reach the client's mailbox. `Addr::send` and `Addr::do_send` put a message there
+/// when they are called; if the mailbox is full, `Addr::send` does so when its future is polled. A `Send` whose reply is dropped
+/// before the client has handled it is not sent; use `do_send` for a message whose outcome nobody awaits. A `do_send` never waits:
+/// messages beyond `send_queue` are queued all the same ([`Status`](crate::Status) shows how many), and a message that could not
+/// be accepted comes back as [`Event::Rejected`](crate::Event::Rejected).
+///
+/// To send a message in one session and in no other one, give it to a [`SendAll`] with [`in_session`](SendAll::in_session).
 ///
 /// Do not import `Send` by name, because it would shadow [`std::marker::Send`]. Write `engineio::Send`.
 ///
@@ -121,6 +124,8 @@ impl Send {
 ///   ones if the connection is lost in between. Over polling they may be in several POSTs.
 /// - The reply waits while more than [`send_queue`](crate::EngineIoClientBuilder::send_queue) bytes are waiting to be
 ///   written. Then all of them are accepted at once, so the queue may exceed its limit by their size.
+/// - If the reply is dropped before the client has handled the `SendAll`, none of its messages is sent. Use `do_send` if nobody
+///   awaits the outcome.
 /// - Without any message it does nothing, and replies `Ok`.
 ///
 /// ```no_run
@@ -150,7 +155,8 @@ impl SendAll {
     }
 
     /// Sends the messages only if `session` is the open session, and refuses them otherwise with
-    /// [`SendErrorKind::NotConnected`](crate::SendErrorKind::NotConnected).
+    /// [`SendErrorKind::NotConnected`](crate::SendErrorKind::NotConnected). Sessions are compared by their
+    /// [`sid`](Session::sid).
     ///
     /// A protocol that begins each session with messages of its own needs this. Between the moment at which the client
     /// has opened a new session and the moment at which a subscriber learns of it, messages that were made for the old

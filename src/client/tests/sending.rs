@@ -41,6 +41,18 @@ async fn a_send_whose_reply_is_dropped_while_it_waits_is_withdrawn() {
 }
 
 #[actix::test]
+async fn a_message_whose_reply_is_dropped_before_it_is_handled_is_not_sent() {
+    let (client, mut wire, _) = connected(EngineIoClient::builder()).await;
+    drop(client.send(Send::text("dropped")));
+    drop(client.send(SendAll::new(["dropped", "too"])));
+    let behind = client.send(Send::text("in the mailbox before it is polled"));
+    client.do_send(Send::text("last"));
+    behind.await.unwrap().unwrap();
+    let texts = ["in the mailbox before it is polled", "last"].map(|text| Packet::Message(text.into()));
+    assert_eq!(wire.next_write().await, texts);
+}
+
+#[actix::test]
 async fn a_send_during_a_connect_waits_for_its_outcome() {
     let started = Started::default();
     let (recipient, mut events) = recorder();

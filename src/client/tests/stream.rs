@@ -166,3 +166,16 @@ async fn what_a_stream_has_read_before_it_was_full_is_no_progress_afterwards() {
     while !matches!(wire.next().await, Command::Abort) {}
     assert_eq!(start.elapsed().as_secs(), limit.as_secs());
 }
+
+#[actix::test]
+async fn a_stream_with_a_filter_gets_the_events_of_these_kinds() {
+    let (client, wire, _) = connected(EngineIoClient::builder()).await;
+    let events = EventStream::subscribe_only(&client, [EventKind::Disconnected]).await.unwrap();
+    wire.texts(&["message"]);
+    client.do_send(Disconnect::abort());
+    settle().await;
+    wire.end();
+    drop((client, wire));
+    let words: Vec<_> = events.map(|event| word(&event)).collect().await;
+    assert_eq!(words, ["disconnected client disconnect"]);
+}
