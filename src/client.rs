@@ -52,7 +52,7 @@ use self::{
     readers_turn::ReadersTurn,
     reconnect::Backoff,
     replies::Replies,
-    signals::SignalHandling,
+    signals::{Finish, SignalHandling},
     subscribers::{Sink, Subscribers},
     tasks::Tasks,
     timer::{Timer, now},
@@ -190,8 +190,12 @@ impl EngineIoClient {
         }
         self.observe();
         self.end_if_unused(ctx);
-        let deadlines =
-            [self.connection.poll_timeout(), self.lifecycle.poll_timeout(), self.monitor.poll_timeout()];
+        let deadlines = [
+            self.connection.poll_timeout(),
+            self.lifecycle.poll_timeout(),
+            self.monitor.poll_timeout(),
+            self.signals.poll_timeout(),
+        ];
         if let Some(deadline) = deadlines.into_iter().flatten().min() {
             self.timer.arm(deadline, task);
         }
@@ -206,7 +210,7 @@ impl EngineIoClient {
 
     fn handle_connection_timeout(&mut self) {
         // The reader of a stream does not wake the client for each event. So this is the time to look for progress.
-        if self.subscribers.have_read() {
+        if self.subscribers.have_read() || self.subscribers.may_handle_rest(now()) {
             self.handle_progress();
         }
         self.connection.handle_timeout(now());
@@ -258,6 +262,19 @@ impl EngineIoClient {
         }
     }
 
+    /// Accepts the messages that came by `do_send`, also those behind one that waits for room.
+    pub(super) fn accept_unawaited(&mut self) {
+        self.advance_outbox();
+        if self.connection.is_open() {
+            for _ in 0..self.outbox.unawaited() {
+                let gate = Gate::Open { has_room: true };
+                if !self.outbox.advance(gate, |outgoing| self.connection.send_outgoing(outgoing)) {
+                    break;
+                }
+            }
+        }
+    }
+
     /// Shows the subscribers the messages that were refused and whose reply nobody awaits.
     fn show_rejected(&mut self) {
         for rejected in self.outbox.take_rejected() {
@@ -267,6 +284,7 @@ impl EngineIoClient {
 
     /// Sends all events to the subscribers, before somebody hears that the last session has ended.
     pub(super) fn send_last_events(&mut self) {
+        self.advance_outbox();
         self.show_rejected();
         self.subscribers.send_rest();
     }
@@ -296,8 +314,15 @@ impl EngineIoClient {
 
     /// Disconnects or stops when nobody can reach the client and nobody listens to it.
     fn end_if_unused(&mut self, ctx: &mut Context<Self>) {
-        if self.lifecycle.is_idle() {
-            self.signals.finish();
+        if self.lifecycle.is_idle() && self.signals.is_finishing() {
+            let know_all = self.subscribers.have_handled_all();
+            if self.signals.finish(now(), know_all, self.connection.close_timeout()) == Finish::Reply {
+                self.send_last_events();
+                self.replies.answer_end(self.lifecycle.last_reason());
+            }
+            if self.signals.is_finishing() {
+                return;
+            }
         }
         if ctx.connected() {
             return;
@@ -360,6 +385,7 @@ impl Actor for EngineIoClient {
         self.drain_and_write(ctx);
         self.show_rejected();
         self.subscribers.drain();
+        self.replies.answer_end(self.lifecycle.last_reason());
         self.monitor.stopped(&self.connection, &self.subscribers);
     }
 }

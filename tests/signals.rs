@@ -8,10 +8,17 @@ mod support;
 use std::{
     env,
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use actix_engineio::{self as engineio, Connect, DisconnectReason, EngineIoClient, TransportKind, Wait};
+use actix::prelude::*;
+use actix_engineio::{
+    self as engineio, Connect, DisconnectReason, EngineIoClient, Event, TransportKind, Wait,
+};
 use support::{milestone, script::OPEN, server::Server, signal};
 
 /// The other process: a program whose client has something to send when it is interrupted. It does nothing in a run of
@@ -35,19 +42,43 @@ async fn child() {
     assert_eq!(*reason, *env::var("SIGNAL_REASON").unwrap());
 }
 
-/// The same, in a system that runs until it is stopped.
+/// A subscriber that says when it has seen the end of the session.
+struct Ending(Arc<AtomicBool>);
+
+impl Actor for Ending {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Ending {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        if let Event::Disconnected(_) = event {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The same, in a system that runs until it is stopped, with a subscriber on another arbiter.
 #[test]
 fn child_system() {
     let Ok(url) = env::var("SIGNAL_SYSTEM_URL") else { return };
     let system = actix::System::new();
+    let has_ended = Arc::<AtomicBool>::default();
     let client = system.block_on(async {
-        let client =
-            EngineIoClient::builder().handle_signals(true).transports([TransportKind::WebSocket]).start();
+        let ending = Ending(has_ended.clone());
+        let ending = Ending::start_in_arbiter(&Arbiter::new().handle(), |_| ending);
+        let client = EngineIoClient::builder()
+            .handle_signals(true)
+            .transports([TransportKind::WebSocket])
+            .subscribe(ending.recipient())
+            .start();
         client.send(Connect::new(url)).await.unwrap().unwrap();
         client.do_send(engineio::Send::text("ready"));
         client
     });
     system.run().unwrap();
+    assert!(has_ended.load(Ordering::Relaxed));
     drop(client);
 }
 

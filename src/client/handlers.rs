@@ -109,7 +109,7 @@ impl Handler<Flush> for EngineIoClient {
 
     fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
         // Messages that came earlier by `do_send` count.
-        self.advance_outbox();
+        self.accept_unawaited();
         let accepted = self.connection.accepted();
         if accepted > self.connection.settled() {
             return self.replies.flush(accepted);
@@ -124,7 +124,7 @@ impl Handler<Confirm> for EngineIoClient {
 
     fn handle(&mut self, _: Confirm, _: &mut Self::Context) -> Self::Result {
         // Messages that came earlier by `do_send` count.
-        self.advance_outbox();
+        self.accept_unawaited();
         if self.connection.confirm(now()) {
             self.replies.confirm()
         } else {

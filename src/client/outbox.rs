@@ -122,6 +122,11 @@ impl Outbox {
         self.queues.as_ref().is_some_and(|queues| queues.is_awaited())
     }
 
+    /// The number of entries up to the last message that nobody awaits.
+    pub(super) fn unawaited(&self) -> usize {
+        self.queues.as_ref().map_or(0, |queues| queues.unawaited())
+    }
+
     /// The number of messages that wait or are carried over, and the bytes of their data.
     pub(super) fn waiting(&mut self) -> (usize, usize) {
         self.queues.as_mut().map(|queues| queues.waiting()).unwrap_or_default()

@@ -120,8 +120,11 @@ impl EngineIoClient {
             }
             LifecycleOutput::Ended(last_reason) => {
                 self.outbox.refuse_all();
-                self.send_last_events();
-                self.replies.answer_end(last_reason.as_ref());
+                // After a signal, subscribers handle the last events first.
+                if !self.signals.is_finishing() {
+                    self.send_last_events();
+                    self.replies.answer_end(last_reason.as_ref());
+                }
             }
         }
     }

@@ -1,18 +1,24 @@
 //! SIGINT and SIGTERM, for the clients that asked for it.
 //!
 //! Signals belong to the process, so one thread waits for each. At the first signal, every client that asked for one disconnects
-//! gracefully; when the last of them has disconnected, their systems are stopped. At the second signal the process exits.
+//! gracefully; when the last of them has disconnected, and its subscribers know it, their systems are stopped. At the second
+//! signal the process exits.
 
 use std::{
     io, mem, process,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
     thread,
+    time::{Duration, Instant},
 };
 
 use actix::{Message, WeakRecipient};
 use actix_rt::System;
 
 const TARGET: &str = "actix_engineio::client";
+
+/// The time that whoever has heard of the end has before the system is stopped, for a last message to an actor on another
+/// arbiter.
+const AFTER_REPLIES: Duration = Duration::from_millis(100);
 
 /// A signal that asks a process to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +89,27 @@ pub(super) enum SignalHandling {
     /// The client disconnects at the next signal.
     Registered(Registration),
     /// A signal has come, and the client is disconnecting.
-    Disconnecting { _registration: Registration },
+    Disconnecting(Registration),
+    /// The client is disconnected. First its subscribers handle the last events, then those who wait for the end hear of it, and
+    /// then the system is stopped.
+    Finishing(Box<Finishing>),
+}
+
+#[derive(Debug)]
+pub(super) struct Finishing {
+    _registration: Registration,
+    /// The end of the current step.
+    deadline: Instant,
+    has_replied: bool,
+}
+
+/// What a client does that is disconnected because of a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finish {
+    /// It waits, or it has nothing to do.
+    Wait,
+    /// It answers those who wait for the end.
+    Reply,
 }
 
 impl SignalHandling {
@@ -104,15 +130,48 @@ impl SignalHandling {
     /// A signal has come.
     pub(super) fn begin(&mut self) {
         *self = match mem::replace(self, Self::Off) {
-            Self::Registered(registration) => Self::Disconnecting { _registration: registration },
+            Self::Registered(registration) => Self::Disconnecting(registration),
             other => other,
         };
     }
 
-    /// The client is disconnected, and does not connect by itself.
-    pub(super) fn finish(&mut self) {
-        if let Self::Disconnecting { .. } = self {
-            *self = Self::Off;
+    /// The client is disconnected, and does not connect by itself. After a signal, its subscribers have the time `limit` to handle
+    /// the last events. `know_all`: they have done so.
+    pub(super) fn finish(&mut self, now: Instant, know_all: bool, limit: Duration) -> Finish {
+        let mut finishing = match mem::replace(self, Self::Off) {
+            Self::Disconnecting(registration) => {
+                Box::new(Finishing { _registration: registration, deadline: now + limit, has_replied: false })
+            }
+            Self::Finishing(finishing) => finishing,
+            other => {
+                *self = other;
+                return Finish::Wait;
+            }
+        };
+        if finishing.has_replied {
+            if now < finishing.deadline {
+                *self = Self::Finishing(finishing);
+            }
+            return Finish::Wait;
+        }
+        let is_over = know_all || now >= finishing.deadline;
+        if is_over {
+            (finishing.has_replied, finishing.deadline) = (true, now + AFTER_REPLIES);
+        }
+        *self = Self::Finishing(finishing);
+        if is_over { Finish::Reply } else { Finish::Wait }
+    }
+
+    /// Whether a signal has come and the client has not finished.
+    pub(super) fn is_finishing(&self) -> bool {
+        matches!(self, Self::Disconnecting(_) | Self::Finishing(_))
+    }
+
+    /// When `finish` is to be called again at the latest.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        match self {
+            Self::Finishing(finishing) => Some(finishing.deadline),
+            _ => None,
         }
     }
 }
@@ -175,11 +234,12 @@ impl Drop for Registration {
     }
 }
 
-/// Starts the thread that waits for a signal. Returns whether it has started.
+/// Starts the thread that waits for a signal. Returns whether it has started. From then on the signal does not end the process.
 fn start_thread(signal: Signal) -> bool {
+    let (listening, is_listening) = mpsc::channel();
     let wait = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
-        if let Err(err) = runtime.and_then(|runtime| runtime.block_on(handle(signal))) {
+        if let Err(err) = runtime.and_then(|runtime| runtime.block_on(handle(signal, listening))) {
             log::warn!(target: TARGET, "{} is not handled: {err}", signal.name());
         }
     };
@@ -187,12 +247,15 @@ fn start_thread(signal: Signal) -> bool {
     if let Err(err) = &thread {
         log::warn!(target: TARGET, "{} is not handled: {err}", signal.name());
     }
+    // Fails if the thread does.
+    let _ = is_listening.recv();
     thread.is_ok()
 }
 
 /// Disconnects the clients when the signal comes for the first time, and exits when it comes again.
-async fn handle(signal: Signal) -> io::Result<()> {
+async fn handle(signal: Signal, listening: mpsc::Sender<()>) -> io::Result<()> {
     let mut signals = Signals::new(signal)?;
+    let _ = listening.send(());
     signals.recv().await;
     log::info!(target: TARGET, "{}: disconnecting", signal.name());
     if disconnect(signal) {

@@ -180,6 +180,11 @@ impl Connection {
         matches!(self.state, State::Connecting(_))
     }
 
+    /// The time that a graceful close may take.
+    pub(crate) fn close_timeout(&self) -> Duration {
+        self.limits.close_timeout
+    }
+
     /// A session is open, and nobody has asked for its end.
     pub(crate) fn is_open(&self) -> bool {
         matches!(&self.state, State::Open(open) if !open.is_closing())

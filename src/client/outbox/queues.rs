@@ -179,6 +179,11 @@ impl Queues {
         shown
     }
 
+    pub(super) fn unawaited(&self) -> usize {
+        let is_unwanted = |pending: &PendingSend| pending.reply.state() == ReplyState::Unwanted;
+        self.pending.iter().rposition(is_unwanted).map_or(0, |last| last + 1)
+    }
+
     pub(super) fn is_awaited(&self) -> bool {
         self.pending.iter().any(|pending| pending.reply.state() == ReplyState::Awaited)
     }

@@ -3,6 +3,7 @@
 use std::{
     sync::Arc,
     task::{Context as Task, Poll, ready},
+    time::Instant,
 };
 
 use super::{
@@ -78,6 +79,16 @@ impl Subscriber {
 
     pub(super) fn acknowledged(&self) -> Weight {
         self.acknowledged
+    }
+
+    /// Whether it is a stream, or has handled everything that it was sent.
+    pub(super) fn has_handled_all(&self) -> bool {
+        matches!(self.sink, Sink::Stream(_)) || !(self.pending.is_pending() || self.window.has_rest())
+    }
+
+    /// Whether it may still be busy with what [`send_rest`](Self::send_rest) has sent.
+    pub(super) fn may_handle_rest(&self, now: Instant) -> bool {
+        self.window.may_handle_rest(now)
     }
 
     /// Whether the reader of a stream has read any event since the last call. A stream does not wake the client for each.
@@ -172,18 +183,25 @@ impl Subscriber {
         true
     }
 
-    /// Sends an actor all remaining events, however many it has not handled. The reader of a stream takes them as before.
+    /// Sends an actor all remaining events, however many it has not handled. Only a single one is acknowledged: a `send` would wait
+    /// for room in the mailbox, and other messages could come between. The reader of a stream takes the events as before.
     pub(super) fn send_rest(&mut self, log: &mut Log, is_only_reader: bool) {
         let Sink::Actor(target) = &self.sink else { return };
+        if !self.cursor.seek(log) {
+            return;
+        }
+        if !self.pending.is_pending() && log.is_last(self.cursor.position()) {
+            self.send_window(log, is_only_reader);
+            return;
+        }
         let mut events = 0;
         while let Some(event) = self.cursor.next(log, is_only_reader) {
+            target.do_send(event);
             events += 1;
-            if self.cursor.seek(log) || self.pending.is_pending() {
-                target.do_send(event);
-            } else {
-                target.send(event, &mut self.pending);
-                self.window.sent(events);
-            }
+        }
+        self.window.sent_rest(events);
+        if !self.pending.is_pending() {
+            self.acknowledged = self.cursor.delivered();
         }
     }
 

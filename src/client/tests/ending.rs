@@ -195,6 +195,32 @@ async fn a_disconnect_while_a_lost_session_closes_ends_reconnecting() {
 }
 
 #[actix::test]
+async fn what_an_idle_client_rejects_is_sent_before_the_reply_to_disconnect_and_wait() {
+    for waits in [false, true] {
+        let (recipient, permit, mut events) = slow();
+        let client = EngineIoClient::builder().subscribe(recipient.clone()).start();
+        for _ in 0..100 {
+            client.do_send(Send::text("a"));
+        }
+        if waits {
+            client.send(Wait).await.unwrap();
+        } else {
+            client.send(Disconnect::new()).await.unwrap();
+        }
+        recipient.do_send(Event::Upgraded(TransportKind::WebSocket));
+        for _ in 0..=100 {
+            permit.unbounded_send(()).unwrap();
+        }
+        let words = words(&mut events).await;
+        assert_eq!(
+            (words.len(), words.iter().position(|w| w.starts_with("Upg"))),
+            (101, Some(100)),
+            "Wait: {waits}"
+        );
+    }
+}
+
+#[actix::test]
 async fn an_interrupt_in_the_wake_up_of_the_end_ends_reconnecting() {
     let (started, client, wire, _events) = reconnecting(EngineIoClient::builder().reconnect(policy())).await;
     fail(&wire);

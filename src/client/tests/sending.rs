@@ -28,6 +28,23 @@ async fn a_send_waits_for_room_and_a_do_send_keeps_its_turn() {
 }
 
 #[actix::test]
+async fn a_flush_and_a_confirm_wait_for_a_do_send_behind_a_send_that_waits_for_room() {
+    let (client, mut wire, _) = connected(EngineIoClient::builder().send_queue(100)).await;
+    client.send(Send::text("a".repeat(200))).await.unwrap().unwrap();
+    let waiting = actix_rt::spawn(client.send(Send::text("waiting")));
+    settle().await;
+    client.do_send(Send::text("behind"));
+    let flush = actix_rt::spawn(client.send(Flush));
+    assert_eq!(wire.next_write().await.len(), 1);
+    wire.written();
+    assert_eq!(wire.next_write().await.len(), 2);
+    assert!(!flush.is_finished(), "one message is not written");
+    wire.written();
+    flush.await.unwrap().unwrap().unwrap();
+    waiting.await.unwrap().unwrap().unwrap();
+}
+
+#[actix::test]
 async fn a_send_whose_reply_is_dropped_while_it_waits_is_withdrawn() {
     let (client, mut wire, _) = connected(EngineIoClient::builder().send_queue(100)).await;
     client.send(Send::text("a".repeat(200))).await.unwrap().unwrap();

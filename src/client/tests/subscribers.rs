@@ -47,6 +47,53 @@ async fn a_subscriber_that_never_takes_an_event_ends_the_session_as_stalled() {
 }
 
 #[actix::test]
+async fn a_subscriber_that_still_handles_events_of_the_last_session_is_not_stalled() {
+    let (recipient, permit, mut events) = slow();
+    let handles_one = async || {
+        sleep(Duration::from_secs(1)).await;
+        permit.unbounded_send(()).unwrap();
+    };
+    let builder = EngineIoClient::builder().stall_timeout(Duration::from_secs(10)).receive_buffer(0);
+    let (started, client, wire, _events) = reconnecting(builder.subscribe(recipient)).await;
+    handles_one().await;
+    let texts = vec!["a"; 300];
+    wire.texts(&texts);
+    wire.end();
+    assert!(client.send(Wait).await.unwrap().is_some());
+    let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
+    let next = started.next().await;
+    open(&next).await;
+    connect.await.unwrap().unwrap().unwrap();
+    next.texts(&["b"]);
+    for _ in 0..texts.len() + 3 {
+        handles_one().await;
+        assert_eq!(client.send(GetStatus).await.unwrap().state, State::Connected);
+    }
+    assert_eq!(words(&mut events).await.last().unwrap(), "b");
+}
+
+#[actix::test]
+async fn a_subscriber_that_never_handles_the_rest_of_the_last_session_ends_the_next_one_as_stalled() {
+    let (recipient, permit, _slow_events) = slow();
+    let builder = EngineIoClient::builder().stall_timeout(Duration::from_secs(10)).receive_buffer(0);
+    let (started, client, wire, mut events) = reconnecting(builder.subscribe(recipient)).await;
+    permit.unbounded_send(()).unwrap();
+    wire.texts(&["a", "b", "c"]);
+    wire.end();
+    assert!(client.send(Wait).await.unwrap().is_some());
+    let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
+    let mut next = started.next().await;
+    open(&next).await;
+    connect.await.unwrap().unwrap().unwrap();
+    next.texts(&["d"]);
+    let start = Instant::now();
+    while !matches!(next.next().await, Command::Abort) {}
+    assert!(start.elapsed().as_secs() <= 30, "{:?}", start.elapsed());
+    next.end();
+    assert_eq!(words(&mut events).await.last().unwrap(), "disconnected stalled");
+}
+
+#[actix::test]
 async fn a_subscriber_that_needs_long_for_each_event_is_not_stalled() {
     tokio::time::pause();
     let timeouts = || EngineIoClient::builder().stall_timeout(Duration::from_secs(10)).receive_buffer(0);
