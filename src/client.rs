@@ -39,6 +39,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context as Task, Poll},
+    time::Instant,
 };
 
 use actix::{Actor, ActorContext, AsyncContext, Context, fut::ActorFuture};
@@ -190,15 +191,19 @@ impl EngineIoClient {
         }
         self.observe();
         self.end_if_unused(ctx);
+        if let Some(deadline) = self.next_deadline() {
+            self.timer.arm(deadline, task);
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
         let deadlines = [
             self.connection.poll_timeout(),
             self.lifecycle.poll_timeout(),
             self.monitor.poll_timeout(),
             self.signals.poll_timeout(),
         ];
-        if let Some(deadline) = deadlines.into_iter().flatten().min() {
-            self.timer.arm(deadline, task);
-        }
+        deadlines.into_iter().flatten().min()
     }
 
     /// Whether the messages of this wake-up wait for those of the next one.
