@@ -307,7 +307,13 @@ async fn a_body_may_be_as_large_as_the_limit_but_not_larger() {
 async fn interim_answers_are_skipped() {
     let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </>\r\n\r\n";
     assert_eq!(body_of([interim.as_bytes(), &response("", "ok")].concat()).await, "ok");
-    let outcome = answered([interim.repeat(5).as_bytes(), &response("", "ok")].concat()).await;
+}
+
+#[actix::test]
+async fn a_proxy_may_say_a_thousand_times_that_it_is_still_waiting_but_not_for_ever() {
+    let processing = "HTTP/1.1 102 Processing\r\n\r\n";
+    assert_eq!(body_of([processing.repeat(1000).as_bytes(), &response("", "ok")].concat()).await, "ok");
+    let outcome = answered([processing.repeat(1001).as_bytes(), &response("", "ok")].concat()).await;
     assert_eq!(outcome.unwrap_err(), malformed("no end of 1xx answers"));
 }
 
