@@ -38,8 +38,9 @@ impl EngineIoClientBuilder {
     /// How long an upgrade may take, from the moment it begins. After that the session goes on over polling. Default:
     /// 10 seconds.
     ///
-    /// In its last steps no messages are sent. If they take nearly two seconds after the last POST was answered, the
-    /// upgrade is given up, too.
+    /// In its last steps no messages are sent. If a message waits when they have taken nearly two seconds after the last POST
+    /// was answered, the upgrade is given up, too. As long as none waits, the upgrade goes on, for example while the last poll
+    /// brings a large message over a slow line. A message that is sent then waits for less than two seconds.
     ///
     /// With zero every upgrade begins and fails, and some servers end the session after an upgrade that failed. Turn
     /// upgrades off with [`upgrade(false)`](Self::upgrade) instead.

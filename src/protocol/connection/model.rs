@@ -289,7 +289,8 @@ impl Model {
         }
         if self.has_session() {
             let is_paused = |fake: &Fake| fake.paused && !fake.closing && fake.writing.is_none();
-            self.time.pause(self.now, self.fakes.values().any(is_paused));
+            let (waiting, _) = self.connection.waiting();
+            self.time.pause(self.now, waiting > 0 && self.fakes.values().any(is_paused));
             let limit = self.limit();
             assert!(limit.is_none_or(|limit| deadline <= Some(limit)), "silence is noticed in time");
             assert_eq!(self.connection.has_backpressure(), self.time.has_backpressure());
