@@ -221,9 +221,22 @@ async fn chunks_may_come_in_every_form_and_byte_by_byte() {
 
 #[actix::test]
 async fn invalid_chunks_are_malformed() {
-    for body in ["x\r\n", "-1\r\n", "2\r\nabc\r\n", "fffffffffffffffff\r\n"] {
+    let (size, end, extension) = ("bad chunk size", "bad end of a chunk", "bad chunk extension");
+    for (body, expected) in [
+        ("x\r\n", size),
+        ("-1\r\n", size),
+        ("1x\r\n", size),
+        ("1 2\r\n", size),
+        ("fffffffffffffffff\r\n", size),
+        ("2\rab\r\n", size),
+        ("2;a=\0\r\nab\r\n", extension),
+        ("2\r\nabc\r\n", end),
+        ("2\r\nab\rc", end),
+        ("0\r\na: b\rc", "bad trailer"),
+        ("0\r\n\rc", "bad end of the last chunk"),
+    ] {
         let outcome = answered(format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{body}")).await;
-        assert!(matches!(outcome, Err(TransportError::Malformed(_))), "{body:?}: {outcome:?}");
+        assert_eq!(outcome.unwrap_err(), malformed(expected), "{body:?}");
     }
     let outcome = answered("HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n").await;
     assert_eq!(outcome.unwrap_err(), malformed("transfer-encoding in HTTP/1.0"));
