@@ -147,9 +147,10 @@ impl PollingTransport {
         if let Phase::Handshaking { .. } = self.phase {
             self.phase = Phase::Running;
             self.notice_version(&response.body);
-            if response.body.trim_ascii_start().starts_with(b"<") {
-                return Err(TransportError::Malformed("a page of HTML".into()));
-            }
+        }
+        // No packet begins like this. In a session the page may be that of a proxy, which wants the user to sign in again.
+        if response.body.trim_ascii_start().starts_with(b"<") {
+            return Err(TransportError::Malformed("a page of HTML".into()));
         }
         let unshared = response.body_memory();
         let max = self.requests.options().max_message_size;
