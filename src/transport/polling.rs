@@ -281,9 +281,10 @@ impl PollingTransport {
             _ => {}
         }
         self.report_traffic();
-        if self.read_reports.is_due(self.get.progress().read() + self.post.progress().read()) {
+        let read = self.get.progress().read() + self.post.progress().read();
+        if self.read_reports.is_due(read) {
             let is_partial = self.get.has_partial_response() || self.post.has_partial_response();
-            self.reports.send(ReportKind::Alive { is_partial });
+            self.reports.send(ReportKind::Alive { is_partial, read });
         }
         if self.write_reports.is_due(self.post.progress().written()) && self.post.is_busy() {
             self.reports.send(ReportKind::Writing);
