@@ -153,7 +153,9 @@ impl EngineIoClientBuilder {
     ///
     /// The data of the message counts, without what carries it: the type of the packet, and base64 over polling. Over
     /// polling the body of a response may have as many bytes as a binary message of this size has in base64, that is
-    /// about a third more.
+    /// about a third more. A server sends all messages that wait for a poll in one body, so small messages can exceed this
+    /// limit together, for example after the client did not read for a while because of a slow subscriber. Over polling, let
+    /// the limit therefore be larger than everything that the server may collect between two polls.
     ///
     /// The open packet counts, too. It has about a hundred bytes, so with zero every connect fails.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
