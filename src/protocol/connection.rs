@@ -121,8 +121,8 @@ impl Connection {
             }
             ReportKind::Pong(number) => self.on_pong(now, id, number),
             ReportKind::Written { any_number } => self.on_written(now, id, any_number),
-            ReportKind::Alive { is_partial } => {
-                transport.reading.bytes_arrived(now, is_partial);
+            ReportKind::Alive { is_partial, read } => {
+                transport.reading.bytes_arrived(now, is_partial, read);
                 self.on_alive(now);
             }
             ReportKind::Writing => {

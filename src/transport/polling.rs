@@ -98,7 +98,6 @@ impl PollingTransport {
     fn poll_get(&mut self, task: &mut Task<'_>) -> Result<(), TransportError> {
         loop {
             while let Poll::Ready(outcome) = self.get.poll(task) {
-                let outcome = outcome.map_err(|err| self.in_terms_of_polling(err));
                 let outcome = outcome.and_then(|response| self.on_get(response));
                 if !matches!(self.phase, Phase::Closing) {
                     outcome?;
@@ -147,9 +146,10 @@ impl PollingTransport {
         if let Phase::Handshaking { .. } = self.phase {
             self.phase = Phase::Running;
             self.notice_version(&response.body);
-            if response.body.trim_ascii_start().starts_with(b"<") {
-                return Err(TransportError::Malformed("a page of HTML".into()));
-            }
+        }
+        // No packet begins like this. In a session the page may be that of a proxy, which wants the user to sign in again.
+        if response.body.trim_ascii_start().starts_with(b"<") {
+            return Err(TransportError::Malformed("a page of HTML".into()));
         }
         let unshared = response.body_memory();
         let max = self.requests.options().max_message_size;
@@ -207,19 +207,7 @@ impl PollingTransport {
             let packets = batch.into_packets(may_share);
             self.reports.send(ReportKind::Packets { packets, complete: self.body.is_none() });
         }
-        outcome.map_err(|err| self.in_terms_of_polling(err))
-    }
-
-    /// A message that is too large is one kind of error, whether the body of the poll exceeds the limit or only the decoded
-    /// message does.
-    fn in_terms_of_polling(&self, err: TransportError) -> TransportError {
-        match err {
-            TransportError::BodyTooLarge { .. }
-            | TransportError::Protocol(ProtocolError::TooLarge { .. }) => {
-                TransportError::BodyTooLarge { limit: self.requests.options().max_message_size }
-            }
-            err => err,
-        }
+        outcome.map_err(in_terms_of_polling)
     }
 
     /// Sends packets: moves the POST on. Returns its error once everything that arrived before it is reported.
@@ -280,9 +268,10 @@ impl PollingTransport {
             _ => {}
         }
         self.report_traffic();
-        if self.read_reports.is_due(self.get.progress().read() + self.post.progress().read()) {
+        let read = self.get.progress().read() + self.post.progress().read();
+        if self.read_reports.is_due(read) {
             let is_partial = self.get.has_partial_response() || self.post.has_partial_response();
-            self.reports.send(ReportKind::Alive { is_partial });
+            self.reports.send(ReportKind::Alive { is_partial, read });
         }
         if self.write_reports.is_due(self.post.progress().written()) && self.post.is_busy() {
             self.reports.send(ReportKind::Writing);
@@ -304,6 +293,17 @@ impl PollingTransport {
         self.post.close();
         self.reports.close(TransportClosed { reason, outcome });
         ctx.stop();
+    }
+}
+
+/// A message that is too large is one kind of error, whether the body of the poll exceeds its limit or only the decoded message
+/// exceeds that of messages.
+fn in_terms_of_polling(err: TransportError) -> TransportError {
+    match err {
+        TransportError::Protocol(ProtocolError::TooLarge { limit, .. }) => {
+            TransportError::BodyTooLarge { limit }
+        }
+        err => err,
     }
 }
 

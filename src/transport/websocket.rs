@@ -170,8 +170,9 @@ impl WebSocketTransport {
         }
         socket.end_turn();
         self.reports.moved(socket.bytes_read(), socket.bytes_written());
-        if self.read_reports.is_due(socket.bytes_read()) {
-            self.reports.send(ReportKind::Alive { is_partial: socket.has_partial_message() });
+        let read = socket.bytes_read();
+        if self.read_reports.is_due(read) {
+            self.reports.send(ReportKind::Alive { is_partial: socket.has_partial_message(), read });
         }
         if may_go_on {
             task.waker().wake_by_ref();

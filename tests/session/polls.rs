@@ -176,9 +176,8 @@ async fn a_body_without_a_length_ends_with_its_connection() {
 
 #[actix::test]
 async fn a_body_that_is_no_payload_is_a_parse_error_after_the_packets_before_it() {
-    let bodies: [(&[u8], ProtocolError); 6] = [
+    let bodies: [(&[u8], ProtocolError); 5] = [
         (b"garbage", ProtocolError::Packet("its type is not a digit")),
-        (b"<html></html>", ProtocolError::Packet("its type is not a digit")),
         (b"4ok\x1e", ProtocolError::Packet("it is empty")),
         (b"4ok\x1e\x1e4lost", ProtocolError::Packet("it is empty")),
         (b"4ok\x1eb***\x1e4lost", ProtocolError::Packet("its binary data is not base64")),
@@ -189,6 +188,15 @@ async fn a_body_that_is_no_payload_is_a_parse_error_after_the_packets_before_it(
         let whole = if body.starts_with(b"4ok") { vec!["ok".to_owned()] } else { Vec::new() };
         assert_eq!((texts, &reason), (whole, &DisconnectReason::Protocol(err)));
         assert_eq!(reason.as_str(), "parse error");
+    }
+}
+
+#[actix::test]
+async fn a_page_of_html_in_a_session_is_called_so_like_one_that_answers_the_handshake() {
+    for body in ["<html></html>", "\r\n <!doctype html><p>Sign in"] {
+        let (_, reason) = answered(200, &[("content-type", "text/html")], body).await;
+        let expected = TransportError::Malformed("a page of HTML".into());
+        assert_eq!(reason, DisconnectReason::TransportError(expected));
     }
 }
 
@@ -209,13 +217,25 @@ async fn a_message_larger_than_max_message_size_is_a_transport_error_over_pollin
         format!("4{}", "x".repeat(4097)),
         // 4097 bytes in base64.
         format!("b{}A=", "A".repeat(5462)),
-        format!("4{}", "x".repeat(6000)),
         format!("4hello\u{1e}4{}", "x".repeat(4097)),
     ];
     for body in bodies {
         let (_, reason) = answered(200, &[], body).await;
         let err = TransportError::body_too_large(4096);
         assert_eq!(reason, DisconnectReason::TransportError(err));
+    }
+}
+
+#[actix::test]
+async fn messages_that_are_too_large_together_for_one_poll_are_a_transport_error_with_the_limit_of_the_poll()
+{
+    for body in [format!("4{}", "x".repeat(6000)), vec!["4hello"; 1000].join("\u{1e}")] {
+        let (_, reason) = answered(200, &[], body).await;
+        let DisconnectReason::TransportError(err) = reason else { panic!("{reason:?}") };
+        assert_eq!(
+            err.to_string(),
+            "a response body, or a message in it, exceeds the 5465 bytes that max_message_size allows for it"
+        );
     }
 }
 

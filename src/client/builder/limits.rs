@@ -38,8 +38,9 @@ impl EngineIoClientBuilder {
     /// How long an upgrade may take, from the moment it begins. After that the session goes on over polling. Default:
     /// 10 seconds.
     ///
-    /// In its last steps no messages are sent. If they take nearly two seconds after the last POST was answered, the
-    /// upgrade is given up, too.
+    /// In its last steps no messages are sent. If a message waits when they have taken nearly two seconds after the last POST
+    /// was answered, the upgrade is given up, too. As long as none waits, the upgrade goes on, for example while the last poll
+    /// brings a large message over a slow line. A message that is sent then waits for less than two seconds.
     ///
     /// With zero every upgrade begins and fails, and some servers end the session after an upgrade that failed. Turn
     /// upgrades off with [`upgrade(false)`](Self::upgrade) instead.
@@ -152,7 +153,9 @@ impl EngineIoClientBuilder {
     ///
     /// The data of the message counts, without what carries it: the type of the packet, and base64 over polling. Over
     /// polling the body of a response may have as many bytes as a binary message of this size has in base64, that is
-    /// about a third more.
+    /// about a third more. A server sends all messages that wait for a poll in one body, so small messages can exceed this
+    /// limit together, for example after the client did not read for a while because of a slow subscriber. Over polling, let
+    /// the limit therefore be larger than everything that the server may collect between two polls.
     ///
     /// The open packet counts, too. It has about a hundred bytes, so with zero every connect fails.
     pub fn max_message_size(mut self, bytes: usize) -> Self {

@@ -104,6 +104,8 @@ pub(crate) enum ReportKind {
     Alive {
         /// Whether the rest of a message, or of a response, is still to arrive.
         is_partial: bool,
+        /// The number of bytes that the transport has read until now.
+        read: u64,
     },
     /// Some bytes of the batch were sent, but not yet all. Reported at most ten times a second.
     Writing,

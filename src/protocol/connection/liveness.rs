@@ -185,7 +185,9 @@ impl Liveness {
     }
 
     /// The time at which the session ends with a timeout, if the rest of a message has not arrived until then. `since`: the
-    /// time at which the client began to wait for the rest. Each byte of the message is a sign of life, so without this limit a server could keep the session open with a byte now and then.
+    /// time at which the client began to wait for the rest, without the time that a slow line takes for what has arrived. Each
+    /// byte of the message is a sign of life, so without this limit a server could keep the session open with a byte now and
+    /// then.
     pub(super) fn partial_deadline(&self, since: Instant) -> Instant {
         since + PARTIAL_FACTOR * self.max_silence
     }

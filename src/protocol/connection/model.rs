@@ -103,8 +103,10 @@ struct Fake {
     paused: bool,
     closing: bool,
     aborted: bool,
-    /// The time since when a message has arrived in part.
+    /// The time since when a message has arrived in part, without the time that a slow line takes for what has arrived.
     partial: Option<Instant>,
+    /// The number of bytes that it has reported to have read.
+    read: u64,
     /// It was given a batch.
     asked: bool,
     /// It has reported `Opened`, and its first packets.
@@ -289,7 +291,8 @@ impl Model {
         }
         if self.has_session() {
             let is_paused = |fake: &Fake| fake.paused && !fake.closing && fake.writing.is_none();
-            self.time.pause(self.now, self.fakes.values().any(is_paused));
+            let (waiting, _) = self.connection.waiting();
+            self.time.pause(self.now, waiting > 0 && self.fakes.values().any(is_paused));
             let limit = self.limit();
             assert!(limit.is_none_or(|limit| deadline <= Some(limit)), "silence is noticed in time");
             assert_eq!(self.connection.has_backpressure(), self.time.has_backpressure());
@@ -385,6 +388,7 @@ impl Model {
             closing: false,
             aborted: false,
             partial: None,
+            read: 0,
             asked: false,
             opened: false,
             greeted: false,
@@ -468,8 +472,13 @@ impl Model {
         }
         if let Some(fake) = self.fakes.get_mut(&from.number) {
             match kind {
-                ReportKind::Alive { is_partial: true } => _ = fake.partial.get_or_insert(self.now),
-                ReportKind::Alive { is_partial: false } | ReportKind::Packets { .. } => fake.partial = None,
+                ReportKind::Alive { is_partial: true, read } => {
+                    let transfer = over_slow_line(read - mem::replace(&mut fake.read, read));
+                    let later = |since: Instant| self.now.min(since + transfer);
+                    fake.partial = Some(fake.partial.map_or(self.now, later));
+                }
+                ReportKind::Alive { is_partial: false, read } => (fake.partial, fake.read) = (None, read),
+                ReportKind::Packets { .. } => fake.partial = None,
                 _ => {}
             }
         }
@@ -509,7 +518,10 @@ impl Model {
                 fake.wrote = self.now;
                 self.say(id, ReportKind::Writing);
             }
-            1 => self.say(id, ReportKind::Alive { is_partial: what > 64 }),
+            1 => {
+                let read = fake.read + (u64::from(what / 16) << 14);
+                self.say(id, ReportKind::Alive { is_partial: what > 64, read });
+            }
             2..=4 => {
                 let Some(batch) = fake.writing.take() else { return };
                 self.messages.wrote(&batch, id.kind);

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::io::over_slow_line;
 use crate::protocol::{handshake::TransportKind, packet::Packet};
 
 /// The pause after a poll that was answered at once with nothing useful. It doubles each time, up to the maximum, and
@@ -49,8 +50,37 @@ pub(super) struct Reading {
     read_credit: Option<Vec<Packet>>,
     /// The pauses between polls; `None` for a WebSocket. Boxed, so that a WebSocket has no memory for it.
     pacing: Option<Box<PollPacing>>,
-    /// The time at which the client began to wait for the rest of a message or of a response.
-    partial_since: Option<Instant>,
+    /// The message or the response of which only a part has arrived, if there is one.
+    partial: Option<Partial>,
+}
+
+/// A message or a response of which only a part has arrived.
+#[derive(Debug, Clone, Copy)]
+struct Partial {
+    /// The time at which the client began to wait for the rest, or at which the rest last arrived as quickly as over a slow
+    /// line.
+    since: Instant,
+    /// The number of bytes that the transport had read at that time.
+    read_before: u64,
+    /// The number of bytes that the transport has read until now.
+    read: u64,
+}
+
+impl Partial {
+    fn new(now: Instant, read: u64) -> Self {
+        Self { since: now, read_before: read, read }
+    }
+
+    /// More of it has arrived. What arrives quickly does not permit the rest to arrive byte by byte.
+    fn grow(self, now: Instant, read: u64) -> Self {
+        let grown = Self { read, ..self };
+        if grown.since() < now { grown } else { Self::new(now, read) }
+    }
+
+    /// The time since when the client has waited, without the time that a slow line takes for what has arrived.
+    fn since(self) -> Instant {
+        self.since + over_slow_line(self.read.saturating_sub(self.read_before))
+    }
 }
 
 impl Reading {
@@ -60,31 +90,34 @@ impl Reading {
             TransportKind::Polling => Some(Box::default()),
             TransportKind::WebSocket => None,
         };
-        Self { read_credit: None, pacing, partial_since: None }
+        Self { read_credit: None, pacing, partial: None }
     }
 
     /// The transport has reported a batch, and used up its permission.
     pub(super) fn received(&mut self, now: Instant, received: &Received) {
         self.read_credit = Some(Vec::new());
-        self.partial_since = None;
+        self.partial = None;
         if let Some(pacing) = &mut self.pacing {
             pacing.received(now, received);
         }
     }
 
-    /// Bytes arrived. `is_partial`: the rest of a message or of a response is still to arrive.
-    pub(super) fn bytes_arrived(&mut self, now: Instant, is_partial: bool) {
-        self.partial_since = is_partial.then(|| self.partial_since.unwrap_or(now));
+    /// Bytes arrived: the transport has read this many until now. `is_partial`: the rest of a message or of a response is still
+    /// to arrive.
+    pub(super) fn bytes_arrived(&mut self, now: Instant, is_partial: bool, read: u64) {
+        let begun = Partial::new(now, read);
+        self.partial = is_partial.then(|| self.partial.map_or(begun, |partial| partial.grow(now, read)));
     }
 
     /// Back-pressure has ended. The rest of a message could not arrive meanwhile.
     pub(super) fn resume(&mut self, now: Instant) {
-        self.partial_since = self.partial_since.map(|_| now);
+        self.partial = self.partial.map(|partial| Partial::new(now, partial.read));
     }
 
-    /// The time at which the client began to wait for the rest of a message or of a response.
+    /// The time since when the client has waited for the rest of a message or of a response, without the time that a slow line
+    /// takes for what has arrived.
     pub(super) fn partial_since(&self) -> Option<Instant> {
-        self.partial_since
+        self.partial.map(Partial::since)
     }
 
     /// Takes an emptied buffer back, for the next batch.

@@ -19,8 +19,9 @@ use crate::{
 /// waits for.
 pub(super) const UPGRADE_NOT_WRITTEN: TransportError = TransportError::Timeout { stage: Stage::Write };
 
-/// The longest time for which only an upgrade keeps messages from being sent, before its probe is aborted. It takes a
-/// round trip: a server that has answered the probe answers the last poll at once.
+/// The longest time for which only an upgrade keeps messages from being sent, before its probe is aborted. In most upgrades
+/// it is a round trip: a server that has answered the probe answers the last poll at once. If that answer is large and the
+/// line is slow, it takes longer. The upgrade waits for it as long as nothing is to be sent.
 const MAX_PAUSE: Duration = Duration::from_millis(1750);
 
 /// The longest time in which the probe reports its end after it was aborted. It has to ask nobody. Together with
@@ -35,7 +36,10 @@ pub(super) struct Upgrade(Option<Box<Attempt>>);
 struct Attempt {
     probe: TransportId,
     step: UpgradeStep,
+    /// The end of the upgrade's own time.
     deadline: Instant,
+    /// The time at which the upgrade is given up, or its probe, unless it may wait on until the deadline.
+    limit: Instant,
 }
 
 /// The steps of an upgrade, in order.
@@ -54,7 +58,7 @@ pub(super) enum UpgradeStep {
 
 impl Upgrade {
     fn start(&mut self, probe: TransportId, deadline: Instant) {
-        self.0 = Some(Box::new(Attempt { probe, step: UpgradeStep::Probing, deadline }));
+        self.0 = Some(Box::new(Attempt { probe, step: UpgradeStep::Probing, deadline, limit: deadline }));
     }
 
     fn advance(&mut self, step: UpgradeStep) {
@@ -63,10 +67,25 @@ impl Upgrade {
         }
     }
 
-    /// The probe is aborted, which takes until `deadline` at the latest.
-    fn abort(&mut self, deadline: Instant) {
+    /// The probe is aborted, which takes until `limit` at the latest.
+    fn abort(&mut self, limit: Instant) {
         if let Some(attempt) = &mut self.0 {
-            (attempt.step, attempt.deadline) = (UpgradeStep::Aborting, deadline);
+            (attempt.step, attempt.limit) = (UpgradeStep::Aborting, limit);
+        }
+    }
+
+    /// Nothing is to be sent, so the upgrade keeps nothing from being sent. Returns whether it waits on. A message that is
+    /// accepted later does not wait for longer than if the pause began now.
+    fn wait_on(&mut self, now: Instant) -> bool {
+        match &mut self.0 {
+            Some(attempt)
+                if now < attempt.deadline
+                    && matches!(attempt.step, UpgradeStep::Pausing | UpgradeStep::Switching) =>
+            {
+                attempt.limit = attempt.deadline.min(now + MAX_PAUSE);
+                true
+            }
+            _ => false,
         }
     }
 
@@ -80,11 +99,11 @@ impl Upgrade {
     }
 
     /// A close was requested. If the requests of polling do not end, there must be time to go on over polling.
-    pub(super) fn hurry(&mut self, deadline: Instant) {
+    pub(super) fn hurry(&mut self, limit: Instant) {
         if let Some(attempt) = &mut self.0
             && attempt.step == UpgradeStep::Pausing
         {
-            attempt.deadline = attempt.deadline.min(deadline);
+            attempt.limit = attempt.limit.min(limit);
         }
     }
 
@@ -102,7 +121,7 @@ impl Upgrade {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.0.as_ref().map(|attempt| attempt.deadline)
+        self.0.as_ref().map(|attempt| attempt.limit)
     }
 
     /// Neither transport may be written to: polling is pausing, and the session is not on the WebSocket yet.
@@ -215,6 +234,9 @@ impl Connection {
         if open.upgrade.deadline().is_none_or(|deadline| now < deadline) {
             return;
         }
+        if self.queue.is_empty() && !open.is_closing() && open.upgrade.wait_on(now) {
+            return;
+        }
         match (open.upgrade.step(), open.upgrade.probe()) {
             (Some(UpgradeStep::Switching), Some(probe)) => {
                 open.upgrade.abort(now + MAX_ABORT);
@@ -224,6 +246,9 @@ impl Connection {
             (Some(UpgradeStep::Aborting), _) => self.end_session(now, UPGRADE_NOT_WRITTEN.into()),
             // The answer to the probe, or the end of the last poll, could not be read.
             _ if open.flow != Flow::Open => self.fail_upgrade(now, TransportError::BackPressure),
+            (Some(UpgradeStep::Pausing), _) => {
+                self.fail_upgrade(now, TransportError::Timeout { stage: Stage::Pause });
+            }
             _ => self.fail_upgrade(now, TransportError::Timeout { stage: Stage::Probe }),
         }
     }

@@ -139,6 +139,20 @@ fn is_chunked(headers: &HeaderMap) -> bool {
     coding.trim_ascii().eq_ignore_ascii_case(b"chunked")
 }
 
+/// The error of chunks that break RFC 9112, section 7.1. The decoder calls each of them an unexpected end of the body, and says
+/// in its own words what is wrong.
 fn malformed(err: PayloadError) -> TransportError {
-    TransportError::Malformed(err.to_string().into())
+    let words = match err {
+        PayloadError::Incomplete(Some(err)) => err.to_string(),
+        err => err.to_string(),
+    };
+    let parts = [
+        ("chunk size", "bad chunk size"),
+        ("chunk extension", "bad chunk extension"),
+        ("chunk body", "bad end of a chunk"),
+        ("chunk trailer", "bad trailer"),
+        ("chunk end", "bad end of the last chunk"),
+    ];
+    let what = parts.iter().find(|(part, _)| words.contains(part)).map_or("bad chunks", |(_, what)| what);
+    TransportError::Malformed(what.into())
 }

@@ -26,8 +26,9 @@ use crate::{
 
 /// The size of a read of a head, which may include a small body.
 const HEAD_READ_AHEAD: usize = 2 << 10;
-/// The largest number of 1xx heads before one response.
-const MAX_INTERIM_HEADS: usize = 8;
+/// The largest number of 1xx heads before one response. A proxy may send one every few seconds while a poll waits, and the
+/// longest polls wait for some minutes: that makes a hundred or two. An endless series still has an end.
+const MAX_INTERIM_HEADS: usize = 1000;
 /// Limits for the body of an error response: some servers never finish it.
 const MAX_ERROR_BODY: usize = 64 << 10;
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_millis(500);

@@ -171,6 +171,29 @@ async fn a_poll_that_is_refused_while_the_session_closes_does_not_count() {
 }
 
 #[actix::test]
+async fn a_page_of_html_is_named_in_the_handshake_and_in_a_session() {
+    for is_in_session in [false, true] {
+        let server = Server::start(move |server| {
+            let mut get = server.accept();
+            if is_in_session {
+                opens(&mut get);
+            }
+            get.read_request();
+            get.respond(200, &[("content-type", "text/html")], "\n<!doctype html><p>Sign in");
+            get.wait_closed();
+        });
+        let mut rig = Rig::start(&server);
+        if is_in_session {
+            rig = rig.opened().await;
+            rig.read();
+        }
+        let CloseReason::Failed(err) = rig.closed().await.reason else { panic!("it did not fail") };
+        assert_eq!(err.to_string(), "malformed response: a page of HTML", "in a session: {is_in_session}");
+        server.finish().await;
+    }
+}
+
+#[actix::test]
 async fn no_poll_begins_while_the_session_closes() {
     let server = Server::start(|server| {
         let mut get = server.accept();

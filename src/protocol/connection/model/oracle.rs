@@ -317,7 +317,7 @@ pub(super) struct Time {
     unanswered: usize,
     /// The time at which the first ping was written after the server was heard.
     asked: Option<Instant>,
-    /// The time since when only an upgrade keeps messages from being sent.
+    /// The time since when messages wait that only an upgrade keeps from being sent.
     paused: Option<Instant>,
 }
 
@@ -376,7 +376,7 @@ impl Time {
         had_backpressure
     }
 
-    /// Whether only an upgrade keeps messages from being sent now.
+    /// Whether messages wait that only an upgrade keeps from being sent now.
     pub(super) fn pause(&mut self, now: Instant, is_paused: bool) {
         self.paused = is_paused.then(|| self.paused.unwrap_or(now));
     }

@@ -183,7 +183,7 @@ fn after_a_lost_pong_the_next_question_is_answered() {
     assert_eq!(rig.elapse(), 2_000);
     assert_eq!(rig.out(), ["not confirmed: the messages were not confirmed in time"]);
     rig.wait(SECOND);
-    rig.report(WEBSOCKET, ReportKind::Alive { is_partial: false });
+    rig.report(WEBSOCKET, ReportKind::Alive { is_partial: false, read: 0 });
     assert_eq!(rig.out(), ["0 ping 3"]);
     rig.pong(WEBSOCKET, 3);
     assert_eq!(rig.out(), ["confirmed"]);

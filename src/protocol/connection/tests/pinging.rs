@@ -43,7 +43,7 @@ fn any_byte_is_life_and_delays_the_next_ping() {
     let mut rig = rig(WEBSOCKET);
     for _ in 0..5 {
         assert_eq!(rig.passes(9), [""; 0]);
-        rig.report(WEBSOCKET, ReportKind::Alive { is_partial: false });
+        rig.report(WEBSOCKET, ReportKind::Alive { is_partial: false, read: 0 });
     }
     assert_eq!(rig.passes(10), ["0 ping 1"]);
     rig.pongs(1);
@@ -51,7 +51,7 @@ fn any_byte_is_life_and_delays_the_next_ping() {
     // Without a pong, but the server sends.
     for _ in 0..5 {
         assert_eq!(rig.passes(2), [""; 0]);
-        rig.report(WEBSOCKET, ReportKind::Alive { is_partial: false });
+        rig.report(WEBSOCKET, ReportKind::Alive { is_partial: false, read: 0 });
     }
     // The pong is lost, so the server is asked again.
     assert_eq!((rig.elapse(), rig.out()), (10_000, vec!["0 ping 3".to_owned()]));
@@ -144,7 +144,7 @@ fn an_upload_that_makes_progress_delays_the_limit_and_so_does_what_the_line_has_
     }
     rig.written(WEBSOCKET);
     // A byte does not show that the server has read what is before the ping.
-    rig.report(WEBSOCKET, ReportKind::Alive { is_partial: false });
+    rig.report(WEBSOCKET, ReportKind::Alive { is_partial: false, read: 0 });
     assert_eq!((rig.elapse(), rig.out()), (13_000, vec!["0 abort".to_owned()]));
 }
 
@@ -175,7 +175,7 @@ fn a_ping_whose_pong_was_lost_is_followed_by_another() {
     rig.pongs(1);
     assert_eq!(rig.passes(10), ["0 ping 2"]);
     rig.now += 4 * SECOND;
-    rig.report(WEBSOCKET, ReportKind::Alive { is_partial: false });
+    rig.report(WEBSOCKET, ReportKind::Alive { is_partial: false, read: 0 });
     assert_eq!((rig.elapse(), rig.out()), (10_000, vec!["0 ping 3".to_owned()]));
     rig.pongs(3);
     assert_eq!((rig.elapse(), rig.out()), (10_000, vec!["0 ping 4".to_owned()]));

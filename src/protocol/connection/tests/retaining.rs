@@ -28,7 +28,7 @@ impl Rig {
 
     fn is_heard_after(&mut self, seconds: u32) -> Vec<String> {
         self.now += seconds * SECOND;
-        self.report(WEBSOCKET, ReportKind::Alive { is_partial: false });
+        self.report(WEBSOCKET, ReportKind::Alive { is_partial: false, read: 0 });
         self.out()
     }
 

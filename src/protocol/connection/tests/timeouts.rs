@@ -3,7 +3,7 @@
 use super::*;
 
 /// Bytes arrive, and nothing is incomplete.
-pub(super) const ALIVE: ReportKind = ReportKind::Alive { is_partial: false };
+pub(super) const ALIVE: ReportKind = ReportKind::Alive { is_partial: false, read: 0 };
 
 #[test]
 fn silence_is_a_ping_timeout_at_its_moment() {
@@ -47,14 +47,14 @@ fn whatever_the_server_sends_is_a_sign_of_life() {
 }
 
 /// A part of a message arrives.
-const PART: ReportKind = ReportKind::Alive { is_partial: true };
+const PART: ReportKind = ReportKind::Alive { is_partial: true, read: 0 };
 
 impl Rig {
     /// Bytes arrive every 40 s, `count` times.
     fn arrives(&mut self, transport: TransportId, kind: &ReportKind, count: u32) {
         for _ in 0..count {
-            let ReportKind::Alive { is_partial } = *kind else { panic!("{kind:?}") };
-            self.report(transport, ReportKind::Alive { is_partial });
+            let ReportKind::Alive { is_partial, read } = *kind else { panic!("{kind:?}") };
+            self.report(transport, ReportKind::Alive { is_partial, read });
             self.now += Duration::from_secs(40);
             self.connection.handle_timeout(self.now);
             assert_eq!(self.out(), [""; 0]);
@@ -80,6 +80,42 @@ fn a_message_that_never_ends_ends_the_session() {
         rig.closed(transport, CloseReason::Ordered, BatchOutcome::sent(0));
         assert_eq!(rig.out(), [format!("closed: transport error: timed out {reading}; unsent ; in doubt ")]);
     }
+}
+
+impl Rig {
+    /// A part of a message arrives every second for so many seconds, this many bytes each time. Returns the number of bytes
+    /// that have arrived until now.
+    fn downloads(&mut self, transport: TransportId, seconds: u64, bytes: u64, mut read: u64) -> u64 {
+        for _ in 0..seconds {
+            read += bytes;
+            self.now += Duration::from_secs(1);
+            self.report(transport, ReportKind::Alive { is_partial: true, read });
+            self.connection.handle_timeout(self.now);
+            assert_eq!(self.out(), [""; 0], "{read} bytes have arrived");
+        }
+        read
+    }
+}
+
+#[test]
+fn a_message_may_take_as_long_as_the_slowest_line_takes_for_it() {
+    for (mut rig, transport) in [(Rig::websocket(), WEBSOCKET), (Rig::polling(""), POLLING)] {
+        rig.out();
+        let read = rig.downloads(transport, 1000, 8 << 10, 0);
+        // The next message is larger, and its line is faster.
+        rig.packets(transport, vec![Packet::Noop]);
+        rig.out();
+        rig.downloads(transport, 1000, 1_000_000, read);
+    }
+}
+
+#[test]
+fn a_message_that_began_quickly_does_not_have_longer_to_trickle() {
+    let mut rig = Rig::websocket();
+    let read = rig.downloads(WEBSOCKET, 10, 50_000_000, 0);
+    rig.downloads(WEBSOCKET, 224, 20, read);
+    assert_eq!(rig.elapse(), 1000, "five times 45 s since it became slow");
+    assert_eq!(rig.out(), ["0 abort"]);
 }
 
 #[test]

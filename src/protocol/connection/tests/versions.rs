@@ -105,7 +105,7 @@ fn any_byte_proves_the_server_alive_until_the_next_ping() {
     rig.out();
     rig.written(WEBSOCKET);
     rig.now += Duration::from_secs(19);
-    rig.report(WEBSOCKET, ReportKind::Alive { is_partial: true });
+    rig.report(WEBSOCKET, ReportKind::Alive { is_partial: true, read: 0 });
     assert_eq!(rig.elapse(), 6_000, "the next ping");
     assert_eq!(rig.out(), ["0 write 2"]);
     rig.written(WEBSOCKET);

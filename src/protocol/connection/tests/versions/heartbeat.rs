@@ -50,7 +50,7 @@ fn a_server_that_does_not_answer_the_post_with_a_ping_is_silent() {
     assert_eq!(rig.elapse(), 25_000);
     assert_eq!(rig.out(), ["0 write 2"]);
     rig.now += 10 * SECOND;
-    rig.report(POLLING, ReportKind::Alive { is_partial: false });
+    rig.report(POLLING, ReportKind::Alive { is_partial: false, read: 0 });
     assert_eq!(rig.elapse(), 15_000, "the next ping is due, and waits");
     assert_eq!(rig.elapse(), 15_000, "30 s since the server was last heard");
     assert_eq!(rig.out(), ["0 abort"]);
@@ -77,7 +77,7 @@ fn the_oldest_ping_without_an_answer_ends_the_session() {
         let mut rig = session(WEBSOCKET, interval, timeout);
         let start = rig.now;
         rig.now += interval * SECOND - Duration::from_millis(100);
-        rig.report(WEBSOCKET, ReportKind::Alive { is_partial: false });
+        rig.report(WEBSOCKET, ReportKind::Alive { is_partial: false, read: 0 });
         while rig.connection.is_open() {
             rig.elapse();
             if rig.out() == ["0 write 2"] {
