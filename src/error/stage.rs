@@ -22,10 +22,8 @@ pub enum Stage {
     Frame,
     /// The open packet, after the transport was connected.
     Open,
-    /// The server's answer to the probe of an upgrade.
+    /// The server's answer to the probe of an upgrade, or the end of the last requests over polling after it.
     Probe,
-    /// The end of the last requests over polling, after the server has answered the probe of an upgrade.
-    Pause,
     /// The writing of a batch of packets.
     Write,
     /// The `before_connect` hook.
@@ -43,8 +41,7 @@ impl fmt::Display for Stage {
             Self::Body => "reading the body of a response",
             Self::Frame => "reading a message",
             Self::Open => "waiting for the open packet",
-            Self::Probe => "waiting for the answer to the probe",
-            Self::Pause => "waiting for the last requests over polling to end",
+            Self::Probe => "waiting for the answer to the probe, or for the end of the last poll",
             Self::Write => "writing",
             Self::Hook => "waiting for the before_connect hook",
         })

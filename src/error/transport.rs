@@ -62,11 +62,10 @@ pub enum TransportError {
     /// The response is not HTTP, or it is not what an Engine.IO server answers: no WebSocket handshake, or no
     /// acknowledgement of a POST.
     Malformed(Box<str>),
-    /// The body of a response, or a message in it, is larger than `max_message_size` allows. Over polling, small messages that
-    /// have waited at the server together may be the cause.
+    /// The body of a response is larger than `max_message_size`.
     #[non_exhaustive]
     BodyTooLarge {
-        /// The limit in bytes: `max_message_size` for a message, and about a third more for the body of a poll.
+        /// The limit in bytes.
         limit: usize,
     },
     /// The peer broke the protocol.
@@ -192,8 +191,7 @@ impl fmt::Display for TransportError {
             Self::Redirect(what) => write!(f, "redirected: {}", OneLine(what)),
             Self::Malformed(what) => write!(f, "malformed response: {}", OneLine(what)),
             Self::BodyTooLarge { limit } => {
-                let what = "a response body, or a message in it,";
-                write!(f, "{what} exceeds the {limit} bytes that max_message_size allows for it")
+                write!(f, "a response body exceeds max_message_size, {limit} bytes")
             }
             Self::Protocol(err) => err.fmt(f),
             Self::BackPressure => {

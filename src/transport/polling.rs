@@ -98,6 +98,7 @@ impl PollingTransport {
     fn poll_get(&mut self, task: &mut Task<'_>) -> Result<(), TransportError> {
         loop {
             while let Poll::Ready(outcome) = self.get.poll(task) {
+                let outcome = outcome.map_err(|err| self.in_terms_of_polling(err));
                 let outcome = outcome.and_then(|response| self.on_get(response));
                 if !matches!(self.phase, Phase::Closing) {
                     outcome?;
@@ -207,7 +208,19 @@ impl PollingTransport {
             let packets = batch.into_packets(may_share);
             self.reports.send(ReportKind::Packets { packets, complete: self.body.is_none() });
         }
-        outcome.map_err(in_terms_of_polling)
+        outcome.map_err(|err| self.in_terms_of_polling(err))
+    }
+
+    /// A message that is too large is one kind of error, whether the body of the poll exceeds the limit or only the decoded
+    /// message does.
+    fn in_terms_of_polling(&self, err: TransportError) -> TransportError {
+        match err {
+            TransportError::BodyTooLarge { .. }
+            | TransportError::Protocol(ProtocolError::TooLarge { .. }) => {
+                TransportError::BodyTooLarge { limit: self.requests.options().max_message_size }
+            }
+            err => err,
+        }
     }
 
     /// Sends packets: moves the POST on. Returns its error once everything that arrived before it is reported.
@@ -293,17 +306,6 @@ impl PollingTransport {
         self.post.close();
         self.reports.close(TransportClosed { reason, outcome });
         ctx.stop();
-    }
-}
-
-/// A message that is too large is one kind of error, whether the body of the poll exceeds its limit or only the decoded message
-/// exceeds that of messages.
-fn in_terms_of_polling(err: TransportError) -> TransportError {
-    match err {
-        TransportError::Protocol(ProtocolError::TooLarge { limit, .. }) => {
-            TransportError::BodyTooLarge { limit }
-        }
-        err => err,
     }
 }
 

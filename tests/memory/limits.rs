@@ -53,7 +53,7 @@ pub(crate) async fn child(case: &str, url: String) {
                 let limited = matches!(
                     end.reason,
                     DisconnectReason::Protocol(ProtocolError::TooLarge { limit: LIMIT, .. })
-                        | DisconnectReason::TransportError(TransportError::BodyTooLarge { .. })
+                        | DisconnectReason::TransportError(TransportError::BodyTooLarge { limit: LIMIT, .. })
                 );
                 assert!(limited || (messages == PACKETS && end.reason == DisconnectReason::Server));
                 return;

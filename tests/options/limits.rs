@@ -98,7 +98,7 @@ async fn no_open_packet_fits_into_a_max_message_size_of_zero() {
     let mut client = Client::with(&server, |builder| builder.max_message_size(0));
     for transport in [TransportKind::Polling, TransportKind::WebSocket] {
         let err = client.fails_over(transport).await;
-        assert!(err.to_string().contains("max_message_size"), "{err}");
+        assert!(err.to_string().contains("max_message_size, 0 bytes"), "{err}");
     }
     server.finish().await;
 }

@@ -217,25 +217,13 @@ async fn a_message_larger_than_max_message_size_is_a_transport_error_over_pollin
         format!("4{}", "x".repeat(4097)),
         // 4097 bytes in base64.
         format!("b{}A=", "A".repeat(5462)),
+        format!("4{}", "x".repeat(6000)),
         format!("4hello\u{1e}4{}", "x".repeat(4097)),
     ];
     for body in bodies {
         let (_, reason) = answered(200, &[], body).await;
         let err = TransportError::body_too_large(4096);
         assert_eq!(reason, DisconnectReason::TransportError(err));
-    }
-}
-
-#[actix::test]
-async fn messages_that_are_too_large_together_for_one_poll_are_a_transport_error_with_the_limit_of_the_poll()
-{
-    for body in [format!("4{}", "x".repeat(6000)), vec!["4hello"; 1000].join("\u{1e}")] {
-        let (_, reason) = answered(200, &[], body).await;
-        let DisconnectReason::TransportError(err) = reason else { panic!("{reason:?}") };
-        assert_eq!(
-            err.to_string(),
-            "a response body, or a message in it, exceeds the 5465 bytes that max_message_size allows for it"
-        );
     }
 }
 

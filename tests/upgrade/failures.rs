@@ -254,7 +254,7 @@ async fn an_upgrade_gives_up_in_the_pause_after(pause: Duration, upgrade_timeout
     is_paused.await;
     client.send("up").await;
     let err = clock.takes(pause, async {}, client.upgrade_failed()).await;
-    assert_eq!(err, TransportError::timeout(Stage::Pause));
+    assert_eq!(err, TransportError::timeout(Stage::Probe));
     assert_eq!(client.text().await, "down");
     assert_eq!(client.ended_cleanly().await, DisconnectReason::Server);
     server.finish().await;

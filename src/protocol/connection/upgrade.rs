@@ -246,9 +246,6 @@ impl Connection {
             (Some(UpgradeStep::Aborting), _) => self.end_session(now, UPGRADE_NOT_WRITTEN.into()),
             // The answer to the probe, or the end of the last poll, could not be read.
             _ if open.flow != Flow::Open => self.fail_upgrade(now, TransportError::BackPressure),
-            (Some(UpgradeStep::Pausing), _) => {
-                self.fail_upgrade(now, TransportError::Timeout { stage: Stage::Pause });
-            }
             _ => self.fail_upgrade(now, TransportError::Timeout { stage: Stage::Probe }),
         }
     }

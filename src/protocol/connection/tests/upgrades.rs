@@ -297,8 +297,10 @@ fn what_waited_for_an_upgrade_that_failed_is_checked_again() {
     }
 }
 
-const NOT_ANSWERED: &str = "upgrade failed: timed out waiting for the answer to the probe";
-const NOT_PAUSED: &str = "upgrade failed: timed out waiting for the last requests over polling to end";
+const NOT_ANSWERED: &str =
+    "upgrade failed: timed out waiting for the answer to the probe, or for the end of the last poll";
+const NOT_PAUSED: &str =
+    "upgrade failed: timed out waiting for the answer to the probe, or for the end of the last poll";
 
 /// Polling pauses, and its last POST is in flight.
 fn pausing_with_a_post() -> Rig {
