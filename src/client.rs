@@ -201,7 +201,7 @@ impl EngineIoClient {
             self.connection.poll_timeout(),
             self.lifecycle.poll_timeout(),
             self.monitor.poll_timeout(),
-            self.signals.poll_timeout(),
+            self.signals.poll_timeout().filter(|_| self.lifecycle.is_idle()),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -215,7 +215,7 @@ impl EngineIoClient {
 
     fn handle_connection_timeout(&mut self) {
         // The reader of a stream does not wake the client for each event. So this is the time to look for progress.
-        if self.subscribers.have_read() || self.subscribers.may_handle_rest(now()) {
+        if self.subscribers.have_read() {
             self.handle_progress();
         }
         self.connection.handle_timeout(now());
@@ -267,7 +267,7 @@ impl EngineIoClient {
         }
     }
 
-    /// Accepts the messages that came by `do_send`, also those behind one that waits for room.
+    /// Accepts the messages that came by `do_send`, also those behind a message that waits for room.
     pub(super) fn accept_unawaited(&mut self) {
         self.advance_outbox();
         if self.connection.is_open() {

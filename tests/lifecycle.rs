@@ -401,7 +401,7 @@ async fn a_weak_subscriber_with_an_address_of_the_client_keeps_neither_alive() {
     until_stopped(client_alone).await;
 }
 
-/// Counts the messages that were not sent, and takes its time.
+/// Counts the messages that were not sent, and lets other threads run meanwhile.
 #[derive(Default)]
 struct Returned(usize);
 

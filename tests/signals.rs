@@ -42,7 +42,7 @@ async fn child() {
     assert_eq!(*reason, *env::var("SIGNAL_REASON").unwrap());
 }
 
-/// A subscriber that says when it has seen the end of the session.
+/// A subscriber that stores the end of the session, which takes a while.
 struct Ending(Arc<AtomicBool>);
 
 impl Actor for Ending {
@@ -50,12 +50,16 @@ impl Actor for Ending {
 }
 
 impl Handler<Event> for Ending {
-    type Result = ();
+    type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, event: Event, _: &mut Self::Context) {
-        if let Event::Disconnected(_) = event {
-            self.0.store(true, Ordering::Relaxed);
-        }
+    fn handle(&mut self, event: Event, _: &mut Self::Context) -> Self::Result {
+        let has_ended = self.0.clone();
+        Box::pin(async move {
+            if let Event::Disconnected(_) = event {
+                actix_rt::time::sleep(Duration::from_millis(500)).await;
+                has_ended.store(true, Ordering::Relaxed);
+            }
+        })
     }
 }
 

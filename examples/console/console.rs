@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo run -p console                             # with a server of its own
-//! cargo run -p console -- http://localhost:5000    # with yours; --help tells the options
+//! cargo run -p console -- http://localhost:5000    # with yours; --help lists the options
 //! echo '{"a":1}' | cargo run -p console -- http://localhost:5000 | jq .
 //! ```
 //!

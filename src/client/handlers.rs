@@ -40,7 +40,12 @@ impl Handler<Connect> for EngineIoClient {
         let resolved = self.attempts.resolve(&request);
         let url = resolved.as_ref().map(|resolved| resolved.endpoint().display_url().into());
         let url = url.map_err(ConnectError::clone);
-        let resolved = match self.lifecycle.connect(now(), url).and(resolved) {
+        let connecting = match self.signals.is_finishing() {
+            // The system is about to stop.
+            true => Err(ConnectError::Cancelled),
+            false => self.lifecycle.connect(now(), url),
+        };
+        let resolved = match connecting.and(resolved) {
             Ok(resolved) => resolved,
             Err(err) => {
                 journal::connect_refused(&err);

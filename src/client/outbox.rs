@@ -122,7 +122,7 @@ impl Outbox {
         self.queues.as_ref().is_some_and(|queues| queues.is_awaited())
     }
 
-    /// The number of entries up to the last message that nobody awaits.
+    /// The number of entries up to the last message that nobody awaits, without withdrawn ones.
     pub(super) fn unawaited(&self) -> usize {
         self.queues.as_ref().map_or(0, |queues| queues.unawaited())
     }

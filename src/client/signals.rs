@@ -334,3 +334,6 @@ impl Signals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

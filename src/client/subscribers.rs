@@ -17,7 +17,6 @@ use std::{
     fmt, mem,
     sync::Arc,
     task::{Context as Task, Poll},
-    time::Instant,
 };
 
 use self::{
@@ -199,11 +198,6 @@ impl Subscribers {
             subscriber.send_rest(&mut self.log, is_only_reader);
         }
         self.trim();
-    }
-
-    /// Whether some subscriber may still be busy with what [`send_rest`](Self::send_rest) has sent. It shows no progress then.
-    pub(super) fn may_handle_rest(&self, now: Instant) -> bool {
-        self.list.iter().any(|subscriber| subscriber.may_handle_rest(now))
     }
 
     /// Whether all subscribers that are actors have handled what they were sent.

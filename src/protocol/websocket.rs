@@ -83,7 +83,7 @@ enum State {
     Idle,
     /// A part of a fragmented message has arrived.
     Fragmented(Fragments),
-    /// A part of a compressed message has arrived. Boxed, because it is large and most messages arrive as a whole.
+    /// A compressed message has begun. Boxed, because it is large and most sessions have none.
     Inflating(Box<CompressedMessage>),
     /// The server broke the protocol.
     Failed(ProtocolError),

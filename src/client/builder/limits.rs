@@ -168,7 +168,7 @@ impl EngineIoClientBuilder {
     /// confirmation count as well.
     ///
     /// A message is accepted while at most this many bytes are waiting, so the last one may exceed the limit by its own
-    /// size. With zero a message is accepted only after all earlier ones were written.
+    /// size. A `Flush` or a `Confirm` also accepts the messages that wait before one of `do_send`. With zero a message is accepted only after all earlier ones were written.
     pub fn send_queue(mut self, bytes: usize) -> Self {
         self.config.limits.send_queue = bytes;
         self

@@ -14,7 +14,7 @@ use crate::client::{
 ///
 /// The client keeps the subscriber alive until it is unsubscribed or the client stops. A subscriber that has an
 /// `Addr` of the client keeps the client alive in turn: both live until the subscriber is unsubscribed, also after a
-/// [`Disconnect`](crate::Disconnect) (the subscriber's address of the client is what keeps it). Give a subscriber a [`WeakAddr`] of the client instead, add it with
+/// [`Disconnect`](crate::Disconnect). Give a subscriber a [`WeakAddr`] of the client instead, add it with
 /// [`Subscribe::weak`], or unsubscribe it.
 ///
 /// A subscriber that is slow slows the server down, and one that never handles its events ends the session: see

@@ -181,7 +181,8 @@ impl Queues {
 
     pub(super) fn unawaited(&self) -> usize {
         let is_unwanted = |pending: &PendingSend| pending.reply.state() == ReplyState::Unwanted;
-        self.pending.iter().rposition(is_unwanted).map_or(0, |last| last + 1)
+        let count = self.pending.iter().rposition(is_unwanted).map_or(0, |last| last + 1);
+        self.pending.iter().take(count).filter(|pending| !pending.is_withdrawn()).count()
     }
 
     pub(super) fn is_awaited(&self) -> bool {

@@ -93,12 +93,6 @@ impl Log {
         self.events.get(usize::try_from(index).ok()?)
     }
 
-    /// Whether the event at `position` is the last one.
-    pub(super) fn is_last(&self, mut position: Position) -> bool {
-        position.advance();
-        position == self.end()
-    }
-
     /// The event at `position`, if there is one. It is moved instead of cloned if `is_only_reader`: nobody else needs it.
     #[inline(always)] // Otherwise each event would be moved once more.
     pub(super) fn take(&mut self, position: Position, is_only_reader: bool) -> Option<Event> {

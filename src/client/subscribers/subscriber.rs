@@ -1,15 +1,16 @@
 //! One subscriber: where its events go, and which of them it has handled.
 
 use std::{
+    collections::VecDeque,
+    mem,
     sync::Arc,
     task::{Context as Task, Poll, ready},
-    time::Instant,
 };
 
 use super::{
     cursor::Cursor,
     log::{Log, Weight},
-    target::{Acknowledgement, Target},
+    target::{Acknowledgement, Detached, Target},
     window::Window,
 };
 use crate::client::{event::Event, message::SubscriptionId, stream::EventSender};
@@ -48,8 +49,12 @@ pub(super) struct Subscriber {
     sink: Sink,
     cursor: Cursor,
     window: Window,
-    /// The acknowledgement that the client waits for.
+    /// The acknowledgement of the last window.
     pending: Acknowledgement,
+    /// The acknowledgements of the windows before that one, each with the weight of the events up to its own. There are some after
+    /// [`send_rest`](Self::send_rest).
+    #[expect(clippy::box_collection, reason = "an idle client takes less memory")]
+    earlier: Option<Box<VecDeque<(Acknowledgement, Weight)>>>,
     /// The weight of the events up to the last one that was handled.
     acknowledged: Weight,
 }
@@ -58,7 +63,16 @@ impl Subscriber {
     /// A subscriber of the events that follow.
     pub(super) fn new(id: SubscriptionId, name: Option<Arc<str>>, sink: Sink, cursor: Cursor) -> Self {
         let acknowledged = cursor.delivered();
-        Self { id, name, sink, cursor, window: Window::new(), pending: Acknowledgement::None, acknowledged }
+        Self {
+            id,
+            name,
+            sink,
+            cursor,
+            window: Window::new(),
+            pending: Acknowledgement::None,
+            earlier: None,
+            acknowledged,
+        }
     }
 
     pub(super) fn id(&self) -> SubscriptionId {
@@ -83,12 +97,7 @@ impl Subscriber {
 
     /// Whether it is a stream, or has handled everything that it was sent.
     pub(super) fn has_handled_all(&self) -> bool {
-        matches!(self.sink, Sink::Stream(_)) || !(self.pending.is_pending() || self.window.has_rest())
-    }
-
-    /// Whether it may still be busy with what [`send_rest`](Self::send_rest) has sent.
-    pub(super) fn may_handle_rest(&self, now: Instant) -> bool {
-        self.window.may_handle_rest(now)
+        matches!(self.sink, Sink::Stream(_)) || (self.earlier.is_none() && !self.pending.is_pending())
     }
 
     /// Whether the reader of a stream has read any event since the last call. A stream does not wake the client for each.
@@ -107,6 +116,15 @@ impl Subscriber {
             let has_progress = sender.fill(|| self.cursor.next(log, is_only_reader), task);
             self.acknowledged = self.cursor.delivered();
             return Poll::Ready(has_progress);
+        }
+        if let Some(earlier) = &mut self.earlier {
+            if let Some((acknowledgement, weight)) = earlier.front_mut() {
+                ready!(acknowledgement.poll(task));
+                self.acknowledged = *weight;
+                earlier.pop_front();
+                return Poll::Ready(true);
+            }
+            self.earlier = None;
         }
         let has_progress = ready!(self.pending.poll(task));
         if has_progress {
@@ -183,38 +201,48 @@ impl Subscriber {
         true
     }
 
-    /// Sends an actor all remaining events, however many it has not handled. Only a single one is acknowledged: a `send` would wait
-    /// for room in the mailbox, and other messages could come between. The reader of a stream takes the events as before.
+    /// Sends an actor all remaining events at once, however many it has not handled. It acknowledges them window by window, as
+    /// before. The reader of a stream takes the events as before.
     pub(super) fn send_rest(&mut self, log: &mut Log, is_only_reader: bool) {
         let Sink::Actor(target) = &self.sink else { return };
-        if !self.cursor.seek(log) {
-            return;
-        }
-        if !self.pending.is_pending() && log.is_last(self.cursor.position()) {
-            self.send_window(log, is_only_reader);
-            return;
-        }
-        let mut events = 0;
-        while let Some(event) = self.cursor.next(log, is_only_reader) {
-            target.do_send(event);
-            events += 1;
-        }
-        self.window.sent_rest(events);
-        if !self.pending.is_pending() {
-            self.acknowledged = self.cursor.delivered();
+        while self.cursor.seek(log) {
+            if self.pending.is_pending() {
+                let pending = mem::replace(&mut self.pending, Acknowledgement::None);
+                self.earlier.get_or_insert_default().push_back((pending, self.cursor.delivered()));
+            }
+            // A sender that has filled the mailbox would wait for room. A new one has not.
+            let target = target.clone();
+            let (mut events, mut bytes) = (0, 0);
+            while let Some(event) = self.cursor.next(log, is_only_reader) {
+                events += 1;
+                bytes += event.data_len();
+                if self.window.is_full(events, bytes) || !self.cursor.seek(log) {
+                    target.send(event, &mut self.pending);
+                    break;
+                }
+                target.do_send(event);
+            }
+            self.window.sent(events);
         }
     }
 
     /// Lets the subscriber handle what it was sent, although the client does not wait for it any more.
     pub(super) fn detach(&mut self) {
-        if let Some(pending) = self.pending.detach() {
-            actix_rt::spawn(pending.wait());
+        for awaited in self.take_awaited() {
+            actix_rt::spawn(awaited.wait());
         }
+    }
+
+    /// Takes out the acknowledgements that are awaited.
+    fn take_awaited(&mut self) -> impl Iterator<Item = Detached> {
+        let earlier = self.earlier.take().into_iter().flat_map(|earlier| *earlier);
+        let pending = self.pending.detach();
+        earlier.filter_map(|(mut acknowledgement, _)| acknowledgement.detach()).chain(pending)
     }
 
     /// Delivers all remaining events, without waiting for the subscriber.
     pub(super) fn drain(mut self, log: &mut Log) {
-        drop(self.pending.detach());
+        self.take_awaited().for_each(drop);
         while let Some(event) = self.cursor.next(log, false) {
             self.sink.deliver(event);
         }

@@ -131,7 +131,8 @@ where
 
     fn send(&self, event: Event) -> LocalBoxFuture<'static, ()> {
         match self.message(event) {
-            Some(message) => self.recipient.send(message).map(drop).boxed_local(),
+            // As with the others, a clone of the target does not wait for room.
+            Some(message) => self.recipient.clone().send(message).map(drop).boxed_local(),
             None => futures::future::ready(()).boxed_local(),
         }
     }

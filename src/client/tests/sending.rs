@@ -28,7 +28,7 @@ async fn a_send_waits_for_room_and_a_do_send_keeps_its_turn() {
 }
 
 #[actix::test]
-async fn a_flush_and_a_confirm_wait_for_a_do_send_behind_a_send_that_waits_for_room() {
+async fn a_flush_waits_for_a_do_send_behind_a_send_that_waits_for_room() {
     let (client, mut wire, _) = connected(EngineIoClient::builder().send_queue(100)).await;
     client.send(Send::text("a".repeat(200))).await.unwrap().unwrap();
     let waiting = actix_rt::spawn(client.send(Send::text("waiting")));

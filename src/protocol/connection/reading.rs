@@ -50,8 +50,8 @@ pub(super) struct Reading {
     read_credit: Option<Vec<Packet>>,
     /// The pauses between polls; `None` for a WebSocket. Boxed, so that a WebSocket has no memory for it.
     pacing: Option<Box<PollPacing>>,
-    /// The message or the response of which only a part has arrived, if there is one.
-    partial: Option<Partial>,
+    /// The message or the response of which only a part has arrived, if there is one. Boxed, because most arrive as a whole.
+    partial: Option<Box<Partial>>,
 }
 
 /// A message or a response of which only a part has arrived.
@@ -106,18 +106,21 @@ impl Reading {
     /// to arrive.
     pub(super) fn bytes_arrived(&mut self, now: Instant, is_partial: bool, read: u64) {
         let begun = Partial::new(now, read);
-        self.partial = is_partial.then(|| self.partial.map_or(begun, |partial| partial.grow(now, read)));
+        let partial = || self.partial.as_ref().map_or(begun, |partial| partial.grow(now, read));
+        self.partial = is_partial.then(|| Box::new(partial()));
     }
 
     /// Back-pressure has ended. The rest of a message could not arrive meanwhile.
     pub(super) fn resume(&mut self, now: Instant) {
-        self.partial = self.partial.map(|partial| Partial::new(now, partial.read));
+        if let Some(partial) = &mut self.partial {
+            **partial = Partial::new(now, partial.read);
+        }
     }
 
     /// The time since when the client has waited for the rest of a message or of a response, without the time that a slow line
     /// takes for what has arrived.
     pub(super) fn partial_since(&self) -> Option<Instant> {
-        self.partial.map(Partial::since)
+        self.partial.as_ref().map(|partial| partial.since())
     }
 
     /// Takes an emptied buffer back, for the next batch.

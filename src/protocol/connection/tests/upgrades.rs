@@ -96,7 +96,7 @@ fn an_upgrade_that_fails_goes_on_over_polling() {
         let mut rig = probing(steps);
         rig.elapse();
         let out = rig.out();
-        let failed = if steps < 2 { NOT_ANSWERED } else { NOT_PAUSED }.to_owned();
+        let failed = UPGRADE_TIMED_OUT.to_owned();
         assert!(out.contains(&"1 abort".to_owned()) && out.contains(&failed), "{out:?}");
         assert!(out.contains(&"0 write 4kept".to_owned()), "{out:?}");
     }
@@ -216,7 +216,7 @@ fn an_upgrade_that_pauses_during_a_close_fails_in_time_to_close_over_polling() {
     let mut rig = pausing_with_a_post();
     rig.connection.close(rig.now, None);
     assert_eq!(rig.elapse(), 2500, "half of the time for the close");
-    assert_eq!(rig.out(), ["1 abort", "0 resume", NOT_PAUSED]);
+    assert_eq!(rig.out(), ["1 abort", "0 resume", UPGRADE_TIMED_OUT]);
     rig.written(POLLING);
     assert_eq!(rig.out(), ["0 write 1"]);
 
@@ -297,9 +297,7 @@ fn what_waited_for_an_upgrade_that_failed_is_checked_again() {
     }
 }
 
-const NOT_ANSWERED: &str =
-    "upgrade failed: timed out waiting for the answer to the probe, or for the end of the last poll";
-const NOT_PAUSED: &str =
+const UPGRADE_TIMED_OUT: &str =
     "upgrade failed: timed out waiting for the answer to the probe, or for the end of the last poll";
 
 /// Polling pauses, and its last POST is in flight.
@@ -315,7 +313,7 @@ fn pausing_with_a_post() -> Rig {
 fn an_upgrade_is_given_up_when_it_has_stopped_sending_for_two_seconds() {
     let mut rig = probing(2);
     assert_eq!(rig.elapse(), 1750, "the last poll is not answered");
-    assert_eq!(rig.out(), ["1 abort", "0 resume", NOT_PAUSED, "0 write 4kept"]);
+    assert_eq!(rig.out(), ["1 abort", "0 resume", UPGRADE_TIMED_OUT, "0 write 4kept"]);
 
     let mut rig = probing(2);
     rig.now += Duration::from_millis(1500);
@@ -337,11 +335,11 @@ fn the_two_seconds_of_an_upgrade_begin_when_no_post_is_in_flight_any_more() {
     rig.written(POLLING);
     assert_eq!(rig.out(), [""; 0]);
     assert_eq!(rig.elapse(), 1750);
-    assert_eq!(rig.out(), ["1 abort", "0 resume", NOT_PAUSED, "0 write 4waits"]);
+    assert_eq!(rig.out(), ["1 abort", "0 resume", UPGRADE_TIMED_OUT, "0 write 4waits"]);
 
     let mut rig = pausing_with_a_post();
     assert_eq!(rig.elapse(), 10_000, "the upgrade as a whole has its limit");
-    assert_eq!(rig.out(), ["1 abort", "0 resume", NOT_PAUSED]);
+    assert_eq!(rig.out(), ["1 abort", "0 resume", UPGRADE_TIMED_OUT]);
 }
 
 #[test]
@@ -375,7 +373,7 @@ fn an_upgrade_waits_for_the_last_poll_as_long_as_nothing_is_to_be_sent() {
     // The upgrade as a whole has its limit.
     let mut rig = pausing();
     assert_eq!((0..4).map(|_| rig.elapse()).collect::<Vec<_>>(), [1750, 1750, 1750, 1250]);
-    assert_eq!(rig.out(), ["1 abort", "0 resume", NOT_PAUSED]);
+    assert_eq!(rig.out(), ["1 abort", "0 resume", UPGRADE_TIMED_OUT]);
 }
 
 #[test]
@@ -388,7 +386,7 @@ fn a_message_that_is_sent_while_an_upgrade_waits_is_sent_within_two_seconds() {
         rig.send("waits");
         assert_eq!(rig.out(), [""; 0]);
         assert_eq!(rig.elapse(), wait);
-        assert_eq!(rig.out(), ["1 abort", "0 resume", NOT_PAUSED, "0 write 4waits"]);
+        assert_eq!(rig.out(), ["1 abort", "0 resume", UPGRADE_TIMED_OUT, "0 write 4waits"]);
     }
 }
 
@@ -399,5 +397,5 @@ fn a_close_is_not_kept_waiting_by_an_upgrade_that_waits() {
     assert_eq!(rig.elapse(), 1750);
     rig.connection.close(rig.now, None);
     assert_eq!(rig.elapse(), 1750);
-    assert_eq!(rig.out(), ["1 abort", "0 resume", NOT_PAUSED, "0 write 1"]);
+    assert_eq!(rig.out(), ["1 abort", "0 resume", UPGRADE_TIMED_OUT, "0 write 1"]);
 }
