@@ -17,7 +17,7 @@ use crate::error::{ConfirmError, DisconnectReason, FlushError};
 
 /// Replies when every message that was accepted before it was sent: over WebSocket it was written to the socket, over
 /// polling its POST was answered with 2xx. A message of `do_send` counts as accepted, also while it waits behind a
-/// [`Send`](crate::Send) that waits for room.
+/// [`Send`] that waits for room.
 ///
 /// A message that was written to a WebSocket has not necessarily arrived: see [`Confirm`]. If the session ends first,
 /// the reply is [`FlushError::Disconnected`]; without a session it is [`FlushError::NotConnected`].
