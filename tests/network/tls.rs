@@ -445,7 +445,7 @@ async fn every_connection_with_tls_ends_with_a_closure_alert() {
         Box::pin(async move {
             let mut client = acceptor.accept(stream).await?;
             let mut server = TcpStream::connect(addr).await?;
-            // Without the alert, the end of the connection is an error.
+            // Without the alert, the end of the connection is unexpected.
             let end = copy_bidirectional(&mut client, &mut server).await;
             seen.borrow_mut().push(end.map(drop).map_err(|err| err.kind()));
             Err(io::ErrorKind::Other.into())
@@ -456,5 +456,7 @@ async fn every_connection_with_tls_ends_with_a_closure_alert() {
     while ends.borrow().len() < 5 {
         actix_rt::time::sleep(Duration::from_millis(1)).await;
     }
-    assert!(ends.borrow().iter().all(Result::is_ok), "{:?}", ends.borrow());
+    // The server may still write to a client that has closed, which is another error.
+    let is_unexpected = |end: &Result<(), _>| *end == Err(io::ErrorKind::UnexpectedEof);
+    assert!(!ends.borrow().iter().any(is_unexpected), "{:?}", ends.borrow());
 }
