@@ -101,24 +101,24 @@ pub(crate) fn start(params: TransportParams) -> TransportHandle {
         TransportKind::Polling => PollingTransport::new(reports, requests).start().recipient(),
         TransportKind::WebSocket => WebSocketTransport::new(reports, requests).start().recipient(),
     };
-    TransportHandle::new(params.kind, commands, alive)
+    TransportHandle::new(commands, alive)
 }
 
 /// A running transport. Dropping the handle closes its connections.
 pub(crate) struct TransportHandle {
-    kind: TransportKind,
     commands: Recipient<Command>,
     _alive: oneshot::Sender<()>,
 }
 
 impl TransportHandle {
     /// The receiver of `alive` resolves when the handle is dropped.
-    pub(crate) fn new(kind: TransportKind, commands: Recipient<Command>, alive: oneshot::Sender<()>) -> Self {
-        Self { kind, commands, _alive: alive }
+    pub(crate) fn new(commands: Recipient<Command>, alive: oneshot::Sender<()>) -> Self {
+        Self { commands, _alive: alive }
     }
 
-    pub(crate) fn order(&self, command: Command) {
-        wire_log::command(self.kind, &command);
+    /// `kind` is that of the transport.
+    pub(crate) fn order(&self, kind: TransportKind, command: Command) {
+        wire_log::command(kind, &command);
         self.commands.do_send(command);
     }
 }

@@ -70,10 +70,9 @@ impl Started {
                 let (alive, _) = oneshot::channel();
                 let transport = FakeTransport(sender).start();
                 let reports = params.reports.upgrade().unwrap();
-                let kind = params.kind;
                 let wire = Wire { id: params.id, reports, commands };
                 started.0.lock().unwrap().push_back(wire);
-                TransportHandle::new(kind, transport.recipient(), alive)
+                TransportHandle::new(transport.recipient(), alive)
             })
             .start()
     }

@@ -76,7 +76,7 @@ impl Transports {
 
     pub(super) fn order(&self, id: TransportId, command: Command) {
         if let Some((_, transport)) = self.handles.iter().find(|(known, _)| *known == id) {
-            transport.order(command);
+            transport.order(id.kind, command);
         }
     }
 

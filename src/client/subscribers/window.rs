@@ -6,7 +6,7 @@ use crate::client::timer::now;
 
 /// Upper limits of a window: events, and bytes of data. The event that reaches the limit of bytes is the last one. A small
 /// window means that the data of the next read finds the buffers of this one free, and still in the processor's cache.
-const MAX_EVENTS: usize = 64;
+const MAX_EVENTS: u32 = 64;
 const MAX_BYTES: usize = 64 << 10;
 
 /// The time that a subscriber may need for a window. Only the last event of a window is acknowledged, and that must happen
@@ -17,7 +17,7 @@ const MAX_TIME: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Window {
     /// The number of events in the next window, at most.
-    limit: usize,
+    limit: u32,
     /// The number of events in the last window.
     events: u32,
     sent_at: Instant,
@@ -30,7 +30,7 @@ impl Window {
     }
 
     pub(super) fn is_full(&self, events: usize, bytes: usize) -> bool {
-        events == self.limit || bytes >= MAX_BYTES
+        u32::try_from(events) == Ok(self.limit) || bytes >= MAX_BYTES
     }
 
     /// A window of so many events was sent.
@@ -44,7 +44,7 @@ impl Window {
     pub(super) fn acknowledged(&mut self) {
         let pace = now().saturating_duration_since(self.sent_at) / self.events.max(1);
         let in_time = MAX_TIME.as_nanos().checked_div(pace.as_nanos()).unwrap_or(u128::MAX);
-        self.limit = usize::try_from(in_time).unwrap_or(usize::MAX).clamp(1, MAX_EVENTS);
+        self.limit = u32::try_from(in_time).unwrap_or(u32::MAX).clamp(1, MAX_EVENTS);
     }
 }
 

@@ -30,7 +30,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct TransportId {
     pub(super) number: u64,
-    pub(super) kind: TransportKind,
+    pub(crate) kind: TransportKind,
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ impl Rig {
     }
 
     fn order(&self, command: Command) {
-        self.transport.order(command);
+        self.transport.order(TransportKind::Polling, command);
     }
 
     fn write(&self, packets: &[Packet]) {
