@@ -204,25 +204,15 @@ impl Subscriber {
     /// Sends an actor all remaining events at once, however many it has not handled. It acknowledges them window by window, as
     /// before. The reader of a stream takes the events as before.
     pub(super) fn send_rest(&mut self, log: &mut Log, is_only_reader: bool) {
-        let Sink::Actor(target) = &self.sink else { return };
         while self.cursor.seek(log) {
+            let Sink::Actor(target) = &mut self.sink else { return };
+            // A sender that has filled the mailbox would wait for room. A new one has not.
+            *target = target.clone();
             if self.pending.is_pending() {
                 let pending = mem::replace(&mut self.pending, Acknowledgement::None);
                 self.earlier.get_or_insert_default().push_back((pending, self.cursor.delivered()));
             }
-            // A sender that has filled the mailbox would wait for room. A new one has not.
-            let target = target.clone();
-            let (mut events, mut bytes) = (0, 0);
-            while let Some(event) = self.cursor.next(log, is_only_reader) {
-                events += 1;
-                bytes += event.data_len();
-                if self.window.is_full(events, bytes) || !self.cursor.seek(log) {
-                    target.send(event, &mut self.pending);
-                    break;
-                }
-                target.do_send(event);
-            }
-            self.window.sent(events);
+            self.send_window(log, is_only_reader);
         }
     }
 
