@@ -10,6 +10,7 @@ mod builder;
 mod closure;
 mod coalescing;
 mod deferred_wake;
+mod ending;
 mod event;
 mod handlers;
 mod journal;
@@ -42,7 +43,7 @@ use std::{
     time::Instant,
 };
 
-use actix::{Actor, ActorContext, AsyncContext, Context, fut::ActorFuture};
+use actix::{Actor, AsyncContext, Context, fut::ActorFuture};
 
 use self::{
     attempts::Attempts,
@@ -53,7 +54,7 @@ use self::{
     readers_turn::ReadersTurn,
     reconnect::Backoff,
     replies::Replies,
-    signals::{Finish, SignalHandling},
+    signals::SignalHandling,
     subscribers::{Sink, Subscribers},
     tasks::Tasks,
     timer::{Timer, now},
@@ -287,62 +288,10 @@ impl EngineIoClient {
         }
     }
 
-    /// Sends all events to the subscribers, before somebody hears that the last session has ended.
-    pub(super) fn send_last_events(&mut self) {
-        self.advance_outbox();
-        self.show_rejected();
-        self.subscribers.send_rest();
-    }
-
     /// Shows the subscribers messages that cannot be sent.
     pub(super) fn reject(&mut self, rejected: Rejected) {
         self.monitor.count(|meter| meter.rejected(rejected.len()));
         self.subscribers.push(rejected.into());
-    }
-
-    /// Ends the connection, or the attempts to open one.
-    fn disconnect(&mut self, Disconnect { abort, reason }: Disconnect) {
-        let now = now();
-        if !self.lifecycle.disconnect(now, ConnectError::Cancelled) {
-            return;
-        }
-        if abort {
-            return self.connection.abort(now, reason);
-        }
-        if self.connection.is_open() {
-            // Messages that came before the request go out before the close, with or without room.
-            let gate = Gate::Open { has_room: true };
-            while self.outbox.advance(gate, |outgoing| self.connection.send_outgoing(outgoing)) {}
-        }
-        self.connection.close(now, reason);
-    }
-
-    /// Disconnects or stops when nobody can reach the client and nobody listens to it.
-    fn end_if_unused(&mut self, ctx: &mut Context<Self>) {
-        if self.lifecycle.is_idle() && self.signals.is_finishing() {
-            let know_all = self.subscribers.have_handled_all();
-            if self.signals.finish(now(), know_all, self.connection.close_timeout()) == Finish::Reply {
-                self.send_last_events();
-                self.replies.answer_end(self.lifecycle.last_reason());
-            }
-            if self.signals.is_finishing() {
-                return;
-            }
-        }
-        if ctx.connected() {
-            return;
-        }
-        let is_awaited = || self.replies.is_awaited() || self.outbox.is_awaited();
-        if !self.lifecycle.is_idle() && !self.subscribers.any_connected() && !is_awaited() {
-            self.disconnect(Disconnect::new());
-            self.drain_and_write(ctx);
-        }
-        // Without a connection, the disconnect has no other wake-up after this one.
-        if self.lifecycle.is_idle() {
-            // `stopped` delivers the remaining events.
-            self.subscribers.detach();
-            ctx.stop();
-        }
     }
 
     /// Whether `wanted` is the session that is open.

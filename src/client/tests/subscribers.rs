@@ -1,5 +1,7 @@
 //! Subscribers of every pace.
 
+use actix::ActorContext as _;
+
 use super::*;
 
 #[actix::test]

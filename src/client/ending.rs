@@ -1,0 +1,60 @@
+//! The end of a client's last session, and of the client.
+
+use actix::{ActorContext as _, Context};
+
+use super::{Disconnect, EngineIoClient, outbox::Gate, signals::Finish, timer::now};
+use crate::error::ConnectError;
+
+impl EngineIoClient {
+    /// Sends all events to the subscribers, before somebody hears that the last session has ended.
+    pub(super) fn send_last_events(&mut self) {
+        self.advance_outbox();
+        self.show_rejected();
+        self.subscribers.send_rest();
+    }
+
+    /// Ends the connection, or the attempts to open one.
+    pub(super) fn disconnect(&mut self, Disconnect { abort, reason }: Disconnect) {
+        let now = now();
+        if !self.lifecycle.disconnect(now, ConnectError::Cancelled) {
+            return;
+        }
+        if abort {
+            return self.connection.abort(now, reason);
+        }
+        if self.connection.is_open() {
+            // Messages that came before the request go out before the close, with or without room.
+            let gate = Gate::Open { has_room: true };
+            while self.outbox.advance(gate, |outgoing| self.connection.send_outgoing(outgoing)) {}
+        }
+        self.connection.close(now, reason);
+    }
+
+    /// Disconnects or stops when nobody can reach the client and nobody listens to it.
+    pub(super) fn end_if_unused(&mut self, ctx: &mut Context<Self>) {
+        if self.lifecycle.is_idle() && self.signals.is_finishing() {
+            let know_all = self.subscribers.have_handled_all();
+            if self.signals.finish(now(), know_all, self.connection.close_timeout()) == Finish::Reply {
+                self.send_last_events();
+                self.replies.answer_end(self.lifecycle.last_reason());
+            }
+            if self.signals.is_finishing() {
+                return;
+            }
+        }
+        if ctx.connected() {
+            return;
+        }
+        let is_awaited = || self.replies.is_awaited() || self.outbox.is_awaited();
+        if !self.lifecycle.is_idle() && !self.subscribers.any_connected() && !is_awaited() {
+            self.disconnect(Disconnect::new());
+            self.drain_and_write(ctx);
+        }
+        // Without a connection, the disconnect has no other wake-up after this one.
+        if self.lifecycle.is_idle() {
+            // `stopped` delivers the remaining events.
+            self.subscribers.detach();
+            ctx.stop();
+        }
+    }
+}
