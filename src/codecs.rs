@@ -10,8 +10,8 @@ use crate::{
     error::{ProtocolError, TransportError},
     protocol::{
         packet::Packet,
+        version::ProtocolVersion,
         websocket::{FrameEnds, Message, WebSocketCodec},
-        wire::Wire,
     },
 };
 
@@ -28,7 +28,7 @@ impl FromIterator<Data> for Messages {
 impl Messages {
     /// Appends the body of a POST that contains all of them.
     pub fn encode_payload(&self, dst: &mut BytesMut) {
-        Wire::V4.encode_payload(&self.0, dst);
+        ProtocolVersion::V4.encode_payload(&self.0, dst);
     }
 
     /// Appends a frame for each of them.
@@ -38,7 +38,7 @@ impl Messages {
     pub fn encode_frames(&self, dst: &mut BytesMut) -> Result<(), TransportError> {
         // The generator of keys is not measured.
         let mut codec = WebSocketCodec::new(0, || [0x12, 0x34, 0x56, 0x78]);
-        Wire::V4.encode_frames(&self.0, &mut codec, dst, &mut FrameEnds::default());
+        ProtocolVersion::V4.encode_frames(&self.0, &mut codec, dst, &mut FrameEnds::default());
         Ok(())
     }
 }
@@ -48,7 +48,9 @@ impl Messages {
 /// # Errors
 /// The body is not a payload.
 pub fn decode_payload(body: Bytes) -> Result<usize, ProtocolError> {
-    Wire::V4.decode_payload(body, usize::MAX).try_fold(0, |count, packet| packet.map(|_| count + 1))
+    ProtocolVersion::V4
+        .decode_payload(body, usize::MAX)
+        .try_fold(0, |count, packet| packet.map(|_| count + 1))
 }
 
 /// Decodes the frames of a server and returns the number of their packets.
@@ -60,7 +62,7 @@ pub fn decode_frames(src: &mut BytesMut) -> Result<usize, TransportError> {
     let mut count = 0;
     while let Some(message) = codec.decode(src)? {
         if let Message::Text(_) | Message::Binary(_) = message {
-            black_box(Wire::V4.decode_message(message, usize::MAX)?);
+            black_box(ProtocolVersion::V4.decode_message(message, usize::MAX)?);
             count += 1;
         }
     }

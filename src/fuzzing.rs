@@ -30,11 +30,11 @@ use crate::{
         handshake::{Session, TransportKind},
         packet::Packet,
         version::Protocol,
+        version::ProtocolVersion,
         websocket::{
             AgreedCompression, Compression, Frame, Message, Opcode, Text, WebSocketCodec, Work,
             oracle::Oracle,
         },
-        wire::Wire,
     },
 };
 
@@ -51,37 +51,37 @@ pub fn packet(text: &str) {
 }
 
 fn decode_text(text: ByteString) -> Result<Packet, ProtocolError> {
-    Wire::V4.decode_message(Message::Text(text.into()), usize::MAX)
+    ProtocolVersion::V4.decode_message(Message::Text(text.into()), usize::MAX)
 }
 
 fn encode_text(packet: &Packet) -> ByteString {
     let mut encoded = BytesMut::new();
-    Wire::V4.encode_payload(slice::from_ref(packet), &mut encoded);
-    assert_eq!(encoded.len(), Wire::V4.size_in_payload(packet, true));
+    ProtocolVersion::V4.encode_payload(slice::from_ref(packet), &mut encoded);
+    assert_eq!(encoded.len(), ProtocolVersion::V4.size_in_payload(packet, true));
     encoded.freeze().try_into().expect("the text form is text")
 }
 
 /// The body of a poll: its packets do not change when they are encoded and decoded again.
 pub fn payload(body: &[u8]) {
-    payload_of(Wire::V4, body);
+    payload_of(ProtocolVersion::V4, body);
 }
 
 /// The same for the text form of version 3.
 pub fn payload_v3_text(body: &[u8]) {
     if !matches!(body, [0 | 1, ..]) {
-        payload_of(Wire::V3, body);
+        payload_of(ProtocolVersion::V3, body);
     }
 }
 
 /// The same for the binary form of version 3.
 pub fn payload_v3_binary(body: &[u8]) {
     if matches!(body, [0 | 1, ..]) {
-        payload_of(Wire::V3, body);
+        payload_of(ProtocolVersion::V3, body);
     }
 }
 
-fn payload_of(wire: Wire, body: &[u8]) {
-    let _ = Wire::of_handshake(body);
+fn payload_of(wire: ProtocolVersion, body: &[u8]) {
+    let _ = ProtocolVersion::of_handshake(body);
     let mut payload = wire.decode_payload(Bytes::copy_from_slice(body), usize::MAX);
     let packets: Vec<_> = payload.by_ref().map_while(Result::ok).collect();
     assert!(payload.is_empty() && payload.next().is_none(), "nothing comes after the first error");
@@ -92,7 +92,7 @@ fn payload_of(wire: Wire, body: &[u8]) {
     wire.encode_payload(&packets, &mut encoded);
     let sizes = packets.iter().enumerate().map(|(at, packet)| wire.size_in_payload(packet, at == 0));
     let size = sizes.sum::<usize>();
-    assert!(encoded.len() == size || (wire == Wire::V3 && encoded.len() < size));
+    assert!(encoded.len() == size || (wire == ProtocolVersion::V3 && encoded.len() < size));
     let again = wire.decode_payload(encoded.freeze(), usize::MAX);
     let again: Vec<_> = again.map(Result::unwrap).collect();
     assert_eq!(again, packets);
@@ -101,7 +101,7 @@ fn payload_of(wire: Wire, body: &[u8]) {
 /// The open packet's JSON: nothing that it says makes a clock overflow.
 pub fn handshake(json: &str) {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    match Session::decode(json, TransportKind::Polling, Wire::V4) {
+    match Session::decode(json, TransportKind::Polling, ProtocolVersion::V4) {
         Ok(session) => {
             assert!(!session.sid.is_empty());
             for interval in [session.ping_interval, session.ping_timeout] {
@@ -121,7 +121,7 @@ pub fn endpoint(location: &str) {
     if moved.authorization() == home.authorization() && !moved.same_origin(&home) {
         assert!(location.contains("user"), "the credentials have followed");
     }
-    let target = moved.request_target(Wire::V4, TransportKind::Polling, Some("a b"), None);
+    let target = moved.request_target(ProtocolVersion::V4, TransportKind::Polling, Some("a b"), None);
     let target: PathAndQuery = target.parse().expect("a target");
     let query = target.query().unwrap();
     assert!(query.ends_with("EIO=4&transport=polling&sid=a%20b"));

@@ -66,7 +66,7 @@ use crate::protocol::{
     connection::{Command, Report, TransportId},
     endpoint::Endpoint,
     handshake::TransportKind,
-    wire::Wire,
+    version::ProtocolVersion,
 };
 
 impl Message for Command {
@@ -81,7 +81,7 @@ impl Message for Report {
 pub(crate) struct TransportParams {
     pub(crate) id: TransportId,
     pub(crate) kind: TransportKind,
-    pub(crate) wire: Wire,
+    pub(crate) version: ProtocolVersion,
     pub(crate) endpoint: Arc<Endpoint>,
     /// The session to join. Without one, the transport opens a session.
     pub(crate) sid: Option<ByteString>,
@@ -96,7 +96,7 @@ pub(crate) fn start(params: TransportParams) -> TransportHandle {
     let (alive, abandoned) = oneshot::channel();
     let reports = ReportSender::new(&params, abandoned);
     let requests = Requests::new(params.endpoint, params.sid, params.options, params.trusted);
-    let requests = requests.speaking(params.wire);
+    let requests = requests.speaking(params.version);
     let commands = match params.kind {
         TransportKind::Polling => PollingTransport::new(reports, requests).start().recipient(),
         TransportKind::WebSocket => WebSocketTransport::new(reports, requests).start().recipient(),

@@ -51,9 +51,10 @@ impl EngineIoClient {
 
     fn carry_out(&mut self, output: Output, ctx: &mut Context<Self>) {
         match output {
-            Output::Start { id, kind, wire, endpoint, sid } => {
+            Output::Start { id, kind, version, endpoint, session } => {
                 log::debug!(target: "actix_engineio::client", "starting {kind} to {}", endpoint.display_url());
-                let new = NewTransport { id, kind, wire, endpoint, sid };
+                let sid = session.map(|session| session.sid.clone());
+                let new = NewTransport { id, kind, version, endpoint, sid };
                 let reports = ctx.address().recipient().downgrade();
                 self.transports.start(new, reports);
             }
@@ -68,7 +69,7 @@ impl EngineIoClient {
                 self.monitor.count(|meter| meter.upgraded(true));
                 self.subscribers.session_upgraded(kind, self.connection.session());
             }
-            Output::Rejected(rejected) => self.reject(rejected),
+            Output::Rejected(rejected) => self.reject(*rejected),
             Output::UpgradeFailed(err) => {
                 log::debug!(target: "actix_engineio::client", "staying on polling: {err}");
                 self.monitor.count(|meter| meter.upgraded(false));
@@ -76,14 +77,16 @@ impl EngineIoClient {
             }
             Output::PingsUnanswered => journal::pings_unanswered(),
             Output::Confirmed(outcome) => self.replies.answer_confirm(outcome),
-            Output::Ended(Outcome::ConnectFailed(err)) => self.lifecycle.handle_connect_failed(now(), err),
-            Output::Ended(Outcome::Closed { reason, unsent, in_doubt }) => {
-                let mut end = Disconnected::new(reason);
-                // Whether they are carried over is decided now.
-                self.outbox.take_back(unsent);
-                end.in_doubt = in_doubt;
-                self.lifecycle.handle_closed(now(), end);
-            }
+            Output::Ended(outcome) => match *outcome {
+                Outcome::ConnectFailed(err) => self.lifecycle.handle_connect_failed(now(), err),
+                Outcome::Closed { reason, unsent, in_doubt } => {
+                    let mut end = Disconnected::new(reason);
+                    // Whether they are carried over is decided now.
+                    self.outbox.take_back(unsent);
+                    end.in_doubt = in_doubt;
+                    self.lifecycle.handle_closed(now(), end);
+                }
+            },
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
         connection::{Command, Report, TransportId},
         endpoint::Endpoint,
         handshake::TransportKind,
-        wire::Wire,
+        version::ProtocolVersion,
     },
     transport::{self, TransportHandle, TransportParams},
 };
@@ -32,7 +32,7 @@ pub(super) struct Transports {
 pub(super) struct NewTransport {
     pub(super) id: TransportId,
     pub(super) kind: TransportKind,
-    pub(super) wire: Wire,
+    pub(super) version: ProtocolVersion,
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) sid: Option<ByteString>,
 }
@@ -67,10 +67,10 @@ impl Transports {
 
     /// Starts a transport, which sends its reports to `reports`.
     pub(super) fn start(&mut self, new: NewTransport, reports: WeakRecipient<Report>) {
-        let NewTransport { id, kind, wire, endpoint, sid } = new;
+        let NewTransport { id, kind, version, endpoint, sid } = new;
         let trusted = self.trusted.clone().unwrap_or_else(|| endpoint.clone());
         let options = self.options.clone();
-        let params = TransportParams { id, kind, wire, endpoint, sid, options, trusted, reports };
+        let params = TransportParams { id, kind, version, endpoint, sid, options, trusted, reports };
         self.handles.push((id, (self.start_transport)(params)));
     }
 

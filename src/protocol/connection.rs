@@ -47,8 +47,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytestring::ByteString;
-
 pub(crate) use self::io::{
     BatchOutcome, CloseReason, Command, ConnectParams, Limits, Outcome, Output, Report, ReportKind,
     TransportClosed, TransportId, over_slow_line,
@@ -63,7 +61,7 @@ use self::{
 use crate::protocol::{
     endpoint::Endpoint,
     handshake::{Session, TransportKind},
-    wire::Wire,
+    version::ProtocolVersion,
 };
 
 /// See the [module](self).
@@ -159,12 +157,12 @@ impl Connection {
     fn start(
         &mut self,
         kind: TransportKind,
-        wire: Wire,
+        version: ProtocolVersion,
         endpoint: Arc<Endpoint>,
-        sid: Option<ByteString>,
+        session: Option<Arc<Session>>,
     ) -> TransportId {
         let id = self.transports.add(kind);
-        self.outputs.push_back(Output::Start { id, kind, wire, endpoint, sid });
+        self.outputs.push_back(Output::Start { id, kind, version, endpoint, session });
         id
     }
 

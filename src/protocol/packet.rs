@@ -1,5 +1,5 @@
 //! One Engine.IO packet (protocol 4, "Packet encoding"; protocol 3, "Packet"), whatever form it is sent in.
-//! [`Wire`](super::wire::Wire) encodes and decodes it.
+//! [`ProtocolVersion`](super::version::ProtocolVersion) encodes and decodes it.
 
 use bytes::Bytes;
 use bytestring::ByteString;

@@ -1,6 +1,6 @@
-//! The seam between packets and bytes.
+//! The seam between packets and bytes: what [`ProtocolVersion`] knows about encoding.
 //!
-//! Everything that encodes or decodes packets goes through [`Wire`]: WebSocket, polling, the limits of the send queue, the
+//! Everything that encodes or decodes packets goes through it: WebSocket, polling, the limits of the send queue, the
 //! benchmarks and the fuzz targets. Compression of WebSocket messages (RFC 7692) is below, in [`WebSocketCodec`]: nothing here
 //! knows how long a frame is before it is encoded.
 
@@ -11,13 +11,13 @@ mod v3;
 use bytes::{Bytes, BytesMut};
 
 pub(crate) use self::payload::Payload;
-pub(crate) use super::version::ProtocolVersion as Wire;
 use crate::{
     data::Data,
     error::{ProtocolError, SendErrorKind},
     protocol::{
         handshake::TransportKind,
         packet::Packet,
+        version::ProtocolVersion,
         websocket::{Frame, FrameEnds, Message, Opcode, Text, WebSocketCodec},
     },
 };
@@ -27,7 +27,7 @@ use crate::{
 const MAX_V3_HEADER: usize = 24;
 
 /// The encoding of packets depends on the version of the protocol, and on nothing else.
-impl Wire {
+impl ProtocolVersion {
     /// The number of bytes by which a text frame or a body with one message of `size` bytes can exceed it.
     pub(crate) fn max_overhead(self, size: usize) -> usize {
         match self {
@@ -53,7 +53,7 @@ impl Wire {
 /// # WebSocket
 ///
 /// "One packet per message" (protocol 4, "WebSocket"), in version 3 too.
-impl Wire {
+impl ProtocolVersion {
     /// The frame of one packet.
     #[inline]
     pub(crate) fn frame(self, packet: &Packet) -> Frame<'_> {
@@ -107,7 +107,7 @@ impl Wire {
 /// # Polling
 ///
 /// A body carries any number of packets (protocol 4, "Payload encoding"; protocol 3, "Payload").
-impl Wire {
+impl ProtocolVersion {
     /// Appends the body of a POST with these packets. Each must be [representable](Self::is_representable).
     pub(crate) fn encode_payload(self, packets: &[Packet], dst: &mut BytesMut) {
         payload::encode(self, packets, dst);
@@ -143,7 +143,7 @@ impl Wire {
 ///
 /// A server compares its `maxPayload` with the packet as it arrives: with the body of a POST, or with the payload of a
 /// WebSocket message.
-impl Wire {
+impl ProtocolVersion {
     /// Checks that a transport can carry a message to a server that accepts `max_payload` bytes.
     pub(crate) fn check_message(
         self,

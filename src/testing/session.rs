@@ -20,8 +20,8 @@ use crate::{
     protocol::{
         handshake::TransportKind,
         packet::Packet,
+        version::ProtocolVersion,
         websocket::{Message, Text},
-        wire::Wire,
     },
 };
 
@@ -39,7 +39,7 @@ pub(super) enum Outgoing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Asked {
     /// The version of the protocol.
-    pub(super) wire: Wire,
+    pub(super) version: ProtocolVersion,
     pub(super) transport: TransportKind,
 }
 
@@ -55,7 +55,7 @@ enum Upgrade {
 #[derive(Debug)]
 pub(super) struct Session {
     sid: String,
-    wire: Wire,
+    version: ProtocolVersion,
     transport: TransportKind,
     upgrade: Upgrade,
     /// A GET of the client is waiting for packets.
@@ -83,10 +83,10 @@ struct Closing {
 
 impl Session {
     pub(super) fn new(sid: String, asked: Asked, settings: &Settings, now: Instant) -> Self {
-        let Asked { wire, transport } = asked;
+        let Asked { version, transport } = asked;
         let mut session = Self {
             sid,
-            wire,
+            version,
             transport,
             upgrade: Upgrade::None,
             is_polled: false,
@@ -94,9 +94,9 @@ impl Session {
             arrivals: Arrivals::default(),
             outbox: VecDeque::new(),
             replies: VecDeque::new(),
-            heartbeat: match wire {
-                Wire::V4 => Heartbeat::new(settings.ping_interval, settings.ping_timeout, now),
-                Wire::V3 => Heartbeat::listening(settings.ping_interval, settings.ping_timeout),
+            heartbeat: match version {
+                ProtocolVersion::V4 => Heartbeat::new(settings.ping_interval, settings.ping_timeout, now),
+                ProtocolVersion::V3 => Heartbeat::listening(settings.ping_interval, settings.ping_timeout),
             },
             closing: Closing::default(),
             pings: 0,
@@ -158,8 +158,8 @@ impl Session {
 impl Session {
     /// Sends a ping. In protocol 3 the client does that. Returns the number of [`pongs`](Self::pongs) after which it is answered.
     pub(super) fn ping(&mut self) -> u64 {
-        match self.wire {
-            Wire::V4 if self.closing.end.is_none() => {
+        match self.version {
+            ProtocolVersion::V4 if self.closing.end.is_none() => {
                 self.send(Packet::Ping("".into()));
                 self.pings += 1;
                 self.pings
@@ -244,7 +244,7 @@ impl Session {
             (.., Upgrade::None) => return None,
         };
         let mut body = BytesMut::new();
-        self.wire.encode_payload(&packets, &mut body);
+        self.version.encode_payload(&packets, &mut body);
         Some(Ok(body.freeze()))
     }
 
@@ -257,7 +257,7 @@ impl Session {
             self.end_silently(SessionEnd::TooLarge);
             return Ok(());
         }
-        for packet in self.wire.decode_payload(body, usize::MAX) {
+        for packet in self.version.decode_payload(body, usize::MAX) {
             let packet = packet.map_err(|err| format!("the client sent a bad packet in a POST: {err}"))?;
             self.receive(packet)?;
         }
@@ -281,7 +281,7 @@ impl Session {
     }
 
     fn frame(&self, packet: &Packet) -> ws::Message {
-        let frame = self.wire.frame(packet);
+        let frame = self.version.frame(packet);
         let payload = [frame.head, frame.body].concat();
         match packet {
             Packet::Message(Data::Binary(_)) => ws::Message::Binary(payload.into()),
@@ -305,7 +305,7 @@ impl Session {
         } else {
             Message::Binary(payload)
         };
-        let packet = self.wire.decode_message(message, usize::MAX);
+        let packet = self.version.decode_message(message, usize::MAX);
         self.receive_packet(packet.map_err(|err| format!("the client sent a bad packet: {err}"))?)
     }
 
@@ -356,8 +356,8 @@ impl Session {
         self.arrivals.note(&packet);
         match packet {
             Packet::Message(data) => self.arrivals.push(data, self.transport),
-            Packet::Pong(_) if self.wire == Wire::V4 => self.heartbeat.pong(),
-            Packet::Ping(data) if self.wire == Wire::V3 => {
+            Packet::Pong(_) if self.version == ProtocolVersion::V4 => self.heartbeat.pong(),
+            Packet::Ping(data) if self.version == ProtocolVersion::V3 => {
                 self.heartbeat.pong();
                 if self.heartbeat.answers() {
                     self.send(Packet::Pong(data));

@@ -33,7 +33,7 @@ impl Settings {
             "pingTimeout": millis(self.ping_timeout),
         });
         // Servers of protocol 3 do not say it.
-        if let (ProtocolVersion::V4, Some(open)) = (asked.wire, open.as_object_mut()) {
+        if let (ProtocolVersion::V4, Some(open)) = (asked.version, open.as_object_mut()) {
             open.insert("maxPayload".to_owned(), self.max_payload.into());
         }
         open.to_string()

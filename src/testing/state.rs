@@ -226,14 +226,14 @@ impl State {
             return Reaction::Respond(Response::new(404, "text/plain", "Not Found"));
         }
         let mut spoken = self.settings.protocols.iter().copied();
-        let Some(wire) = spoken.find(|wire| request.parameter("EIO") == Some(wire.as_str())) else {
+        let Some(version) = spoken.find(|version| request.parameter("EIO") == Some(version.as_str())) else {
             return Reaction::Respond(Response::error(5, "Unsupported protocol version"));
         };
         let Some(transport) = request.parameter("transport").and_then(|name| name.parse().ok()) else {
             return Reaction::Respond(Response::error(0, "Transport unknown"));
         };
         match request.parameter("sid") {
-            None => self.handshake(request, Asked { wire, transport }, now),
+            None => self.handshake(request, Asked { version, transport }, now),
             Some(sid) => self.continued(request, transport, sid),
         }
     }

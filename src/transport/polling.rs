@@ -20,7 +20,8 @@ use crate::{
     protocol::{
         connection::{BatchOutcome, CloseReason, Command, ReportKind, TransportClosed},
         packet::Packet,
-        wire::{Payload, Wire},
+        version::ProtocolVersion,
+        wire::Payload,
     },
 };
 
@@ -128,7 +129,7 @@ impl PollingTransport {
             _ => TimeLimit::Unlimited,
         };
         let max = options.max_message_size;
-        let max_body = max.saturating_add(self.requests.wire().max_overhead(max));
+        let max_body = max.saturating_add(self.requests.version().max_overhead(max));
         self.get.start(request, max_body, limit)
     }
 
@@ -154,7 +155,7 @@ impl PollingTransport {
         }
         let unshared = response.body_memory();
         let max = self.requests.options().max_message_size;
-        let packets = self.requests.wire().decode_payload(response.body, max);
+        let packets = self.requests.version().decode_payload(response.body, max);
         self.body = Some(PollBody { packets, unshared });
         Ok(())
     }
@@ -162,10 +163,11 @@ impl PollingTransport {
     /// Reports that the handshake was answered in another version of the protocol than it was asked for. Everything else is
     /// in this version, too: a server that has not looked at the version knows only its own.
     fn notice_version(&mut self, body: &[u8]) {
-        let answered = Wire::of_handshake(body).filter(|wire| *wire != self.requests.wire());
-        if let Some(wire) = answered {
-            self.requests.set_wire(wire);
-            self.reports.send(ReportKind::Answered(wire));
+        let answered =
+            ProtocolVersion::of_handshake(body).filter(|version| *version != self.requests.version());
+        if let Some(version) = answered {
+            self.requests.set_version(version);
+            self.reports.send(ReportKind::Answered(version));
         }
     }
 
@@ -239,7 +241,7 @@ impl PollingTransport {
 
     fn start_post(&mut self, packets: &[Packet]) -> Result<(), TransportError> {
         let mut body = BytesMut::new();
-        self.requests.wire().encode_payload(packets, &mut body);
+        self.requests.version().encode_payload(packets, &mut body);
         let request = self.requests.post(body.freeze(), repeat(packets))?;
         let options = self.requests.options();
         let limit = TimeLimit::Response(options.request_timeout);
@@ -337,7 +339,7 @@ impl Handler<Command> for PollingTransport {
                 }
             }
             (Command::Read(emptied), _) => self.read_credit = Some(emptied),
-            (Command::Session(sid), _) => self.requests.set_sid(sid),
+            (Command::Session(session), _) => self.requests.set_sid(session.sid.clone()),
             (Command::Pause, Phase::Running) => self.phase = Phase::Pausing,
             (Command::Resume, Phase::Pausing | Phase::Paused) => self.phase = Phase::Running,
             (Command::Pause | Command::Resume | Command::Ping(_), _) => {}

@@ -20,14 +20,14 @@ use super::{
 };
 use crate::{
     error::TransportError,
-    protocol::{endpoint::Endpoint, handshake::TransportKind, wire::Wire},
+    protocol::{endpoint::Endpoint, handshake::TransportKind, version::ProtocolVersion},
 };
 
 /// Builds the requests of one transport.
 pub(super) struct Requests {
     endpoint: Arc<Endpoint>,
     sid: Option<ByteString>,
-    wire: Wire,
+    version: ProtocolVersion,
     options: Arc<Options>,
     /// The endpoint that the user named. The headers, credentials and cookies of the application are sent to its origin
     /// only, and a redirect may lead to another.
@@ -50,22 +50,31 @@ impl Requests {
     ) -> Self {
         let network = network_for(&options, &endpoint, &original);
         let learned_limit = LearnedLimit::default();
-        Self { endpoint, sid, wire: Wire::V4, options, original, network, redirects: 0, learned_limit }
+        Self {
+            endpoint,
+            sid,
+            version: ProtocolVersion::V4,
+            options,
+            original,
+            network,
+            redirects: 0,
+            learned_limit,
+        }
     }
 
     /// The same in this version of the protocol.
-    pub(super) fn speaking(self, wire: Wire) -> Self {
-        Self { wire, ..self }
+    pub(super) fn speaking(self, version: ProtocolVersion) -> Self {
+        Self { version, ..self }
     }
 
     /// The version of the protocol.
-    pub(super) fn wire(&self) -> Wire {
-        self.wire
+    pub(super) fn version(&self) -> ProtocolVersion {
+        self.version
     }
 
     /// Sets the version of the protocol for later requests.
-    pub(super) fn set_wire(&mut self, wire: Wire) {
-        self.wire = wire;
+    pub(super) fn set_version(&mut self, version: ProtocolVersion) {
+        self.version = version;
     }
 
     pub(super) fn options(&self) -> &Options {
@@ -124,7 +133,7 @@ impl Requests {
 
     /// The POST that sends `body`.
     pub(super) fn post(&self, body: Bytes, repeat: Repeat) -> Result<http::Request, TransportError> {
-        let headers = match self.wire.content_type(&body) {
+        let headers = match self.version.content_type(&body) {
             None => Headers::default(),
             Some(content_type) => {
                 Headers::from([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))])
@@ -147,7 +156,7 @@ impl Requests {
         extra: &Headers,
     ) -> Result<http::Request, TransportError> {
         let stamp = self.options.timestamp_requests.then(stamp);
-        let target = self.endpoint.request_target(self.wire, kind, self.sid.as_deref(), stamp.as_deref());
+        let target = self.endpoint.request_target(self.version, kind, self.sid.as_deref(), stamp.as_deref());
         wire_log::request(&method, &self.endpoint, &target);
         Ok(http::Request {
             method,

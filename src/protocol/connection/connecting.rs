@@ -187,13 +187,13 @@ impl Connection {
             let err = connecting.plan.failure(err);
             return self.fail_connect(now, err);
         };
-        let wire = connecting.negotiation.version();
+        let version = connecting.negotiation.version();
         let endpoint = connecting.target.reset();
         if self.transports.get(id).is_some() {
             self.order(id, Command::Abort);
         }
-        self.outputs.push_back(Output::AttemptFailed { kind: id.kind, err });
-        let transport = self.start(next, wire, endpoint, None);
+        self.outputs.push_back(Output::AttemptFailed { kind: id.kind, err: Box::new(err) });
+        let transport = self.start(next, version, endpoint, None);
         if let State::Connecting(connecting) = &mut self.state {
             connecting.begin(now, transport);
         }
@@ -253,16 +253,17 @@ impl Connection {
         if is_proven || session.shows_version() {
             self.found_versions.prove(&target, version);
         }
-        match id.kind {
-            TransportKind::Polling => self.order(id, Command::Session(session.sid.clone())),
-            TransportKind::WebSocket => {
-                if let Some(transport) = self.transports.get_mut(id) {
-                    let agreed = transport.take_agreed();
-                    session.websocket_protocol = agreed.protocol;
-                    session.websocket_compression = agreed.compression;
-                }
-                self.remembered.add(&target);
+        if id.kind == TransportKind::WebSocket {
+            if let Some(transport) = self.transports.get_mut(id) {
+                let agreed = transport.take_agreed();
+                session.websocket_protocol = agreed.protocol;
+                session.websocket_compression = agreed.compression;
             }
+            self.remembered.add(&target);
+        }
+        let session = Arc::new(session);
+        if id.kind == TransportKind::Polling {
+            self.order(id, Command::Session(session.clone()));
         }
         if let Some(deadline) = close_deadline {
             return self.close_unwanted(now, id, deadline);
@@ -270,7 +271,7 @@ impl Connection {
         self.open(now, session, received);
     }
 
-    fn open(&mut self, now: Instant, session: Session, received: Received) {
+    fn open(&mut self, now: Instant, session: Arc<Session>, received: Received) {
         let connecting = match mem::replace(&mut self.state, State::Idle) {
             State::Connecting(connecting) => connecting,
             state => {
@@ -282,7 +283,6 @@ impl Connection {
         let is_offered = session.upgrades.contains(&TransportKind::WebSocket);
         self.counters.sessions += 1;
         self.round_trip = Some(now.saturating_duration_since(connecting.started));
-        let session = Arc::new(session);
         self.outputs.push_back(Output::Opened(session.clone()));
         self.state = State::Open(Open::new(now, session, id, connecting.target));
         self.on_session_packets(now, id, received);

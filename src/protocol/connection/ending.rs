@@ -258,6 +258,6 @@ impl Connection {
         if let Outcome::Closed { unsent, in_doubt, .. } = &mut outcome {
             (*unsent, *in_doubt) = (undelivered.unsent, undelivered.in_doubt);
         }
-        self.outputs.push_back(Output::Ended(outcome));
+        self.outputs.push_back(Output::Ended(Box::new(outcome)));
     }
 }

@@ -21,7 +21,6 @@ use crate::{
         packet::Packet,
         version::{Protocol, ProtocolVersion},
         websocket::{AgreedCompression, CompressionCounts},
-        wire::Wire,
     },
 };
 
@@ -53,8 +52,8 @@ pub(crate) enum Command {
     /// Read up to one more batch of packets and answer `Packets`. The emptied buffer of an earlier batch comes along.
     /// A transport starts with the permission to read one batch.
     Read(Vec<Packet>),
-    /// The session is open: all further requests carry this `sid`.
-    Session(ByteString),
+    /// The session is open: all further requests carry its `sid`.
+    Session(Arc<Session>),
     /// Start no more requests, and answer `Paused` when those in flight have ended.
     Pause,
     /// Go on after `Pause`.
@@ -182,19 +181,19 @@ impl CloseReason {
 /// What a `Connection` wants to be done. Outputs are carried out in order.
 #[derive(Debug)]
 pub(crate) enum Output {
-    /// Start a transport. With a `sid` it is the probe of an upgrade.
+    /// Start a transport. With a session it is the probe of an upgrade.
     Start {
         id: TransportId,
         kind: TransportKind,
-        wire: Wire,
+        version: ProtocolVersion,
         endpoint: Arc<Endpoint>,
-        sid: Option<ByteString>,
+        session: Option<Arc<Session>>,
     },
     Order(TransportId, Command),
     /// The transport could not open the session, and the next one is tried.
     AttemptFailed {
         kind: TransportKind,
-        err: ConnectError,
+        err: Box<ConnectError>,
     },
     /// The session is open.
     Opened(Arc<Session>),
@@ -207,14 +206,14 @@ pub(crate) enum Output {
     },
     Upgraded(TransportKind),
     /// A message or a group was accepted for a WebSocket that the session did not move to, and polling cannot carry it.
-    Rejected(Rejected),
+    Rejected(Box<Rejected>),
     UpgradeFailed(TransportError),
     /// The server has not answered the first ping over a WebSocket in time, or has stopped answering. Said once per session.
     PingsUnanswered,
     /// The answer to the oldest [`confirm`](super::Connection::confirm) that has none.
     Confirmed(Result<(), ConfirmError>),
     /// The connect has failed, or the session has ended, and everything is closed.
-    Ended(Outcome),
+    Ended(Box<Outcome>),
 }
 
 /// How a connect or a session ended.

@@ -155,7 +155,7 @@ impl Model {
             connecting: false,
             open: false,
             messages: Messages::new(retains),
-            time: Time::new(now, Wire::V4),
+            time: Time::new(now, ProtocolVersion::V4),
         }
     }
 
@@ -285,7 +285,7 @@ impl Model {
         if self.connection.is_idle() {
             assert!(!self.connecting && !self.open && deadline.is_none());
             assert_eq!(self.connection.accepted(), self.connection.settled());
-            self.time = Time::new(self.now, Wire::V4);
+            self.time = Time::new(self.now, ProtocolVersion::V4);
         } else {
             assert!(deadline.is_some(), "every wait has an end");
         }
@@ -334,7 +334,7 @@ impl Model {
 
     fn carry_out(&mut self, output: Output) {
         match output {
-            Output::Start { id, sid, .. } => self.start(id, sid.is_some()),
+            Output::Start { id, session, .. } => self.start(id, session.is_some()),
             Output::Order(id, command) => self.order(id, command),
             Output::AttemptFailed { .. } => assert!(self.connecting),
             Output::Opened(session) => {
@@ -369,7 +369,7 @@ impl Model {
                 assert_eq!(self.connection.transport(), Some(TransportKind::Polling));
                 self.messages.reject(rejected.messages());
             }
-            Output::Ended(outcome) => self.ended(outcome),
+            Output::Ended(outcome) => self.ended(*outcome),
         }
     }
 
@@ -403,7 +403,7 @@ impl Model {
                 assert!(!batch.is_empty(), "an empty payload is an error");
                 assert!(fake.writing.is_none(), "one batch in flight");
                 let session = self.connection.session();
-                check_sizes(&batch, id.kind, session.map_or(Wire::V4, |session| session.protocol));
+                check_sizes(&batch, id.kind, session.map_or(ProtocolVersion::V4, |session| session.protocol));
                 self.time.writes(self.now, &batch);
                 (fake.writing, fake.asked) = (Some(batch), true);
                 (fake.began, fake.wrote) = (self.now, self.now);
@@ -511,7 +511,10 @@ impl Model {
             }
             0 if !fake.is_websocket() && what > 192 => self.say(id, ReportKind::Moved(endpoint())),
             0 if !fake.is_websocket() && what > 128 && !fake.greeted => {
-                self.say(id, ReportKind::Answered(if what > 160 { Wire::V4 } else { Wire::V3 }));
+                self.say(
+                    id,
+                    ReportKind::Answered(if what > 160 { ProtocolVersion::V4 } else { ProtocolVersion::V3 }),
+                );
             }
             0 if !fake.is_websocket() => self.say(id, ReportKind::Requested),
             1 if fake.writing.is_some() && what > 128 => {

@@ -23,7 +23,7 @@ use crate::{
     error::{DisconnectReason, SendErrorKind},
     protocol::{
         handshake::{Session, TransportKind},
-        wire::Wire,
+        version::ProtocolVersion,
     },
 };
 
@@ -77,7 +77,7 @@ impl Open {
     }
 
     /// The encoding of packets.
-    pub(super) fn wire(&self) -> Wire {
+    pub(super) fn version(&self) -> ProtocolVersion {
         self.session.protocol
     }
 
@@ -101,7 +101,7 @@ impl Open {
             let session = Arc::make_mut(&mut self.session);
             (session.websocket_protocol, session.websocket_compression) = (protocol, compression);
         }
-        self.unchecked_len = self.wire().unchecked_len(id.kind, self.session.max_payload);
+        self.unchecked_len = self.version().unchecked_len(id.kind, self.session.max_payload);
         mem::replace(&mut self.active, id)
     }
 
@@ -130,7 +130,7 @@ impl Open {
             TransportKind::WebSocket => None,
         };
         let limit = self.session.max_payload.into_iter().chain(of_carrier).min();
-        self.wire().check_message(data, carrier, limit)
+        self.version().check_message(data, carrier, limit)
     }
 
     /// Whether the server behaves as one of version 3 does to a client of version 4: it waits for pings.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     data::{Data, OVERHEAD},
     error::SendErrorKind,
-    protocol::{packet::Packet, wire::Wire},
+    protocol::{packet::Packet, version::ProtocolVersion},
 };
 
 /// The limits of the answers to pings that wait: their number, and the bytes of their data (one answer may exceed
@@ -32,7 +32,7 @@ pub(super) struct BatchLimit {
     pub(super) bytes: usize,
     /// The encoding as which `bytes` counts the packets: that of a polling payload, with what separates the packets. `None`:
     /// only their data counts.
-    pub(super) encoding: Option<Wire>,
+    pub(super) encoding: Option<ProtocolVersion>,
 }
 
 /// Packets that are written together, and what they count for in the queue.
@@ -366,7 +366,7 @@ impl Filling {
         for packet in queue.iter().take(self.limit.packets.saturating_sub(before)) {
             let len = packet.body().len();
             let size = match self.limit.encoding {
-                Some(wire) => wire.size_in_payload(packet, self.packets == 0),
+                Some(version) => version.size_in_payload(packet, self.packets == 0),
                 None => len,
             };
             let used = self.used.saturating_add(size);

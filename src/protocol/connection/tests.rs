@@ -26,7 +26,7 @@ use super::{
 use crate::{
     data::Data,
     error::{ConnectError, SendErrorKind, Stage, TransportError},
-    protocol::{packet::Packet, version::Protocol, wire::Wire},
+    protocol::{packet::Packet, version::Protocol, version::ProtocolVersion},
 };
 
 /// A connection, its clock, and short words for its inputs and outputs.
@@ -45,7 +45,7 @@ const WEBSOCKET: TransportId = TransportId { number: 0, kind: TransportKind::Web
 /// A packet as polling would write it.
 fn wire(packet: &Packet) -> String {
     let mut buffer = BytesMut::new();
-    Wire::V4.encode_payload(std::slice::from_ref(packet), &mut buffer);
+    ProtocolVersion::V4.encode_payload(std::slice::from_ref(packet), &mut buffer);
     String::from_utf8(buffer.to_vec()).unwrap()
 }
 
@@ -63,15 +63,15 @@ fn datas(datas: &[Data]) -> String {
 
 fn word(output: Output) -> String {
     match output {
-        Output::Start { id, kind, sid, wire, .. } => {
-            let sid = sid.map(|sid| format!(" {sid}")).unwrap_or_default();
-            let version = if wire == Wire::V3 { " in protocol 3" } else { "" };
+        Output::Start { id, kind, session, version, .. } => {
+            let sid = session.map(|session| format!(" {}", session.sid)).unwrap_or_default();
+            let version = if version == ProtocolVersion::V3 { " in protocol 3" } else { "" };
             format!("start {} {kind}{sid}{version}", id.number)
         }
         Output::Order(id, Command::Write(packets)) => format!("{} write {}", id.number, wires(&packets)),
         Output::Order(id, Command::Ping(number)) => format!("{} ping {number}", id.number),
         Output::Order(id, Command::Read(_)) => format!("{} read", id.number),
-        Output::Order(id, Command::Session(sid)) => format!("{} session {sid}", id.number),
+        Output::Order(id, Command::Session(session)) => format!("{} session {}", id.number, session.sid),
         Output::Order(id, Command::Pause) => format!("{} pause", id.number),
         Output::Order(id, Command::Resume) => format!("{} resume", id.number),
         Output::Order(id, Command::Close) => format!("{} close", id.number),
@@ -88,12 +88,14 @@ fn word(output: Output) -> String {
         Output::Confirmed(Ok(())) => "confirmed".to_owned(),
         Output::Confirmed(Err(err)) => format!("not confirmed: {err}"),
         Output::UpgradeFailed(err) => format!("upgrade failed: {err}"),
-        Output::Ended(Outcome::ConnectFailed(err)) => format!("connect failed: {err}"),
-        Output::Ended(Outcome::Closed { reason, unsent, in_doubt }) => {
-            let unsent =
-                unsent.iter().map(|outgoing| datas(outgoing.messages())).collect::<Vec<_>>().join("|");
-            format!("closed: {reason}; unsent {unsent}; in doubt {}", datas(&in_doubt))
-        }
+        Output::Ended(outcome) => match *outcome {
+            Outcome::ConnectFailed(err) => format!("connect failed: {err}"),
+            Outcome::Closed { reason, unsent, in_doubt } => {
+                let unsent =
+                    unsent.iter().map(|outgoing| datas(outgoing.messages())).collect::<Vec<_>>().join("|");
+                format!("closed: {reason}; unsent {unsent}; in doubt {}", datas(&in_doubt))
+            }
+        },
     }
 }
 

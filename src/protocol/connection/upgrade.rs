@@ -138,8 +138,8 @@ impl Upgrade {
 impl Connection {
     pub(super) fn start_upgrade(&mut self, now: Instant) {
         let State::Open(open) = &self.state else { return };
-        let (endpoint, sid) = (open.target().endpoint().clone(), open.session().sid.clone());
-        let probe = self.start(TransportKind::WebSocket, open.wire(), endpoint, Some(sid));
+        let (endpoint, session) = (open.target().endpoint().clone(), open.session().clone());
+        let probe = self.start(TransportKind::WebSocket, open.version(), endpoint, Some(session));
         if let State::Open(open) = &mut self.state {
             open.upgrade.start(probe, now + self.limits.upgrade_timeout);
         }
@@ -226,7 +226,7 @@ impl Connection {
     fn check_waiting(&mut self) {
         let State::Open(open) = &self.state else { return };
         let refused = self.queue.refuse(|data| open.check(data, &self.limits));
-        self.outputs.extend(refused.into_iter().map(Output::Rejected));
+        self.outputs.extend(refused.into_iter().map(|refused| Output::Rejected(Box::new(refused))));
     }
 
     pub(super) fn handle_upgrade_timeout(&mut self, now: Instant) {

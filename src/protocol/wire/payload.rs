@@ -6,8 +6,10 @@ mod v4;
 
 use bytes::{Bytes, BytesMut};
 
-use super::Wire;
-use crate::{error::ProtocolError, protocol::packet::Packet};
+use crate::{
+    error::ProtocolError,
+    protocol::{packet::Packet, version::ProtocolVersion},
+};
 
 /// The packets of one HTTP body. Each is decoded when it is asked for, so the packets need no memory besides the body,
 /// however many there are. Their data shares the body's buffer.
@@ -25,13 +27,15 @@ enum Form {
 
 impl Payload {
     /// The packets of `body`. The data of each may have `max_message_size` bytes.
-    pub(super) fn new(wire: Wire, body: Bytes, max_message_size: usize) -> Self {
-        Self(match (wire, body.first()) {
-            (Wire::V4, _) => Form::V4(v4::Payload::new(body, max_message_size)),
+    pub(super) fn new(version: ProtocolVersion, body: Bytes, max_message_size: usize) -> Self {
+        Self(match (version, body.first()) {
+            (ProtocolVersion::V4, _) => Form::V4(v4::Payload::new(body, max_message_size)),
             // The first byte tells the two forms apart, as it does in python-engineio. Not every server sets the type of
             // the content.
-            (Wire::V3, Some(0 | 1)) => Form::V3Binary(v3_binary::Payload::new(body, max_message_size)),
-            (Wire::V3, _) => Form::V3Text(v3_text::Payload::new(body, max_message_size)),
+            (ProtocolVersion::V3, Some(0 | 1)) => {
+                Form::V3Binary(v3_binary::Payload::new(body, max_message_size))
+            }
+            (ProtocolVersion::V3, _) => Form::V3Text(v3_text::Payload::new(body, max_message_size)),
         })
     }
 
@@ -58,50 +62,50 @@ impl Iterator for Payload {
 }
 
 /// Appends the packets. Each must be [representable](is_representable).
-pub(super) fn encode(wire: Wire, packets: &[Packet], dst: &mut BytesMut) {
-    dst.reserve(packets.iter().map(|packet| size(wire, packet, false)).sum());
-    match wire {
-        Wire::V4 => v4::encode(packets, dst),
-        Wire::V3 if v3_text::is_unambiguous(packets) => v3_text::encode(packets, dst),
-        Wire::V3 => v3_binary::encode(packets, dst),
+pub(super) fn encode(version: ProtocolVersion, packets: &[Packet], dst: &mut BytesMut) {
+    dst.reserve(packets.iter().map(|packet| size(version, packet, false)).sum());
+    match version {
+        ProtocolVersion::V4 => v4::encode(packets, dst),
+        ProtocolVersion::V3 if v3_text::is_unambiguous(packets) => v3_text::encode(packets, dst),
+        ProtocolVersion::V3 => v3_binary::encode(packets, dst),
     }
 }
 
 /// The type of the content of a payload that [`encode`] has written, if servers tell the forms apart by it.
-pub(super) fn content_type(wire: Wire, body: &[u8]) -> Option<&'static str> {
-    match (wire, body) {
-        (Wire::V4, _) => None,
-        (Wire::V3, [0 | 1, ..]) => Some("application/octet-stream"),
-        (Wire::V3, _) => Some("text/plain;charset=UTF-8"),
+pub(super) fn content_type(version: ProtocolVersion, body: &[u8]) -> Option<&'static str> {
+    match (version, body) {
+        (ProtocolVersion::V4, _) => None,
+        (ProtocolVersion::V3, [0 | 1, ..]) => Some("application/octet-stream"),
+        (ProtocolVersion::V3, _) => Some("text/plain;charset=UTF-8"),
     }
 }
 
 /// The number of bytes that a packet adds to a payload. In version 3 the text form needs at least one byte less.
-pub(super) fn size(wire: Wire, packet: &Packet, is_first: bool) -> usize {
-    match wire {
-        Wire::V4 => v4::size(packet, is_first),
-        Wire::V3 => v3_binary::size(packet),
+pub(super) fn size(version: ProtocolVersion, packet: &Packet, is_first: bool) -> usize {
+    match version {
+        ProtocolVersion::V4 => v4::size(packet, is_first),
+        ProtocolVersion::V3 => v3_binary::size(packet),
     }
 }
 
 /// Whether a payload can carry a packet.
-pub(super) fn is_representable(wire: Wire, packet: &Packet) -> bool {
-    match wire {
-        Wire::V4 => v4::is_representable(packet),
+pub(super) fn is_representable(version: ProtocolVersion, packet: &Packet) -> bool {
+    match version {
+        ProtocolVersion::V4 => v4::is_representable(packet),
         // The length of each packet is in front of it, so a packet may contain any character.
-        Wire::V3 => true,
+        ProtocolVersion::V3 => true,
     }
 }
 
 /// The version in which a server has answered the handshake, if the start of the body shows it: the open packet in version 4
 /// (`0{"sid":...`), or in one of the forms of version 3, with its length in front (`97:0{"sid":...`).
-pub(super) fn version_of_handshake(body: &[u8]) -> Option<Wire> {
+pub(super) fn version_of_handshake(body: &[u8]) -> Option<ProtocolVersion> {
     const OPEN: &[u8] = b"0{";
     if body.starts_with(OPEN) {
-        return Some(Wire::V4);
+        return Some(ProtocolVersion::V4);
     }
     let packet = v3_text::behind_length(body).or_else(|| v3_binary::behind_length(body))?;
-    packet.starts_with(OPEN).then_some(Wire::V3)
+    packet.starts_with(OPEN).then_some(ProtocolVersion::V3)
 }
 
 /// The number that the digits of a length say. A server that lies about it causes an error, and never an allocation.

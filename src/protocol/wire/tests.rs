@@ -33,7 +33,7 @@ fn read_frame(frame: ws::Frame) -> (bool, Bytes) {
 #[test]
 fn a_binary_message_is_a_binary_frame_without_a_type() {
     let packet = Packet::Message(Data::from(vec![0, 1, 2]));
-    let frame = Wire::V4.frame(&packet);
+    let frame = ProtocolVersion::V4.frame(&packet);
     assert_eq!((frame.opcode, frame.head, frame.body), (Opcode::Binary, &b""[..], &[0, 1, 2][..]));
 }
 
@@ -47,7 +47,7 @@ fn every_other_packet_is_a_text_frame_with_its_type() {
         (Packet::Upgrade, "5", ""),
         (Packet::Close, "1", ""),
     ] {
-        let frame = Wire::V4.frame(&packet);
+        let frame = ProtocolVersion::V4.frame(&packet);
         let expected = (Opcode::Text, head.as_bytes(), body.as_bytes());
         assert_eq!((frame.opcode, frame.head, frame.body), expected, "{packet:?}");
     }
@@ -61,7 +61,7 @@ fn a_message_of_the_server_is_one_packet() {
         (text_message("bAQID"), Packet::Message(Data::from(vec![1, 2, 3]))),
         (Message::Binary(Bytes::from_static(b"4hi")), Packet::Message(Data::from(b"4hi".to_vec()))),
     ] {
-        assert_eq!(Wire::V4.decode_message(message, usize::MAX), Ok(packet));
+        assert_eq!(ProtocolVersion::V4.decode_message(message, usize::MAX), Ok(packet));
     }
 }
 
@@ -74,7 +74,7 @@ fn a_control_frame_or_a_text_without_a_type_is_no_packet() {
         Message::Pong(Bytes::new()),
         Message::Close(None),
     ] {
-        assert!(Wire::V4.decode_message(message.clone(), usize::MAX).is_err(), "{message:?}");
+        assert!(ProtocolVersion::V4.decode_message(message.clone(), usize::MAX).is_err(), "{message:?}");
     }
 }
 
@@ -84,7 +84,7 @@ fn the_ends_of_frames_are_those_of_the_stream() {
     let mut dst = BytesMut::from("queued before");
     let mut ends = FrameEnds::default();
     ends.begin(1_000, packets.len());
-    Wire::V4.encode_frames(&packets, &mut codec(), &mut dst, &mut ends);
+    ProtocolVersion::V4.encode_frames(&packets, &mut codec(), &mut dst, &mut ends);
     // A header of 6 bytes, or 8 for the long frame.
     let first = 1_000 + 13 + 6 + 3;
     let second = first + 6 + 1;
@@ -101,7 +101,7 @@ fn one_reservation_is_enough_for_a_batch() {
     for len in [0, 1, 125, 126, 70_000] {
         let packets = vec![Packet::Message(Data::from(vec![0; len])); 50];
         let (mut dst, mut ends) = (BytesMut::new(), FrameEnds::default());
-        Wire::V4.encode_frames(&packets, &mut codec(), &mut dst, &mut ends);
+        ProtocolVersion::V4.encode_frames(&packets, &mut codec(), &mut dst, &mut ends);
         let needed = dst.len();
         assert!(dst.capacity() <= needed + 50 * 14, "{len}: {} for {needed}", dst.capacity());
     }
@@ -129,7 +129,7 @@ fn a_transport_refuses_a_message_that_is_too_large_for_the_server() {
         (binary(4), websocket, Some(3), too_large(4, 3)),
         (text(""), websocket, Some(1), Ok(())),
     ] {
-        let outcome = Wire::V4.check_message(&data, kind, limit);
+        let outcome = ProtocolVersion::V4.check_message(&data, kind, limit);
         assert_eq!(outcome, expected, "{data:?} within {limit:?} over {kind}");
     }
 }
@@ -137,16 +137,16 @@ fn a_transport_refuses_a_message_that_is_too_large_for_the_server() {
 #[test]
 fn polling_refuses_a_text_that_contains_the_separator() {
     let data = text("a\u{1e}b");
-    let over = |kind| Wire::V4.check_message(&data, kind, Some(4));
+    let over = |kind| ProtocolVersion::V4.check_message(&data, kind, Some(4));
     assert_eq!(over(TransportKind::Polling), Err(SendErrorKind::NotRepresentable));
     assert_eq!(over(TransportKind::WebSocket), Ok(()));
     let data = Data::from(vec![0x1e]);
-    assert_eq!(Wire::V4.check_message(&data, TransportKind::Polling, None), Ok(()));
+    assert_eq!(ProtocolVersion::V4.check_message(&data, TransportKind::Polling, None), Ok(()));
 }
 
 #[test]
 fn the_version_of_a_handshake_is_that_of_its_open_packet() {
-    let (v3, v4) = (Some(Wire::V3), Some(Wire::V4));
+    let (v3, v4) = (Some(ProtocolVersion::V3), Some(ProtocolVersion::V4));
     for (body, expected) in [
         (&br#"0{"sid":"a"}"#[..], v4),
         (br#"97:0{"sid":"a"}"#, v3),
@@ -165,30 +165,30 @@ fn the_version_of_a_handshake_is_that_of_its_open_packet() {
         (b"\x00\x02\xff4{", None),
         (b"\x00\x02", None),
     ] {
-        assert_eq!(Wire::of_handshake(body), expected, "{}", body.escape_ascii());
+        assert_eq!(ProtocolVersion::of_handshake(body), expected, "{}", body.escape_ascii());
     }
 }
 
 #[test]
 fn a_binary_message_of_version_3_has_its_type_in_front() {
     let packet = Packet::Message(Data::from(vec![0, 1, 2]));
-    let frame = Wire::V3.frame(&packet);
+    let frame = ProtocolVersion::V3.frame(&packet);
     assert_eq!((frame.opcode, frame.head, frame.body), (Opcode::Binary, &[4][..], &[0, 1, 2][..]));
     let message = Message::Binary(Bytes::from_static(&[4, 0, 1, 2]));
-    assert_eq!(Wire::V3.decode_message(message, 3), Ok(packet));
+    assert_eq!(ProtocolVersion::V3.decode_message(message, 3), Ok(packet));
     let empty = Message::Binary(Bytes::from_static(&[4]));
-    assert_eq!(Wire::V3.decode_message(empty, 0), Ok(Packet::Message(Data::from(Vec::new()))));
+    assert_eq!(ProtocolVersion::V3.decode_message(empty, 0), Ok(Packet::Message(Data::from(Vec::new()))));
 }
 
 #[test]
 fn what_is_binary_and_no_message_is_an_error_in_version_3() {
     for payload in [&b""[..], b"\x02", b"4hi", b"\x00{}", b"\xff"] {
         let message = Message::Binary(Bytes::from_static(payload));
-        let outcome = Wire::V3.decode_message(message, 100);
+        let outcome = ProtocolVersion::V3.decode_message(message, 100);
         assert!(matches!(outcome, Err(ProtocolError::Packet(_))), "{outcome:?}");
     }
     for text in ["b", "bAQID", "b2AQID", "b4*", "b€"] {
-        let outcome = Wire::V3.decode_message(text_message(text), 100);
+        let outcome = ProtocolVersion::V3.decode_message(text_message(text), 100);
         assert!(matches!(outcome, Err(ProtocolError::Packet(_))), "{outcome:?}");
     }
 }
@@ -196,15 +196,18 @@ fn what_is_binary_and_no_message_is_an_error_in_version_3() {
 #[test]
 fn base64_of_version_3_has_the_type_of_the_packet() {
     let packet = Packet::Message(Data::from(vec![1, 2, 3]));
-    assert_eq!(Wire::V3.decode_message(text_message("b4AQID"), 3), Ok(packet));
-    assert_eq!(Wire::V3.decode_message(text_message("b4"), 0), Ok(Packet::Message(Data::from(Vec::new()))));
+    assert_eq!(ProtocolVersion::V3.decode_message(text_message("b4AQID"), 3), Ok(packet));
+    assert_eq!(
+        ProtocolVersion::V3.decode_message(text_message("b4"), 0),
+        Ok(Packet::Message(Data::from(Vec::new())))
+    );
 }
 
 #[test]
 fn the_type_of_a_binary_message_does_not_count_as_its_data() {
     let message = || Message::Binary(Bytes::from_static(&[4, 0, 1, 2]));
-    assert!(Wire::V3.decode_message(message(), 3).is_ok());
-    assert_eq!(Wire::V3.decode_message(message(), 2), Err(ProtocolError::too_large(3, 2)));
+    assert!(ProtocolVersion::V3.decode_message(message(), 3).is_ok());
+    assert_eq!(ProtocolVersion::V3.decode_message(message(), 2), Err(ProtocolError::too_large(3, 2)));
 }
 
 #[test]
@@ -226,14 +229,14 @@ fn a_message_of_version_3_has_the_size_that_its_server_compares() {
         (binary(3), websocket, 4, Ok(())),
         (binary(4), websocket, 4, too_large(5, 4)),
     ] {
-        let outcome = Wire::V3.check_message(&data, kind, Some(limit));
+        let outcome = ProtocolVersion::V3.check_message(&data, kind, Some(limit));
         assert_eq!(outcome, expected, "{data:?} within {limit} over {kind}");
     }
 }
 
 /// Both versions.
-fn any_wire() -> impl Strategy<Value = Wire> {
-    prop_oneof![Just(Wire::V4), Just(Wire::V3)]
+fn any_wire() -> impl Strategy<Value = ProtocolVersion> {
+    prop_oneof![Just(ProtocolVersion::V4), Just(ProtocolVersion::V3)]
 }
 
 proptest! {
@@ -280,7 +283,7 @@ proptest! {
         wire.encode_payload(&packets, &mut body);
         let sizes = packets.iter().enumerate().map(|(at, packet)| wire.size_in_payload(packet, at == 0));
         let size = sizes.sum::<usize>();
-        prop_assert!(body.len() == size || (wire == Wire::V3 && body.len() < size), "{} and {size}", body.len());
+        prop_assert!(body.len() == size || (wire == ProtocolVersion::V3 && body.len() < size), "{} and {size}", body.len());
         prop_assert_eq!(wire.decode_payload(body.freeze(), usize::MAX).collect::<Result<Vec<_>, _>>(), Ok(packets));
     }
 

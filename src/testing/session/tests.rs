@@ -6,7 +6,7 @@ use super::*;
 use crate::testing::TestServerBuilder;
 
 fn session(transport: TransportKind) -> Session {
-    let asked = Asked { wire: Wire::V4, transport };
+    let asked = Asked { version: ProtocolVersion::V4, transport };
     let mut session =
         Session::new("sid".to_owned(), asked, &TestServerBuilder::new().settings(), Instant::now());
     match transport {

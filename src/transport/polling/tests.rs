@@ -69,7 +69,7 @@ impl Rig {
         let transport = transport::start(TransportParams {
             id: TransportId::new(0, kind),
             kind,
-            wire: Wire::V4,
+            version: ProtocolVersion::V4,
             trusted: endpoint.clone(),
             endpoint,
             sid: None,

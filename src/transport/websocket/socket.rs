@@ -19,8 +19,8 @@ use crate::{
     protocol::{
         connection::{BatchOutcome, ReportKind},
         packet::Packet,
+        version::ProtocolVersion,
         websocket::{AgreedCompression, Compression, Frame, Opcode, WebSocketCodec, close_payload},
-        wire::Wire,
     },
     transport::{Io, ReportSender, Secrets},
 };
@@ -32,7 +32,7 @@ pub(super) type MaskKeySource = Box<dyn FnMut() -> [u8; 4]>;
 pub(super) struct Socket {
     io: Box<dyn Io>,
     codec: WebSocketCodec<MaskKeySource>,
-    wire: Wire,
+    version: ProtocolVersion,
     max_message_size: usize,
     input: ReadBuffer,
     output: WriteBuffer,
@@ -58,12 +58,12 @@ impl Socket {
         max_message_size: usize,
         read_buf: BytesMut,
     ) -> Self {
-        let wire = Wire::V4;
+        let version = ProtocolVersion::V4;
         let codec = WebSocketCodec::new(max_message_size, mask_keys);
         Self {
             io,
-            codec: codec.with_text_overhead(wire.max_overhead(max_message_size)),
-            wire,
+            codec: codec.with_text_overhead(version.max_overhead(max_message_size)),
+            version,
             max_message_size,
             input: ReadBuffer::new(read_buf),
             output: WriteBuffer::default(),
@@ -77,11 +77,11 @@ impl Socket {
     }
 
     /// Speaks this version of the protocol.
-    pub(super) fn speaking(self, wire: Wire) -> Self {
-        let max_frame = self.max_message_size.saturating_add(wire.binary_overhead());
-        let text_overhead = wire.max_overhead(self.max_message_size);
+    pub(super) fn speaking(self, version: ProtocolVersion) -> Self {
+        let max_frame = self.max_message_size.saturating_add(version.binary_overhead());
+        let text_overhead = version.max_overhead(self.max_message_size);
         let codec = self.codec.with_max_message_size(max_frame).with_text_overhead(text_overhead);
-        Self { codec, wire, ..self }
+        Self { codec, version, ..self }
     }
 
     /// Compresses messages as the user wants it, and as client and server have agreed.
@@ -97,7 +97,7 @@ impl Socket {
 
     /// Queues a batch. The batch before it must have been flushed.
     pub(super) fn queue_batch(&mut self, packets: Arc<Vec<Packet>>) {
-        self.output.queue_batch(&mut self.codec, self.wire, packets);
+        self.output.queue_batch(&mut self.codec, self.version, packets);
     }
 
     /// Queues one frame.
@@ -134,7 +134,7 @@ impl Socket {
                 self.write_error = Some(err);
                 return Poll::Pending;
             }
-            match self.output.encode_next(&mut self.codec, self.wire) {
+            match self.output.encode_next(&mut self.codec, self.version) {
                 Encoded::Nothing => {}
                 Encoded::Frames => continue,
                 // Everything before was written, so a pong need not wait for the rest of the batch.

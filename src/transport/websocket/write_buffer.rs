@@ -16,8 +16,8 @@ use crate::protocol::websocket::Work;
 use crate::protocol::{
     connection::BatchOutcome,
     packet::Packet,
+    version::ProtocolVersion,
     websocket::{Frame, FrameEnds, Opcode, WebSocketCodec},
-    wire::Wire,
 };
 
 /// The largest buffer that is reused.
@@ -103,25 +103,25 @@ impl WriteBuffer {
     pub(super) fn queue_batch<K: FnMut() -> [u8; 4]>(
         &mut self,
         codec: &mut WebSocketCodec<K>,
-        wire: Wire,
+        version: ProtocolVersion,
         packets: Arc<Vec<Packet>>,
     ) {
         self.ends.begin(self.written, packets.len());
         if codec.may_deflate() {
-            self.start_encoding(codec, wire, packets);
+            self.start_encoding(codec, version, packets);
         } else {
-            wire.encode_frames(&packets, codec, &mut self.buf, &mut self.ends);
+            version.encode_frames(&packets, codec, &mut self.buf, &mut self.ends);
         }
     }
 
     fn start_encoding<K: FnMut() -> [u8; 4]>(
         &mut self,
         codec: &mut WebSocketCodec<K>,
-        wire: Wire,
+        version: ProtocolVersion,
         packets: Arc<Vec<Packet>>,
     ) {
         let mut encoding = Encoding::new(packets);
-        if !self.encode_turn(codec, wire, &mut encoding) {
+        if !self.encode_turn(codec, version, &mut encoding) {
             self.encoding = Some(Box::new(encoding));
         }
     }
@@ -130,12 +130,12 @@ impl WriteBuffer {
     fn encode_turn<K: FnMut() -> [u8; 4]>(
         &mut self,
         codec: &mut WebSocketCodec<K>,
-        wire: Wire,
+        version: ProtocolVersion,
         encoding: &mut Encoding,
     ) -> bool {
         self.turns = self.turns.saturating_add(1);
         encoding.advance(|packet, begun, work| {
-            let is_appended = codec.encode_in_turns(wire.frame(packet), begun, work, &mut self.buf);
+            let is_appended = codec.encode_in_turns(version.frame(packet), begun, work, &mut self.buf);
             if is_appended {
                 let length = u64::try_from(self.buf.len()).unwrap_or(u64::MAX);
                 self.ends.push(self.written.saturating_add(length));
@@ -148,14 +148,14 @@ impl WriteBuffer {
     pub(super) fn encode_next<K: FnMut() -> [u8; 4]>(
         &mut self,
         codec: &mut WebSocketCodec<K>,
-        wire: Wire,
+        version: ProtocolVersion,
     ) -> Encoded {
         let Some(mut encoding) = self.encoding.take() else { return Encoded::Nothing };
         if encoding.had_turn() {
             self.encoding = Some(encoding);
             return Encoded::Waits;
         }
-        if !self.encode_turn(codec, wire, &mut encoding) {
+        if !self.encode_turn(codec, version, &mut encoding) {
             self.encoding = Some(encoding);
         } else if let Some(number) = encoding.ping() {
             self.queue_ping(codec, number);

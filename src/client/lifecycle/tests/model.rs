@@ -386,15 +386,15 @@ impl Model {
             Output::Confirmed(_) | Output::PingsUnanswered => panic!("nobody has asked"),
             Output::Rejected(rejected) => panic!("the server accepts every message: {rejected:?}"),
             Output::Opened(session) => self.lifecycle.handle_opened(self.now, session),
-            Output::Ended(Outcome::ConnectFailed(err)) => {
-                self.lifecycle.handle_connect_failed(self.now, err);
-            }
-            Output::Ended(Outcome::Closed { reason, unsent, in_doubt }) => {
-                let mut end = Disconnected::new(reason);
-                self.outbox.take_back(unsent);
-                end.in_doubt = in_doubt;
-                self.lifecycle.handle_closed(self.now, end);
-            }
+            Output::Ended(outcome) => match *outcome {
+                Outcome::ConnectFailed(err) => self.lifecycle.handle_connect_failed(self.now, err),
+                Outcome::Closed { reason, unsent, in_doubt } => {
+                    let mut end = Disconnected::new(reason);
+                    self.outbox.take_back(unsent);
+                    end.in_doubt = in_doubt;
+                    self.lifecycle.handle_closed(self.now, end);
+                }
+            },
         }
     }
 

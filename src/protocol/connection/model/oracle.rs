@@ -11,7 +11,7 @@ use super::{MAX_PAYLOAD, PING_SILENCE, text};
 use crate::{
     data::Data,
     error::{DisconnectReason, SendAllError, SendError, SendErrorKind, Stage, TransportError},
-    protocol::{connection::Outgoing, handshake::TransportKind, packet::Packet, wire::Wire},
+    protocol::{connection::Outgoing, handshake::TransportKind, packet::Packet, version::ProtocolVersion},
 };
 
 /// The sum of the intervals in [`open_packet`](super::open_packet).
@@ -45,11 +45,11 @@ pub(crate) enum Size {
 
 impl Size {
     /// A message of this size that contains its number.
-    fn message(self, number: u64, wire: Wire) -> Data {
+    fn message(self, number: u64, version: ProtocolVersion) -> Data {
         // A text has its type in front. In version 3 binary data has one too, and over polling there are four bytes more.
-        let (full, binary) = match wire {
-            Wire::V4 => (MAX_PAYLOAD - 1, MAX_PAYLOAD),
-            Wire::V3 => (MAX_PAYLOAD - 5, MAX_PAYLOAD - 1),
+        let (full, binary) = match version {
+            ProtocolVersion::V4 => (MAX_PAYLOAD - 1, MAX_PAYLOAD),
+            ProtocolVersion::V3 => (MAX_PAYLOAD - 5, MAX_PAYLOAD - 1),
         };
         match self {
             Self::Small => Data::from(number.to_string()),
@@ -61,11 +61,11 @@ impl Size {
 }
 
 /// The server accepts every packet that is written.
-pub(super) fn check_sizes(packets: &[Packet], kind: TransportKind, wire: Wire) {
+pub(super) fn check_sizes(packets: &[Packet], kind: TransportKind, version: ProtocolVersion) {
     let size = |(at, packet): (usize, &Packet)| match kind {
-        TransportKind::Polling => wire.size_in_payload(packet, at == 0),
+        TransportKind::Polling => version.size_in_payload(packet, at == 0),
         TransportKind::WebSocket => {
-            let frame = wire.frame(packet);
+            let frame = version.frame(packet);
             frame.head.len() + frame.body.len()
         }
     };
@@ -81,7 +81,7 @@ pub(super) fn check_sizes(packets: &[Packet], kind: TransportKind, wire: Wire) {
 #[derive(Debug)]
 pub(super) struct Messages {
     /// The version that the session speaks.
-    wire: Wire,
+    version: ProtocolVersion,
     sent: u64,
     accepted: Vec<u64>,
     /// The groups among them.
@@ -105,7 +105,7 @@ impl Messages {
     /// `retains`: what was written and not read is in doubt.
     pub(super) fn new(retains: bool) -> Self {
         Self {
-            wire: Wire::V4,
+            version: ProtocolVersion::V4,
             sent: 0,
             accepted: Vec::new(),
             groups: Vec::new(),
@@ -122,8 +122,8 @@ impl Messages {
     }
 
     /// The session that opens speaks this version.
-    pub(super) fn speak(&mut self, wire: Wire) {
-        self.wire = wire;
+    pub(super) fn speak(&mut self, version: ProtocolVersion) {
+        self.version = version;
     }
 
     /// A connect begins.
@@ -173,7 +173,7 @@ impl Messages {
         transport: Option<TransportKind>,
         send: impl FnOnce(Data) -> Result<(), SendError>,
     ) {
-        let outcome = send(size.message(self.sent, self.wire)).map_err(|err| err.kind);
+        let outcome = send(size.message(self.sent, self.version)).map_err(|err| err.kind);
         self.sent(&[size], transport, outcome);
     }
 
@@ -185,7 +185,7 @@ impl Messages {
         send: impl FnOnce(Vec<Data>) -> Result<(), SendAllError>,
     ) {
         let first = self.sent;
-        let group = (first..).zip(sizes).map(|(number, size)| size.message(number, self.wire)).collect();
+        let group = (first..).zip(sizes).map(|(number, size)| size.message(number, self.version)).collect();
         let outcome = send(group).map_err(|err| err.kind);
         let is_accepted = outcome.is_ok();
         self.sent(sizes, transport, outcome);
@@ -210,8 +210,8 @@ impl Messages {
             }
             Err(err) => {
                 assert!(has(Size::TooLarge));
-                let size = match (self.wire, transport) {
-                    (Wire::V3, Some(TransportKind::Polling)) => MAX_PAYLOAD + 6,
+                let size = match (self.version, transport) {
+                    (ProtocolVersion::V3, Some(TransportKind::Polling)) => MAX_PAYLOAD + 6,
                     _ => MAX_PAYLOAD + 1,
                 };
                 // What is sent during an upgrade is for the WebSocket.
@@ -322,9 +322,9 @@ pub(super) struct Time {
 }
 
 impl Time {
-    pub(super) fn new(now: Instant, wire: Wire) -> Self {
+    pub(super) fn new(now: Instant, version: ProtocolVersion) -> Self {
         Self {
-            pinged: (wire == Wire::V3).then_some(now),
+            pinged: (version == ProtocolVersion::V3).then_some(now),
             unanswered: 0,
             asked: None,
             heard: now,

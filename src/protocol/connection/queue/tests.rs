@@ -36,8 +36,8 @@ fn a_batch_has_as_many_packets_as_the_limit_allows_but_at_least_one() {
         (BatchLimit { bytes: 5, ..NO_LIMIT }, 2),
         (BatchLimit { bytes: 0, ..NO_LIMIT }, 1),
         // As polling encodes them: 4aa|4bb|4cc|4dd
-        (BatchLimit { bytes: 11, encoding: Some(Wire::V4), ..NO_LIMIT }, 3),
-        (BatchLimit { bytes: 10, encoding: Some(Wire::V4), ..NO_LIMIT }, 2),
+        (BatchLimit { bytes: 11, encoding: Some(ProtocolVersion::V4), ..NO_LIMIT }, 3),
+        (BatchLimit { bytes: 10, encoding: Some(ProtocolVersion::V4), ..NO_LIMIT }, 2),
     ] {
         let mut queue = queue(&["aa", "bb", "cc", "dd"]);
         let batch = take(&mut queue, limit);

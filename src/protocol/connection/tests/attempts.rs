@@ -314,7 +314,10 @@ fn a_redirect_to_what_this_client_cannot_do_is_not_the_fault_of_the_program() {
         }
         rig.closed(POLLING, unsupported(), BatchOutcome::sent(0));
         match rig.connection.poll_output(rig.now) {
-            Some(Output::Ended(Outcome::ConnectFailed(err))) => err,
+            Some(Output::Ended(outcome)) => match *outcome {
+                Outcome::ConnectFailed(err) => err,
+                outcome => panic!("{outcome:?}"),
+            },
             output => panic!("{output:?}"),
         }
     };

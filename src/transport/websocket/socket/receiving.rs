@@ -109,7 +109,7 @@ impl Socket {
         match err {
             // The limit of the codec is that of a frame.
             TransportError::Protocol(ProtocolError::TooLarge { size, .. }) => {
-                let overhead = u64::try_from(self.wire.binary_overhead()).unwrap_or(0);
+                let overhead = u64::try_from(self.version.binary_overhead()).unwrap_or(0);
                 ProtocolError::too_large(size.saturating_sub(overhead), self.max_message_size).into()
             }
             err => err,
@@ -138,12 +138,12 @@ impl Socket {
             return self.poll_end_after_write_error(task).map(|err| Err(CloseReason::Failed(err)));
         };
         self.reads = 0;
-        let (wire, max) = (self.wire, self.max_message_size);
+        let (version, max) = (self.version, self.max_message_size);
         let mut batch = BatchBuilder::new(emptied);
         let mut end = None;
         while !batch.is_full() && end.is_none() {
             // Packets that have arrived do not wait for more.
-            match self.poll_message(batch.is_empty(), |message| wire.decode_message(message, max), task) {
+            match self.poll_message(batch.is_empty(), |message| version.decode_message(message, max), task) {
                 Poll::Ready(Ok(packet)) => batch.push(packet),
                 Poll::Ready(Err(reason)) => end = Some(reason),
                 Poll::Pending => break,

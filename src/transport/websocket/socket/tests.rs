@@ -43,7 +43,7 @@ async fn an_error_while_writing_waits_until_everything_that_has_arrived_is_recei
     for _ in 0..3 {
         assert_eq!(poll_without_credit(&mut socket).await, Poll::Pending);
     }
-    let packet = |message| Wire::V4.decode_message(message, 100);
+    let packet = |message| ProtocolVersion::V4.decode_message(message, 100);
     let received = poll_fn(|task| socket.poll_message(true, packet, task)).await.unwrap();
     assert_eq!(received, Packet::Message("x".into()));
     let Poll::Ready(TransportError::Io { kind, .. }) = poll_without_credit(&mut socket).await else {
@@ -61,7 +61,7 @@ async fn pongs_that_nobody_asked_for_do_not_hide_the_answer_to_the_ping() {
     for (numbers, answered) in [(vec![2, 3, 1, u64::MAX], Some(2)), (vec![1], Some(1)), (vec![7], None)] {
         let pongs = numbers.into_iter().flat_map(pong).collect::<Vec<_>>();
         server.write_all(&pongs).await.unwrap();
-        let packet = |message| Wire::V4.decode_message(message, 100);
+        let packet = |message| ProtocolVersion::V4.decode_message(message, 100);
         let received = poll_fn(|task| Poll::Ready(socket.poll_message(true, packet, task))).await;
         assert!(received.is_pending());
         assert_eq!(socket.answered.take(), answered);
@@ -89,7 +89,7 @@ fn deflated(message: &[u8]) -> Vec<u8> {
 async fn receive(socket: &mut Socket) -> (Packet, usize) {
     let mut turns = 0;
     let packet = poll_fn(|task| {
-        let packet = |message| Wire::V4.decode_message(message, 1 << 20);
+        let packet = |message| ProtocolVersion::V4.decode_message(message, 1 << 20);
         let polled = socket.poll_message(true, packet, task);
         turns += usize::from(polled.is_pending());
         polled

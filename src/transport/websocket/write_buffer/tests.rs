@@ -61,7 +61,7 @@ fn batch(lengths: &[usize]) -> Vec<Packet> {
 }
 
 fn queue(buffer: &mut WriteBuffer, lengths: &[usize]) {
-    buffer.queue_batch(&mut codec(), Wire::V4, Arc::new(batch(lengths)));
+    buffer.queue_batch(&mut codec(), ProtocolVersion::V4, Arc::new(batch(lengths)));
 }
 
 fn flush(buffer: &mut WriteBuffer, stream: &mut Stream) -> Poll<io::Result<()>> {
@@ -172,14 +172,14 @@ fn the_outcome_of_a_compressed_batch_is_that_of_the_bytes_on_the_wire() {
     let mut ends = vec![0];
     let mut buffer = WriteBuffer::default();
     for length in lengths {
-        buffer.queue_batch(&mut codec, Wire::V4, Arc::new(batch(&[length])));
+        buffer.queue_batch(&mut codec, ProtocolVersion::V4, Arc::new(batch(&[length])));
         ends.push(buffer.len());
     }
     assert!(ends[4] < 1_000, "{ends:?}");
     for bytes in 0..=ends[4] {
         for flushed in [true, false] {
             let mut buffer = WriteBuffer::default();
-            buffer.queue_batch(&mut deflating(), Wire::V4, Arc::new(batch(&lengths)));
+            buffer.queue_batch(&mut deflating(), ProtocolVersion::V4, Arc::new(batch(&lengths)));
             let mut stream = Stream::new([Step::Write { bytes, flushed }, Step::Fail]);
             let _ = flush(&mut buffer, &mut stream);
             let whole = ends.iter().filter(|&&end| 0 < end && end <= bytes).count();
@@ -194,7 +194,7 @@ fn a_large_batch_is_compressed_in_turns_and_everything_behind_it_waits() {
     let mut codec = deflating();
     let mut buffer = WriteBuffer::default();
     // The first message fits into a turn, the second takes three.
-    buffer.queue_batch(&mut codec, Wire::V4, Arc::new(batch(&[SLICE / 2, 2 * SLICE, 1])));
+    buffer.queue_batch(&mut codec, ProtocolVersion::V4, Arc::new(batch(&[SLICE / 2, 2 * SLICE, 1])));
     let first = buffer.len();
     assert!(first > 0 && first < 5_000);
     buffer.ping(&mut codec, 7);
@@ -203,11 +203,11 @@ fn a_large_batch_is_compressed_in_turns_and_everything_behind_it_waits() {
     assert!(flush(&mut buffer, &mut stream).is_ready());
     assert_eq!((buffer.outcome(), stream.written.len()), (outcome(1, 0), first));
 
-    assert_eq!(buffer.encode_next(&mut codec, Wire::V4), Encoded::Waits, "others have their turn");
+    assert_eq!(buffer.encode_next(&mut codec, ProtocolVersion::V4), Encoded::Waits, "others have their turn");
     let (mut turns, mut progress) = (1, buffer.progress());
     loop {
         buffer.end_turn();
-        match buffer.encode_next(&mut codec, Wire::V4) {
+        match buffer.encode_next(&mut codec, ProtocolVersion::V4) {
             Encoded::Frames if buffer.len() == 0 => {
                 turns += 1;
                 assert!(buffer.progress() > progress, "nothing is written, and it goes on");
@@ -217,7 +217,7 @@ fn a_large_batch_is_compressed_in_turns_and_everything_behind_it_waits() {
             encoded => panic!("{encoded:?}"),
         }
     }
-    assert_eq!((turns, buffer.encode_next(&mut codec, Wire::V4)), (2, Encoded::Nothing));
+    assert_eq!((turns, buffer.encode_next(&mut codec, ProtocolVersion::V4)), (2, Encoded::Nothing));
     assert!(flush(&mut buffer, &mut stream).is_ready());
     assert_eq!(buffer.outcome(), outcome(3, 0));
     // One ping, behind everything.
@@ -229,11 +229,11 @@ fn a_large_batch_is_compressed_in_turns_and_everything_behind_it_waits() {
 fn many_small_messages_are_compressed_in_turns() {
     let mut codec = deflating();
     let mut buffer = WriteBuffer::default();
-    buffer.queue_batch(&mut codec, Wire::V4, Arc::new(batch(&[16; 20_000])));
+    buffer.queue_batch(&mut codec, ProtocolVersion::V4, Arc::new(batch(&[16; 20_000])));
     let mut turns = 1;
     loop {
         buffer.end_turn();
-        match buffer.encode_next(&mut codec, Wire::V4) {
+        match buffer.encode_next(&mut codec, ProtocolVersion::V4) {
             Encoded::Frames => turns += 1,
             encoded => break assert_eq!(encoded, Encoded::Nothing),
         }
@@ -247,13 +247,13 @@ fn many_small_messages_are_compressed_in_turns() {
 fn the_rest_of_a_batch_that_is_dropped_is_not_sent() {
     let mut codec = deflating();
     let mut buffer = WriteBuffer::default();
-    buffer.queue_batch(&mut codec, Wire::V4, Arc::new(batch(&[100, 2 * SLICE, 1])));
+    buffer.queue_batch(&mut codec, ProtocolVersion::V4, Arc::new(batch(&[100, 2 * SLICE, 1])));
     buffer.drop_rest();
     buffer.queue(&mut codec, Frame { opcode: Opcode::Close, head: b"", body: b"\x03\xe8" });
     let mut stream = Stream::default();
     assert!(flush(&mut buffer, &mut stream).is_ready());
     assert_eq!(
-        (buffer.outcome(), buffer.encode_next(&mut codec, Wire::V4)),
+        (buffer.outcome(), buffer.encode_next(&mut codec, ProtocolVersion::V4)),
         (outcome(1, 0), Encoded::Nothing)
     );
     assert!(stream.written.ends_with(b"\x88\x82\0\0\0\0\x03\xe8"));

@@ -262,10 +262,10 @@ fn a_version_is_remembered_for_the_url_that_the_user_named() {
     rig.report(POLLING, ReportKind::Moved(elsewhere.into()));
     rig.refuses(POLLING, 400, Some(5));
     assert!(matches!(rig.connection.poll_output(rig.now), Some(Output::AttemptFailed { .. })));
-    let Some(Output::Start { endpoint: at, wire, .. }) = rig.connection.poll_output(rig.now) else {
+    let Some(Output::Start { endpoint: at, version, .. }) = rig.connection.poll_output(rig.now) else {
         panic!("no other attempt")
     };
-    assert_eq!((at.display_url(), wire), (endpoint().display_url(), V3));
+    assert_eq!((at.display_url(), version), (endpoint().display_url(), V3));
     rig.packets(polling(1), vec![open()]);
     rig.end(polling(1));
     assert_eq!(next(&mut rig), V3);

@@ -94,7 +94,7 @@ fn text_is_written_as_a_server_reads_it() {
         (vec![text("a\u{1e}b€d"), text(&"x".repeat(100))], &format!("6:4a\u{1e}b€d101:4{}", "x".repeat(100))),
     ] {
         let mut dst = bytes::BytesMut::new();
-        crate::protocol::wire::Wire::V3.encode_payload(&packets, &mut dst);
+        crate::protocol::version::ProtocolVersion::V3.encode_payload(&packets, &mut dst);
         assert_eq!(dst, body);
         assert_eq!(encoded(&packets), body);
     }
