@@ -87,7 +87,7 @@ use crate::{
 /// An Engine.IO client: an actor that owns one connection at a time.
 ///
 /// Its address is the handle, usable from any thread: see the messages [`Connect`], [`Send`], [`SendAll`], [`Flush`], [`Confirm`],
-/// [`Disconnect`], [`Wait`], [`Subscribe`], [`Unsubscribe`], [`Spawn`] and [`GetStatus`].
+/// [`Disconnect`], [`Wait`], [`Subscribe`], [`Unsubscribe`], [`Spawn`], [`GetStatus`] and [`WatchState`].
 ///
 /// A client stays alive while it has addresses, and also while it has a connection to which somebody listens: a subscriber,
 /// or somebody who awaits the reply to a [`Connect`] or a [`Wait`]. Without addresses, a connected client to which nobody listens

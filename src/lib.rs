@@ -32,7 +32,8 @@
 //! - **Send** text, bytes and JSON: [`Send`], [`SendAll`]. Wait until everything is sent, or until the other end has read it:
 //!   [`Flush`], [`Confirm`].
 //! - **Lose no message silently**: what was not sent comes back, in [`Disconnected`] or as [`Event::Rejected`], or is sent in the
-//!   next session: [`keep_unsent`](EngineIoClientBuilder::keep_unsent).
+//!   next session: [`keep_unsent`](EngineIoClientBuilder::keep_unsent). A message that was written to a WebSocket before the
+//!   connection was lost comes back with [`confirm_sends`](EngineIoClientBuilder::confirm_sends).
 //! - **Back-pressure** in both directions: see [flow control](#flow-control).
 //! - **Reconnect** by a [policy](Reconnect), with a [hook](EngineIoClientBuilder::before_connect) that fetches a fresh token.
 //! - **Limit** every wait and every buffer: [time and memory](EngineIoClientBuilder#limits).
@@ -100,9 +101,9 @@
 //! [what happens when something fails](guide::what_happens_when).
 //!
 //! The [examples] are programs to start from: `service`, an actix-web service as it runs in production; `gateway`, an
-//! actix-web service between browsers and a server; `socketio`, a client for Socket.IO; `supervised`, an actor that owns a client and can be restarted;
-//! `stream`, which has no actor of its own; `scoped`, which disconnects also if the work fails; `background_task`, a
-//! heartbeat of the application; `reconnect`; and `console`, which talks to any server by hand.
+//! actix-web service between browsers and a server; `socketio`, a client for Socket.IO; `supervised`, an actor that owns a
+//! client and can be restarted; `stream`, which has no actor of its own; `scoped`, which disconnects even if the work fails;
+//! `background_task`, a heartbeat of the application; `reconnect`; and `console`, which talks to any server by hand.
 //!
 //! [examples]: https://github.com/actix-engineio/actix-engineio/tree/main/examples
 //!
@@ -146,7 +147,7 @@
 //!   Connected
 //!       ( Message | Upgraded | UpgradeFailed | Rejected | RejectedAll )*
 //!   Disconnected
-//!       Reconnecting*, then Connected or ReconnectFailed, if the client has a reconnect policy
+//!       Reconnecting*, then Connected or ReconnectFailed, if a reconnect policy goes on
 //! ```
 //!
 //! - [`Connected`](Event::Connected) is sent once per session, as its first event, and
@@ -158,9 +159,10 @@
 //! - [`Upgraded`](Event::Upgraded) or [`UpgradeFailed`](Event::UpgradeFailed) comes if the client tried an upgrade and
 //!   the session did not end before the upgrade did. After a failed upgrade the session goes on over polling.
 //! - [`Rejected`](Event::Rejected) returns a message that will not be sent and for which no reply says so. It can
-//!   come without a session. [`RejectedAll`](Event::RejectedAll) returns the messages of a [`SendAll`].
+//!   also come without a session. [`RejectedAll`](Event::RejectedAll) returns the messages of a [`SendAll`].
 //! - [`Reconnecting`](Event::Reconnecting) and [`ReconnectFailed`](Event::ReconnectFailed) come between sessions, if
-//!   the client has a [`Reconnect`] policy.
+//!   the client has a [`Reconnect`] policy. None of them comes after a [`Disconnect`] of an open session, nor after a session
+//!   that the policy [does not follow up](guide::what_happens_when#while-reconnecting): [`Wait`] replies in every case.
 //!
 //! # Errors
 //!
@@ -192,7 +194,8 @@
 //! Over WebSocket the protocol has no acknowledgement of messages, but WebSocket pings show what the other end has read:
 //! [`Confirm`] asks once, and with [`confirm_sends`](EngineIoClientBuilder::confirm_sends) the client retains what is not
 //! confirmed and gives it back as [`in_doubt`](Disconnected::in_doubt). With
-//! [`websocket_ping`](EngineIoClientBuilder::websocket_ping) a connection that was lost without a sign is noticed early.
+//! [`websocket_ping`](EngineIoClientBuilder::websocket_ping) a half-open connection, which was lost without a FIN or a
+//! reset, is noticed early.
 //!
 //! # Reconnecting
 //!
@@ -238,9 +241,9 @@
 //! The crate logs with [log]. The target `actix_engineio::client` has a line at `info` for each connect, each upgrade and
 //! each disconnect by the application, and at `warn` for each lost session, each failed attempt of the reconnect policy
 //! and its end, each subscriber that stops the client from reading for two seconds, and each failure that no caller or
-//! subscriber could receive. The target
-//! `actix_engineio::transport` has the packets in both directions: at `debug` their type and size, at `trace` also the
-//! start of each message, and the requests.
+//! subscriber could receive. The target `actix_engineio::transport` has the packets in both directions: at `debug` their
+//! type and size, at `trace` also the start of each message, and the requests. At `warn` it has what is wrong with the
+//! setup: certificates, proxies and cookies that cannot be used.
 //!
 //! These are never logged, and never part of an error: the sid, cookies, the values of headers, the user name and the
 //! password of a URL, and the values of its query. Errors do contain what a server says in an error response.

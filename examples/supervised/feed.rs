@@ -7,7 +7,7 @@ use actix_engineio::{self as engineio, Connect, Disconnect, EngineIoClient, Even
 pub(crate) struct Feed {
     url: String,
     /// The number of starts. It tells the events of the present client from those of earlier ones.
-    life: u32,
+    generation: u32,
     client: Option<Addr<EngineIoClient>>,
     received: usize,
     unsent: usize,
@@ -15,7 +15,7 @@ pub(crate) struct Feed {
 
 impl Feed {
     pub(crate) fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), life: 0, client: None, received: 0, unsent: 0 }
+        Self { url: url.into(), generation: 0, client: None, received: 0, unsent: 0 }
     }
 }
 
@@ -24,10 +24,11 @@ impl Actor for Feed {
 
     /// Runs at the first start and after each restart.
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.life += 1;
-        let life = self.life;
+        self.generation += 1;
+        let generation = self.generation;
         // The client and this actor keep each other alive until `Close`. A service lives as long as its program.
-        let subscribe = Subscribe::mapped(ctx.address().recipient(), move |event| FromClient { life, event });
+        let subscribe =
+            Subscribe::mapped(ctx.address().recipient(), move |event| FromClient { generation, event });
         let client = EngineIoClient::builder()
             .reconnect(Reconnect::exponential().on_initial_connect(true))
             .subscribe(subscribe)
@@ -53,23 +54,23 @@ impl Supervised for Feed {
     }
 }
 
-/// An event, and the life that its client belongs to.
+/// An event, and the generation that its client belongs to.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct FromClient {
-    life: u32,
+    generation: u32,
     event: Event,
 }
 
 impl Handler<FromClient> for Feed {
     type Result = ();
 
-    fn handle(&mut self, FromClient { life, event }: FromClient, _: &mut Self::Context) {
+    fn handle(&mut self, FromClient { generation, event }: FromClient, _: &mut Self::Context) {
         match event {
             // This event of an earlier client counts too: it returns the messages that were not sent.
             Event::Disconnected(end) => self.unsent += end.unsent.len(),
             // The earlier client is still closing.
-            _ if life != self.life => {}
+            _ if generation != self.generation => {}
             Event::Message(_) => self.received += 1,
             _ => {}
         }

@@ -40,10 +40,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
     SystemRegistry::set(Supervisor::start(move |_| Feed::new(url)));
     let feed = Feed::from_registry();
 
-    for life in 1..=3 {
-        feed.send(Publish(format!("life {life}"))).await?;
+    for generation in 1..=3 {
+        feed.send(Publish(format!("generation {generation}"))).await?;
         let echo = async {
-            while feed.send(Figures).await?.0 < life {
+            while feed.send(Figures).await?.0 < generation {
                 sleep(Duration::from_millis(10)).await;
             }
             Ok::<_, MailboxError>(())
@@ -52,8 +52,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
             Ok(outcome) => outcome?,
             Err(_) => println!("(no answer within 5 seconds)"),
         }
-        println!("life {life}        {} messages received", feed.send(Figures).await?.0);
-        if life < 3 {
+        println!("generation {generation}        {} messages received", feed.send(Figures).await?.0);
+        if generation < 3 {
             feed.send(Restart).await?;
         }
     }

@@ -17,9 +17,9 @@ async fn after_a_hundred_restarts_there_is_one_session_and_each_message_arrives_
     let url = server.url();
     let feed = Supervisor::start(move |_| Feed::new(url));
     let mut peers: Vec<Peer> = Vec::new();
-    for life in 1..=RESTARTS {
+    for generation in 1..=RESTARTS {
         peers.push(server.accept().await);
-        feed.send(Publish(life.to_string())).await.unwrap();
+        feed.send(Publish(generation.to_string())).await.unwrap();
         feed.send(Restart).await.unwrap();
         peers.last().unwrap().ended().await;
     }

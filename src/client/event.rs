@@ -20,9 +20,10 @@ use crate::{
 /// [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes behind, the client stops reading from the
 /// server until it catches up.
 ///
-/// Back-pressure is exact for handlers that handle one event at a time: those without a future, and those that return
-/// an [`AtomicResponse`]. A handler that returns a [`ResponseFuture`] handles up to 64 events at once, and gets the
-/// next batch when the last event of the batch is done.
+/// Back-pressure is exact for handlers that handle one event at a time: those without a future, and those that return an
+/// [`AtomicResponse`]. A handler that returns a [`ResponseFuture`] handles up to 64 events at once, and gets the next ones
+/// when all of these are done. An event is handled when its handler has returned, or when the future that it returned is
+/// ready.
 ///
 /// [`AtomicResponse`]: https://docs.rs/actix/0.13/actix/handler/struct.AtomicResponse.html
 /// [`ResponseFuture`]: https://docs.rs/actix/0.13/actix/type.ResponseFuture.html

@@ -15,9 +15,9 @@ pub use self::{
 };
 use crate::error::{ConfirmError, DisconnectReason, FlushError};
 
-/// Replies when every message that was accepted before it was sent: over WebSocket it was written to the socket, over
-/// polling its POST was answered with 2xx. A message of `do_send` counts as accepted, also while it waits behind a
-/// [`Send`] that waits for room.
+/// Replies when every message that was accepted before this `Flush` has been sent: over WebSocket it was written to the
+/// socket, over polling its POST was answered with 2xx. A message of `do_send` counts as accepted, also while it waits
+/// behind a [`Send`] that waits for room.
 ///
 /// A message that was written to a WebSocket has not necessarily arrived: see [`Confirm`]. If the session ends first,
 /// the reply is [`FlushError::Disconnected`]; without a session it is [`FlushError::NotConnected`].
@@ -37,7 +37,7 @@ use crate::error::{ConfirmError, DisconnectReason, FlushError};
 #[rtype(result = "Result<(), FlushError>")]
 pub struct Flush;
 
-/// Replies when everything that was accepted before it has been read at the other end of the connection.
+/// Replies when every message that was accepted before this `Confirm` has been read at the other end of the connection.
 ///
 /// - Over WebSocket the client sends a WebSocket ping behind the messages, and replies when its pong arrives. The pong
 ///   proves that the endpoint at the other end of the WebSocket has read every byte before the ping: the operating
@@ -52,10 +52,10 @@ pub struct Flush;
 ///
 /// The reply is [`ConfirmError::Timeout`] if there is no answer within
 /// [`request_timeout`](crate::EngineIoClientBuilder::request_timeout); the session goes on. The limit begins when the
-/// `Confirm` reaches the client, so it includes the time in which the messages are written. It does not run while the
-/// client stops reading because of a slow subscriber, which would also have to read the answer. A few servers never
-/// answer WebSocket pings; with those every `Confirm` over WebSocket fails in this way. While an upgrade pauses
-/// polling, a `Confirm` waits until the session is on one transport.
+/// `Confirm` reaches the client, so it includes the time in which the messages are written. It does not run while the client
+/// stops reading because of a slow subscriber, because then it cannot read the answer either. A few servers never answer
+/// WebSocket pings; with those every `Confirm` over WebSocket fails in this way. While an upgrade pauses polling, a
+/// `Confirm` waits until the session is on one transport.
 ///
 /// Without a session, or after a [`Disconnect`], the reply is [`ConfirmError::NotConnected`]. If the session ends
 /// first, it is [`ConfirmError::Disconnected`].
@@ -90,10 +90,10 @@ pub struct Confirm;
 /// [`Event::Disconnected`](crate::Event::Disconnected) lists the messages that could not be written in time. The
 /// client lives on and accepts another [`Connect`].
 ///
-/// When the reply comes, all events are in the mailboxes of the subscribers that are actors. So a message that you send to such
-/// a subscriber after the reply is handled after the last event: await its reply before the program ends, if the subscriber
-/// stores what was not sent. The task that reads an [`EventStream`](crate::EventStream) gets the last event later; it ends if
-/// every address of the client is dropped.
+/// When the reply comes, all events are in the mailboxes of the subscribers that are actors. So a message that you send to
+/// such a subscriber after the reply is handled after the last event: await its reply before the program ends, if the
+/// subscriber stores what was not sent. The task that reads an [`EventStream`](crate::EventStream) gets the last event
+/// later; the stream ends if every address of the client is dropped.
 ///
 /// ```no_run
 /// use actix_engineio::Disconnect;

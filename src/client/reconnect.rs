@@ -22,9 +22,9 @@ type Delay = Arc<dyn Fn(u32, &ReconnectCause) -> Duration + Send + Sync>;
 ///
 /// # When it connects again
 ///
-/// Once the user's latest [`Connect`](crate::Connect) has led to [`Connected`](crate::Event::Connected), a temporary
-/// failure never ends the policy, whatever it looks like: a router without its route answers 404, a captive portal
-/// answers with its own certificate or a page of HTML. The client goes on until the application says stop: with
+/// Once the application's latest [`Connect`](crate::Connect) has led to [`Connected`](crate::Event::Connected), a temporary
+/// failure never ends the policy, whatever it looks like: a router without its route answers 404, a captive portal answers
+/// with its own certificate or a page of HTML. The client goes on until the application says stop: with
 /// [`retry_if`](Self::retry_if), [`max_attempts`](Self::max_attempts), [`on_server_close`](Self::on_server_close) or
 /// [`Disconnect`](crate::Disconnect). The only other errors that end it with
 /// [`Event::ReconnectFailed`](crate::Event::ReconnectFailed) are those that lie in the program itself:
@@ -94,7 +94,7 @@ pub struct Reconnect {
 
 impl Reconnect {
     /// Exponential backoff with full jitter. The defaults: delays from 500 milliseconds to 30 seconds, any number of
-    /// attempts, no retries of the user's own `Connect` before its session, and reconnects also after the server closed
+    /// attempts, no retries of the application's own `Connect` before its session, and reconnects also after the server closed
     /// the session.
     pub fn exponential() -> Self {
         Self {
@@ -152,8 +152,9 @@ impl Reconnect {
         self
     }
 
-    /// Number of attempts in a row, none of which leads to a stable session, after which the client gives up. With zero
-    /// it gives up as soon as it loses a session. Default: no limit.
+    /// Number of attempts in a row, none of which leads to a stable session, after which the client gives up. With zero it
+    /// gives up as soon as it loses a session. The application's own [`Connect`](crate::Connect) is not counted. Default: no
+    /// limit.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = Some(attempts);
         self

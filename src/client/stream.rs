@@ -28,14 +28,14 @@ const HAND: usize = CAPACITY / 2;
 
 /// The events of a client as a stream, for code that is not an actor.
 ///
-/// The stream buffers up to 64 events or 64 KiB of data. When it is full, further events wait in the client, and when
-/// more than [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes are waiting there, the client stops
-/// reading from the server. A stream that is not polled therefore stops the whole connection: drop it when it is no
-/// longer needed. A reader on the client's thread that is ready for 64 KiB of data gets its turn before more is read.
+/// The stream buffers up to 64 events or 64 KiB of data. When it is full, further events wait in the client, and when more
+/// than [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes are waiting there, the client stops reading
+/// from the server. A stream that is not polled therefore stops the whole connection: drop it when it is no longer needed.
+/// When it contains 64 KiB of data, a reader on the client's own thread gets its turn before the client reads more.
 ///
-/// The stream goes on from one session to the next. It ends when the client stops, after the last events. It does not
-/// keep the client alive: keep an address of the client, or the client stops when its connection ends. It can be used
-/// on any thread and in any async runtime.
+/// The stream goes on from one session to the next. It ends when the client stops, after the last events. It keeps the
+/// client alive only while there is a connection: keep an address of the client, or the client stops when its connection
+/// ends. It can be used on any thread and in any async runtime.
 ///
 /// ```no_run
 /// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {

@@ -28,7 +28,7 @@ pub enum TransportError {
     Tls {
         /// The error of rustls, followed by advice where there is any.
         cause: Cause,
-        /// Whether another attempt cannot help: a certificate was not accepted, the server's or the client's own, or the
+        /// `true` if another attempt would fail, too: a certificate was not accepted, the server's or the client's own, or the
         /// two sides have no version, cipher suite, protocol or name in common.
         untrusted: bool,
     },
@@ -57,7 +57,7 @@ pub enum TransportError {
     },
     /// The server answered a request with a status outside 2xx (outside 101 for a WebSocket handshake).
     Status(Box<HttpStatus>),
-    /// The server redirected a request that is not redirected, or redirected too often.
+    /// The server redirected a request for which redirects are not followed, or redirected too often.
     Redirect(Box<str>),
     /// The response is not HTTP, or it is not what an Engine.IO server answers: no WebSocket handshake, or no
     /// acknowledgement of a POST.

@@ -259,8 +259,8 @@ impl Peer {
         self.change(|session| session.close_frame(code));
     }
 
-    /// Closes the connections of the session without a word, as a process that is killed: with a FIN, without a close packet and
-    /// without a close frame. [`TestServer::stop`](super::TestServer::stop) does so for all sessions.
+    /// Closes the connections of the session as a process does that is killed: with a FIN, but without a close packet and without
+    /// a close frame. [`TestServer::stop`](super::TestServer::stop) does so for all sessions.
     ///
     /// ```
     /// # use actix_engineio::{Connect, EngineIoClient, Wait, testing::TestServer};

@@ -73,7 +73,7 @@ impl Response {
     }
 }
 
-/// How a server refuses handshakes: a status, and the words of its body.
+/// How a server refuses handshakes: a status, and the text of its body.
 ///
 /// ```
 /// use std::time::Duration;
@@ -104,7 +104,7 @@ impl Refusal {
         Self { response: Response::new(status, "text/plain; charset=UTF-8", words.into()), times: 1 }
     }
 
-    /// Refuses so many handshakes. Default: 1.
+    /// Refuses this many handshakes. Default: 1.
     #[must_use]
     pub fn times(mut self, times: usize) -> Self {
         self.times = times;

@@ -218,7 +218,7 @@ impl TestServer {
         }
     }
 
-    /// Waits until the server has received so many requests for a session, refused ones too, since its start.
+    /// Waits until the server has received this many requests for a session, refused ones too, since its start.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -27,9 +27,10 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// How long a whole [`Connect`](crate::Connect) may take, with its `before_connect` hook and every transport that
-    /// is tried. After that it fails with [`ConnectError::Timeout`](crate::ConnectError::Timeout), which says what the
-    /// client was waiting for. Default: 20 seconds.
+    /// How long one attempt to connect may take, with its `before_connect` hook and every transport that is tried: a
+    /// [`Connect`](crate::Connect), or an attempt of the reconnect policy. After that it fails with
+    /// [`ConnectError::Timeout`](crate::ConnectError::Timeout), which says what the client was waiting for. Default: 20
+    /// seconds.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.config.connect_timeout = limit.min(NO_LIMIT);
         self
@@ -66,7 +67,7 @@ impl EngineIoClientBuilder {
     ///
     /// After the interval without any byte from the server, the client sends a WebSocket ping. If no byte arrives within the
     /// timeout after that, the session ends with [`DisconnectReason::PingTimeout`](crate::DisconnectReason::PingTimeout).
-    /// So a connection that was lost without a sign is noticed after interval and timeout.
+    /// So a half-open connection, which was lost without a FIN or a reset, is noticed after interval and timeout.
     ///
     /// - Any byte from the server is a sign of life. Another ping follows an unanswered one only if the server was
     ///   heard after the timeout of that one.
@@ -109,7 +110,7 @@ impl EngineIoClientBuilder {
     ///   while too many are unconfirmed. On a line with a long round trip `send_queue` should be at least twice what the
     ///   line carries in that time.
     /// - With a server that never answers WebSocket pings, nothing is confirmed, and once `send_queue` is full no `Send` is
-    ///   accepted any more. A warning is logged, also if a server stops answering.
+    ///   accepted. A warning is logged, even if the server stops answering later.
     /// - A graceful [`Disconnect`](crate::Disconnect) waits for the last confirmation before it sends the close packet, for
     ///   half of [`close_timeout`](Self::close_timeout) at most.
     /// - Over polling the option has no effect: there the answer to a POST confirms its messages.
@@ -168,7 +169,8 @@ impl EngineIoClientBuilder {
     /// confirmation count as well.
     ///
     /// A message is accepted while at most this many bytes are waiting, so the last one may exceed the limit by its own
-    /// size. A `Flush` or a `Confirm` also accepts the messages that wait before one of `do_send`. With zero a message is accepted only after all earlier ones were written.
+    /// size. If a message of `do_send` is queued behind a `Send` that waits for room, `Flush` and `Confirm` accept both,
+    /// beyond the limit. With zero a message is accepted only after all earlier ones were written.
     pub fn send_queue(mut self, bytes: usize) -> Self {
         self.config.limits.send_queue = bytes;
         self

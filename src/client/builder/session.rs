@@ -138,7 +138,7 @@ impl EngineIoClientBuilder {
     ///         Some(ReconnectCause::Failed(err)) => err.http_status(),
     ///         _ => None,
     ///     };
-    ///     status.is_some_and(|status| status.status == 401)
+    ///     status.is_some_and(|status| matches!(status.status, 401 | 403))
     /// }
     ///
     /// // The token is fetched at the first attempt, and again when the server no longer accepts it.

@@ -162,7 +162,7 @@ impl SendAll {
     /// has opened a new session and the moment at which a subscriber learns of it, messages that were made for the old
     /// session would otherwise be the first ones of the new session. Such a protocol does not use
     /// [`keep_unsent`](crate::EngineIoClientBuilder::keep_unsent): messages that were accepted, or that wait for room in
-    /// the send queue, are carried over also with this method.
+    /// the send queue, are carried over even with this method.
     ///
     /// ```no_run
     /// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {

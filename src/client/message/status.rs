@@ -47,7 +47,7 @@ pub enum State {
     Reconnecting,
     /// A session is open.
     Connected,
-    /// A session is being closed.
+    /// A session is being closed, or the connections of an attempt that failed.
     Disconnecting,
 }
 

@@ -21,10 +21,10 @@ const REASONS: [&str; 7] = [
     "stalled",
 ];
 
-/// Figures of any number of clients, which anybody can read without asking a client. A clone is another handle to the same
-/// figures.
+/// Metrics of any number of clients, which anybody can read without asking a client. A clone is another handle to the same
+/// metrics.
 ///
-/// The clients add to them at the end of each wake-up, and not for each message.
+/// A client adds to them after it has handled everything that was waiting, and not for each message.
 ///
 /// ```
 /// use actix_engineio::{EngineIoClient, Metrics};

@@ -12,7 +12,9 @@ use super::ReconnectCause;
 /// fn needs_token(attempt: &Attempt) -> bool {
 ///     match &attempt.cause {
 ///         None => true,
-///         Some(ReconnectCause::Failed(err)) => err.http_status().is_some_and(|status| status.status == 401),
+///         Some(ReconnectCause::Failed(err)) => {
+///             err.http_status().is_some_and(|status| matches!(status.status, 401 | 403))
+///         }
 ///         Some(_) => false,
 ///     }
 /// }
@@ -22,17 +24,17 @@ use super::ReconnectCause;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// The number of the attempt: 0 for the user's own [`Connect`](crate::Connect), else as in
+    /// The number of the attempt: 0 for the application's own [`Connect`](crate::Connect), else as in
     /// [`Reconnecting::attempt`](crate::Reconnecting::attempt).
     pub number: u32,
-    /// The failure that makes the attempt necessary: `None` for the user's own `Connect`, else as in
+    /// The failure that makes the attempt necessary: `None` for the application's own `Connect`, else as in
     /// [`Reconnecting::cause`](crate::Reconnecting::cause).
     pub cause: Option<ReconnectCause>,
 }
 
 impl Attempt {
-    /// The attempt with this number, because of this failure. For tests of hooks; [`Attempt::default`] is that of a
-    /// user's own `Connect`.
+    /// The attempt with this number, because of this failure. For tests of hooks; [`Attempt::default`] is that of an
+    /// application's own `Connect`.
     pub fn new(number: u32, cause: Option<ReconnectCause>) -> Self {
         Self { number, cause }
     }

@@ -21,7 +21,7 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 ///
 /// use actix_engineio::{EngineIoClient, WebSocketPing};
 ///
-/// // A connection that was lost without a sign is noticed after 15 seconds.
+/// // A half-open connection is noticed after 15 seconds.
 /// let ping = WebSocketPing::every(Duration::from_secs(10)).timeout(Duration::from_secs(5));
 /// let builder = EngineIoClient::builder().websocket_ping(ping);
 /// ```

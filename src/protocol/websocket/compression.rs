@@ -15,8 +15,9 @@ const UNUSABLE_WINDOW_BITS: u8 = 8;
 /// How messages over WebSocket are compressed, with the extension permessage-deflate (RFC 7692): see
 /// [`compression`](crate::EngineIoClientBuilder::compression). The server may decline, and then nothing is compressed.
 ///
-/// A message compresses better together with the messages before it. Whoever compresses so remembers them, and so does
-/// whoever receives: this memory is a context. The three choices differ in the contexts, so in the memory of a client:
+/// A message compresses better together with the messages before it. For that both sides must keep the data before it in
+/// memory: this is the context, and each direction has its own. The three choices differ in the contexts, so in the memory
+/// of a client:
 ///
 /// | choice | memory of a client | what becomes smaller |
 /// |---|---|---|

@@ -10,7 +10,7 @@ pub enum SessionEnd {
     Client,
     /// The test closed it, with [`close`](crate::testing::Peer::close) or [`close_with`](crate::testing::Peer::close_with).
     Server,
-    /// A connection of it was lost: the client closed it without a word, or the test dropped it.
+    /// A connection of it was lost: the client closed it without a close packet and without a close frame, or the test dropped it.
     Lost,
     /// The client did not answer a ping within the ping timeout, or in protocol 3 sent none.
     PingTimeout,
