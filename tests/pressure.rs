@@ -134,6 +134,32 @@ async fn an_echo_that_awaits_its_sends_flows_when_the_server_reads() {
     server.finish().await;
 }
 
+#[actix::test]
+async fn a_busy_subscriber_needs_no_room_for_events_of_other_kinds() {
+    let (handled, is_handled) = milestone();
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN);
+        (0..100).for_each(|_| ws.send_text(&format!("4{}", "x".repeat(1024))));
+        ws.reads("4done");
+        ws.send_text("1");
+        ws.wait_closed();
+    });
+    let mut client = Client::with(&server, |builder| builder.receive_buffer(2000));
+    // It goes on when the other subscriber has had all messages.
+    let busy = Busy(is_handled.boxed_local().shared());
+    let only = Subscribe::new(busy.start().recipient()).only([EventKind::Connected]);
+    client.addr.send(only).await.unwrap();
+    client.connect_over(TransportKind::WebSocket).await;
+    for _ in 0..100 {
+        client.message().await;
+    }
+    handled.reached();
+    client.addr.do_send(engineio::Send::text("done"));
+    let reason = soon("the end", client.addr.send(Wait)).await.unwrap();
+    assert_eq!(reason, Some(DisconnectReason::Server));
+    server.finish().await;
+}
+
 /// A proxy that passes bytes on both ways, until the flag is set: then it swallows them.
 fn black_hole(upstream: String) -> (String, Arc<AtomicBool>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

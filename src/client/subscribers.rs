@@ -150,7 +150,7 @@ impl Subscribers {
     /// No subscriber has more unacknowledged events than `receive_buffer` allows.
     pub(super) fn have_room(&self) -> bool {
         let total = self.log.total_weight();
-        self.list.iter().all(|subscriber| total - subscriber.acknowledged() <= self.limit)
+        self.list.iter().all(|subscriber| subscriber.backlog(total) <= self.limit)
     }
 
     /// The reader of some stream has not taken events of as many bytes as fit into it.
@@ -165,13 +165,12 @@ impl Subscribers {
     /// `receive_buffer`.
     pub(super) fn furthest_behind(&self) -> Option<Behind> {
         let total = self.log.total_weight();
-        let backlog = |subscriber: &Subscriber| total - subscriber.acknowledged();
-        let last = self.list.iter().max_by_key(|subscriber| backlog(subscriber))?;
-        (backlog(last) > self.limit).then(|| Behind {
+        let last = self.list.iter().max_by_key(|subscriber| subscriber.backlog(total))?;
+        (last.backlog(total) > self.limit).then(|| Behind {
             subscriber: last.id(),
             name: last.name().cloned(),
             is_stream: matches!(last.sink(), Sink::Stream(_)),
-            bytes: backlog(last).bytes(),
+            bytes: last.backlog(total).bytes(),
         })
     }
 

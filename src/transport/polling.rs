@@ -230,6 +230,10 @@ impl PollingTransport {
         // An idle connection is polled too, so that its end is noticed at once.
         while let Poll::Ready(outcome) = self.post.poll(task) {
             if let Err(err) = outcome.and_then(|response| self.on_post(&response)) {
+                if matches!(self.phase, Phase::Closing) {
+                    // Nobody reads it any more, so it is not waited for.
+                    self.body = None;
+                }
                 self.phase = Phase::Failing(err);
             }
         }

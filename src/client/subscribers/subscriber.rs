@@ -57,6 +57,8 @@ pub(super) struct Subscriber {
     earlier: Option<Box<VecDeque<(Acknowledgement, Weight)>>>,
     /// The weight of the events up to the last one that was handled.
     acknowledged: Weight,
+    /// The weight of the events of other kinds that came after the current window. It is not waited for them.
+    skipped: Weight,
 }
 
 impl Subscriber {
@@ -72,6 +74,7 @@ impl Subscriber {
             pending: Acknowledgement::None,
             earlier: None,
             acknowledged,
+            skipped: Weight::default(),
         }
     }
 
@@ -95,6 +98,11 @@ impl Subscriber {
         self.acknowledged
     }
 
+    /// The weight of the events that it has to handle. `total` is that of all events that were ever pushed.
+    pub(super) fn backlog(&self, total: Weight) -> Weight {
+        total - self.acknowledged - self.skipped
+    }
+
     /// Whether it is a stream, or has handled everything that it was sent.
     pub(super) fn has_handled_all(&self) -> bool {
         matches!(self.sink, Sink::Stream(_)) || (self.earlier.is_none() && !self.pending.is_pending())
@@ -112,8 +120,9 @@ impl Subscriber {
     /// progress: it has acknowledged a window, or was sent one. See [`Log::take`] for `is_only_reader`.
     pub(super) fn poll(&mut self, log: &mut Log, is_only_reader: bool, task: &mut Task<'_>) -> Poll<bool> {
         if let Sink::Stream(sender) = &self.sink {
-            // What fits into a stream counts as handled.
+            // What fits into a stream counts as handled, and so do events of other kinds.
             let has_progress = sender.fill(|| self.cursor.next(log, is_only_reader), task);
+            self.cursor.seek(log);
             self.acknowledged = self.cursor.delivered();
             return Poll::Ready(has_progress);
         }
@@ -126,12 +135,23 @@ impl Subscriber {
             }
             self.earlier = None;
         }
-        let has_progress = ready!(self.pending.poll(task));
+        let Poll::Ready(has_progress) = self.pending.poll(task) else {
+            self.skip_other_kinds(log);
+            return Poll::Pending;
+        };
         if has_progress {
             self.acknowledged = self.cursor.delivered();
+            self.skipped = Weight::default();
             self.window.acknowledged();
         }
         Poll::Ready(self.send_window(log, is_only_reader) || has_progress)
+    }
+
+    /// While the current window is handled, events of other kinds need no room.
+    fn skip_other_kinds(&mut self, log: &Log) {
+        let delivered = self.cursor.delivered();
+        self.cursor.seek(log);
+        self.skipped += self.cursor.delivered() - delivered;
     }
 
     /// Sends the next window. Returns whether its acknowledgement is awaited. The caller polls again at once then, so that the
@@ -206,7 +226,8 @@ impl Subscriber {
     pub(super) fn send_rest(&mut self, log: &mut Log, is_only_reader: bool) {
         while self.cursor.seek(log) {
             let Sink::Actor(target) = &mut self.sink else { return };
-            // A sender that has filled the mailbox would wait for room. A new one has not.
+            // The request of a sender that has filled the mailbox waits for room, and the next window would overtake it. A new
+            // sender puts it into the mailbox at once.
             *target = target.clone();
             if self.pending.is_pending() {
                 let pending = mem::replace(&mut self.pending, Acknowledgement::None);

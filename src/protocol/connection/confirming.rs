@@ -36,14 +36,10 @@ impl Connection {
     }
 
     /// Does what the open questions need: over a WebSocket a ping behind the messages. Over polling, the answer to a POST
-    /// has said it already.
+    /// has said it already. An upgrade counts as polling until the session is on the WebSocket.
     pub(super) fn ask(&mut self, now: Instant) {
         let State::Open(open) = &mut self.state else { return };
         if open.confirmations.first().is_none() && !self.queue.retains() {
-            return;
-        }
-        // While an upgrade stops writing, it is not known which transport will say it.
-        if open.upgrade.blocks_writes() {
             return;
         }
         let settled = self.queue.mark().settled;

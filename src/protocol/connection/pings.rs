@@ -80,7 +80,7 @@ pub(super) enum Silence {
 #[derive(Debug)]
 struct OpenPing {
     number: u64,
-    /// The messages that were written before it.
+    /// The messages that were written before it. While it waits for a batch, without those of the batch.
     mark: Mark,
     /// The time at which it was sent, plus the time since then in which back-pressure kept its answer from being read.
     sent: Instant,
@@ -115,12 +115,19 @@ impl Pings {
         self.sent
     }
 
-    /// A batch with so many bytes was written.
-    pub(super) fn wrote(&mut self, now: Instant, bytes: usize) {
+    /// A batch with this many bytes was written, and with it all messages up to `mark`. A ping behind the batch asks for them,
+    /// too.
+    pub(super) fn wrote(&mut self, now: Instant, bytes: usize, mark: Mark) {
         self.progress(now);
-        self.open.iter_mut().for_each(|ping| ping.is_waiting = false);
         self.unheard = self.unheard.saturating_add(bytes);
-        self.unasked.get_or_insert(now);
+        let mut is_asked = false;
+        for ping in self.open.iter_mut().filter(|ping| ping.is_waiting) {
+            (ping.is_waiting, ping.mark) = (false, mark);
+            is_asked = true;
+        }
+        if !is_asked {
+            self.unasked.get_or_insert(now);
+        }
     }
 
     /// Some bytes of the batch in flight were written.

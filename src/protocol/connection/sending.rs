@@ -7,7 +7,7 @@ use super::{
     io::{Command, Limits, TransportId},
     open::Open,
     outgoing::{Outgoing, Rejected},
-    queue::{Batch, BatchLimit},
+    queue::{Batch, BatchLimit, SendQueue},
     state::State,
     upgrade::{UPGRADE_NOT_WRITTEN, UpgradeStep},
 };
@@ -141,7 +141,7 @@ impl Connection {
                 self.end_session(now, UPGRADE_NOT_WRITTEN.into());
             }
             State::Open(open) if open.active() == id => {
-                written.note(now, open);
+                written.note(now, open, &self.queue);
                 // An answer to a ping that came while the close packet was written is not sent any more.
                 if is_closing {
                     self.on_close_sent(id);
@@ -168,7 +168,7 @@ struct Written {
 impl Written {
     /// Passes on what the batch shows about the line and the server.
     #[inline]
-    fn note(&self, now: Instant, open: &mut Open) {
+    fn note(&self, now: Instant, open: &mut Open, queue: &SendQueue) {
         match open.kind() {
             TransportKind::Polling => {
                 // The answer to a POST is a sign of life. That a WebSocket has taken bytes is none.
@@ -176,7 +176,7 @@ impl Written {
                 open.posted(self.size, self.time, self.any_number);
                 open.upgrade.limit_pause(now);
             }
-            TransportKind::WebSocket if self.messages > 0 => open.pings.wrote(now, self.bytes),
+            TransportKind::WebSocket if self.messages > 0 => open.pings.wrote(now, self.bytes, queue.mark()),
             TransportKind::WebSocket => {}
         }
         open.liveness.written(now, || open.pings.transfer());

@@ -194,6 +194,28 @@ async fn a_page_of_html_is_named_in_the_handshake_and_in_a_session() {
 }
 
 #[actix::test]
+async fn a_refused_close_packet_does_not_wait_for_the_rest_of_a_poll() {
+    let server = Server::start(|server| {
+        let mut get = server.accept();
+        opens(&mut get);
+        get.read_request();
+        get.respond(200, &[], ["4hi"; 100].join("\x1e"));
+        let mut post = server.accept();
+        assert_eq!(post.read_request().body, b"1");
+        post.respond(502, &[], "");
+        post.wait_closed();
+    });
+    let mut rig = Rig::open(&server).await;
+    rig.read();
+    // Nobody gives credit for the rest.
+    assert!(!rig.packets().await.1);
+    rig.write(&[Packet::Close]);
+    let closed = rig.closed().await;
+    assert!(matches!(closed.reason, CloseReason::Failed(TransportError::Status(_))), "{closed:?}");
+    server.finish().await;
+}
+
+#[actix::test]
 async fn no_poll_begins_while_the_session_closes() {
     let server = Server::start(|server| {
         let mut get = server.accept();

@@ -84,7 +84,7 @@ fn over_polling_the_answer_to_the_post_is_the_answer() {
 }
 
 #[test]
-fn during_an_upgrade_the_answer_waits_for_the_transport() {
+fn during_an_upgrade_the_answer_waits_for_the_transport_that_carries_the_message() {
     for fails in [false, true] {
         let mut rig = Rig::polling(r#""websocket""#);
         rig.out();
@@ -93,17 +93,16 @@ fn during_an_upgrade_the_answer_waits_for_the_transport() {
         rig.written(PROBE);
         rig.packets(PROBE, vec![Packet::Pong("probe".into())]);
         assert_eq!(rig.out(), ["0 pause", "1 read"]);
+        // Nothing waits for an answer, however long polling takes to pause.
         rig.confirm();
+        assert_eq!(rig.out(), ["confirmed"]);
         rig.send("a");
         rig.confirm();
         assert_eq!(rig.out(), [""; 0]);
         if fails {
             rig.closed(PROBE, Rig::eof(), BatchOutcome::sent(0));
             let out = rig.out();
-            assert!(
-                out.contains(&"confirmed".to_owned()) && out.contains(&"0 write 4a".to_owned()),
-                "{out:?}"
-            );
+            assert!(out.contains(&"0 write 4a".to_owned()), "{out:?}");
             rig.written(POLLING);
             assert_eq!(rig.out(), ["confirmed"]);
         } else {
@@ -111,14 +110,10 @@ fn during_an_upgrade_the_answer_waits_for_the_transport() {
             assert_eq!(rig.out(), ["1 write 5"]);
             rig.written(PROBE);
             let out = rig.out();
-            assert!(
-                out.contains(&"1 write 4a".to_owned()) && out.contains(&"1 ping 1".to_owned()),
-                "{out:?}"
-            );
+            assert!(out.contains(&"1 write 4a".to_owned()), "{out:?}");
             rig.written(PROBE);
+            assert_eq!(rig.out(), ["1 ping 1"]);
             rig.pong(PROBE, 1);
-            assert_eq!(rig.out(), ["confirmed", "1 ping 2"]);
-            rig.pong(PROBE, 2);
             assert_eq!(rig.out(), ["confirmed"]);
         }
     }

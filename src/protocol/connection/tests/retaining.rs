@@ -51,6 +51,34 @@ fn a_ping_asks_after_enough_bytes_and_what_it_does_not_confirm_is_in_doubt() {
 }
 
 #[test]
+fn a_ping_behind_a_batch_that_is_being_written_confirms_the_batch() {
+    let mut rig = rig(60);
+    assert_eq!(rig.writes("a"), ["0 ping 1"]);
+    assert_eq!(rig.writes("b"), [""; 0]);
+    rig.send("c");
+    assert_eq!(rig.out(), ["0 write 4c"]);
+    assert_eq!(rig.pong_confirms(1), ["0 ping 2"]);
+    rig.written(WEBSOCKET);
+    assert_eq!(rig.out(), [""; 0]);
+    assert_eq!(rig.pong_confirms(2), [""; 0]);
+    assert_eq!(rig.is_lost(), ["closed: transport error: connection lost: gone; unsent ; in doubt "]);
+}
+
+#[test]
+fn a_pong_that_comes_before_the_batch_is_written_does_not_confirm_it() {
+    let mut rig = rig(60);
+    rig.writes("a");
+    rig.writes("b");
+    rig.send("c");
+    assert_eq!(rig.out(), ["0 write 4c"]);
+    assert_eq!(rig.pong_confirms(1), ["0 ping 2"]);
+    assert_eq!(rig.pong_confirms(2), [""; 0]);
+    rig.written(WEBSOCKET);
+    assert_eq!(rig.out(), ["0 ping 3"]);
+    assert_eq!(rig.is_lost(), ["closed: transport error: connection lost: gone; unsent ; in doubt c"]);
+}
+
+#[test]
 fn a_ping_asks_after_a_second_at_the_latest() {
     let mut rig = rig(1000);
     assert_eq!(rig.writes("a"), [""; 0]);
@@ -91,8 +119,8 @@ fn a_close_waits_for_the_confirmation() {
     rig.connection.close(rig.now, None);
     assert_eq!(rig.out(), ["0 write 4b", "0 ping 1"], "the first message is asked for at once");
     rig.written(WEBSOCKET);
-    assert_eq!(rig.pong_confirms(1), ["0 ping 2"]);
-    assert_eq!(rig.pong_confirms(2), ["0 write 1"]);
+    assert_eq!(rig.out(), [""; 0], "the ping is behind the second message, too");
+    assert_eq!(rig.pong_confirms(1), ["0 write 1"]);
     rig.written(WEBSOCKET);
     assert_eq!(rig.out(), ["0 close"]);
     rig.closed(WEBSOCKET, CloseReason::Ordered, BatchOutcome::sent(0));
