@@ -22,8 +22,8 @@ use crate::{
 ///
 /// Back-pressure is exact for handlers that handle one event at a time: those without a future, and those that return an
 /// [`AtomicResponse`]. A handler that returns a [`ResponseFuture`] handles up to 64 events at once, and gets the next ones
-/// when all of these are done. An event is handled when its handler has returned, or when the future that it returned is
-/// ready.
+/// when it is done with the last of these. An event is handled when its handler has returned, or when the future that it
+/// returned is ready.
 ///
 /// [`AtomicResponse`]: https://docs.rs/actix/0.13/actix/handler/struct.AtomicResponse.html
 /// [`ResponseFuture`]: https://docs.rs/actix/0.13/actix/type.ResponseFuture.html

@@ -53,9 +53,9 @@ pub struct Flush;
 /// The reply is [`ConfirmError::Timeout`] if there is no answer within
 /// [`request_timeout`](crate::EngineIoClientBuilder::request_timeout); the session goes on. The limit begins when the
 /// `Confirm` reaches the client, so it includes the time in which the messages are written. It does not run while the client
-/// stops reading because of a slow subscriber, because then it cannot read the answer either. A few servers never answer
-/// WebSocket pings; with those every `Confirm` over WebSocket fails in this way. A `Confirm` of messages that wait while an
-/// upgrade pauses polling is answered over the transport that carries them then.
+/// stops reading because of a slow subscriber, and so cannot read a pong. A few servers never answer WebSocket pings; with
+/// those every `Confirm` over WebSocket fails in this way. A `Confirm` of messages that wait while an upgrade pauses polling
+/// is answered over the transport that carries them then.
 ///
 /// Without a session, or after a [`Disconnect`], the reply is [`ConfirmError::NotConnected`]. If the session ends
 /// first, it is [`ConfirmError::Disconnected`].

@@ -34,8 +34,8 @@ const HAND: usize = CAPACITY / 2;
 /// When it contains 64 KiB of data, a reader on the client's own thread gets its turn before the client reads more.
 ///
 /// The stream goes on from one session to the next. It ends when the client stops, after the last events. It keeps the
-/// client alive only while there is a connection: keep an address of the client, or the client stops when its connection
-/// ends. It can be used on any thread and in any async runtime.
+/// client alive only while there is a session, or the client is about to open one: keep an address of the client, or it stops
+/// after that. It can be used on any thread and in any async runtime.
 ///
 /// ```no_run
 /// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {

@@ -2,7 +2,8 @@
 //!
 //! Events wait in one log, and each subscriber has a cursor in it. A subscriber gets a window of events at a time: all but the
 //! last by `do_send`, the last by `send`, whose reply acknowledges the window. The weight of the events that a subscriber has
-//! not acknowledged counts against `receive_buffer`. In this way a slow subscriber slows the server down.
+//! not acknowledged counts against `receive_buffer`, without those of kinds that it does not want. In this way a slow subscriber
+//! slows the server down.
 
 mod cursor;
 mod log;
@@ -147,7 +148,7 @@ impl Subscribers {
         self.list.iter().any(|subscriber| subscriber.acknowledged() <= weight)
     }
 
-    /// No subscriber has more unacknowledged events than `receive_buffer` allows.
+    /// No subscriber has more events to handle than `receive_buffer` allows.
     pub(super) fn have_room(&self) -> bool {
         let total = self.log.total_weight();
         self.list.iter().all(|subscriber| subscriber.backlog(total) <= self.limit)
@@ -161,7 +162,7 @@ impl Subscribers {
         })
     }
 
-    /// The subscriber that makes reading stop: the one with the most bytes of unacknowledged events, if these are more than
+    /// The subscriber that makes reading stop: the one with the most bytes of events to handle, if these are more than
     /// `receive_buffer`.
     pub(super) fn furthest_behind(&self) -> Option<Behind> {
         let total = self.log.total_weight();

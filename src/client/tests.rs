@@ -38,10 +38,10 @@ use crate::{
 
 /// The transports that a client has started and that no test has taken yet, the oldest first.
 #[derive(Clone, Default)]
-struct Started(Arc<Mutex<VecDeque<ProtocolVersion>>>);
+struct Started(Arc<Mutex<VecDeque<TransportEnd>>>);
 
 /// A test's end of a fake transport.
-struct ProtocolVersion {
+struct TransportEnd {
     id: TransportId,
     reports: Recipient<Report>,
     commands: mpsc::UnboundedReceiver<Command>,
@@ -70,7 +70,7 @@ impl Started {
                 let (alive, _) = oneshot::channel();
                 let transport = FakeTransport(sender).start();
                 let reports = params.reports.upgrade().unwrap();
-                let wire = ProtocolVersion { id: params.id, reports, commands };
+                let wire = TransportEnd { id: params.id, reports, commands };
                 started.0.lock().unwrap().push_back(wire);
                 TransportHandle::new(transport.recipient(), alive)
             })
@@ -78,7 +78,7 @@ impl Started {
     }
 
     /// The next transport, as soon as it is started.
-    async fn next(&self) -> ProtocolVersion {
+    async fn next(&self) -> TransportEnd {
         loop {
             if let Some(wire) = self.pop() {
                 return wire;
@@ -87,7 +87,7 @@ impl Started {
         }
     }
 
-    fn pop(&self) -> Option<ProtocolVersion> {
+    fn pop(&self) -> Option<TransportEnd> {
         self.0.lock().unwrap().pop_front()
     }
 
@@ -99,7 +99,7 @@ impl Started {
 const OPEN: &str =
     r#"{"sid":"abc","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
 
-impl ProtocolVersion {
+impl TransportEnd {
     fn report(&self, kind: ReportKind) {
         self.reports.do_send(Report { from: self.id, kind });
     }
@@ -198,7 +198,7 @@ async fn words(events: &mut mpsc::UnboundedReceiver<Event>) -> Vec<String> {
 }
 
 /// A client with an open WebSocket session.
-async fn connected(builder: EngineIoClientBuilder) -> (Addr<EngineIoClient>, ProtocolVersion, Arc<Session>) {
+async fn connected(builder: EngineIoClientBuilder) -> (Addr<EngineIoClient>, TransportEnd, Arc<Session>) {
     let started = Started::default();
     let client = started.client(builder.transports([TransportKind::WebSocket]));
     let connect = actix_rt::spawn(client.send(Connect::new("http://localhost")));
@@ -266,7 +266,7 @@ fn recorder_of_reports() -> (Recipient<Report>, mpsc::UnboundedReceiver<Report>)
 struct Weak(TransportId, actix::WeakRecipient<Report>, mpsc::UnboundedReceiver<Command>);
 
 impl Weak {
-    fn of(wire: ProtocolVersion) -> Self {
+    fn of(wire: TransportEnd) -> Self {
         Self(wire.id, wire.reports.downgrade(), wire.commands)
     }
     fn report(&self, kind: ReportKind) {
@@ -295,7 +295,7 @@ fn policy() -> Reconnect {
 /// A client with an open session over WebSocket, and its events.
 async fn reconnecting(
     builder: EngineIoClientBuilder,
-) -> (Started, Addr<EngineIoClient>, ProtocolVersion, mpsc::UnboundedReceiver<Event>) {
+) -> (Started, Addr<EngineIoClient>, TransportEnd, mpsc::UnboundedReceiver<Event>) {
     tokio::time::pause();
     let started = Started::default();
     let (recipient, mut events) = recorder();
@@ -309,17 +309,17 @@ async fn reconnecting(
     (started, client, wire, events)
 }
 
-async fn open(wire: &ProtocolVersion) {
+async fn open(wire: &TransportEnd) {
     wire.report(ReportKind::Opened { protocol: None });
     wire.packets(vec![Packet::Open(OPEN.into())]);
     settle().await;
 }
 
-fn fail(wire: &ProtocolVersion) {
+fn fail(wire: &TransportEnd) {
     fail_with(wire, TransportError::eof("gone"));
 }
 
-fn fail_with(wire: &ProtocolVersion, err: TransportError) {
+fn fail_with(wire: &TransportEnd, err: TransportError) {
     let cause = CloseReason::Failed(err);
     wire.report(ReportKind::Closed(TransportClosed { reason: cause, outcome: BatchOutcome::sent(0) }));
 }
@@ -341,13 +341,13 @@ async fn reconnecting_in(events: &mut mpsc::UnboundedReceiver<Event>, number: u3
 }
 
 /// The next transport, and the time until it was started.
-async fn started_after(started: &Started) -> (ProtocolVersion, Duration) {
+async fn started_after(started: &Started) -> (TransportEnd, Duration) {
     let start = Instant::now();
     let wire = started.next().await;
     (wire, start.elapsed())
 }
 
 /// Loses a session by silence. Its transport was ordered to abort, and has not closed yet.
-async fn silence(wire: &mut ProtocolVersion) {
+async fn silence(wire: &mut TransportEnd) {
     while !matches!(wire.next().await, Command::Abort) {}
 }

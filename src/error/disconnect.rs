@@ -73,7 +73,7 @@ impl DisconnectReason {
         }
     }
 
-    /// The reason in the words of python-engineio: `client disconnect`, `server disconnect`, `ping timeout`,
+    /// The reason in words that other Engine.IO clients use, too: `client disconnect`, `server disconnect`, `ping timeout`,
     /// `transport close`, `transport error`, `parse error`; and `stalled`, which only this crate has.
     pub fn as_str(&self) -> &'static str {
         match self {

@@ -56,7 +56,8 @@ enum Phase {
     /// The POST with the close packet was started. Only its response counts: the server has no more use for the poll, and
     /// engineioxide refuses it.
     Closing,
-    /// A POST failed. The rest of the last poll's body is reported before the transport closes with this error.
+    /// A POST failed. The rest of the last poll's body is reported before the transport closes with this error, unless the POST
+    /// had the close packet.
     Failing(TransportError),
 }
 

@@ -110,7 +110,7 @@ impl EngineIoClientBuilder {
     ///   while too many are unconfirmed. On a line with a long round trip `send_queue` should be at least twice what the
     ///   line carries in that time.
     /// - With a server that never answers WebSocket pings, nothing is confirmed, and once `send_queue` is full no `Send` is
-    ///   accepted. A warning is logged, even if the server stops answering later.
+    ///   accepted. A warning is logged, also when a server stops answering later.
     /// - A graceful [`Disconnect`](crate::Disconnect) waits for the last confirmation before it sends the close packet, for
     ///   half of [`close_timeout`](Self::close_timeout) at most.
     /// - Over polling the option has no effect: there the answer to a POST confirms its messages.

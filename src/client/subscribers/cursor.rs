@@ -12,12 +12,14 @@ pub(super) struct Cursor {
     next: Position,
     /// The weight of all events before `next`.
     delivered: Weight,
+    /// The weight of all events up to the last one that was taken. Those between it and `next` were skipped.
+    taken: Weight,
 }
 
 impl Cursor {
     /// A cursor behind the last event.
     pub(super) fn new(only: Option<Vec<EventKind>>, log: &Log) -> Self {
-        Self { only, next: log.end(), delivered: log.total_weight() }
+        Self { only, next: log.end(), delivered: log.total_weight(), taken: log.total_weight() }
     }
 
     pub(super) fn wants(&self, event: &Event) -> bool {
@@ -28,8 +30,20 @@ impl Cursor {
         self.next
     }
 
+    /// The weight of the events that were taken or skipped.
     pub(super) fn delivered(&self) -> Weight {
         self.delivered
+    }
+
+    /// The weight of the events that a subscriber has to handle. It has handled those up to `acknowledged`, and `total` were
+    /// ever pushed. Events that were skipped behind the last one that was taken need not be handled.
+    pub(super) fn backlog(&self, acknowledged: Weight, total: Weight) -> Weight {
+        self.taken - acknowledged + (total - self.delivered)
+    }
+
+    /// The number of events that were neither taken nor skipped.
+    pub(super) fn waiting(&self, log: &Log) -> usize {
+        log.len_from(self.next)
     }
 
     /// Skips events of other kinds, which count as delivered. Returns whether there is a wanted one.
@@ -49,7 +63,31 @@ impl Cursor {
         self.seek(log);
         let event = log.take(self.next, is_only_reader)?;
         self.delivered += Weight::of(&event);
+        self.taken = self.delivered;
         self.next.advance();
         Some(event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{data::OVERHEAD, protocol::handshake::TransportKind};
+
+    #[test]
+    fn events_that_are_skipped_behind_the_last_one_need_not_be_handled() {
+        let mut log = Log::default();
+        let mut cursor = Cursor::new(Some(vec![EventKind::Upgraded]), &log);
+        let handled = cursor.delivered();
+        log.push(Event::Message("before".into()));
+        log.push(Event::Upgraded(TransportKind::WebSocket));
+        log.push(Event::Message("behind".into()));
+        assert!(matches!(cursor.next(&mut log, false), Some(Event::Upgraded(_))));
+        assert!(!cursor.seek(&log));
+        let before = "before".len() + OVERHEAD;
+        assert_eq!(cursor.backlog(handled, log.total_weight()), Weight::from_bytes(before + OVERHEAD));
+        assert_eq!(cursor.backlog(cursor.delivered(), log.total_weight()), Weight::default());
+        log.push(Event::Upgraded(TransportKind::WebSocket));
+        assert_eq!(cursor.backlog(cursor.delivered(), log.total_weight()), Weight::from_bytes(OVERHEAD));
     }
 }

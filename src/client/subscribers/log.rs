@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    ops::{AddAssign, Sub},
+    ops::{Add, AddAssign, Sub},
 };
 
 use crate::{client::event::Event, data::OVERHEAD};
@@ -35,6 +35,14 @@ impl Weight {
 
     pub(super) fn from_bytes(bytes: usize) -> Self {
         Self(u64::try_from(bytes).unwrap_or(u64::MAX))
+    }
+}
+
+impl Add for Weight {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0 + other.0)
     }
 }
 
@@ -72,6 +80,11 @@ impl Default for Log {
 impl Log {
     pub(super) fn len(&self) -> usize {
         self.events.len()
+    }
+
+    /// The number of events from `position` on.
+    pub(super) fn len_from(&self, position: Position) -> usize {
+        usize::try_from(self.end().0.saturating_sub(position.0)).unwrap_or(usize::MAX)
     }
 
     /// The position behind the last event.

@@ -57,8 +57,6 @@ pub(super) struct Subscriber {
     earlier: Option<Box<VecDeque<(Acknowledgement, Weight)>>>,
     /// The weight of the events up to the last one that was handled.
     acknowledged: Weight,
-    /// The weight of the events of other kinds that came after the current window. It is not waited for them.
-    skipped: Weight,
 }
 
 impl Subscriber {
@@ -74,7 +72,6 @@ impl Subscriber {
             pending: Acknowledgement::None,
             earlier: None,
             acknowledged,
-            skipped: Weight::default(),
         }
     }
 
@@ -100,7 +97,7 @@ impl Subscriber {
 
     /// The weight of the events that it has to handle. `total` is that of all events that were ever pushed.
     pub(super) fn backlog(&self, total: Weight) -> Weight {
-        total - self.acknowledged - self.skipped
+        self.cursor.backlog(self.acknowledged, total)
     }
 
     /// Whether it is a stream, or has handled everything that it was sent.
@@ -120,12 +117,13 @@ impl Subscriber {
     /// progress: it has acknowledged a window, or was sent one. See [`Log::take`] for `is_only_reader`.
     pub(super) fn poll(&mut self, log: &mut Log, is_only_reader: bool, task: &mut Task<'_>) -> Poll<bool> {
         if let Sink::Stream(sender) = &self.sink {
-            // What fits into a stream counts as handled, and so do events of other kinds.
+            // What fits into a stream counts as handled.
             let has_progress = sender.fill(|| self.cursor.next(log, is_only_reader), task);
-            self.cursor.seek(log);
             self.acknowledged = self.cursor.delivered();
             return Poll::Ready(has_progress);
         }
+        // It need not handle events of other kinds, so they need no room while it is busy.
+        self.cursor.seek(log);
         if let Some(earlier) = &mut self.earlier {
             if let Some((acknowledgement, weight)) = earlier.front_mut() {
                 ready!(acknowledgement.poll(task));
@@ -135,23 +133,12 @@ impl Subscriber {
             }
             self.earlier = None;
         }
-        let Poll::Ready(has_progress) = self.pending.poll(task) else {
-            self.skip_other_kinds(log);
-            return Poll::Pending;
-        };
+        let has_progress = ready!(self.pending.poll(task));
         if has_progress {
             self.acknowledged = self.cursor.delivered();
-            self.skipped = Weight::default();
             self.window.acknowledged();
         }
         Poll::Ready(self.send_window(log, is_only_reader) || has_progress)
-    }
-
-    /// While the current window is handled, events of other kinds need no room.
-    fn skip_other_kinds(&mut self, log: &Log) {
-        let delivered = self.cursor.delivered();
-        self.cursor.seek(log);
-        self.skipped += self.cursor.delivered() - delivered;
     }
 
     /// Sends the next window. Returns whether its acknowledgement is awaited. The caller polls again at once then, so that the
@@ -224,6 +211,7 @@ impl Subscriber {
     /// Sends an actor all remaining events at once, however many it has not handled. It acknowledges them window by window, as
     /// before. The reader of a stream takes the events as before.
     pub(super) fn send_rest(&mut self, log: &mut Log, is_only_reader: bool) {
+        self.window.widen(self.cursor.waiting(log));
         while self.cursor.seek(log) {
             let Sink::Actor(target) = &mut self.sink else { return };
             // The request of a sender that has filled the mailbox waits for room, and the next window would overtake it. A new

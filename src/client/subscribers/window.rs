@@ -13,6 +13,10 @@ const MAX_BYTES: usize = 64 << 10;
 /// within `stall_timeout`; so a slow subscriber gets fewer events at a time.
 const MAX_TIME: Duration = Duration::from_secs(1);
 
+/// The number of windows, at most, in which [all events that wait](Window::widen) are sent at once. Each needs a sender, a
+/// request and a reply, which together take more memory than a small event.
+const MAX_WINDOWS: u32 = 256;
+
 /// The window of a subscriber, which adapts to its pace.
 #[derive(Debug)]
 pub(super) struct Window {
@@ -33,7 +37,14 @@ impl Window {
         u32::try_from(events) == Ok(self.limit) || bytes >= MAX_BYTES
     }
 
-    /// A window of so many events was sent.
+    /// All events that wait, this many, are to be sent at once. If they are very many, the windows are larger than the
+    /// subscriber's pace allows.
+    pub(super) fn widen(&mut self, waiting: usize) {
+        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
+        self.limit = self.limit.max(waiting.div_ceil(MAX_WINDOWS));
+    }
+
+    /// A window of this many events was sent.
     pub(super) fn sent(&mut self, events: usize) {
         self.events = u32::try_from(events).unwrap_or(u32::MAX);
         self.sent_at = now();
@@ -70,6 +81,15 @@ mod tests {
                 window.is_full(limit, 0) && !window.is_full(limit - 1, 0),
                 "{events} in {took:?}: {window:?}"
             );
+        }
+    }
+
+    #[test]
+    fn very_many_events_at_once_go_in_larger_windows() {
+        for (waiting, limit) in [(0, 1), (256, 1), (257, 2), (16_000, 63)] {
+            let mut window = Window::new();
+            window.widen(waiting);
+            assert!(window.is_full(limit, 0), "{waiting}: {window:?}");
         }
     }
 

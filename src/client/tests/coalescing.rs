@@ -3,7 +3,7 @@
 use super::*;
 
 /// A fake transport that answers each write at once, and counts the packets of each.
-fn answering(mut wire: ProtocolVersion) -> Arc<Mutex<Vec<usize>>> {
+fn answering(mut wire: TransportEnd) -> Arc<Mutex<Vec<usize>>> {
     let writes = Arc::<Mutex<Vec<usize>>>::default();
     let counted = writes.clone();
     actix_rt::spawn(async move {
@@ -105,7 +105,7 @@ async fn others() {
 
 /// Runs `test` with a client that has deferred the write of a loop's second message, in a task: between its turns nothing ends
 /// the loop. No time passes.
-async fn deferring(test: impl AsyncFnOnce(Addr<EngineIoClient>, ProtocolVersion) + 'static) {
+async fn deferring(test: impl AsyncFnOnce(Addr<EngineIoClient>, TransportEnd) + 'static) {
     let (client, mut wire, _) = connected(EngineIoClient::builder()).await;
     settle().await;
     wire.was_read().await;
@@ -122,7 +122,7 @@ async fn deferring(test: impl AsyncFnOnce(Addr<EngineIoClient>, ProtocolVersion)
 }
 
 /// The packets that the client has written after everything that it was sent.
-async fn written(client: &Addr<EngineIoClient>, wire: &mut ProtocolVersion) -> Vec<String> {
+async fn written(client: &Addr<EngineIoClient>, wire: &mut TransportEnd) -> Vec<String> {
     client.send(GetStatus).await.unwrap();
     others().await;
     while let Some(Some(command)) = wire.commands.next().now_or_never() {

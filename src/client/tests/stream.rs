@@ -111,7 +111,7 @@ async fn a_client_disconnects_when_its_last_listener_was_a_stream_that_is_droppe
 }
 
 /// A transport that reads whenever it may, and always has another message of 64 KiB. Counts those that it has reported.
-fn flooding(mut wire: ProtocolVersion) -> Arc<AtomicUsize> {
+fn flooding(mut wire: TransportEnd) -> Arc<AtomicUsize> {
     let reported = Arc::<AtomicUsize>::default();
     let counted = reported.clone();
     actix_rt::spawn(async move {
