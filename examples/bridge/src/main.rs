@@ -20,7 +20,8 @@ use crate::{
     store::Store,
 };
 
-/// How long the end may take after the last connection was closed, while NATS acknowledges what has come.
+/// How long the end may take after the last connection was closed and the clients have waited for their subscribers, while NATS
+/// acknowledges what has come.
 const LAST_MESSAGES: Duration = Duration::from_secs(10);
 
 #[actix::main]
