@@ -168,8 +168,8 @@ impl EngineIoClientBuilder {
 
     /// Whether the client disconnects on Ctrl-C (SIGINT). Default: `false`.
     ///
-    /// This is [`handle_signals`](Self::handle_signals) for one signal: SIGTERM still ends the process at once. The last of
-    /// the two options counts.
+    /// This is [`handle_signals`](Self::handle_signals) for one signal: SIGTERM still ends the process at once, unless another
+    /// client of the process handles it. The last of the two options counts.
     pub fn handle_sigint(mut self, handle: bool) -> Self {
         self.config.signals = if handle { HandledSignals::Interrupt } else { HandledSignals::None };
         self

@@ -30,7 +30,8 @@ impl EngineIoClient {
         self.connection.close(now, reason);
     }
 
-    /// Disconnects or stops when nobody can reach the client and nobody listens to it.
+    /// Does the next step of a shutdown by a signal. Disconnects or stops when nobody can reach the client and nobody listens
+    /// to it.
     pub(super) fn end_if_unused(&mut self, ctx: &mut Context<Self>) {
         if self.lifecycle.is_idle() && self.signals.is_finishing() {
             let know_all = self.subscribers.have_handled_all();
@@ -50,7 +51,7 @@ impl EngineIoClient {
             self.disconnect(Disconnect::new());
             self.drain_and_write(ctx);
         }
-        // Without a connection, the disconnect has no other wake-up after this one.
+        // If the disconnect has left no connection to close, nothing wakes the client once more.
         if self.lifecycle.is_idle() {
             // `stopped` delivers the remaining events.
             self.subscribers.detach();

@@ -1,10 +1,10 @@
 //! Messages that cannot be sent now.
 //!
-//! An [`Outbox`] has three places for them. A message that waits is not accepted yet: its sender may still withdraw it by
-//! dropping the reply. A message that is carried over was accepted, and is sent in the next session before all others. A
-//! message that was refused is returned in the reply, or as `Event::Rejected` if nobody awaits the reply. For each message a
-//! [`Gate`] says which of these happens; at the end of a session `end_session` decides. The messages of one `SendAll` are one
-//! entry, so the same happens to all of them.
+//! A message that waits is not accepted yet: its sender may still withdraw it by dropping the reply. A message that is
+//! carried over was accepted, and is sent in the next session before all others. A message that was refused is returned in
+//! the reply, or as `Event::Rejected` if nobody awaits the reply. For each message a [`Gate`] says which of these happens;
+//! what happens at the end of a session is the parameter of `end_session`. The messages of one `SendAll` are one entry, so
+//! the same happens to all of them.
 
 mod answer;
 mod queues;
@@ -40,8 +40,7 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// `limit`: the largest weight of the carried-over messages at which a sender that awaits the reply need not wait, which is
-    /// `send_queue`.
+    /// `limit`: the weight of carried-over messages above which a sender that awaits the reply has to wait. It is `send_queue`.
     pub(super) fn new(limit: usize) -> Self {
         Self { limit, queues: None }
     }
@@ -66,13 +65,13 @@ impl Outbox {
         self.queues().enqueue_all(group)
     }
 
-    /// Returns a message that the session cannot carry.
+    /// Adds a message that the session cannot carry. It is returned in the reply, or by `take_rejected`.
     #[inline(never)] // Most messages do not get here, and would pay for the code.
     pub(super) fn refuse(&mut self, err: SendError) -> Reply<SendResult> {
         self.queues().refuse(err)
     }
 
-    /// Returns a group of messages that the session cannot carry.
+    /// Adds a group of messages that the session cannot carry.
     pub(super) fn refuse_group(&mut self, err: SendAllError) -> Reply<SendAllResult> {
         self.queues().refuse_group(err)
     }
@@ -95,7 +94,8 @@ impl Outbox {
         }
     }
 
-    /// The session has ended. Returns the messages that it has not sent and that are not carried over.
+    /// The session has ended. Returns the messages that it has not sent and that are not carried over, and those of `do_send`
+    /// that waited. Messages whose reply is awaited are returned in the reply.
     pub(super) fn end_session(&mut self, carry_over: bool) -> Vec<Data> {
         self.queues.as_mut().map(|queues| queues.end_session(carry_over)).unwrap_or_default()
     }

@@ -16,8 +16,8 @@ use actix_rt::System;
 
 const TARGET: &str = "actix_engineio::client";
 
-/// The time that whoever has heard of the end has before the system is stopped, for a last message to an actor on another
-/// arbiter.
+/// The time from the replies to the stop of the system. Whoever awaited a reply can send a last message to an actor on another
+/// arbiter in it.
 const AFTER_REPLIES: Duration = Duration::from_millis(100);
 
 /// A signal that asks a process to end.
@@ -54,7 +54,8 @@ impl Signal {
     }
 }
 
-/// The signals that a client handles.
+/// The signals that a client is configured to handle. A signal that is handled for any client of the process disconnects
+/// all of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum HandledSignals {
     #[default]
@@ -234,7 +235,7 @@ impl Drop for Registration {
     }
 }
 
-/// Starts the thread that waits for a signal. Returns whether it has started. From then on the signal does not end the process.
+/// Starts the thread that waits for a signal. Returns whether it waits. From then on the signal does not end the process.
 fn start_thread(signal: Signal) -> bool {
     let (listening, is_listening) = mpsc::channel();
     let wait = move || {
@@ -247,9 +248,8 @@ fn start_thread(signal: Signal) -> bool {
     if let Err(err) = &thread {
         log::warn!(target: TARGET, "{} is not handled: {err}", signal.name());
     }
-    // Fails if the thread does.
-    let _ = is_listening.recv();
-    thread.is_ok()
+    // An error if the thread has failed, or was not started.
+    is_listening.recv().is_ok()
 }
 
 /// Disconnects the clients when the signal comes for the first time, and exits when it comes again.

@@ -19,7 +19,7 @@ pub(super) struct WriteTiming {
 }
 
 impl WriteTiming {
-    /// The reply to `messages` that were accepted just now, as the last of all `accepted` ones.
+    /// The reply to the newest `messages` of all `accepted` ones.
     #[inline]
     pub(super) fn reply<T>(&self, value: T, messages: u64, accepted: u64) -> Reply<T> {
         // A wake-up with a message that nobody awaits does not defer its write, so the others need not be counted. That saves

@@ -351,7 +351,7 @@ impl Handler<Command> for PollingTransport {
             (Command::Close | Command::Abort, Phase::Handshaking { .. }) => {
                 self.close(CloseReason::Interrupted(self.get.progress().stage()), ctx);
             }
-            // The last POST contained the close packet, so there is nothing more to send, and nobody needs the poll.
+            // A graceful close comes after the POST with the close packet, and an abort sends nothing. Nobody needs the poll.
             (Command::Close | Command::Abort, _) => self.close(CloseReason::Ordered, ctx),
         }
     }

@@ -16,15 +16,15 @@ use crate::{
 /// An empty queue with a larger capacity than this is freed.
 const MAX_RETAINED: usize = 1024;
 
-/// The lists of an [`Outbox`](super::Outbox), whose methods say what those here do.
+/// The lists of an [`Outbox`](super::Outbox), which makes them at first use. Its methods say what those here do.
 #[derive(Debug)]
 pub(super) struct Queues {
     /// The limit for the weight of the carried-over messages: `send_queue`. Above it, a sender that awaits the reply has to
     /// wait.
     limit: usize,
     pending: VecDeque<PendingSend>,
-    /// The length of `pending` at which withdrawn messages are removed from it. It follows twice the number of those that
-    /// remain, so the work for each message stays constant on average.
+    /// The length of `pending` at which withdrawn messages are removed from it. It is about twice the number of those
+    /// that remained, so the work for each message is constant on average.
     sweep_at: usize,
     carried_over: VecDeque<Outgoing>,
     carried_over_weight: usize,

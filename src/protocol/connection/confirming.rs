@@ -35,8 +35,8 @@ impl Connection {
             || matches!(&self.state, State::Open(open) if !open.confirmations.is_empty())
     }
 
-    /// Does what the open questions need: over a WebSocket a ping behind the messages. Over polling, the answer to a POST
-    /// has said it already. An upgrade counts as polling until the session is on the WebSocket.
+    /// Does what the pending confirmations need. Over a WebSocket it sends a ping behind the messages; over polling the answer
+    /// to a POST has confirmed them already. An upgrade counts as polling until the session is on the WebSocket.
     pub(super) fn ask(&mut self, now: Instant) {
         let State::Open(open) = &mut self.state else { return };
         if open.confirmations.first().is_none() && !self.queue.retains() {

@@ -76,7 +76,7 @@ impl Connection {
                 let half = now + self.limits.close_timeout / 2;
                 let confirmation = self.queue.retains().then_some(half);
                 open.request_close(CloseRequest { reason, deadline, confirmation });
-                open.upgrade.hurry(half);
+                open.upgrade.shorten_pause(half);
                 if confirmation.is_none() {
                     self.queue.push_control(Packet::Close);
                 }

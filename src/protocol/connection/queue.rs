@@ -103,7 +103,7 @@ pub(super) struct Mark {
     pub(super) written: u64,
 }
 
-/// The one place where messages wait to be written. It knows of every accepted message what became of it.
+/// The accepted messages of a session that wait to be written. It knows what became of every message that it was given.
 #[derive(Debug, Default)]
 pub(super) struct SendQueue {
     /// Answers to pings, or in version 3 a ping, which are written before everything else.
@@ -267,14 +267,14 @@ impl SendQueue {
 
     /// A batch was written. `is_acknowledged`: the server has said that it has the batch.
     pub(super) fn written(&mut self, batch: &Batch, is_acknowledged: bool) {
-        self.take_out(batch.messages, batch.bytes);
+        self.subtract(batch.messages, batch.bytes);
         self.settled += u64::try_from(batch.messages).unwrap_or(u64::MAX);
         self.settle_refused();
         self.retained.wrote(batch.packets.iter().filter_map(message), batch.messages, is_acknowledged);
     }
 
     /// Counts messages that are not in the queue any more, with so many bytes of data.
-    fn take_out(&mut self, messages: usize, bytes: usize) {
+    fn subtract(&mut self, messages: usize, bytes: usize) {
         self.messages = self.messages.saturating_sub(messages);
         self.weight = self.weight.saturating_sub(bytes + messages * OVERHEAD);
     }
@@ -289,7 +289,7 @@ impl SendQueue {
         let is_message = |packet: &Packet| matches!(packet, Packet::Message(_));
         let (waiting, others): (VecDeque<_>, VecDeque<_>) =
             mem::take(&mut self.packets).into_iter().partition(is_message);
-        self.take_out(waiting.len(), waiting.iter().map(|packet| packet.body().len()).sum());
+        self.subtract(waiting.len(), waiting.iter().map(|packet| packet.body().len()).sum());
         let mut accepted_before = self.accepted - u64::try_from(waiting.len()).unwrap_or(u64::MAX);
         let first = self.next_position();
         let mut errors = Vec::new();
@@ -335,8 +335,8 @@ impl SendQueue {
         returned.unsent.extend(others.filter_map(message).cloned());
     }
 
-    /// Empties the queue at the end of a session. Gives back all accepted messages that were not surely sent. Of a group
-    /// all messages are in the same list.
+    /// Empties the queue at the end of a session. Gives back all messages that the server has not certainly received:
+    /// with confirmations also those that were written and not confirmed. Of a group all messages are in the same list.
     pub(super) fn end(&mut self) -> Undelivered {
         self.heartbeats = VecDeque::new();
         self.messages = 0;
@@ -387,8 +387,8 @@ impl Filling {
 /// Moves the first `count` packets of `queue` to the end of `batch`.
 fn move_packets(queue: &mut VecDeque<Packet>, count: usize, batch: &mut Vec<Packet>) {
     if count > MAX_PONGS && count == queue.len() && batch.is_empty() {
-        // The whole queue fits: swap the buffers instead of copying. A small queue is copied, or a pong could end up
-        // in a huge buffer.
+        // The whole queue fits: swap the buffers instead of copying. A small queue is copied, because a swap could give a
+        // pong a huge buffer.
         let emptied = mem::take(batch);
         *batch = mem::replace(queue, emptied.into()).into();
         return;

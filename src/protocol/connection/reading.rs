@@ -71,7 +71,7 @@ impl Partial {
         Self { since: now, read_before: read, read }
     }
 
-    /// More of it has arrived. What arrives quickly does not permit the rest to arrive byte by byte.
+    /// More of it has arrived. A fast start must not extend the limit for the rest.
     fn grow(self, now: Instant, read: u64) -> Self {
         let grown = Self { read, ..self };
         if grown.since() < now { grown } else { Self::new(now, read) }

@@ -68,7 +68,8 @@ impl Retained {
         self.groups.push(positions);
     }
 
-    /// Joins the messages from the position `first` on, which are not written yet, to groups again, and forgets these.
+    /// Removes the groups from the position `first` on, whose messages are not written yet, and returns these messages as the
+    /// groups that they were.
     pub(super) fn assemble(&mut self, first: u64, messages: impl Iterator<Item = Data>) -> Vec<Outgoing> {
         self.groups.assemble(first, messages)
     }

@@ -64,7 +64,7 @@ impl Connection {
                     self.write_deadline(open),
                     self.partial_deadline(open),
                     self.ping_deadline(open),
-                    open.upgrade.deadline(),
+                    open.upgrade.step_deadline(),
                     open.close_deadline(),
                 ];
                 deadlines.into_iter().flatten().min()
@@ -152,7 +152,7 @@ impl Connection {
         open.pings.silence(open.liveness.last_heard(), self.limits.websocket_ping.as_ref()?)
     }
 
-    /// When a server is worth a warning that does not answer the pings for what is retained.
+    /// When to warn that the server does not answer the pings which ask for confirmations.
     pub(super) fn unanswered_deadline(&self, open: &Open) -> Option<Instant> {
         self.limits.confirm_sends?;
         if open.kind() == TransportKind::Polling || open.flow != Flow::Open {

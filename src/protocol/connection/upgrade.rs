@@ -1,6 +1,7 @@
 //! From polling to WebSocket (protocol, "Upgrade"): a probe beside polling, a pause of polling, the switch.
 //!
-//! A failure before the upgrade packet was sent costs nothing: the probe is given up and polling goes on.
+//! After a failure before the upgrade packet was sent, the probe is given up and polling goes on. Only engineioxide ends the
+//! session then.
 
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,8 @@ use crate::{
     protocol::{handshake::TransportKind, packet::Packet},
 };
 
-/// The upgrade packet could not be written in time. Only then does the connection itself order the end of a probe that it
-/// waits for.
+/// The upgrade packet could not be written in time. It is also the error of a probe that was aborted for that and has not
+/// reported its end.
 pub(super) const UPGRADE_NOT_WRITTEN: TransportError = TransportError::Timeout { stage: Stage::Write };
 
 /// The longest time for which only an upgrade keeps messages from being sent, before its probe is aborted. In most upgrades
@@ -76,7 +77,7 @@ impl Upgrade {
 
     /// Nothing is to be sent, so the upgrade keeps nothing from being sent. Returns whether it waits on. A message that is
     /// accepted later does not wait for longer than if the pause began now.
-    fn wait_on(&mut self, now: Instant) -> bool {
+    fn extend_pause(&mut self, now: Instant) -> bool {
         match &mut self.0 {
             Some(attempt)
                 if now < attempt.deadline
@@ -95,11 +96,11 @@ impl Upgrade {
 
     /// No POST is in flight. If polling pauses, only the upgrade keeps messages from being sent from now on.
     pub(super) fn limit_pause(&mut self, now: Instant) {
-        self.hurry(now + MAX_PAUSE);
+        self.shorten_pause(now + MAX_PAUSE);
     }
 
     /// A close was requested. If the requests of polling do not end, there must be time to go on over polling.
-    pub(super) fn hurry(&mut self, limit: Instant) {
+    pub(super) fn shorten_pause(&mut self, limit: Instant) {
         if let Some(attempt) = &mut self.0
             && attempt.step == UpgradeStep::Pausing
         {
@@ -120,7 +121,8 @@ impl Upgrade {
         self.0.as_ref().filter(|attempt| attempt.step == step).map(|attempt| attempt.probe)
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    /// When the current step takes too long.
+    pub(super) fn step_deadline(&self) -> Option<Instant> {
         self.0.as_ref().map(|attempt| attempt.limit)
     }
 
@@ -231,10 +233,10 @@ impl Connection {
 
     pub(super) fn handle_upgrade_timeout(&mut self, now: Instant) {
         let State::Open(open) = &mut self.state else { return };
-        if open.upgrade.deadline().is_none_or(|deadline| now < deadline) {
+        if open.upgrade.step_deadline().is_none_or(|deadline| now < deadline) {
             return;
         }
-        if self.queue.is_empty() && !open.is_closing() && open.upgrade.wait_on(now) {
+        if self.queue.is_empty() && !open.is_closing() && open.upgrade.extend_pause(now) {
             return;
         }
         match (open.upgrade.step(), open.upgrade.probe()) {

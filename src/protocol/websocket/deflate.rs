@@ -3,9 +3,9 @@
 //! Whoever compresses ends a message with an empty block, and does not send the last four bytes of that block. Whoever
 //! inflates appends them again.
 //!
-//! A stream with its context belongs to a connection. A stream without context is lent by the thread, for one message:
-//! all connections of a thread share it. A second message that begins meanwhile gets a stream of its own, which is freed
-//! after the message.
+//! A stream with its context belongs to a connection. A stream without context is taken from a pool of the thread for
+//! one message: all connections of a thread share it. A second message that begins meanwhile gets a stream of its own, which
+//! is freed after the message.
 
 use std::{cell::Cell, mem};
 
@@ -29,13 +29,13 @@ const STEP: usize = 16 << 10;
 /// The largest buffer for compressed bytes that a thread reuses.
 const MAX_REUSED: usize = 64 << 10;
 
-/// The largest number of deflaters that a thread lends, one for each level and window.
-const MAX_LENT: usize = 4;
+/// The largest number of deflaters in the pool of a thread, one for each level and window.
+const MAX_POOLED: usize = 4;
 
 thread_local! {
     static INFLATER: Cell<Option<Box<Inflater>>> = const { Cell::new(None) };
     /// The deflaters, with different parameters.
-    static DEFLATERS: Cell<[Option<Box<Deflater>>; MAX_LENT]> = const { Cell::new([const { None }; MAX_LENT]) };
+    static DEFLATERS: Cell<[Option<Box<Deflater>>; MAX_POOLED]> = const { Cell::new([const { None }; MAX_POOLED]) };
     /// The buffer for one step of inflating.
     static INFLATED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     /// The buffer for the compressed bytes of one message.
@@ -61,15 +61,15 @@ impl Inflater {
         Self { stream: Decompress::new(false), has_ended: false }
     }
 
-    /// An inflater without context. [`give_back`](Self::give_back) ends the loan.
-    pub(super) fn borrow() -> Box<Self> {
-        let lent = INFLATER.try_with(Cell::take).ok().flatten();
-        lent.unwrap_or_else(|| Box::new(Self::new()))
+    /// An inflater without context, from the pool of the thread. [`release`](Self::release) puts it back.
+    pub(super) fn acquire() -> Box<Self> {
+        let pooled = INFLATER.try_with(Cell::take).ok().flatten();
+        pooled.unwrap_or_else(|| Box::new(Self::new()))
     }
 
-    pub(super) fn give_back(mut self: Box<Self>) {
+    pub(super) fn release(mut self: Box<Self>) {
         self.reset();
-        let _ = INFLATER.try_with(|lent| lent.set(Some(self)));
+        let _ = INFLATER.try_with(|pool| pool.set(Some(self)));
     }
 
     fn reset(&mut self) {
@@ -219,27 +219,27 @@ impl Deflater {
         Self { stream: Compress::new_with_window_bits(level, false, bits), params }
     }
 
-    /// A deflater without context. [`give_back`](Self::give_back) ends the loan.
-    pub(super) fn borrow(params: DeflateParams) -> Box<Self> {
+    /// A deflater without context, from the pool of the thread. [`release`](Self::release) puts it back.
+    pub(super) fn acquire(params: DeflateParams) -> Box<Self> {
         let mut deflaters = DEFLATERS.try_with(Cell::take).unwrap_or_default();
-        let suits = |lent: &mut Box<Self>| lent.suits(params);
-        let lent = deflaters.iter_mut().find_map(|lent| lent.take_if(suits));
-        let _ = DEFLATERS.try_with(|lent| lent.set(deflaters));
-        lent.unwrap_or_else(|| Box::new(Self::new(params)))
+        let suits = |deflater: &mut Box<Self>| deflater.suits(params);
+        let pooled = deflaters.iter_mut().find_map(|deflater| deflater.take_if(suits));
+        let _ = DEFLATERS.try_with(|pool| pool.set(deflaters));
+        pooled.unwrap_or_else(|| Box::new(Self::new(params)))
     }
 
     fn suits(&self, params: DeflateParams) -> bool {
         (self.params.level, self.params.window_bits) == (params.level, params.window_bits)
     }
 
-    pub(super) fn give_back(mut self: Box<Self>) {
+    pub(super) fn release(mut self: Box<Self>) {
         self.stream.reset();
         let mut deflaters = DEFLATERS.try_with(Cell::take).unwrap_or_default();
-        let is_lent = deflaters.iter().flatten().any(|lent| lent.suits(self.params));
-        if let Some(free) = deflaters.iter_mut().find(|lent| lent.is_none() && !is_lent) {
+        let is_pooled = deflaters.iter().flatten().any(|deflater| deflater.suits(self.params));
+        if let Some(free) = deflaters.iter_mut().find(|place| place.is_none() && !is_pooled) {
             *free = Some(self);
         }
-        let _ = DEFLATERS.try_with(|lent| lent.set(deflaters));
+        let _ = DEFLATERS.try_with(|pool| pool.set(deflaters));
     }
 
     /// Deflates `input`, which is the end of the message if `flush` says so.

@@ -16,7 +16,7 @@ use super::{
 use crate::error::ProtocolError;
 
 /// The part of a frame that is inflated once it has arrived. Most frames are smaller: these are inflated as a whole, so
-/// that a slow server does not make each client own an inflater for a message that has begun.
+/// that a client has no inflater of its own while it waits for the rest of a frame.
 pub(super) const CHUNK: usize = 64 << 10;
 
 /// A compressed message that has arrived in part.

@@ -81,7 +81,7 @@ impl PerMessageDeflate {
         let inflater = match self.inflater.take() {
             Some(inflater) => inflater,
             None if self.keeps_server_context => Box::new(Inflater::new()),
-            None => Inflater::borrow(),
+            None => Inflater::acquire(),
         };
         Some(Inflating::new(inflater, limit))
     }
@@ -93,7 +93,7 @@ impl PerMessageDeflate {
         if self.keeps_server_context {
             self.inflater = Some(inflater);
         } else {
-            inflater.give_back();
+            inflater.release();
         }
         self.counts.get_or_insert_default().received.add(compressed, payload.len());
         Ok(payload)
@@ -111,7 +111,7 @@ impl PerMessageDeflate {
         Deflating::new(match self.deflater.take() {
             Some(deflater) => deflater,
             None if self.keeps_client_context => Box::new(Deflater::new(params)),
-            None => Deflater::borrow(params),
+            None => Deflater::acquire(params),
         })
     }
 
@@ -123,7 +123,7 @@ impl PerMessageDeflate {
             // The message is part of the context now, so the server must inflate it, even if it has become larger.
             self.deflater = Some(deflater);
         } else {
-            deflater.give_back();
+            deflater.release();
             if compressed >= uncompressed {
                 return None;
             }

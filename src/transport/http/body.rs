@@ -91,7 +91,7 @@ impl Body {
         self.coding.decode(body, self.limit).map(Some)
     }
 
-    /// Takes the body out of `src` at the end of the connection. An error if the body should have ended otherwise.
+    /// Takes the body out of `src` at the end of the connection. Fails if it is not the end of the connection that ends the body.
     pub(super) fn decode_eof(&self, src: &mut BytesMut) -> Result<Bytes, TransportError> {
         match self.framing {
             Framing::Length(_) => Err(TransportError::eof("closed before the content-length was reached")),

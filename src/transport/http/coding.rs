@@ -53,7 +53,7 @@ impl Coding {
         }
     }
 
-    /// The decoded body. Every byte of `body` belongs to it: what follows the end of the compressed data would be lost.
+    /// The decoded body. Fails if bytes follow the compressed data, because they would be lost.
     pub(super) fn decode(self, body: Bytes, limit: usize) -> Result<Bytes, TransportError> {
         if self == Self::Identity || body.is_empty() {
             return Ok(body);

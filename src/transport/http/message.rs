@@ -37,7 +37,8 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// The head, as the server expects it or the proxy that forwards the request to the server. actix-http's encoder would
+    /// The head for the server, with the path as its target, or for a proxy that forwards the request, with the whole URL
+    /// (RFC 9112, section 3.2). actix-http's encoder would
     /// add a `date` and change the order of the headers.
     pub(crate) fn head(&self, forwarding: Option<&Forwarding>) -> Bytes {
         let mut head = BytesMut::with_capacity(512);
@@ -84,7 +85,7 @@ impl Request {
     }
 }
 
-/// A complete response with its inflated body.
+/// A response with its inflated body. Only the body of an error response may be incomplete.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
@@ -151,7 +152,7 @@ impl Response {
     fn retry_after(&self, now: SystemTime) -> Option<Duration> {
         let value = self.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
         if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-            // More seconds than a number can count are as good as the most that it can.
+            // A number that is too large counts as the largest one.
             return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
         }
         // The server means its own clock, which the header `date` shows.

@@ -14,13 +14,13 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 /// The longest time for which an idle connection is used, whatever the server promises.
 const MAX_IDLE: Duration = Duration::from_secs(4);
 
-/// The limit that a server is expected to have if nothing is known of it. A request that may be repeated costs a round
-/// trip if this is wrong: most servers wait for five seconds or more. Another one costs the session: no server or proxy
-/// is known that waits for less than half a second.
+/// The limit that a server is expected to have if nothing is known of it. For a request that may be repeated a wrong value
+/// costs a round trip, so it is long enough for [`MAX_IDLE`] to apply: most servers wait for five seconds or more. For any
+/// other request a wrong value costs the session: no server or proxy is known that waits for less than half a second.
 const EXPECTED: Duration = Duration::from_secs(8);
 const LEAST_EXPECTED: Duration = Duration::from_millis(500);
 
-/// The part of the server's limit that is used, as its inverse. The rest is for requests that are on their way for longer
+/// Only the server's limit divided by this is used. The rest is for requests that are on their way for longer
 /// than others.
 const MARGIN: u32 = 2;
 
@@ -117,7 +117,7 @@ fn parameter(text: &str) -> Option<Duration> {
     if digits.is_empty() {
         return None;
     }
-    // More than a number can count is as good as the most that it can.
+    // A number that is too large counts as the largest one.
     let number = digits.parse::<u64>().unwrap_or(u64::MAX);
     let name = name.trim();
     if name.eq_ignore_ascii_case("timeout") {
@@ -144,7 +144,7 @@ pub(crate) struct LearnedLimit(Rc<Cell<Duration>>);
 impl LearnedLimit {
     /// The shortest limit of a server. A connection that ends sooner has not ended because it was idle.
     const SHORTEST: Duration = Duration::from_millis(50);
-    /// The limit up to which it grows at once, when a server that seemed to have a shorter one waited for longer.
+    /// The limit may rise to this at once, when a server that seemed to have a shorter one waited for longer.
     const GROWTH: Duration = Duration::from_secs(1);
 
     /// A connection was found closed that had been idle for this long.

@@ -39,7 +39,7 @@ pub(super) struct WriteBuffer {
     flushed: u64,
     /// The number of bytes written when the buffer was last empty.
     emptied_at: u64,
-    /// The recent maximum of the bytes that the buffer contained.
+    /// The recent maximum of the bytes that were written before the buffer was empty again. It falls slowly.
     peak: u64,
     /// The ends of the frames of the last batch.
     ends: FrameEnds,
@@ -225,7 +225,7 @@ impl WriteBuffer {
 
     /// Frees the empty buffer if it is too large to be reused.
     fn shrink(&mut self) {
-        // The capacity does not include written bytes until they are reclaimed.
+        // The capacity does not include written bytes until they are reclaimed. Asking for one byte more than there is does that.
         let _ = self.buf.try_reclaim(self.buf.capacity() + 1);
         let capacity = u64::try_from(self.buf.capacity()).unwrap_or(u64::MAX);
         self.peak = (self.written - self.emptied_at).max(self.peak / 4);

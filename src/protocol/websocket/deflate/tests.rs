@@ -66,13 +66,13 @@ fn the_examples_of_the_rfc_are_inflated() {
     ];
     for keeps_context in [false, true] {
         for (payload, message) in table {
-            let (inflated, inflater) = inflate(Inflater::borrow(), payload, 10, keeps_context).unwrap();
+            let (inflated, inflater) = inflate(Inflater::acquire(), payload, 10, keeps_context).unwrap();
             assert_eq!(inflated, *message, "{payload:x?}");
             // The next message is read as well.
             let (next, _) =
                 inflate(inflater, b"\x00\x01\x00\xfe\xff\x78\x00", 10, true).unwrap_or_else(|_| {
                     assert!(!keeps_context, "{payload:x?}");
-                    inflate(Inflater::borrow(), b"\x00\x01\x00\xfe\xff\x78\x00", 10, true).unwrap()
+                    inflate(Inflater::acquire(), b"\x00\x01\x00\xfe\xff\x78\x00", 10, true).unwrap()
                 });
             assert_eq!(next, "x");
         }
@@ -85,14 +85,14 @@ fn the_context_makes_the_second_message_readable() {
     // Section 7.2.3.2.
     let (second, _) = inflate(inflater, b"\xf2\x00\x11\x00\x00", 5, true).unwrap();
     assert_eq!(second, "Hello");
-    inflate(Inflater::borrow(), b"\xf2\x00\x11\x00\x00", 5, false).map(|_| ()).unwrap_err();
+    inflate(Inflater::acquire(), b"\xf2\x00\x11\x00\x00", 5, false).map(|_| ()).unwrap_err();
 }
 
 #[test]
 fn a_message_that_is_cut_or_broken_is_refused() {
     let whole = Oracle::new(6).deflate(&text(2_000, 1));
     for cut in (1..whole.len()).step_by(7) {
-        let outcome = inflate(Inflater::borrow(), &whole[..cut], 10_000, false);
+        let outcome = inflate(Inflater::acquire(), &whole[..cut], 10_000, false);
         assert!(matches!(outcome, Err(ProtocolError::Compression(_))), "cut at {cut}");
     }
     for (payload, why) in [
@@ -115,7 +115,7 @@ fn a_bomb_ends_at_the_limit_after_little_input_and_little_memory() {
     let bomb = Oracle::new(9).deflate(&vec![0; 8 << 20]);
     assert!(bomb.len() < 20_000);
     let limit = 1 << 20;
-    let mut message = Inflating::new(Inflater::borrow(), limit);
+    let mut message = Inflating::new(Inflater::acquire(), limit);
     let mut consumed = 0;
     let err = loop {
         match message.push(&bomb[consumed..], &mut Work::of_a_turn()) {
@@ -132,7 +132,7 @@ fn a_bomb_ends_at_the_limit_after_little_input_and_little_memory() {
 #[test]
 fn one_turn_inflates_one_slice() {
     let payload = Oracle::new(9).deflate(&vec![b'x'; 1 << 20]);
-    let mut message = Inflating::new(Inflater::borrow(), 1 << 20);
+    let mut message = Inflating::new(Inflater::acquire(), 1 << 20);
     let mut rest = &payload[..];
     let mut turns = 0;
     while !rest.is_empty() || message.may_have_more() {
@@ -149,8 +149,8 @@ fn one_turn_inflates_one_slice() {
 fn a_message_has_memory_of_its_own_size() {
     for size in [1, 100, STEP - 1, STEP, STEP + 1, 100_000] {
         let payload = Oracle::new(1).deflate(&text(size, 3));
-        let (message, inflater) = inflate(Inflater::borrow(), &payload, 1 << 20, false).unwrap();
-        inflater.give_back();
+        let (message, inflater) = inflate(Inflater::acquire(), &payload, 1 << 20, false).unwrap();
+        inflater.release();
         assert_eq!(message, text(size, 3));
         let message = message.try_into_mut().map(|message| message.capacity());
         assert_eq!(message, Ok(size));
@@ -159,33 +159,33 @@ fn a_message_has_memory_of_its_own_size() {
 
 #[test]
 fn a_thread_lends_one_inflater_and_one_deflater() {
-    let first = Inflater::borrow();
+    let first = Inflater::acquire();
     let address = &raw const *first;
-    let second = Inflater::borrow();
+    let second = Inflater::acquire();
     assert_ne!(address, &raw const *second, "the second one is another");
-    first.give_back();
+    first.release();
     drop(second);
-    assert_eq!(&raw const *Inflater::borrow(), address);
+    assert_eq!(&raw const *Inflater::acquire(), address);
 
-    let first = Deflater::borrow(params(15, 1));
+    let first = Deflater::acquire(params(15, 1));
     let address = &raw const *first;
-    let second = Deflater::borrow(params(15, 1));
+    let second = Deflater::acquire(params(15, 1));
     assert_ne!(address, &raw const *second);
-    first.give_back();
-    assert_eq!(&raw const *Deflater::borrow(params(15, 1)), address);
+    first.release();
+    assert_eq!(&raw const *Deflater::acquire(params(15, 1)), address);
     assert!(
         INFLATER.take().is_none() && DEFLATERS.take().iter().all(Option::is_none),
         "what is not given back is freed"
     );
-    second.give_back();
+    second.release();
     // Clients with other parameters have deflaters of their own, up to a limit.
     DEFLATERS.take();
     let addresses_of = |all: &[Box<Deflater>]| all.iter().map(|one| &raw const **one).collect::<Vec<_>>();
     let levels = 1..=4;
-    let before: Vec<_> = levels.clone().map(|level| Deflater::borrow(params(9, level))).collect();
+    let before: Vec<_> = levels.clone().map(|level| Deflater::acquire(params(9, level))).collect();
     let expected = addresses_of(&before);
-    before.into_iter().for_each(Deflater::give_back);
-    let again: Vec<_> = levels.map(|level| Deflater::borrow(params(9, level))).collect();
+    before.into_iter().for_each(Deflater::release);
+    let again: Vec<_> = levels.map(|level| Deflater::acquire(params(9, level))).collect();
     assert_eq!(addresses_of(&again), expected);
     assert!(again.iter().zip(1..).all(|(deflater, level)| deflater.params.level == level));
 }
@@ -193,15 +193,15 @@ fn a_thread_lends_one_inflater_and_one_deflater() {
 #[test]
 fn what_another_connection_has_sent_is_not_in_a_lent_context() {
     let secret = text(3_000, 5);
-    let (first, deflater) = deflate(Deflater::borrow(params(15, 6)), &secret, SLICE);
-    deflater.give_back();
-    let (second, deflater) = deflate(Deflater::borrow(params(15, 6)), &secret, SLICE);
-    deflater.give_back();
+    let (first, deflater) = deflate(Deflater::acquire(params(15, 6)), &secret, SLICE);
+    deflater.release();
+    let (second, deflater) = deflate(Deflater::acquire(params(15, 6)), &secret, SLICE);
+    deflater.release();
     assert_eq!(first, second, "the same message has the same size");
-    let (_, inflater) = inflate(Inflater::borrow(), &first, 3_000, false).unwrap();
-    inflater.give_back();
+    let (_, inflater) = inflate(Inflater::acquire(), &first, 3_000, false).unwrap();
+    inflater.release();
     // Refers to bytes before its beginning.
-    inflate(Inflater::borrow(), b"\xf2\x00\x11\x00\x00", 5, false).map(|_| ()).unwrap_err();
+    inflate(Inflater::acquire(), b"\xf2\x00\x11\x00\x00", 5, false).map(|_| ()).unwrap_err();
 }
 
 #[test]
@@ -236,10 +236,10 @@ proptest! {
         let mut context = Some(Box::new(Inflater::new()));
         for message in messages {
             let payload = oracle.deflate(&message);
-            let inflater = if keeps_context { context.take().unwrap() } else { oracle.reset(); Inflater::borrow() };
+            let inflater = if keeps_context { context.take().unwrap() } else { oracle.reset(); Inflater::acquire() };
             let (inflated, inflater) = inflate(inflater, &payload, 20_000, keeps_context).unwrap();
             prop_assert_eq!(inflated, message);
-            if keeps_context { context = Some(inflater) } else { inflater.give_back() }
+            if keeps_context { context = Some(inflater) } else { inflater.release() }
         }
     }
 
@@ -255,11 +255,11 @@ proptest! {
                 context.take().unwrap()
             } else {
                 oracle.reset();
-                Deflater::borrow(params(window_bits, level))
+                Deflater::acquire(params(window_bits, level))
             };
             let (payload, deflater) = deflate(deflater, &message, turn);
             prop_assert_eq!(oracle.inflate(&payload, 20_000), Some(message));
-            if keeps_context { context = Some(deflater) } else { deflater.give_back() }
+            if keeps_context { context = Some(deflater) } else { deflater.release() }
         }
     }
 
