@@ -39,7 +39,7 @@ async fn heartbeat(client: Addr<EngineIoClient>) {
     }
 }
 
-/// Reads the heartbeats that come back, and leaves after the third.
+/// Reads the heartbeats that come back, and disconnects after the third.
 struct Monitor {
     /// Not an `Addr`: client and subscriber would keep each other alive.
     client: WeakAddr<EngineIoClient>,

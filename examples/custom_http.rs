@@ -155,7 +155,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         }
     };
 
-    // A login from elsewhere. What the server sets is kept here, too.
+    // A login from elsewhere. Cookies that the server sets are stored here, too.
     let mut cookies = CookieStore::new();
     cookies.parse("login=ada; Path=/", &url.parse()?)?;
     let cookies = Arc::new(Mutex::new(cookies));
@@ -202,8 +202,8 @@ impl EngineIoHandler for Mirror {
     fn on_connect(self: Arc<Self>, socket: Arc<Socket<()>>) {
         let headers = &socket.req_parts.headers;
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("none");
-        let told = ["host", "authorization", "cookie"].map(|name| format!("{name}: {}", header(name)));
-        let _ = socket.emit(told.join(", "));
+        let received = ["host", "authorization", "cookie"].map(|name| format!("{name}: {}", header(name)));
+        let _ = socket.emit(received.join(", "));
     }
 
     fn on_disconnect(&self, _: Arc<Socket<()>>, _: DisconnectReason) {}

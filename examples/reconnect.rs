@@ -1,4 +1,4 @@
-//! The server dies and comes back; the client waits, connects again, and sends what was kept meanwhile.
+//! The server dies and comes back; the client waits, connects again, and sends what was queued meanwhile.
 //!
 //! ```sh
 //! cargo run --example reconnect                             # with a server of its own
@@ -26,7 +26,7 @@ fn client() -> Addr<EngineIoClient> {
                 .initial_delay(Duration::from_millis(200))
                 .max_delay(Duration::from_secs(1)),
         )
-        // What has not left goes out on the next session, first and in order.
+        // Messages that were not sent are the first ones of the next session, in order.
         .keep_unsent(true)
         .handle_signals(true)
         .start()

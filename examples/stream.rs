@@ -21,15 +21,15 @@ async fn converse(client: &Addr<EngineIoClient>, events: &mut EventStream) -> Re
     let mut ticks = interval(Duration::from_millis(200));
     // Made once: a Ctrl-C that comes while something else is awaited is not lost.
     let mut interrupted = pin!(signal::ctrl_c());
-    let (mut said, mut leaving) = (0, false);
+    let (mut said, mut disconnecting) = (0, false);
     loop {
         tokio::select! {
             event = events.next() => match event {
                 Some(Event::Connected(session)) => println!("connected     sid {}", session.sid),
                 Some(Event::Message(Data::Text(text))) => {
                     println!("received      {text}");
-                    if &*text == "tick 3" && !leaving {
-                        leaving = true;
+                    if &*text == "tick 3" && !disconnecting {
+                        disconnecting = true;
                         client.do_send(Disconnect::new());
                     }
                 }
@@ -40,13 +40,13 @@ async fn converse(client: &Addr<EngineIoClient>, events: &mut EventStream) -> Re
                 Some(_) => {}
                 None => return Ok(()),
             },
-            _ = ticks.tick(), if said < 3 && !leaving => {
+            _ = ticks.tick(), if said < 3 && !disconnecting => {
                 said += 1;
                 println!("sending       tick {said}");
                 client.send(engineio::Send::text(format!("tick {said}"))).await??;
             }
-            _ = &mut interrupted, if !leaving => {
-                leaving = true;
+            _ = &mut interrupted, if !disconnecting => {
+                disconnecting = true;
                 client.do_send(Disconnect::new().reason("interrupted"));
             }
         }

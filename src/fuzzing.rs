@@ -221,7 +221,7 @@ fn decode<'a>(
 
 /// A compressed message of a server: another inflater reads the same, wherever reads cut it.
 ///
-/// `data`: whether contexts are kept, the length of a piece, then the compressed payload of a message.
+/// `data`: whether contexts are used, the length of a piece, then the compressed payload of a message.
 pub fn websocket_inflate(data: &[u8]) {
     const LIMIT: usize = 100_000;
     let &[flags, piece, ref payload @ ..] = data else { return };
@@ -256,7 +256,7 @@ pub fn websocket_inflate(data: &[u8]) {
 
 /// Messages to a server, which another inflater reads.
 ///
-/// `data`: the level, the bits of the window and whether the context is kept, the number of repetitions, then messages with
+/// `data`: the level, the bits of the window and whether the context is used, the number of repetitions, then messages with
 /// their lengths before them.
 pub fn websocket_deflate(data: &[u8]) {
     let &[level, flags, times, ref rest @ ..] = data else { return };

@@ -81,7 +81,7 @@ impl Drop for EmbeddedServer {
     }
 }
 
-/// The URL of the program's first argument. Without any, that of an echo, which is there as long as the server is kept.
+/// The URL of the program's first argument. Without any, that of an echo, which runs until the server is dropped.
 #[allow(dead_code, reason = "for those that need it: not all do")]
 pub(crate) fn url_or_echo() -> io::Result<(String, Option<EmbeddedServer>)> {
     if let Some(url) = env::args().nth(1) {

@@ -39,7 +39,7 @@ async fn page() -> HttpResponse {
     HttpResponse::Ok().content_type(ContentType::html()).body(include_str!("page.html"))
 }
 
-/// 202 once the client has accepted the message: that it leaves is the client's business, over a reconnect too.
+/// Responds with 202 once the client has accepted the message. The client then sends it, after a reconnect if need be.
 async fn send_message(
     gateway: web::Data<Gateway>,
     request: HttpRequest,

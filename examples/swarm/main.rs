@@ -85,7 +85,7 @@ struct Swarm<'a> {
     url: String,
     /// The number of clients that this process is to have.
     size: usize,
-    /// Whether the memory of this process is that of a server too.
+    /// The memory of this process is that of a server, too.
     has_server: bool,
     seen: Arc<Seen>,
     places: Vec<(ArbiterHandle, Addr<Listener>)>,

@@ -51,7 +51,7 @@ impl EngineIoClient {
             self.disconnect(Disconnect::new());
             self.drain_and_write(ctx);
         }
-        // If the disconnect has left no connection to close, nothing wakes the client once more.
+        // If there was no connection to close, nothing wakes the client once more.
         if self.lifecycle.is_idle() {
             // `stopped` delivers the remaining events.
             self.subscribers.detach();

@@ -27,7 +27,7 @@ pub enum ConnectError {
     Invalid {
         /// Name of the invalid value in words: `URL`, `header`, `proxy`, `root certificate`, ..
         what: &'static str,
-        /// What is wrong with it.
+        /// The fault in words.
         reason: String,
     },
     /// The list of transports is empty.
@@ -48,7 +48,7 @@ pub enum ConnectError {
     Timeout {
         /// The URL, without its secrets.
         url: Box<str>,
-        /// What the client was waiting for.
+        /// The step that the client was waiting for.
         stage: Stage,
     },
     /// The server answered with an HTTP error status.
@@ -64,7 +64,7 @@ pub enum ConnectError {
     NotEngineIo {
         /// The URL, without its secrets.
         url: Box<str>,
-        /// What the server answered.
+        /// The answer of the server.
         reason: Box<str>,
     },
     /// The server does not speak the version of the Engine.IO protocol that the client was to speak. The option
@@ -82,7 +82,7 @@ pub enum ConnectError {
     Transport {
         /// The URL, without its secrets.
         url: Box<str>,
-        /// What happened.
+        /// The failure of the transport.
         source: TransportError,
     },
 }

@@ -38,13 +38,13 @@ pub enum TransportError {
         /// The status with which an HTTP proxy answered, such as 407. For a SOCKS proxy, 407 if it asks for other
         /// credentials and 403 if it does not allow the connection.
         status: Option<u16>,
-        /// What happened: the [`HttpStatus`] of the proxy, an [`io::Error`], or another `TransportError`.
+        /// The failure: the [`HttpStatus`] of the proxy, an [`io::Error`], or another `TransportError`.
         cause: Cause,
     },
     /// A time limit ran out.
     #[non_exhaustive]
     Timeout {
-        /// What the client was waiting for.
+        /// The step that the client was waiting for.
         stage: Stage,
     },
     /// The connection was lost.

@@ -137,7 +137,7 @@ impl Session {
         }
     }
 
-    /// Whether the open packet alone shows that the server speaks this version. Over polling its form does. Over WebSocket
+    /// Whether the open packet shows by itself that the server speaks this version. Over polling its form does. Over WebSocket
     /// the open packets of both versions look alike, but only servers of version 4 have a `maxPayload`, some of them in
     /// version 3 too.
     pub(crate) fn shows_version(&self) -> bool {

@@ -62,7 +62,7 @@ impl EngineIoClientBuilder {
     }
 
     /// Whether, and when, the client asks a server that is silent on a WebSocket whether it is still there. Default: it does
-    /// not ask, and the heartbeat of the server decides alone, after `ping_interval + ping_timeout`, which is 45 seconds with
+    /// not ask, and only the heartbeat of the server decides, after `ping_interval + ping_timeout`, which is 45 seconds with
     /// the usual intervals.
     ///
     /// After the interval without any byte from the server, the client sends a WebSocket ping. If no byte arrives within the

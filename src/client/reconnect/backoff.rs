@@ -71,7 +71,7 @@ impl Backoff {
             || (cause.is_server_close() && !self.policy.on_server_close)
     }
 
-    /// Whether the policy wants another attempt after this failure, as long as attempts are left.
+    /// Whether the policy wants another attempt after this failure, as long as `max_attempts` allows one.
     pub(in crate::client) fn wants(&self, cause: &ReconnectCause, is_initial: bool) -> bool {
         if self.forbids(cause, is_initial) {
             return false;
@@ -90,7 +90,7 @@ impl Backoff {
         err.is_retryable() || (is_unauthorized && self.has_hook)
     }
 
-    /// The next attempt, which follows this failure. `None` if no attempt is left.
+    /// The next attempt, which follows this failure. `None` if `max_attempts` were made.
     pub(in crate::client) fn next(&mut self, cause: &ReconnectCause) -> Option<NextAttempt> {
         if self.policy.max_attempts.is_some_and(|max| self.attempt.number >= max) {
             return None;

@@ -93,7 +93,7 @@ impl Connection {
         }
     }
 
-    /// Warns of a server that leaves what was sent without a confirmation.
+    /// Warns of a server that does not confirm what was sent.
     pub(super) fn handle_unanswered(&mut self, now: Instant) {
         let State::Open(open) = &self.state else { return };
         if self.unanswered_deadline(open).is_some_and(|deadline| now >= deadline) {

@@ -101,7 +101,7 @@ pub(crate) enum ReportKind {
     },
     /// Bytes arrived, and perhaps no whole packet. Reported at most ten times a second.
     Alive {
-        /// Whether the rest of a message, or of a response, is still to arrive.
+        /// The rest of a message, or of a response, is still to arrive.
         is_partial: bool,
         /// The number of bytes that the transport has read until now.
         read: u64,

@@ -82,7 +82,7 @@ struct OpenPing {
     number: u64,
     /// The messages that were written before it. While it waits for a batch, without those of the batch.
     mark: Mark,
-    /// The time at which it was sent, plus the time since then in which back-pressure kept its answer from being read.
+    /// The time at which it was sent, plus the time since then in which back-pressure prevented its answer from being read.
     sent: Instant,
     /// The start of its limit: `sent`, or the last progress of the batch before it.
     start: Instant,

@@ -21,7 +21,7 @@ use crate::{
 /// answers to pings never wait for long. Each batch costs a system call, which many short messages share.
 pub(super) const BATCH: BatchLimit = BatchLimit { packets: 1024, bytes: 256 << 10, encoding: None };
 
-/// The weight from which on messages do not wait for more of them: larger batches save hardly anything. With the overhead of
+/// The weight from which on messages do not wait for more of them: larger batches are hardly cheaper. With the overhead of
 /// each, these are at most 1024 messages.
 const MAX_DEFERRED: usize = 64 << 10;
 
