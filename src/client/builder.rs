@@ -74,7 +74,7 @@ pub(super) struct Config {
 /// | option | default | what it is for |
 /// |---|---|---|
 /// | **Limits of time** | | |
-/// | [`connect_timeout`](Self::connect_timeout) | 20 s | a whole `Connect`, with its hook and every transport |
+/// | [`connect_timeout`](Self::connect_timeout) | 20 s | one attempt to connect, with its hook and every transport |
 /// | [`request_timeout`](Self::request_timeout) | 5 s | one request, and the wait for a `Confirm` |
 /// | [`upgrade_timeout`](Self::upgrade_timeout) | 10 s | an upgrade to WebSocket |
 /// | [`close_timeout`](Self::close_timeout) | 5 s | a graceful `Disconnect` |
