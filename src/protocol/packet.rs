@@ -24,7 +24,7 @@ pub(crate) enum Packet {
     /// Type 6: a packet without a meaning. A server ends a poll with it.
     Noop,
     /// Type 7, 8 or 9: the protocol does not define them yet. The client receives them and never sends them.
-    Unknown(u8),
+    Unknown(char),
 }
 
 impl Packet {

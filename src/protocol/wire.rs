@@ -89,6 +89,10 @@ impl ProtocolVersion {
         max_message_size: usize,
     ) -> Result<Packet, ProtocolError> {
         match message {
+            // Nearly every packet is a message, and in text it is the same in all versions.
+            Message::Text(Text { head: Some('4'), rest }) if rest.len() <= max_message_size => {
+                Ok(Packet::Message(Data::Text(rest)))
+            }
             Message::Text(Text { head, rest }) => match self {
                 Self::V4 => text::decode(head, rest, max_message_size),
                 Self::V3 => v3::decode_text(head, rest, max_message_size),

@@ -61,6 +61,12 @@ impl Cursor {
     #[inline(always)] // Otherwise each event would be moved once more.
     pub(super) fn next(&mut self, log: &mut Log, is_only_reader: bool) -> Option<Event> {
         self.seek(log);
+        self.take(log, is_only_reader)
+    }
+
+    /// Takes the next event, whatever its kind is. After [`seek`](Self::seek) it is a wanted one.
+    #[inline(always)] // As `next`.
+    pub(super) fn take(&mut self, log: &mut Log, is_only_reader: bool) -> Option<Event> {
         let event = log.take(self.next, is_only_reader)?;
         self.delivered += Weight::of(&event);
         self.taken = self.delivered;

@@ -26,7 +26,7 @@ pub(super) struct Weight(u64);
 
 impl Weight {
     pub(super) fn of(event: &Event) -> Self {
-        Self::from_bytes(event.data_len().saturating_add(OVERHEAD))
+        Self::from_bytes(event.data_len() + OVERHEAD)
     }
 
     pub(super) fn bytes(self) -> u64 {

@@ -141,14 +141,14 @@ impl Subscriber {
         Poll::Ready(self.send_window(log, is_only_reader) || has_progress)
     }
 
-    /// Sends the next window. Returns whether its acknowledgement is awaited. The caller polls again at once then, so that the
-    /// reply wakes the client.
+    /// Sends the next window. The cursor must be at a wanted event, or at the end: see [`Cursor::seek`]. Returns whether the
+    /// acknowledgement of the window is awaited. The caller polls again at once then, so that the reply wakes the client.
     fn send_window(&mut self, log: &mut Log, is_only_reader: bool) -> bool {
         match &self.sink {
             // Nearly all subscribers are of this kind, so their loop has no other code in it.
             Sink::Actor(Target::Recipient(recipient)) => {
                 let (mut events, mut bytes) = (0, 0);
-                while let Some(event) = self.cursor.next(log, is_only_reader) {
+                while let Some(event) = self.cursor.take(log, is_only_reader) {
                     events += 1;
                     bytes += event.data_len();
                     if self.window.is_full(events, bytes) || !self.cursor.seek(log) {

@@ -34,7 +34,7 @@ impl Window {
     }
 
     pub(super) fn is_full(&self, events: usize, bytes: usize) -> bool {
-        u32::try_from(events) == Ok(self.limit) || bytes >= MAX_BYTES
+        events >= usize::try_from(self.limit).unwrap_or(usize::MAX) || bytes >= MAX_BYTES
     }
 
     /// All events that wait, this many, are to be sent at once. If they are very many, the windows are larger than the

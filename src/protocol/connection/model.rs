@@ -589,7 +589,7 @@ impl Model {
             1 => Some(Packet::Ping("".into())),
             2 => Some(Packet::Close),
             3 => Some(Packet::Upgrade),
-            4 => Some(Packet::Unknown(7)),
+            4 => Some(Packet::Unknown('7')),
             5 => Some(Packet::Pong("".into())),
             6 => Some(open_packet("")),
             _ => None,

@@ -63,8 +63,16 @@ impl Connection {
 
     /// Handles the packets of the protocol and passes the messages on.
     pub(super) fn on_session_packets(&mut self, now: Instant, id: TransportId, mut received: Received) {
-        let end = self.handle_control_packets(now, &mut received);
-        let bytes: usize = received.packets.iter().map(|packet| packet.body().len()).sum();
+        let mut end = None;
+        let mut bytes = bytes_of_messages(&received.packets);
+        if bytes.is_none() {
+            end = self.handle_control_packets(now, &mut received);
+            bytes = bytes_of_messages(&received.packets);
+        }
+        if !received.packets.is_empty() {
+            received.set_useful();
+        }
+        let bytes = bytes.unwrap_or(0);
         self.counters.messages_received += u64::try_from(received.packets.len()).unwrap_or(u64::MAX);
         self.counters.bytes_received += u64::try_from(bytes).unwrap_or(u64::MAX);
 
@@ -90,37 +98,30 @@ impl Connection {
     /// Handles all packets that are not messages, and takes them out. Returns the reason if one of them ends the
     /// session.
     fn handle_control_packets(&mut self, now: Instant, received: &mut Received) -> Option<DisconnectReason> {
-        let is_message = |packet: &Packet| matches!(packet, Packet::Message(_));
         let mut end = None;
-        // Most batches contain only messages: looking at them is cheaper than moving each of them.
-        if !received.packets.iter().all(is_message) {
-            let mut is_useful = false;
-            received.packets.retain_mut(|packet| {
-                // "Server": what follows a close packet is not part of the session.
-                if end.is_some() {
-                    return false;
-                }
-                match packet {
-                    Packet::Message(_) => return true,
-                    Packet::Ping(data) => {
-                        if !self.on_ping(mem::take(data)) {
-                            return false;
-                        }
-                    }
-                    Packet::Pong(_) if self.on_heartbeat_answered(now) => {}
-                    Packet::Close => end = Some(DisconnectReason::Server),
-                    Packet::Open(_) => end = Some(out_of_place("a second open packet")),
-                    Packet::Upgrade => end = Some(out_of_place("an upgrade packet from the server")),
-                    Packet::Noop | Packet::Pong(_) | Packet::Unknown(_) => return false,
-                }
-                is_useful = true;
-                false
-            });
-            if is_useful {
-                received.set_useful();
+        let mut is_useful = false;
+        received.packets.retain_mut(|packet| {
+            // "Server": what follows a close packet is not part of the session.
+            if end.is_some() {
+                return false;
             }
-        }
-        if !received.packets.is_empty() {
+            match packet {
+                Packet::Message(_) => return true,
+                Packet::Ping(data) => {
+                    if !self.on_ping(mem::take(data)) {
+                        return false;
+                    }
+                }
+                Packet::Pong(_) if self.on_heartbeat_answered(now) => {}
+                Packet::Close => end = Some(DisconnectReason::Server),
+                Packet::Open(_) => end = Some(out_of_place("a second open packet")),
+                Packet::Upgrade => end = Some(out_of_place("an upgrade packet from the server")),
+                Packet::Noop | Packet::Pong(_) | Packet::Unknown(_) => return false,
+            }
+            is_useful = true;
+            false
+        });
+        if is_useful {
             received.set_useful();
         }
         end
@@ -216,6 +217,15 @@ impl Connection {
         let is_read = !open.upgrade.blocks_reads() && !self.transports.is_closing_by_post();
         [probe, is_read.then_some(open.active())]
     }
+}
+
+/// The bytes of data in `packets`, if all of them are messages. Most batches contain nothing else, and looking at the packets
+/// is cheaper than moving each of them.
+fn bytes_of_messages(packets: &[Packet]) -> Option<usize> {
+    packets.iter().try_fold(0, |bytes, packet| match packet {
+        Packet::Message(data) => Some(bytes + data.len()),
+        _ => None,
+    })
 }
 
 fn out_of_place(what: &'static str) -> DisconnectReason {

@@ -29,16 +29,26 @@ impl Connection {
     /// Accepts a message. It is sent, or comes back in `Closed` or as `Rejected`.
     #[inline(always)] // Otherwise each message would be moved once more.
     pub(crate) fn send(&mut self, data: Data) -> Result<(), SendError> {
-        let error = match &self.state {
-            State::Open(open) if open.is_closing() => Some(SendErrorKind::NotConnected),
-            State::Open(open) if data.len() < open.unchecked_len() => None,
-            State::Open(open) => check(open, &data, &self.limits),
-            _ => Some(SendErrorKind::NotConnected),
-        };
-        if let Some(kind) = error {
-            return Err(SendError { kind, data });
+        match &self.state {
+            State::Open(open) if !open.is_closing() && data.len() < open.unchecked_len() => {
+                self.queue.push(data);
+                Ok(())
+            }
+            _ => self.send_checked(data),
         }
-        self.queue.push(data);
+    }
+
+    /// Accepts a message if the session can carry it.
+    #[inline(never)] // Inlined, it would slow down every message over WebSocket.
+    fn send_checked(&mut self, data: Data) -> Result<(), SendError> {
+        let outcome = match &self.state {
+            State::Open(open) if !open.is_closing() => open.check(&data, &self.limits),
+            _ => Err(SendErrorKind::NotConnected),
+        };
+        match outcome {
+            Ok(()) => self.queue.push(data),
+            Err(kind) => return Err(SendError { kind, data }),
+        }
         Ok(())
     }
 
@@ -188,10 +198,4 @@ fn batch_limit(open: &Open, limits: &Limits) -> BatchLimit {
         TransportKind::WebSocket => BATCH,
         TransportKind::Polling => open.post_limit(limits),
     }
-}
-
-/// Why the session cannot carry a message.
-#[inline(never)] // Inlined, it would slow down every message over WebSocket.
-fn check(open: &Open, data: &Data, limits: &Limits) -> Option<SendErrorKind> {
-    open.check(data, limits).err()
 }

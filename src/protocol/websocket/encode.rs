@@ -8,6 +8,8 @@ use crate::error::ProtocolError;
 
 /// The longest frame header: two bytes, eight for the length, four for the masking key.
 const MAX_HEADER: usize = 14;
+/// The longest [`head`](Frame::head) that room is reserved for. Engine.IO needs one byte.
+const MAX_HEAD: usize = 1;
 
 /// A frame to send. Its payload is `head` followed by `body`, so that a prefix needs no copy of the message.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +29,7 @@ impl Frame<'_> {
 
     /// The number of bytes that are reserved for the frame. It may need less.
     fn room(&self) -> usize {
-        self.payload_len() + MAX_HEADER
+        self.body.len() + MAX_HEAD + MAX_HEADER
     }
 }
 

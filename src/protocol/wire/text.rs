@@ -34,9 +34,7 @@ pub(super) fn decode(kind: Option<char>, data: ByteString, max_size: usize) -> R
         '4' => Packet::Message(Data::Text(data)),
         '5' => Packet::Upgrade,
         '6' => Packet::Noop,
-        '7' => Packet::Unknown(7),
-        '8' => Packet::Unknown(8),
-        '9' => Packet::Unknown(9),
+        '7'..='9' => Packet::Unknown(kind),
         _ => return Err(ProtocolError::Packet("its type is not a digit")),
     })
 }
@@ -83,8 +81,8 @@ pub(super) fn type_digit(packet: &Packet) -> &'static [u8] {
         Packet::Message(_) => b"4",
         Packet::Upgrade => b"5",
         Packet::Noop => b"6",
-        Packet::Unknown(7) => b"7",
-        Packet::Unknown(8) => b"8",
+        Packet::Unknown('7') => b"7",
+        Packet::Unknown('8') => b"8",
         Packet::Unknown(_) => b"9",
     }
 }

@@ -35,7 +35,7 @@ fn a_batch_is_full_by_packets_or_by_bytes() {
 fn only_messages_have_a_weight() {
     let mut batch = BatchBuilder::new(Vec::new());
     assert_eq!(batch.weight(), 0);
-    for packet in [Packet::Noop, Packet::Ping("12345".into()), Packet::Unknown(7), Packet::Close] {
+    for packet in [Packet::Noop, Packet::Ping("12345".into()), Packet::Unknown('7'), Packet::Close] {
         batch.push(packet);
     }
     assert_eq!(batch.weight(), 0);

@@ -58,7 +58,7 @@ fn packets_out_of_place_end_the_session() {
         assert_eq!(rig.out()[1], format!("{words}; unsent ; in doubt "));
     }
     let mut rig = Rig::websocket();
-    rig.packets(WEBSOCKET, vec![Packet::Pong("".into()), Packet::Unknown(9), Packet::Noop]);
+    rig.packets(WEBSOCKET, vec![Packet::Pong("".into()), Packet::Unknown('9'), Packet::Noop]);
     assert_eq!(rig.out(), ["0 read"], "tolerated");
 }
 

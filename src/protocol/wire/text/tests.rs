@@ -69,7 +69,7 @@ fn data_after_a_packet_that_has_none_is_ignored() {
 
 #[test]
 fn a_type_that_the_protocol_does_not_define_is_unknown() {
-    for (wire, digit) in [("7", 7), ("8x", 8), ("9", 9)] {
+    for (wire, digit) in [("7", '7'), ("8x", '8'), ("9", '9')] {
         let packet = decode(wire).unwrap();
         assert_eq!(packet, Packet::Unknown(digit));
         assert_eq!(type_digit(&packet), &wire.as_bytes()[..1]);
