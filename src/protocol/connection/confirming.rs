@@ -6,7 +6,6 @@ use super::{
     Connection,
     io::{Command, Output, TransportId},
     open::Open,
-    pings::Silence,
     reading::Flow,
     state::State,
 };
@@ -52,8 +51,13 @@ impl Connection {
                 let may_ask = open.pings.may_ask(open.liveness.last_heard(), self.limits.request_timeout);
                 let is_asked = open.confirmations.first().is_some_and(|first| first <= settled) && may_ask;
                 let State::Open(open) = &self.state else { return };
-                if is_asked || self.unconfirmed_deadline(open).is_some_and(|deadline| now >= deadline) {
-                    self.handle_unanswered(now);
+                let has_passed = |deadline: Option<Instant>| deadline.is_some_and(|deadline| now >= deadline);
+                let is_unanswered = has_passed(self.unanswered_deadline(open));
+                if is_asked || has_passed(self.unconfirmed_deadline(open)) {
+                    // The next ping would hide that the last one was not answered.
+                    if is_unanswered {
+                        self.warn();
+                    }
                     self.ping(now);
                 }
             }
@@ -73,7 +77,7 @@ impl Connection {
     }
 
     /// Sends a ping behind everything that is written by now.
-    fn ping(&mut self, now: Instant) {
+    pub(super) fn ping(&mut self, now: Instant) {
         let State::Open(open) = &mut self.state else { return };
         let active = open.active();
         let in_flight =
@@ -82,29 +86,13 @@ impl Connection {
         self.order(active, Command::Ping(number));
     }
 
-    /// Asks a server that is silent on a WebSocket whether it is still there.
-    pub(super) fn handle_silence(&mut self, now: Instant) {
-        let State::Open(open) = &self.state else { return };
-        let due = self.silence(open).filter(|(deadline, _)| now >= *deadline).map(|(_, silence)| silence);
-        match due {
-            None | Some(Silence::Dead) => {}
-            Some(Silence::Ask) => self.ping(now),
-            Some(Silence::Warn) => self.warn(),
+    /// Warns of a server that does not answer pings, once in a session.
+    pub(super) fn warn(&mut self) {
+        if let State::Open(open) = &mut self.state
+            && open.pings.warn()
+        {
+            self.outputs.push_back(Output::PingsUnanswered);
         }
-    }
-
-    /// Warns of a server that does not confirm what was sent.
-    pub(super) fn handle_unanswered(&mut self, now: Instant) {
-        let State::Open(open) = &self.state else { return };
-        if self.unanswered_deadline(open).is_some_and(|deadline| now >= deadline) {
-            self.warn();
-        }
-    }
-
-    fn warn(&mut self) {
-        let State::Open(open) = &mut self.state else { return };
-        open.pings.warned();
-        self.outputs.push_back(Output::PingsUnanswered);
     }
 
     /// A pong arrived.

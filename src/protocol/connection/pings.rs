@@ -3,7 +3,10 @@
 //! A pong proves that the endpoint at the other end of the WebSocket has read everything that was written before the
 //! ping. It says nothing about a server behind a proxy that terminates the WebSocket.
 
-use std::time::{Duration, Instant};
+use std::{
+    mem,
+    time::{Duration, Instant},
+};
 
 use super::{io::over_slow_line, queue::Mark};
 
@@ -191,9 +194,9 @@ impl Pings {
         }
     }
 
-    /// The warning was given that the server does not answer.
-    pub(super) fn warned(&mut self) {
-        self.has_warned = true;
+    /// The server does not answer. Returns whether that is worth a warning: in a session there is only one.
+    pub(super) fn warn(&mut self) -> bool {
+        !mem::replace(&mut self.has_warned, true)
     }
 
     /// Back-pressure that began at `since` has ended. Nothing was read meanwhile.

@@ -2,13 +2,52 @@
 
 use std::time::Instant;
 
-use super::{
-    Connection, Limits, liveness::stall_timeout, open::Open, pings::Silence, reading::Flow, state::State,
-};
+use super::{Connection, liveness::stall_timeout, open::Open, pings::Silence, reading::Flow, state::State};
 use crate::{
     error::{DisconnectReason, Stage, TransportError},
     protocol::handshake::TransportKind,
 };
+
+/// What an open session does at a deadline.
+#[derive(Debug, Clone, Copy)]
+enum Due {
+    /// It ends.
+    End(Exceeded),
+    /// The current step of an upgrade has taken too long.
+    UpgradeStep,
+    /// The server is silent on a WebSocket.
+    Silence(Silence),
+    /// A `Confirm` has waited for too long.
+    ConfirmTimeout,
+    /// The server does not answer the pings that ask for confirmations.
+    Unanswered,
+    /// A ping asks for the confirmation of what is retained.
+    Unconfirmed,
+    /// The close packet does not wait for a confirmation any more.
+    ClosePacket,
+}
+
+/// The limit that a session has exceeded.
+#[derive(Debug, Clone, Copy)]
+enum Exceeded {
+    CloseTimeout,
+    Stage(Stage),
+    StallTimeout,
+    Silence,
+}
+
+impl Exceeded {
+    /// The reason for the end of the session.
+    fn reason(self) -> DisconnectReason {
+        match self {
+            // The reason that was given to `close` replaces this one.
+            Self::CloseTimeout => DisconnectReason::Client(None),
+            Self::Stage(stage) => TransportError::Timeout { stage }.into(),
+            Self::StallTimeout => DisconnectReason::Stalled,
+            Self::Silence => DisconnectReason::PingTimeout,
+        }
+    }
+}
 
 impl Connection {
     /// When `handle_timeout` is due.
@@ -57,78 +96,69 @@ impl Connection {
         match &self.state {
             State::Idle => None,
             State::Connecting(connecting) => Some(connecting.deadline()),
-            State::Open(open) => {
-                let silence = self.stall_deadline(open).or_else(|| self.silence_deadline(open));
-                let deadlines = [
-                    silence,
-                    self.write_deadline(open),
-                    self.partial_deadline(open),
-                    self.ping_deadline(open),
-                    open.upgrade.step_deadline(),
-                    open.close_deadline(),
-                ];
-                deadlines.into_iter().flatten().min()
-            }
+            State::Open(open) => self.session_deadlines(open).map(|(deadline, _)| deadline).min(),
             State::Ending(ending) => Some(ending.deadline()),
         }
     }
 
-    /// The earliest deadline that has to do with pings of the client's own. Most sessions have none.
-    fn ping_deadline(&self, open: &Open) -> Option<Instant> {
-        let Limits { websocket_ping, confirm_sends, .. } = &self.limits;
-        if websocket_ping.is_none() && confirm_sends.is_none() && open.confirmations.is_empty() {
-            return None;
-        }
+    /// All deadlines of an open session, and what is due at them. Those that end the session come first: if one of them has
+    /// passed, nothing else matters.
+    fn session_deadlines(&self, open: &Open) -> impl Iterator<Item = (Instant, Due)> {
+        // Under back-pressure nothing is read, so the server cannot be heard, and its silence does not count.
+        let silence = match self.stall_deadline(open) {
+            Some(deadline) => Some((deadline, Due::End(Exceeded::StallTimeout))),
+            None => self.silence_deadline(open).map(|deadline| (deadline, Due::End(Exceeded::Silence))),
+        };
+        let at = |deadline: Option<Instant>, due| deadline.map(|deadline| (deadline, due));
+        let partial = match open.kind() {
+            TransportKind::Polling => Stage::Body,
+            TransportKind::WebSocket => Stage::Frame,
+        };
+        let [confirm, unanswered, unconfirmed, close_packet] = self.confirmation_deadlines(open);
         let deadlines = [
+            at(open.close_deadline(), Due::End(Exceeded::CloseTimeout)),
+            at(self.write_deadline(open), Due::End(Exceeded::Stage(Stage::Write))),
+            at(self.partial_deadline(open), Due::End(Exceeded::Stage(partial))),
+            silence,
+            self.silence(open).map(|(deadline, silence)| (deadline, Due::Silence(silence))),
+            at(open.upgrade.step_deadline(), Due::UpgradeStep),
+            at(confirm, Due::ConfirmTimeout),
+            at(unanswered, Due::Unanswered),
+            at(unconfirmed, Due::Unconfirmed),
+            at(close_packet, Due::ClosePacket),
+        ];
+        deadlines.into_iter().flatten()
+    }
+
+    /// The deadlines that have to do with confirmations: of a `Confirm`, of a warning, of the next ping, and of the close packet.
+    /// Most sessions have none.
+    fn confirmation_deadlines(&self, open: &Open) -> [Option<Instant>; 4] {
+        if !self.is_asked() {
+            return [None; 4];
+        }
+        [
             self.confirm_deadline(open),
-            self.silence(open).map(|(deadline, _)| deadline),
             self.unanswered_deadline(open),
             self.unconfirmed_deadline(open),
             open.close_confirmation(),
-        ];
-        deadlines.into_iter().flatten().min()
+        ]
     }
 
     fn handle_session_timeout(&mut self, now: Instant) {
         let State::Open(open) = &self.state else { return };
-        match self.exceeded(open, now) {
-            Some(reason) => self.end_session(now, reason),
-            None => {
-                self.handle_upgrade_timeout(now);
-                self.expire_confirms(now);
-                self.handle_silence(now);
-                self.handle_unanswered(now);
-                self.queue_close(now);
-                self.ask(now);
+        let passed = self.session_deadlines(open).filter(|(deadline, _)| now >= *deadline);
+        let due: Vec<Due> = passed.map(|(_, due)| due).collect();
+        for due in due {
+            match due {
+                Due::End(exceeded) => return self.end_session(now, exceeded.reason()),
+                Due::Silence(Silence::Dead) => return self.end_session(now, DisconnectReason::PingTimeout),
+                Due::Silence(Silence::Ask) => self.ping(now),
+                Due::Silence(Silence::Warn) | Due::Unanswered => self.warn(),
+                Due::UpgradeStep => self.handle_upgrade_timeout(now),
+                Due::ConfirmTimeout => self.expire_confirms(now),
+                Due::Unconfirmed => self.ask(now),
+                Due::ClosePacket => self.queue_close(now),
             }
-        }
-    }
-
-    /// The reason for the end of a session that has exceeded a limit.
-    fn exceeded(&self, open: &Open, now: Instant) -> Option<DisconnectReason> {
-        let has_passed = |deadline: Option<Instant>| deadline.is_some_and(|deadline| now >= deadline);
-        if has_passed(open.close_deadline()) {
-            // The reason that was given to `close` replaces this one.
-            return Some(DisconnectReason::Client(None));
-        }
-        if has_passed(self.write_deadline(open)) {
-            return Some(TransportError::Timeout { stage: Stage::Write }.into());
-        }
-        if has_passed(self.partial_deadline(open)) {
-            let stage = match open.kind() {
-                TransportKind::Polling => Stage::Body,
-                TransportKind::WebSocket => Stage::Frame,
-            };
-            return Some(TransportError::Timeout { stage }.into());
-        }
-        if let Some((deadline, Silence::Dead)) = self.silence(open)
-            && now >= deadline
-        {
-            return Some(DisconnectReason::PingTimeout);
-        }
-        match self.stall_deadline(open) {
-            Some(deadline) => (now >= deadline).then_some(DisconnectReason::Stalled),
-            None => has_passed(self.silence_deadline(open)).then_some(DisconnectReason::PingTimeout),
         }
     }
 

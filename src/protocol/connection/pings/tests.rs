@@ -44,7 +44,7 @@ fn a_silent_server_is_asked_and_is_dead_only_if_it_has_answered_before() {
     assert_eq!(pings.silence(at(0), &limits), Some((at(10), Silence::Ask)));
     pings.send(at(10), mark(0), None);
     assert_eq!(pings.silence(at(0), &limits), Some((at(13), Silence::Warn)));
-    pings.warned();
+    assert!(pings.warn() && !pings.warn(), "once in a session");
     assert_eq!(pings.silence(at(0), &limits), None);
     let number = pings.sent;
     assert!(pings.answered(at(20), number).is_some());
