@@ -126,7 +126,7 @@ impl PollingTransport {
         let options = self.requests.options();
         let limit = match self.phase {
             Phase::Handshaking { .. } => TimeLimit::WholeExchange(options.request_timeout),
-            // A poll lasts until the server has a packet. The session's heartbeat limits it.
+            // A poll lasts until the server has a packet. The session limits it: see `Liveness::poll_deadline`.
             _ => TimeLimit::Unlimited,
         };
         let max = options.max_message_size;
@@ -288,10 +288,10 @@ impl PollingTransport {
             _ => {}
         }
         self.report_traffic();
-        let read = self.get.progress().read() + self.post.progress().read();
+        // The answer to a POST is reported when it is complete, and has a time limit of its own.
+        let read = self.get.progress().read();
         if self.read_reports.is_due(read) {
-            let is_partial = self.get.has_partial_response() || self.post.has_partial_response();
-            self.reports.send(ReportKind::Alive { is_partial, read });
+            self.reports.send(ReportKind::Alive { is_partial: self.get.has_partial_response(), read });
         }
         if self.write_reports.is_due(self.post.progress().written()) && self.post.is_busy() {
             self.reports.send(ReportKind::Writing);

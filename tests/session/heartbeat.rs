@@ -130,6 +130,34 @@ async fn the_answer_to_a_post_is_a_sign_of_life() {
     server.finish().await;
 }
 
+/// The POSTs that are answered while nothing arrives in answer to a poll.
+const POSTS: u32 = 5;
+
+#[actix::test]
+async fn a_dead_poll_is_a_ping_timeout_although_posts_are_answered() {
+    let clock = Clock::stop();
+    let (mut posts, cues) = steps();
+    let limit = 3 * (INTERVAL + TIMEOUT);
+    let server = Server::start(move |server| {
+        let (get, mut post) = server.opens_both(OPEN.ping(INTERVAL, TIMEOUT));
+        for _ in 0..POSTS {
+            cues.step(|| post.accepts("4one"));
+        }
+        get.expect_closed();
+        post.expect_closed();
+    });
+    let mut client = Client::connected(&server).await;
+    for _ in 0..POSTS {
+        clock.advance(INTERVAL).await;
+        client.send("one").await;
+        posts.next().await;
+        client.addr.send(Flush).await.unwrap().unwrap();
+    }
+    let reason = clock.takes(limit - POSTS * INTERVAL, async {}, client.ended_cleanly()).await;
+    assert_eq!(reason, DisconnectReason::PingTimeout);
+    server.finish().await;
+}
+
 /// Heartbeats, during which a session without them would have ended twice.
 const HEARTBEATS: usize = 4;
 

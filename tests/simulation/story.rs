@@ -89,7 +89,17 @@ impl Plan {
     /// The longest time after which the client has to notice that the server is silent.
     fn patience(&self) -> Duration {
         // A client that was suspended waits once more after its deadline.
-        2 * Duration::from_millis(self.intervals.0 + self.intervals.1) + Duration::from_secs(5)
+        2 * self.max_silence() + Duration::from_secs(5)
+    }
+
+    /// The same while POSTs are answered, and only polls are not.
+    fn patience_with_polls(&self) -> Duration {
+        2 * self.max_silence() + self.patience()
+    }
+
+    /// The time for which a server may be silent.
+    fn max_silence(&self) -> Duration {
+        Duration::from_millis(self.intervals.0 + self.intervals.1)
     }
 
     /// Whether messages that were written to a WebSocket can be lost without a word, as the documentation says.
@@ -108,13 +118,16 @@ struct Book {
     talked: BTreeMap<String, u32>,
     /// The latest time at which the client has to find out that its connections carry nothing any more.
     silence_ends: Option<Instant>,
+    /// The same if the server goes on to answer POSTs.
+    deafness_ends: Instant,
 }
 
 impl Book {
     /// The session of the client is lost, and only its silence shows it.
-    fn silenced(&mut self, limit: Duration) {
-        if self.ledger.is_open() {
-            self.silence_ends.get_or_insert_with(|| Instant::now() + limit);
+    fn silenced(&mut self, plan: &Plan) {
+        if self.ledger.is_open() && self.silence_ends.is_none() {
+            self.silence_ends = Some(Instant::now() + plan.patience());
+            self.deafness_ends = Instant::now() + plan.patience_with_polls();
         }
     }
 
@@ -123,7 +136,7 @@ impl Book {
         if let Some(latest) = &mut self.silence_ends
             && plan.transports.contains(&TransportKind::Polling)
         {
-            *latest = (*latest).max(Instant::now() + plan.patience());
+            *latest = (*latest).max(Instant::now() + plan.patience()).min(self.deafness_ends);
         }
     }
 
@@ -165,6 +178,7 @@ pub(crate) async fn tell(seed: u64) -> Outcome {
         peers: Vec::new(),
         talked: BTreeMap::new(),
         silence_ends: None,
+        deafness_ends: Instant::now(),
     }));
 
     let events = EventStream::subscribe(&client).await.unwrap();
@@ -339,7 +353,7 @@ async fn misbehave(
             }
             3 => {
                 network.silence_all();
-                book.borrow_mut().silenced(plan.patience());
+                book.borrow_mut().silenced(plan);
             }
             4 => network.set_quality(Quality::random(&mut rng)),
             5 => {
@@ -356,7 +370,9 @@ async fn misbehave(
             // The machine was suspended: time has passed, and nothing has run.
             8 => {
                 tokio::time::advance(pause).await;
-                if let Some(latest) = &mut book.borrow_mut().silence_ends {
+                let mut book = book.borrow_mut();
+                book.deafness_ends += pause;
+                if let Some(latest) = &mut book.silence_ends {
                     *latest += pause;
                 }
             }

@@ -157,7 +157,7 @@ impl Heartbeat {
         }
     }
 
-    /// The ping that was given to the transport is written, or answered even. Returns whether there was one.
+    /// The ping that was given to the transport is written, or already answered. Returns whether there was one.
     fn arrive(&mut self) -> bool {
         self.step = match self.step {
             Step::Sent => Step::Done,
@@ -178,8 +178,8 @@ impl Heartbeat {
     }
 
     /// The time until which the server has to answer, if it was last heard at `heard`. `None`: no ping was written since
-    /// then. As in the reference client, every sign of life ends this limit, and only the longest silence counts until the
-    /// next ping.
+    /// then. As in the reference client, whatever else arrives ends this limit, too, and only the longest silence counts until
+    /// the next ping. The answer to a POST does not count.
     pub(super) fn deadline(&self, heard: Instant) -> Option<Instant> {
         self.limit.as_ref().filter(|limit| limit.written >= heard).map(|limit| limit.end)
     }

@@ -99,11 +99,11 @@ pub(crate) enum ReportKind {
         /// The answer showed a server that accepts any number of packets in a POST.
         any_number: bool,
     },
-    /// Bytes arrived, and perhaps no whole packet. Reported at most ten times a second.
+    /// Bytes arrived over a WebSocket or in answer to a poll, and perhaps no whole packet. Reported at most ten times a second.
     Alive {
         /// The rest of a message, or of a response, is still to arrive.
         is_partial: bool,
-        /// The number of bytes that the transport has read until now.
+        /// The number of bytes that have arrived in this way until now.
         read: u64,
     },
     /// Some bytes of the batch were sent, but not yet all. Reported at most ten times a second.

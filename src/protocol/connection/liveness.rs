@@ -18,6 +18,11 @@ const GRACE_PERIOD: Duration = Duration::from_secs(1);
 /// pass without a byte.
 const PARTIAL_FACTOR: u32 = 5;
 
+/// The time for which a poll may bring nothing while POSTs are answered, as a multiple of the longest time that may pass without
+/// a byte. A pong may have to wait for the POST in flight, and be followed in its own POST by much else, and then the server
+/// waits with the next ping. None of the three takes longer than that time.
+const POLL_FACTOR: u32 = 3;
+
 /// The time that the end of a session needs to arrive, at most, after the server has decided on it. python-engineio 3 looks for
 /// sessions to end every few seconds.
 const MAX_DELAY: Duration = Duration::from_secs(5);
@@ -159,6 +164,14 @@ impl Liveness {
         self.last_heard = now;
     }
 
+    /// A POST was answered, which in version 4 is a sign of life. In version 3 it says nothing about the pong that the client
+    /// waits for.
+    pub(super) fn post_answered(&mut self, now: Instant) {
+        if let PingsOf::Server { .. } = self.pings {
+            self.restart(now);
+        }
+    }
+
     /// The moment at which something last arrived from the server, or back-pressure ended.
     pub(super) fn last_heard(&self) -> Instant {
         self.last_heard
@@ -182,6 +195,13 @@ impl Liveness {
     /// was begun at `started`, and nothing arrives until then.
     pub(super) fn post_deadline(&self, started: Instant, bytes: u64) -> Instant {
         started.max(self.last_heard) + over_slow_line(bytes) + self.max_silence
+    }
+
+    /// The time at which the session ends with `PingTimeout`, if nothing arrives in answer to a poll until then. `heard`: the time
+    /// at which something last did. The connection of the poll may be lost while POSTs are answered on another one, and without
+    /// this limit such a session would stay open without receiving anything.
+    pub(super) fn poll_deadline(&self, heard: Instant) -> Option<Instant> {
+        matches!(self.pings, PingsOf::Server { .. }).then(|| heard + POLL_FACTOR * self.max_silence)
     }
 
     /// The time at which the session ends with a timeout, if the rest of a message has not arrived until then. `since`: the

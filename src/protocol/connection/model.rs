@@ -306,7 +306,9 @@ impl Model {
     fn limit(&self) -> Option<Instant> {
         let in_flight = self.carries_session().and_then(|fake| fake.writing.as_deref());
         let in_flight = in_flight.map(Vec::as_slice);
-        self.time.deadline(self.now, self.write_deadline(), self.partial_since(), in_flight)
+        let is_polling = self.carries_session().is_some_and(|fake| !fake.is_websocket());
+        let deadline = self.time.deadline(self.now, self.write_deadline(), self.partial_since(), in_flight);
+        deadline.into_iter().chain(is_polling.then(|| self.time.poll_deadline(self.now)).flatten()).min()
     }
 
     /// When the batch in flight on the WebSocket of the session is late.
@@ -352,7 +354,7 @@ impl Model {
             }
             Output::Upgraded(_) => {
                 assert!(self.open);
-                self.time.heard(self.now);
+                self.time.heard(self.now, TransportKind::WebSocket);
             }
             Output::UpgradeFailed(_) => assert!(self.open),
             Output::PingsUnanswered => assert!(self.open),
@@ -462,8 +464,12 @@ impl Model {
                 | ReportKind::Packets { .. }
                 | ReportKind::Pong(_)
         );
-        if (is_heard || is_answer) && self.has_session() {
-            self.time.heard(self.now);
+        if self.has_session() {
+            if is_heard {
+                self.time.heard(self.now, from.kind);
+            } else if is_answer {
+                self.time.post_answered(self.now);
+            }
         }
         if let ReportKind::Packets { packets, .. } = &kind
             && packets.contains(&Packet::Pong("".into()))

@@ -183,8 +183,8 @@ impl Pings {
         }
     }
 
-    /// When a server is worth a warning that does not answer pings which are sent for another reason than silence: the
-    /// first ping of the session, or two in a row.
+    /// When to warn that the server does not answer the pings that ask for confirmations: if the first ping of the session has no
+    /// answer, or two pings in a row have none.
     pub(super) fn unanswered(&self, heard: Instant, limit: Duration) -> Option<Instant> {
         let ping = self.open.last().filter(|_| !self.has_warned)?;
         let has_stopped = self.open.len() > 1 && ping.is_lost(heard, limit);

@@ -21,9 +21,9 @@ const MAX_PONGS: usize = 64;
 const MAX_PONG_BYTES: usize = 64 << 10;
 
 /// The capacity, in packets, that an empty queue or batch retains.
-pub(super) const MAX_RETAINED: usize = 2048;
+pub(super) const MAX_CAPACITY: usize = 2048;
 /// The capacity that the queue retains when only a heartbeat is written.
-const MAX_RETAINED_IDLE: usize = 16;
+const MAX_IDLE_CAPACITY: usize = 16;
 
 /// The size of one batch.
 #[derive(Debug, Clone, Copy)]
@@ -118,7 +118,7 @@ pub(super) struct SendQueue {
     /// Messages are settled in the order in which they were accepted. Boxed, because there are hardly ever any.
     #[expect(clippy::box_collection, reason = "an idle client takes less memory")]
     refused: Option<Box<VecDeque<u64>>>,
-    /// Messages of batches that were not, or perhaps not, sent. Boxed, because it exists only while a session ends.
+    /// Messages of batches that were not, or perhaps not, sent. Boxed, because hardly any session has some before its end.
     returned: Option<Box<Returned>>,
     retained: Retained,
 }
@@ -248,7 +248,7 @@ impl SendQueue {
 
     /// Moves the next packets into `buffer`: at least one, if there is any.
     pub(super) fn next_batch(&mut self, mut buffer: Arc<Vec<Packet>>, limit: BatchLimit) -> Batch {
-        if self.packets.is_empty() && self.packets.capacity() > MAX_RETAINED_IDLE {
+        if self.packets.is_empty() && self.packets.capacity() > MAX_IDLE_CAPACITY {
             // Only a heartbeat is written: no messages are in sight.
             self.packets = VecDeque::new();
         }
@@ -394,7 +394,7 @@ fn move_packets(queue: &mut VecDeque<Packet>, count: usize, batch: &mut Vec<Pack
         return;
     }
     batch.extend(queue.drain(..count));
-    if queue.is_empty() && queue.capacity() > MAX_RETAINED {
+    if queue.is_empty() && queue.capacity() > MAX_CAPACITY {
         *queue = VecDeque::new();
     }
 }

@@ -48,7 +48,7 @@ impl Received {
 pub(super) struct Reading {
     /// The next permission to read, with its buffer; `None` while the transport has the permission.
     read_credit: Option<Vec<Packet>>,
-    /// The pauses between polls; `None` for a WebSocket. Boxed, so that a WebSocket has no memory for it.
+    /// How polls follow each other; `None` for a WebSocket. Boxed, so that a WebSocket has no memory for it.
     pacing: Option<Box<PollPacing>>,
     /// The message or the response of which only a part has arrived, if there is one. Boxed, because most arrive as a whole.
     partial: Option<Box<Partial>>,
@@ -98,6 +98,7 @@ impl Reading {
         self.read_credit = Some(Vec::new());
         self.partial = None;
         if let Some(pacing) = &mut self.pacing {
+            pacing.heard = Some(now);
             pacing.received(now, received);
         }
     }
@@ -108,6 +109,9 @@ impl Reading {
         let begun = Partial::new(now, read);
         let partial = || self.partial.as_ref().map_or(begun, |partial| partial.grow(now, read));
         self.partial = is_partial.then(|| Box::new(partial()));
+        if let Some(pacing) = &mut self.pacing {
+            pacing.heard = Some(now);
+        }
     }
 
     /// Back-pressure has ended. The rest of a message could not arrive meanwhile.
@@ -115,6 +119,15 @@ impl Reading {
         if let Some(partial) = &mut self.partial {
             **partial = Partial::new(now, partial.read);
         }
+        if let Some(pacing) = &mut self.pacing {
+            pacing.heard = Some(now);
+        }
+    }
+
+    /// The time at which a byte last arrived in answer to a poll, or at which back-pressure ended. `None`: this is a WebSocket,
+    /// or no poll was answered.
+    pub(super) fn last_polled(&self) -> Option<Instant> {
+        self.pacing.as_ref()?.heard
     }
 
     /// The time since when the client has waited for the rest of a message or of a response, without the time that a slow line
@@ -154,9 +167,11 @@ impl Reading {
     }
 }
 
-/// The pauses between polls that bring nothing.
+/// The pauses between polls that bring nothing, and the last sign of life in answer to a poll.
 #[derive(Debug)]
 struct PollPacing {
+    /// The time at which a byte last arrived, or at which back-pressure ended.
+    heard: Option<Instant>,
     /// The time at which the permission to read was last given.
     granted: Option<Instant>,
     /// Set if an earlier part of the poll that is being reported contained a useful packet.
@@ -169,7 +184,7 @@ struct PollPacing {
 
 impl Default for PollPacing {
     fn default() -> Self {
-        Self { granted: None, useful: false, pause: IDLE_POLL, next_poll: None }
+        Self { heard: None, granted: None, useful: false, pause: IDLE_POLL, next_poll: None }
     }
 }
 

@@ -181,8 +181,8 @@ impl Written {
     fn note(&self, now: Instant, open: &mut Open, queue: &SendQueue) {
         match open.kind() {
             TransportKind::Polling => {
-                // The answer to a POST is a sign of life. That a WebSocket has taken bytes is none.
-                open.liveness.restart(now);
+                // That a WebSocket has taken bytes is no sign of life.
+                open.liveness.post_answered(now);
                 open.posted(self.size, self.time, self.any_number);
                 open.upgrade.limit_pause(now);
             }

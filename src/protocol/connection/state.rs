@@ -4,7 +4,7 @@
 //!            connect                 open packet
 //!   Idle ───────────────► Connecting ───────────► Open ◄─┐
 //!    ▲                      │  ▲  │                │ │    │ upgrade: none → Probing → Pausing → Switching → none
-//!    │     next transport   └──┘  │                │ └────┘ any failure: none, and polling goes on
+//!    │     next transport   └──┘  │                │ └────┘ a failure before Switching: none, and polling goes on
 //!    │                            │ failure,       │        too slow in Switching: Aborting, which decides
 //!    │                            │ cancel         │ close from either side, failure, silence
 //!    └─────────────────────── Ending ◄─────────────┘

@@ -120,6 +120,7 @@ impl Connection {
             at(self.write_deadline(open), Due::End(Exceeded::Stage(Stage::Write))),
             at(self.partial_deadline(open), Due::End(Exceeded::Stage(partial))),
             silence,
+            at(self.poll_deadline(open), Due::End(Exceeded::Silence)),
             self.silence(open).map(|(deadline, silence)| (deadline, Due::Silence(silence))),
             at(open.upgrade.step_deadline(), Due::UpgradeStep),
             at(confirm, Due::ConfirmTimeout),
@@ -205,6 +206,12 @@ impl Connection {
                 .then(|| self.transports.get(open.active())?.writing.silence_deadline(&open.liveness))?
         };
         open.liveness.deadline().or_else(by_post)
+    }
+
+    /// When a poll counts as lost, although POSTs are answered. Under back-pressure there is no poll.
+    fn poll_deadline(&self, open: &Open) -> Option<Instant> {
+        let active = self.transports.get(open.active()).filter(|_| open.flow == Flow::Open)?;
+        open.liveness.poll_deadline(active.reading.last_polled()?)
     }
 
     /// When the batch in flight counts as stuck. The polling transport limits its requests itself.

@@ -16,8 +16,8 @@ use crate::{
     protocol::{handshake::TransportKind, packet::Packet},
 };
 
-/// The upgrade packet could not be written in time. It is also the error of a probe that was aborted for that and has not
-/// reported its end.
+/// The upgrade packet could not be written in time. It is also the error of a probe that was aborted for that and gave no other
+/// reason for its end.
 pub(super) const UPGRADE_NOT_WRITTEN: TransportError = TransportError::Timeout { stage: Stage::Write };
 
 /// The longest time for which only an upgrade keeps messages from being sent, before its probe is aborted. In most upgrades
@@ -25,9 +25,13 @@ pub(super) const UPGRADE_NOT_WRITTEN: TransportError = TransportError::Timeout {
 /// line is slow, it takes longer. The upgrade waits for it as long as nothing is to be sent.
 const MAX_PAUSE: Duration = Duration::from_millis(1750);
 
+/// The shortest time limit for writing the upgrade packet, even if the pause has taken nearly all of its time. The packet is
+/// short, so it is written at once, and this process needs a moment to notice that.
+const MIN_SWITCH: Duration = Duration::from_millis(100);
+
 /// The longest time in which the probe reports its end after it was aborted. It has to ask nobody. Together with
-/// [`MAX_PAUSE`] this makes two seconds.
-const MAX_ABORT: Duration = Duration::from_millis(250);
+/// [`MAX_PAUSE`] and [`MIN_SWITCH`] this makes two seconds.
+const MAX_ABORT: Duration = Duration::from_millis(150);
 
 /// The upgrade of a session, if one is under way. Boxed, because a session has one for a moment, or none.
 #[derive(Debug, Default)]
@@ -39,7 +43,8 @@ struct Attempt {
     step: UpgradeStep,
     /// The end of the upgrade's own time.
     deadline: Instant,
-    /// The time at which the upgrade is given up, or its probe, unless it may wait on until the deadline.
+    /// The end of the current step. Then the upgrade is given up, and in `Switching` its probe is aborted. As long as nothing is to
+    /// be sent, the end is postponed until `deadline`. The steps `Switching` and `Aborting` may end a little later than that.
     limit: Instant,
 }
 
@@ -62,9 +67,17 @@ impl Upgrade {
         self.0 = Some(Box::new(Attempt { probe, step: UpgradeStep::Probing, deadline, limit: deadline }));
     }
 
-    fn advance(&mut self, step: UpgradeStep) {
+    /// The probe was answered.
+    fn pause(&mut self) {
         if let Some(attempt) = &mut self.0 {
-            attempt.step = step;
+            attempt.step = UpgradeStep::Pausing;
+        }
+    }
+
+    /// The requests of polling have ended.
+    fn switch(&mut self, now: Instant) {
+        if let Some(attempt) = &mut self.0 {
+            (attempt.step, attempt.limit) = (UpgradeStep::Switching, attempt.limit.max(now + MIN_SWITCH));
         }
     }
 
@@ -160,7 +173,7 @@ impl Connection {
             // Polling writes the last batch. The probe is closed after that.
             return;
         }
-        open.upgrade.advance(UpgradeStep::Pausing);
+        open.upgrade.pause();
         let polling = open.active();
         if self.transports.get(polling).is_some_and(|polling| polling.writing.is_free()) {
             open.upgrade.limit_pause(now);
@@ -175,7 +188,7 @@ impl Connection {
         let State::Open(open) = &mut self.state else { return };
         let Some(probe) = open.upgrade.probe_at(UpgradeStep::Pausing) else { return };
         if open.active() == id {
-            open.upgrade.advance(UpgradeStep::Switching);
+            open.upgrade.switch(now);
             self.write_control(now, probe, Packet::Upgrade);
         }
     }

@@ -4,7 +4,7 @@ use std::{mem, sync::Arc, time::Instant};
 
 use super::{
     liveness::Liveness,
-    queue::{Batch, MAX_RETAINED},
+    queue::{Batch, MAX_CAPACITY},
 };
 use crate::protocol::packet::Packet;
 
@@ -91,7 +91,7 @@ impl Writing {
         let mut packets = batch.into_packets();
         // The transport has dropped its share of the batch, so this is the only one.
         let Some(buffer) = Arc::get_mut(&mut packets) else { return };
-        if buffer.capacity() <= (16 * buffer.len()).clamp(16, MAX_RETAINED) {
+        if buffer.capacity() <= (16 * buffer.len()).clamp(16, MAX_CAPACITY) {
             buffer.clear();
             self.spare = packets;
         }

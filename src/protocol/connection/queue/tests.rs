@@ -113,16 +113,16 @@ fn the_buffers_of_a_long_queue_are_swapped_and_those_of_a_short_one_are_not() {
 #[test]
 fn a_queue_that_was_long_gives_its_memory_back() {
     // All of it at once, or when the last part is taken.
-    let mut queue = queue(&vec![""; MAX_RETAINED + 1]);
-    take(&mut queue, BatchLimit { packets: MAX_RETAINED, ..NO_LIMIT });
-    assert!(queue.packets.capacity() > MAX_RETAINED);
+    let mut queue = queue(&vec![""; MAX_CAPACITY + 1]);
+    take(&mut queue, BatchLimit { packets: MAX_CAPACITY, ..NO_LIMIT });
+    assert!(queue.packets.capacity() > MAX_CAPACITY);
     take(&mut queue, NO_LIMIT);
     assert_eq!(queue.packets.capacity(), 0);
 
     // A heartbeat shows that the messages are over.
-    let mut queue = self::queue(&vec![""; MAX_RETAINED_IDLE + 1]);
+    let mut queue = self::queue(&vec![""; MAX_IDLE_CAPACITY + 1]);
     take(&mut queue, NO_LIMIT);
-    assert!(queue.packets.capacity() > MAX_RETAINED_IDLE);
+    assert!(queue.packets.capacity() > MAX_IDLE_CAPACITY);
     queue.push_pong("".into());
     take(&mut queue, NO_LIMIT);
     assert_eq!(queue.packets.capacity(), 0);

@@ -46,6 +46,25 @@ fn whatever_the_server_sends_is_a_sign_of_life() {
     assert_eq!(rig.elapse(), 25_000, "a write is nothing that the server sent");
 }
 
+#[test]
+fn a_poll_that_brings_nothing_ends_the_session_although_posts_are_answered() {
+    let mut rig = Rig::polling("");
+    let start = rig.now;
+    rig.now += Duration::from_secs(10);
+    rig.report(POLLING, ALIVE);
+    while rig.connection.is_open() {
+        rig.send("a");
+        rig.out();
+        rig.now += Duration::from_secs(1);
+        rig.written(POLLING);
+        rig.connection.handle_timeout(rig.now);
+    }
+    assert_eq!(rig.now - start, Duration::from_secs(10 + 3 * 45));
+    rig.out();
+    rig.closed(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
+    assert_eq!(rig.out(), ["closed: ping timeout; unsent ; in doubt "]);
+}
+
 /// A part of a message arrives.
 const PART: ReportKind = ReportKind::Alive { is_partial: true, read: 0 };
 

@@ -181,9 +181,9 @@ fn an_upgrade_packet_that_may_have_been_sent_ends_the_session() {
     rig.closed(POLLING, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), [closed]);
 
-    // The probe does not even close. In all, nothing was sent for two seconds.
+    // The probe does not even close. In all, nothing was sent for less than two seconds.
     let mut rig = aborting();
-    assert_eq!(rig.elapse(), 250);
+    assert_eq!(rig.elapse(), 150);
     assert_eq!(rig.out(), ["0 abort", "1 abort"]);
     assert_eq!(rig.elapse(), 1000);
     assert_eq!(rig.out(), [closed]);
@@ -324,6 +324,19 @@ fn an_upgrade_is_given_up_when_it_has_stopped_sending_for_two_seconds() {
     assert_eq!(rig.out(), ["1 abort"]);
     rig.closed(PROBE, CloseReason::Ordered, BatchOutcome::sent(0));
     assert_eq!(rig.out(), ["0 resume", "upgrade failed: timed out writing", "0 write 4kept"]);
+}
+
+#[test]
+fn the_upgrade_packet_has_time_even_if_the_pause_took_nearly_all_of_it() {
+    for (late, wait) in [(1600, 150), (1700, 100), (1749, 100)] {
+        let mut rig = probing(2);
+        rig.now += Duration::from_millis(late);
+        rig.packets(POLLING, vec![Packet::Noop]);
+        rig.report(POLLING, ReportKind::Paused);
+        assert_eq!(rig.out(), ["0 read", "1 write 5"]);
+        assert_eq!(rig.elapse(), wait, "the pause took {late} ms");
+        assert_eq!(rig.out(), ["1 abort"]);
+    }
 }
 
 #[test]

@@ -43,8 +43,8 @@ fn the_buffer_of_a_batch_is_used_again_unless_it_is_too_large_for_its_packets() 
         (1, 17, false),
         (100, 1600, true),
         (100, 1601, false),
-        (1024, MAX_RETAINED, true),
-        (1024, MAX_RETAINED + 1, false),
+        (1024, MAX_CAPACITY, true),
+        (1024, MAX_CAPACITY + 1, false),
     ] {
         let mut buffer = Vec::with_capacity(capacity);
         buffer.resize(packets, Packet::Noop);

@@ -59,6 +59,19 @@ fn a_server_that_does_not_answer_the_post_with_a_ping_is_silent() {
 }
 
 #[test]
+fn the_answer_to_a_post_is_no_answer_to_its_ping() {
+    let mut rig = session(POLLING, 25, 60);
+    let start = rig.now;
+    while rig.connection.is_open() {
+        rig.elapse();
+        if rig.out() == ["0 write 2"] {
+            rig.written(POLLING);
+        }
+    }
+    assert_eq!(rig.now - start, 85 * SECOND, "the limit of the first ping");
+}
+
+#[test]
 fn a_batch_without_progress_ends_the_session_although_a_ping_waits_for_it() {
     let mut rig = session(WEBSOCKET, 25, 5);
     rig.now += 20 * SECOND;
