@@ -80,7 +80,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     );
     for arbiter in arbiters {
         arbiter.stop();
-        // It panicked, if anything, with words of its own.
+        // If the thread panicked, it has printed its own message.
         let _ = arbiter.join();
     }
     match failed.into_iter().find_map(Result::err) {

@@ -18,7 +18,7 @@ mod program;
 
 /// Runs `work` with a client of its own that is connected, and disconnects whatever comes of it.
 ///
-/// If the future of this is dropped halfway, the guard disconnects. That the last address goes would not do: a client with
+/// If the future of this is dropped halfway, the guard disconnects. Dropping the last address would not be enough: a client with
 /// a subscriber lives on.
 async fn with_connection<T, E>(
     builder: EngineIoClientBuilder,

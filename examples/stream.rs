@@ -16,7 +16,7 @@ use futures_util::StreamExt as _;
 mod embedded;
 mod program;
 
-/// Counts aloud until the server has said as much.
+/// Sends three ticks, and disconnects when the third one has come back.
 async fn converse(client: &Addr<EngineIoClient>, events: &mut EventStream) -> Result<(), Box<dyn Error>> {
     let mut ticks = interval(Duration::from_millis(200));
     // Made once: a Ctrl-C that comes while something else is awaited is not lost.

@@ -1,4 +1,4 @@
-//! Longer pages of documentation, without code of the crate.
+//! Longer pages of documentation, as modules that contain nothing else.
 //!
 //! In the order in which they are best read, after the [first page](crate):
 //!

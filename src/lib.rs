@@ -153,8 +153,8 @@
 //! - [`Connected`](Event::Connected) is sent once per session, as its first event, and
 //!   [`Disconnected`](Event::Disconnected) once, as its last. The error of a [`Connect`] is in its reply and no event. With
 //!   [`on_initial_connect`](Reconnect::on_initial_connect), an error that is retried is instead the cause of a
-//!   [`Reconnecting`](Event::Reconnecting). One that is not retried, such as the status 403, is in the reply only; if a
-//!   `Reconnecting` came before, it is in [`ReconnectFailed`](Event::ReconnectFailed) as well.
+//!   [`Reconnecting`](Event::Reconnecting). An error that is not retried, such as the status 404, is in the reply. It is also in
+//!   [`ReconnectFailed`](Event::ReconnectFailed) if a `Reconnecting` came before.
 //! - [`Message`](Event::Message)s come in the order in which the server sent them, also across an upgrade.
 //! - [`Upgraded`](Event::Upgraded) or [`UpgradeFailed`](Event::UpgradeFailed) comes if the client tried an upgrade and
 //!   the session did not end before the upgrade did. After a failed upgrade the session goes on over polling.
@@ -252,8 +252,8 @@
 //!
 //! # Limits
 //!
-//! - Protocol 4, which Socket.IO servers speak from version 3 on and python-engineio from version 4 on, and with the option
-//!   [`protocol`](EngineIoClientBuilder::protocol) protocol 3. The protocol 2 of the first servers is not supported.
+//! - Only the protocols 4 and 3. Socket.IO servers speak protocol 4 from version 3 on, python-engineio from version 4 on.
+//!   Protocol 3 needs the option [`protocol`](EngineIoClientBuilder::protocol).
 //! - Of the extensions of WebSocket only the compression of messages, if the application
 //!   [asks for it](EngineIoClientBuilder::compression). HTTP responses may be compressed with gzip or deflate.
 //! - The protocol has no acknowledgement of messages. [`Confirm`] says whether the other end of a WebSocket has read them,

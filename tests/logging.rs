@@ -328,6 +328,7 @@ async fn a_trace_shows_what_happened_and_no_secret() {
         has(&lines, Level::Debug, "client", text);
     }
 
+    a_refused_connect_that_nobody_awaits_shows().await;
     operators_see_why().await;
     a_client_that_is_stopped_before_it_has_sent_everything_says_so().await;
     compression_shows().await;
@@ -363,6 +364,16 @@ async fn compression_shows() {
     assert!(ends[0].text.starts_with("upgraded to websocket"), "{ends:?}");
     assert!(ends[1].text.starts_with("connected over websocket to http://127.0.0.1:"), "{ends:?}");
     assert_eq!(ends.len(), 2, "{ends:?}");
+}
+
+async fn a_refused_connect_that_nobody_awaits_shows() {
+    let client = EngineIoClient::builder().start();
+    assert!(client.send(Connect::new("not a url")).await.unwrap().is_err());
+    assert!(!logged().iter().any(|line| line.level == Level::Warn), "who awaits the reply sees it there");
+    client.do_send(Connect::new("not a url"));
+    // It is behind the `Connect`.
+    client.send(GetStatus).await.unwrap();
+    has(&logged(), Level::Warn, "client", "a Connect was refused, and nobody awaits the reply: invalid URL");
 }
 
 /// A client with a policy, from its first connect to its end.

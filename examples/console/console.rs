@@ -69,7 +69,7 @@ async fn run(mut options: Options) -> Result<(), Box<dyn Error>> {
     let client = options.client();
     let events = EventStream::subscribe(&client).await?;
     let (count, received) = watch::channel(0);
-    // Prints while the other side waits: who reads only between two sends may find both queues full.
+    // Prints while the other side waits: a program that reads only between two sends may find both queues full.
     let printing = actix_rt::spawn(print(events, output.clone(), count));
 
     let mut console = Console { client, options, output, received, sent: 0 };

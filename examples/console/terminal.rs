@@ -46,7 +46,7 @@ pub(crate) fn open() -> rustyline::Result<(Input, Output)> {
     Ok((input, Output { printer: Some(RefCell::new(printer)), colours }))
 }
 
-/// Lines, read on a thread of their own and only when asked for: whoever asks no more has his terminal back.
+/// Lines, read on a thread of their own and only when asked for: when nobody asks any more, the terminal is free again.
 pub(crate) struct Input {
     asks: blocking::Sender<()>,
     lines: mpsc::Receiver<String>,
@@ -105,7 +105,7 @@ impl Output {
     }
 
     pub(crate) fn notice(&self, text: &str) {
-        // Some of it are the server's words.
+        // A part of it may be text of the server.
         let text = printable(text);
         if self.is_interactive() { self.print(DIM, &text) } else { eprintln!("* {text}") }
     }

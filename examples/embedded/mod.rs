@@ -28,7 +28,7 @@ impl EmbeddedServer {
         Self::start(Echo, config())
     }
 
-    /// The same, where another has listened.
+    /// The same, at this address.
     #[allow(dead_code, reason = "for those that need it: not all do")]
     pub(crate) fn echo_at(addr: SocketAddr) -> io::Result<Self> {
         Self::start_at(addr, Echo, config())
@@ -39,7 +39,7 @@ impl EmbeddedServer {
         Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), handler, config)
     }
 
-    /// Listens where another has listened.
+    /// Listens at this address.
     pub(crate) fn start_at(
         addr: SocketAddr,
         handler: impl EngineIoHandler,
@@ -93,7 +93,7 @@ pub(crate) fn url_or_echo() -> io::Result<(String, Option<EmbeddedServer>)> {
     Ok((url, Some(server)))
 }
 
-/// engineioxide's defaults, but for a buffer that takes a burst: `emit` does not wait, it fails when that is full.
+/// engineioxide's defaults with a larger buffer: `emit` does not wait, and fails when the buffer is full.
 pub(crate) fn config() -> EngineIoConfig {
     EngineIoConfig::builder().max_buffer_size(100_000).build()
 }

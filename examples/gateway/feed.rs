@@ -42,8 +42,8 @@ impl<'a> From<&'a Data> for Message<'a> {
     }
 }
 
-/// Passes the connection's events on to the browsers. It never waits for one: who does not keep up loses its stream, and
-/// comes back by itself, as an `EventSource` does.
+/// Passes the connection's events on to the browsers. It never waits for a browser: one that is too slow loses its stream, and
+/// connects again by itself, as an `EventSource` does.
 pub(crate) struct Feed {
     state: State,
     browsers: Vec<mpsc::Sender<Bytes>>,
@@ -130,7 +130,7 @@ impl Handler<Watch> for Feed {
         }
         self.browsers.retain(|browser| !browser.is_closed());
         let (sender, receiver) = mpsc::channel(BUFFER);
-        // It is empty yet.
+        // The channel is still empty, so this does not fail.
         let _ = sender.try_send(chunk("state", &self.state));
         self.browsers.push(sender);
         Some(receiver)

@@ -92,7 +92,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .shutdown_signal(async move {
             interrupted().await;
             println!("stopping");
-            // They have no end of their own, and the server waits for it.
+            // The streams do not end by themselves, and the server waits for their end.
             let _ = feed.send(Close).await;
         })
         .bind(listen)?;

@@ -35,8 +35,8 @@ pub(crate) fn configure(service: &mut web::ServiceConfig) {
         .route("/metrics", web::get().to(metrics));
 }
 
-/// 202 after the client has accepted the message, and 503 if it does not within `PATIENCE`: then the queue is full, or no
-/// session was ever open.
+/// 202 after the client has accepted the message. 503 if the client refuses it, or does not accept it within `PATIENCE` because
+/// the queue is full or the first connect is in progress.
 async fn publish(service: web::Data<Service>, text: String) -> Result<HttpResponse, Error> {
     // After the limit the reply is dropped, which withdraws the message.
     timeout(PATIENCE, service.server.send(engineio::Send::text(text)))

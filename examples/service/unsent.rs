@@ -31,7 +31,7 @@ impl Handler<Event> for Unsent {
                 log::warn!("not sent, {err}: {} bytes", err.data.len());
                 self.count += 1;
             }
-            // This service has no `SendAll`. It is here for those who copy the file.
+            // This service has no `SendAll`. This arm is for programs that copy the file.
             Event::RejectedAll(err) => {
                 for data in &err.data {
                     log::warn!("not sent, {}: {} bytes", err.kind, data.len());

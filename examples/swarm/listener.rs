@@ -21,7 +21,7 @@ pub(crate) struct Seen {
     pub(crate) upgraded: AtomicU64,
     pub(crate) messages: AtomicU64,
     pub(crate) disconnected: AtomicU64,
-    /// The messages that no client could take, because too many were waiting.
+    /// The messages that were not sent, because the client had no session or the message was too large.
     pub(crate) rejected: AtomicU64,
     /// The Socket.IO clients that the server has connected to the namespace, or refused.
     pub(crate) joined: AtomicU64,

@@ -77,18 +77,19 @@ pub enum Event {
     /// A message will not be sent, and no reply of a [`Send`](crate::Send) says so. The event carries the message. It is one of
     /// these:
     ///
-    /// - a message that was not accepted, and that came by `do_send`, or whose reply was dropped meanwhile;
+    /// - a message that the client has refused, if it came by `do_send`, or if its reply was dropped after the client had
+    ///   handled it and before it got the refusal (a message that only waits is withdrawn, without an event);
     /// - with [`keep_unsent`](crate::EngineIoClientBuilder::keep_unsent), a message that was accepted and is not sent on any
-    ///   later session: the client has given up, a [`Disconnect`](crate::Disconnect) came between two sessions, or the message
-    ///   is larger than the `maxPayload` of the next session;
+    ///   later session: the client has given up after a failed attempt, a [`Disconnect`](crate::Disconnect) came between two
+    ///   sessions, or the message is larger than the `maxPayload` of the next session;
     /// - a message that was accepted during an upgrade that then failed, and that polling cannot carry.
     Rejected(Arc<SendError>),
     /// The messages of a [`SendAll`](crate::SendAll) will not be sent, and no reply says so, as in
     /// [`Rejected`](Self::Rejected). The event carries all of them.
     RejectedAll(Arc<SendAllError>),
     /// The session has ended, and its sockets are closed. Sent once per session, as its last event. An actor that handles its
-    /// events late may send into a session that it does not know of yet. Its message is then ahead of those that come back
-    /// here.
+    /// events late may send into the next session before it has handled this event. That message then goes out before those that
+    /// the actor gets back here and sends again.
     Disconnected(Arc<Disconnected>),
     /// The client will connect again, by its [`Reconnect`](crate::Reconnect) policy. The event carries the number of the
     /// attempt, the delay before it, and its cause: the reason of the lost session, or the error of the attempt before.

@@ -49,7 +49,7 @@ impl Handler<Connect> for EngineIoClient {
             Ok(resolved) => resolved,
             Err(err) => {
                 journal::connect_refused(&err);
-                return Reply::now(Err(err));
+                return Reply::now_or_else(Err(err), journal::connect_refused_unseen);
             }
         };
         if resolved.endpoint().ignores_path() {

@@ -3,7 +3,7 @@
 //! There is one line at `info` for each connect, each upgrade and each disconnect by the application, and one at `warn` for
 //! each lost session, each failed attempt of the policy, each wait for subscribers and each end of the policy.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{event::Disconnected, message::SubscriptionId, reconnect::Reconnecting, subscribers::Behind};
 use crate::{
@@ -117,6 +117,13 @@ pub(super) fn path_unused(url: &str) {
 /// A `Connect` is not even tried.
 pub(super) fn connect_refused(err: &ConnectError) {
     log::debug!(target: TARGET, "connect refused: {err}");
+}
+
+/// Nobody awaits the reply of the `Connect` that was refused at once.
+pub(super) fn connect_refused_unseen(outcome: Result<Arc<Session>, ConnectError>) {
+    if let Err(err) = outcome {
+        log::warn!(target: TARGET, "a Connect was refused, and nobody awaits the reply: {err}");
+    }
 }
 
 pub(super) fn connect_failed(err: &ConnectError) {

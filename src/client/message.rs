@@ -53,15 +53,15 @@ pub struct Flush;
 /// The reply is [`ConfirmError::Timeout`] if there is no answer within
 /// [`request_timeout`](crate::EngineIoClientBuilder::request_timeout); the session goes on. The limit begins when the
 /// `Confirm` reaches the client, so it includes the time in which the messages are written. It does not run while the client
-/// stops reading because of a slow subscriber, and so cannot read a pong. A few servers never answer WebSocket pings; with
-/// those every `Confirm` over WebSocket fails in this way. A `Confirm` of messages that wait while an upgrade pauses polling
-/// is answered over the transport that carries them then.
+/// does not read because of a slow subscriber, since no pong can be read then. A few servers never answer WebSocket pings; with
+/// those every `Confirm` over WebSocket fails in this way. If the messages wait during an upgrade, the transport that carries
+/// them afterwards answers the `Confirm`.
 ///
 /// Without a session, or after a [`Disconnect`], the reply is [`ConfirmError::NotConnected`]. If the session ends
 /// first, it is [`ConfirmError::Disconnected`].
 ///
-/// At most one ping is open at a time, and one pong answers all `Confirm`s that came before its ping, so any number of
-/// tasks can use it. The pong also updates [`Status::round_trip`].
+/// At most one ping is open at a time, and one pong answers all `Confirm`s that came before its ping, so any number of tasks can
+/// send a `Confirm`. The pong also updates [`Status::round_trip`].
 ///
 /// ```no_run
 /// use actix_engineio::{self as engineio, Confirm, ConfirmError};
@@ -90,10 +90,10 @@ pub struct Confirm;
 /// [`Event::Disconnected`](crate::Event::Disconnected) lists the messages that could not be written in time. The
 /// client lives on and accepts another [`Connect`].
 ///
-/// When the reply comes, all events are in the mailboxes of the subscribers that are actors. So a message that you send to
-/// such a subscriber after the reply is handled after the last event: await its reply before the program ends, if the
-/// subscriber stores what was not sent. The task that reads an [`EventStream`](crate::EventStream) gets the last event
-/// later; the stream ends if every address of the client is dropped.
+/// When the reply comes, all events are in the mailboxes of the subscribers that are actors. So a message that you send to such
+/// a subscriber now is handled after the last event. If the subscriber stores what was not sent, send it a message and await the
+/// answer before the program ends. The task that reads an [`EventStream`](crate::EventStream) gets the last event later; the
+/// stream ends if every address of the client is dropped.
 ///
 /// ```no_run
 /// use actix_engineio::Disconnect;

@@ -58,10 +58,10 @@ type Delay = Arc<dyn Fn(u32, &ReconnectCause) -> Duration + Send + Sync>;
 ///
 /// If a subscriber has handled no event of the last session when the delay is over, or has more than
 /// [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes of events to handle, the attempt waits for it;
-/// after [`stall_timeout`](crate::EngineIoClientBuilder::stall_timeout) without progress that is logged as a warning. It is
-/// not waited for if it has handled some: it may see [`Disconnected`](crate::Event::Disconnected) only after the next session
-/// is open. An actor that handles its events late may therefore send into a session that it does not know of yet. Its message
-/// is then ahead of those that came back with `Disconnected` and that the actor sends again.
+/// after [`stall_timeout`](crate::EngineIoClientBuilder::stall_timeout) without progress that is logged as a warning. The
+/// attempt does not wait for any other subscriber. One that has handled some events may therefore see
+/// [`Disconnected`](crate::Event::Disconnected) only after the next session is open. If such an actor sends a message before
+/// that, the message goes out before those that came back with `Disconnected` and that the actor sends again.
 ///
 /// ```
 /// use std::time::Duration;
@@ -118,8 +118,8 @@ impl Reconnect {
         Self::exponential().initial_delay(delay).max_delay(delay).jitter(false)
     }
 
-    /// Upper bound of the first delay. With zero the delays do not grow, and none is longer than 10 milliseconds.
-    /// Default: 500 milliseconds.
+    /// Upper bound of the first delay. With zero the delays do not grow and are at most 10 milliseconds, unless a rule
+    /// [above](Self#the-delay) asks for more. Default: 500 milliseconds.
     pub fn initial_delay(mut self, delay: Duration) -> Self {
         self.initial_delay = delay;
         self
@@ -161,8 +161,8 @@ impl Reconnect {
     }
 
     /// Whether a [`Connect`](crate::Connect) of the user that fails is retried as well. Its reply then comes when a
-    /// session was opened, or when the policy gives up. An error that is not retried, such as the status 403, is in this reply,
-    /// and if no attempt of the policy came before, in no event. Default: `false`.
+    /// session was opened, or when the policy gives up. An error that is not retried, such as the status 404, is in this reply.
+    /// It is also in [`ReconnectFailed`](crate::Event::ReconnectFailed) if a `Reconnecting` came before. Default: `false`.
     pub fn on_initial_connect(mut self, retry: bool) -> Self {
         self.on_initial_connect = retry;
         self

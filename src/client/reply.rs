@@ -12,6 +12,8 @@ pub struct Reply<T>(Inner<T>);
 
 enum Inner<T> {
     Now(T),
+    /// A reply that goes to the function if nobody awaits it.
+    NowOrElse(T, fn(T)),
     /// Accepted messages, which are counted if the reply is awaited.
     Accepted(T, Accepted),
     Pending(PendingReply<T>),
@@ -27,6 +29,11 @@ impl<T> Reply<T> {
         Self(Inner::Now(value))
     }
 
+    /// A reply that must not be lost: if nobody awaits it, `unseen` gets it.
+    pub(super) fn now_or_else(value: T, unseen: fn(T)) -> Self {
+        Self(Inner::NowOrElse(value, unseen))
+    }
+
     /// The reply to messages that were accepted. They are added to `awaited` if the reply is awaited.
     pub(super) fn accepted(value: T, messages: u64, awaited: &AwaitedMessages) -> Self {
         Self(Inner::Accepted(value, Accepted { awaited: awaited.clone(), messages }))
@@ -40,6 +47,13 @@ impl<T> Reply<T> {
                     // Whoever asked may have stopped waiting.
                     let _ = sender.send(value);
                 }
+            }
+            Inner::NowOrElse(value, unseen) => {
+                let seen = match sender {
+                    Some(sender) => sender.send(value),
+                    None => Err(value),
+                };
+                seen.unwrap_or_else(unseen);
             }
             Inner::Accepted(value, Accepted { awaited, messages }) => {
                 if let Some(sender) = sender

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::protocol::version::ProtocolVersion;
 
-/// Why a [`Connect`](crate::Connect) failed. The client is disconnected, and every socket is closed.
+/// Why a [`Connect`](crate::Connect), or an attempt of the [`Reconnect`](crate::Reconnect) policy, failed.
 ///
 /// ```
 /// use std::io;
@@ -40,8 +40,8 @@ pub enum ConnectError {
     Stopped,
     /// The `before_connect` hook failed with this error, or it panicked.
     Hook(Cause),
-    /// The [`Reconnect`](crate::Reconnect) policy allows no further attempt: too many sessions in a row ended too soon,
-    /// the last one for this reason.
+    /// The session was lost for this reason, and [`max_attempts`](crate::Reconnect::max_attempts) of the policy allows no
+    /// further attempt.
     Exhausted(Box<DisconnectReason>),
     /// A time limit ran out.
     #[non_exhaustive]
@@ -88,8 +88,9 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Whether a first connect that failed like this may succeed later, with the same URL and the same options. A
-    /// [`Reconnect`](crate::Reconnect) policy also retries after the other errors once it had a session.
+    /// Whether a first connect that failed like this may succeed later, with the same URL and the same options. After a session,
+    /// a [`Reconnect`](crate::Reconnect) policy also retries after the other errors, except `Invalid`, `NoTransports` and
+    /// `TransportError::Unsupported`.
     ///
     /// `true` for failures of the network and of the `before_connect` hook, for time limits, for the statuses 408, 429
     /// and 5xx (statuses from 600 count as 5xx, RFC 9110, section 15), and for an unknown session ID. `false` for an invalid URL, an untrusted certificate, the other 4xx

@@ -75,7 +75,8 @@ impl error::Error for SendAllError {}
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SendErrorKind {
-    /// There is no session, and no connect whose outcome the message could wait for.
+    /// There is no session, or it is being closed, or it is not the one of [`SendAll::in_session`](crate::SendAll::in_session);
+    /// and there is no connect whose outcome the message could wait for.
     #[error("not connected")]
     NotConnected,
     /// The server's `maxPayload` does not allow a message of this size, or, over polling,
@@ -96,7 +97,7 @@ pub enum SendErrorKind {
     /// The session ended before the message was accepted.
     #[error("the connection ended before the message was accepted")]
     Disconnected,
-    /// Text that contains U+001E cannot be sent over polling, because that character separates packets there. The
+    /// In protocol 4, text that contains U+001E cannot be sent over polling, because that character separates packets there. The
     /// session goes on: send the message as binary, or after the upgrade.
     #[error("text with U+001E cannot be sent over polling")]
     NotRepresentable,
@@ -121,7 +122,7 @@ impl error::Error for SendError {}
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FlushError {
-    /// There is no session.
+    /// There is no session, or it is being closed and everything was sent.
     #[error("not connected")]
     NotConnected,
     /// The session ended first. The messages that were not sent are in [`Disconnected`](crate::Event::Disconnected).

@@ -87,8 +87,9 @@ pub struct Session {
     /// The time between two pings of the server, and in protocol 3 between two pings of the client: 1 ms to 24 hours, and
     /// 25 s if the server did not say it.
     pub ping_interval: Duration,
-    /// The time that the server waits for the answer to a ping, and in protocol 3 the client: 1 ms to 24 hours, and 20 s
-    /// if the server did not say it. After `ping_interval + ping_timeout` of silence the client considers the server dead.
+    /// The time within which a ping must be answered: by the client in protocol 4, by the server in protocol 3. 1 ms to 24
+    /// hours, and 20 s if the server did not say it. After `ping_interval + ping_timeout` of silence the client considers the
+    /// server dead.
     pub ping_timeout: Duration,
     /// The largest POST, or the largest message over WebSocket, that the server accepts, in bytes; `None` if the
     /// server did not name a limit.
@@ -173,7 +174,7 @@ impl Session {
     }
 }
 
-/// Does not show the sid, since whoever has it can take part in the session, and the subprotocol, which may be a token.
+/// Shows neither the sid, with which anybody can take part in the session, nor the subprotocol, which may be a token.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

@@ -152,8 +152,9 @@ impl Peer {
 impl Peer {
     /// Waits for the next message of the client. A future that is dropped before it is ready has taken no message.
     ///
-    /// The client may not know yet that the message has arrived. A test that loses the session after it first awaits
-    /// [`confirmed`](Self::confirmed); otherwise a client that sends again what is in doubt sends the message twice.
+    /// The client may not know yet that the message has arrived. Before a test loses the session, it awaits
+    /// [`confirmed`](Self::confirmed), or without `confirm_sends` a [`ping`](Self::ping); otherwise a client that sends again
+    /// what is in doubt sends the message twice.
     ///
     /// ```
     /// # use actix_engineio::{self as engineio, Connect, EngineIoClient, testing::TestServer};
@@ -280,9 +281,9 @@ impl Peer {
         self.change(|session| session.end_silently(SessionEnd::Lost));
     }
 
-    /// Is silent from here on, as a machine that has lost its network: the connections of the session stay open, no byte and
-    /// no FIN arrives at the client, and nothing of it is read. The server still answers requests that open other sessions:
-    /// [`TestServer::hang`](super::TestServer::hang) makes the whole server silent.
+    /// Is silent from here on, as a machine that has lost its network: the connections of the session stay open, no byte and no
+    /// FIN arrives at the client, and the server reads nothing that the client sends. The server still answers requests that
+    /// open other sessions: [`TestServer::hang`](super::TestServer::hang) makes the whole server silent.
     ///
     /// ```
     /// # use std::time::Duration;

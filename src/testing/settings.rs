@@ -103,7 +103,8 @@ impl TestServerBuilder {
         self
     }
 
-    /// The time that the client has for the answer to a ping. Then the server ends the session. Default: 20 s.
+    /// The time that the client has for the answer to a ping. Then the server ends the session. In protocol 3 the client sends
+    /// the pings, and the session ends after `ping_interval + ping_timeout` without one. Default: 20 s.
     pub fn ping_timeout(mut self, timeout: Duration) -> Self {
         self.settings.ping_timeout = timeout;
         self

@@ -161,7 +161,7 @@ impl SocketIo {
     }
 
     fn message(&mut self, data: Data) {
-        // Behind a message that cannot be read, nothing can be.
+        // After a message that cannot be read, no later message can be read.
         if self.session.is_none() {
             return;
         }

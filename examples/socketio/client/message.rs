@@ -17,7 +17,8 @@ use super::{
 pub(super) type Auth =
     Arc<dyn Fn() -> LocalBoxFuture<'static, Result<Map<String, Value>, String>> + Send + Sync>;
 
-/// Joins a namespace, in this session and in every later one. Replies when the server has answered for the first time.
+/// Joins a namespace, in this session and in every later one. Replies when the server has answered for the first time. Until the
+/// first success it is not repeated: after [`JoinError::Lost`] or [`JoinError::TimedOut`], send it again.
 #[derive(Message)]
 #[rtype(result = "Result<Joined, JoinError>")]
 pub(crate) struct Join {
@@ -67,7 +68,8 @@ pub(crate) struct Joined {
 #[rtype(result = "()")]
 pub(crate) struct Leave(pub(crate) String);
 
-/// Leaves every namespace and ends the connection. What was emitted before is sent before. Replies when everything is closed.
+/// Leaves every namespace and ends the connection. Events that were emitted earlier are sent first. Replies when everything is
+/// closed.
 ///
 /// While the send queue is full, this waits as every `Emit` does, and the client's `close_timeout` begins only after that.
 #[derive(Message)]

@@ -222,7 +222,7 @@ impl Namespaces {
         }
         match answer {
             Ok(mut auth) => {
-                // Without an offset the server cannot go on anywhere, and some servers take an empty one amiss.
+                // Without an offset the server cannot go on anywhere, and some servers do not accept an empty one.
                 if let (Some(pid), Some(offset)) = (&namespace.recovery.pid, &namespace.recovery.offset) {
                     auth.insert("pid".to_owned(), pid.as_str().into());
                     auth.insert("offset".to_owned(), offset.as_str().into());

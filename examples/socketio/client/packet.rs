@@ -33,7 +33,7 @@ pub(crate) enum Body {
         id: u64,
         args: Args,
     },
-    /// The server lets the client not into the namespace.
+    /// The server does not let the client into the namespace.
     ConnectError {
         message: String,
         data: Option<Value>,
@@ -42,8 +42,8 @@ pub(crate) enum Body {
 
 /// The arguments of an event or of an acknowledgement.
 ///
-/// Bytes are not part of the JSON. In their place is an object such as `{"_placeholder":true,"num":0}`, which
-/// [`bytes`](Self::bytes) follows.
+/// Bytes are not part of the JSON. An object such as `{"_placeholder":true,"num":0}` is in their place, and
+/// [`bytes`](Self::bytes) returns the bytes for it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Args {
     pub(super) values: Vec<Value>,
@@ -92,7 +92,7 @@ pub(super) fn placeholder(value: &Value) -> Option<usize> {
     if object.get("_placeholder") != Some(&Value::Bool(true)) {
         return None;
     }
-    // A number that is no attachment's is the number of none, so it may be any that is too large.
+    // A number that cannot be read counts as one that is too large: no attachment has it.
     Some(
         object
             .get("num")

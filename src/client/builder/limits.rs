@@ -16,10 +16,11 @@ impl EngineIoClientBuilder {
     /// How long one request may take. Default: 5 seconds.
     ///
     /// It limits each of these: the handshake over polling, the WebSocket handshake, the wait for the open packet over
-    /// WebSocket, and the response to a POST. While a POST is being sent, the limit starts again whenever bytes of it
-    /// are written. Written bytes may still be on their way for long, on a slow line or behind a proxy. So the limit of
-    /// a POST is one second longer for each 8 KiB that were written. A poll is limited by the session's heartbeat
-    /// instead.
+    /// WebSocket, the response to a POST, and the answer to a [`Confirm`](crate::Confirm). While a POST is being sent, the limit
+    /// starts again whenever bytes of it are written. Written bytes may still be on their way for long, on a slow line or behind
+    /// a proxy. So the limit of a POST is one second longer for each 8 KiB that were written. A poll is limited by the session's
+    /// heartbeat instead: while POSTs are answered, a poll that brings nothing ends the session after three times `ping_interval
+    /// + ping_timeout`.
     pub fn request_timeout(mut self, limit: Duration) -> Self {
         let limit = limit.min(NO_LIMIT);
         self.config.limits.request_timeout = limit;
@@ -39,9 +40,10 @@ impl EngineIoClientBuilder {
     /// How long an upgrade may take, from the moment it begins. After that the session goes on over polling. Default:
     /// 10 seconds.
     ///
-    /// In its last steps no messages are sent. If a message waits when they have taken nearly two seconds after the last POST
-    /// was answered, the upgrade is given up, too. As long as none waits, the upgrade goes on, for example while the last poll
-    /// brings a large message over a slow line. A message that is sent then waits for less than two seconds.
+    /// In the last steps of an upgrade no messages are sent. If a message is waiting nearly two seconds after the last POST was
+    /// answered, the client gives the upgrade up before its time limit. As long as none waits, the upgrade goes on, for example
+    /// while the last poll brings a large message over a slow line. A message that is sent during these steps waits for less
+    /// than two seconds.
     ///
     /// With zero every upgrade begins and fails, and some servers end the session after an upgrade that failed. Turn
     /// upgrades off with [`upgrade(false)`](Self::upgrade) instead.
@@ -66,21 +68,22 @@ impl EngineIoClientBuilder {
     /// the usual intervals.
     ///
     /// After the interval without any byte from the server, the client sends a WebSocket ping. If no byte arrives within the
-    /// timeout after that, the session ends with [`DisconnectReason::PingTimeout`](crate::DisconnectReason::PingTimeout).
-    /// So a half-open connection, which was lost without a FIN or a reset, is noticed after interval and timeout.
+    /// timeout after that, and the server has answered an earlier ping of this session, the session ends with
+    /// [`DisconnectReason::PingTimeout`](crate::DisconnectReason::PingTimeout). So a half-open connection, which was lost
+    /// without a FIN or a reset, is noticed after interval and timeout.
     ///
-    /// - Any byte from the server is a sign of life. Another ping follows an unanswered one only if the server was
-    ///   heard after the timeout of that one.
+    /// - Any byte from the server is a sign of life. While a ping is unanswered, another one follows only if the server has
+    ///   answered an earlier ping, and if bytes arrived after the timeout of the unanswered one.
     /// - The timeout starts again whenever bytes of a message that is being written before the ping are written. It is one
     ///   second longer for each 8 KiB that were written since the server was last heard. So a lost connection is noticed later while
     ///   much is sent, and by the server's own heartbeat at the latest.
     /// - While the client does not read because of a slow subscriber, neither time runs.
-    /// - A server that has not answered any ping of a session is not ended for that, because a few servers never answer
-    ///   WebSocket pings. Then a warning is logged, once per session, and the server's own heartbeat decides.
+    /// - A session whose server has not answered any ping is not ended for that, because a few servers never answer WebSocket
+    ///   pings. Then a warning is logged, once per session, and the server's own heartbeat decides.
     /// - A proxy that terminates the WebSocket answers for the server behind it.
     /// - Over polling the option has no effect. After an upgrade it has.
     ///
-    /// [`Status::round_trip`](crate::Status::round_trip) shows the time of the last ping.
+    /// [`Status::round_trip`](crate::Status::round_trip) shows how long the last answer took.
     ///
     /// ```
     /// use std::time::Duration;
@@ -103,7 +106,7 @@ impl EngineIoClientBuilder {
     /// and one second after a message was written at the latest. The pong confirms what was written before its ping. At the
     /// end of a session, [`Disconnected::in_doubt`](crate::Disconnected::in_doubt) has the messages that were written
     /// and not confirmed: the server may have them or not. [`unsent`](crate::Disconnected::unsent) has those that were not
-    /// written. The server has every message that is in neither list, if no proxy ends the WebSocket before it:
+    /// written. The server has every message that is in neither list, unless a proxy terminates the WebSocket before the server:
     /// [`Confirm`](crate::Confirm) says what a pong proves, and what it does not.
     ///
     /// - Retained messages count in [`send_queue`](Self::send_queue), so the replies of [`Send`](crate::Send) wait
@@ -139,8 +142,8 @@ impl EngineIoClientBuilder {
     /// does not read, it does not answer pings either, so the server ends the session by then anyway. In protocol 3 the client
     /// goes on to ping, and the default is the same.
     ///
-    /// Between two sessions a [`Reconnect`](crate::Reconnect) policy waits for its subscribers without a limit; after
-    /// this time it logs a warning.
+    /// Between two sessions a policy waits without a limit for a subscriber that [is
+    /// late](crate::Reconnect#subscribers-that-are-late); after this time without progress it logs a warning.
     ///
     /// An actor receives events in batches: up to 64 events, and no more than it is expected to handle in one second.
     /// The client notices that it made progress when it has finished a batch.
@@ -169,8 +172,8 @@ impl EngineIoClientBuilder {
     /// confirmation count as well.
     ///
     /// A message is accepted while at most this many bytes are waiting, so the last one may exceed the limit by its own
-    /// size. If a message of `do_send` is queued behind a `Send` that waits for room, `Flush` and `Confirm` accept both,
-    /// beyond the limit. With zero a message is accepted only after all earlier ones were written.
+    /// size. If a message of `do_send` is queued behind a `Send` that waits for room, a `Flush` or a `Confirm` makes the client
+    /// accept both, beyond the limit. With zero a message is accepted only after all earlier ones were written.
     pub fn send_queue(mut self, bytes: usize) -> Self {
         self.config.limits.send_queue = bytes;
         self

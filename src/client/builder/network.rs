@@ -58,7 +58,8 @@ impl EngineIoClientBuilder {
     }
 
     /// Whether to use the proxies that the environment names: `http_proxy`, `https_proxy` and `all_proxy`, in small or
-    /// in capital letters. The environment is read when this is called. Default: `false`, as in python-engineio.
+    /// in capital letters. The environment is read when this is called. Default: `false`, as in the `AsyncClient` of
+    /// python-engineio.
     ///
     /// `no_proxy` lists the exceptions, separated by commas or blanks: domains, which include their subdomains;
     /// addresses; networks such as `10.0.0.0/8`; and `*`. A domain or an address may have a port. An item that cannot be
@@ -102,8 +103,8 @@ impl EngineIoClientBuilder {
 
     /// A function that looks up hosts: that of the server, and that of a proxy. Default: the resolver of the system.
     ///
-    /// It is not called for IP addresses, and it has to return at least one address. The client tries the addresses in
-    /// this order, alternating between IPv6 and IPv4. It tries the next address when the one before has failed, or has
+    /// It is not called for IP addresses, and it has to return at least one address. The client tries the addresses in the
+    /// returned order, but alternates between IPv6 and IPv4. It tries the next address when the one before has failed, or has
     /// not answered within 250 ms (RFC 8305). The future does not have to be `Send`.
     ///
     /// ```
@@ -209,9 +210,9 @@ impl EngineIoClientBuilder {
     /// - [`proxy`](Self::proxy), [`unix_socket`](Self::unix_socket), [`connector`](Self::connector),
     ///   [`resolver`](Self::resolver) and [`local_address`](Self::local_address) count if the dialer is used. The
     ///   connector's own `local_address` does not.
-    /// - A service that connects by itself, and does not call the dialer, loses all of these, `server_name`, the
-    ///   parallel attempts and `TCP_NODELAY`, which it should set by itself. In time limits its work is
-    ///   [`Stage::Connect`](crate::Stage::Connect), with the lookup of the host and with TLS.
+    /// - If a service connects by itself and does not call the dialer, none of these options has an effect, nor has
+    ///   `server_name`. There are no parallel attempts, and the service should set `TCP_NODELAY` itself. In time limits its work
+    ///   is [`Stage::Connect`](crate::Stage::Connect), with the lookup of the host and with TLS.
     /// - The connector's time limits count if they are shorter than the client's. Its pool of connections is not used.
     ///
     /// # What TLS of your own has to observe
@@ -275,7 +276,7 @@ fn caught<T: 'static>(
 #[cfg(feature = "rustls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
 impl EngineIoClientBuilder {
-    /// Whether the certificate of the server has to be valid, and for its name. Default: `true`.
+    /// Whether the server's certificate must be valid and must match the server's name. Default: `true`.
     ///
     /// With `false` anybody between the client and the server can read and change everything. The log warns about it.
     pub fn ssl_verify(mut self, verify: bool) -> Self {
@@ -322,8 +323,7 @@ impl EngineIoClientBuilder {
         self.check("client certificate", outcome)
     }
 
-    /// The name that the certificate of the server has to be for, and that is sent to the server (SNI). Default: the
-    /// host of the URL.
+    /// The name that the server's certificate must match, and that is sent to the server (SNI). Default: the host of the URL.
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         let outcome = self.tls().set_server_name(name.into());
         self.check("server name", outcome)

@@ -119,11 +119,12 @@ impl EngineIoClientBuilder {
     /// neither is used.
     ///
     /// Every response can set cookies, one with an error status too. Cookies work as in RFC 6265bis: `Secure` ones are set
-    /// and sent over TLS only, and nothing that arrives without TLS replaces them; names that begin with `__Secure-` and
-    /// `__Host-` keep what they promise. `SameSite` does not apply, since a client has no site. If the application sets a
-    /// `cookie` [`header`](Self::header) of its own, both go on one line, and names that the header sets are not taken
-    /// from the store. At most 180 cookies of 4096 bytes each are stored per host, and at most 3,000 cookies and 1 MiB in
-    /// total; then cookies of other hosts are removed, unless the application shares the store.
+    /// and sent over TLS only, and nothing that arrives without TLS replaces them; the rules for names that begin with
+    /// `__Secure-` and `__Host-` are enforced. `SameSite` does not apply, since a client has no site. If the application sets a
+    /// `cookie` [`header`](Self::header) of its own, both go on one line, and names that the header sets are not taken from the
+    /// store. At most 180 cookies of 4096 bytes each are stored per host, and at most 3,000 cookies and 1 MiB in total. A cookie
+    /// beyond the limit of its host is not stored. Beyond the total, cookies of other hosts are removed, unless the application
+    /// shares the store.
     pub fn cookies(mut self, keep: bool) -> Self {
         self.config.cookies = keep;
         self

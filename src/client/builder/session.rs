@@ -32,18 +32,19 @@ impl EngineIoClientBuilder {
     /// [`Session::protocol`](crate::Session::protocol) shows the version. A server of the other version is
     /// [`ConnectError::UnsupportedProtocol`](crate::ConnectError::UnsupportedProtocol).
     ///
-    /// With [`Protocol::Any`] the client asks in version 4. What it finds out it remembers for its next connects to the same
-    /// URL; at most 64 URLs are remembered.
+    /// With [`Protocol::Any`] the client asks in version 4. It remembers the version that it finds for its next connects to the
+    /// same URL; at most 64 URLs are remembered.
     ///
     /// - **Over polling** the first answer shows the version. If the server answers in version 3, or refuses version 4, the
     ///   same `Connect` goes on in version 3.
     /// - **Over WebSocket only**, as with `transports([TransportKind::WebSocket])`, the first answers look alike. If the
     ///   server names a `maxPayload`, or pings once, it speaks version 4. If neither has happened and the client ends the
     ///   session for its silence, the reason is [`DisconnectReason::NoPing`](crate::DisconnectReason::NoPing). The next attempt
-    ///   then speaks version 3, and so it does if the server ends the session at about that time without a code or a reason.
-    ///   The client remembers the version if its first ping is answered. Until then a server of version 3 and this client
-    ///   misread each other's binary messages: the application receives each of them with an extra first byte 4, and the server
-    ///   takes the first byte of a message of this client for the type of a packet. If you know the version, set it.
+    ///   then speaks version 3. The same happens if the server itself ends the session at about that time and gives no reason.
+    ///   The client remembers the version if its first ping is answered. While this client speaks version 4 to a server of
+    ///   version 3, each misreads the other's binary messages: the application receives each of them with an extra first byte 4,
+    ///   and the server takes the first byte of a message of this client for the type of a packet. If you know the version, set
+    ///   it.
     ///
     /// In version 3 the client pings, every `ping_interval`, and the server has `ping_timeout` to answer. The times of the
     /// answers are [`Status::round_trip`](crate::Status::round_trip). Everything else is as in version 4.
@@ -61,10 +62,10 @@ impl EngineIoClientBuilder {
     /// Whether the next transport is tried if one cannot open the session, for whatever reason: an error status, an
     /// answer that is not Engine.IO's, a time limit.
     ///
-    /// All attempts belong to one [`Connect`], within its `connect_timeout`. If all fail, the error is that of the last
-    /// transport, or else the first one that [is retryable](crate::ConnectError::is_retryable) if the last one is not.
-    /// The other errors are logged at `debug`. A session is not upgraded to a transport that has failed before.
-    /// Default: `false`, which means that only the first transport is tried.
+    /// All transports share the `connect_timeout` of one attempt. If all fail, the error is that of the last one. But if that is
+    /// not [retryable](crate::ConnectError::is_retryable), the first error that is retryable is reported instead, if there is
+    /// one. The other errors are logged at `debug`. A session is not upgraded to a transport that has failed before. Default:
+    /// `false`, which means that only the first transport is tried.
     pub fn try_all_transports(mut self, try_all: bool) -> Self {
         self.config.attempts.try_all_transports = try_all;
         self
@@ -95,10 +96,11 @@ impl EngineIoClientBuilder {
     /// With `true`, the messages that were accepted and not written, and those that are sent between two sessions, are
     /// sent first on the next session, in order. A message that may have been written is never sent twice: it is
     /// not carried over, but comes back in [`in_doubt`](crate::Disconnected::in_doubt). To send it again, the application needs
-    /// numbers or acknowledgements of its own. If the client gives up, or a [`Disconnect`](crate::Disconnect) comes between two
-    /// sessions, the messages come back as [`Event::Rejected`](crate::Event::Rejected), and so does a message that is larger
-    /// than the `maxPayload` of the next session. If no session follows a session that ends, for example because a
-    /// `Disconnect` ended it, its messages are in [`unsent`](crate::Disconnected::unsent).
+    /// numbers or acknowledgements of its own. If no attempt follows when a session ends, for example because a
+    /// [`Disconnect`](crate::Disconnect) ended it, its messages are in [`unsent`](crate::Disconnected::unsent). If the client
+    /// gives up later, or a `Disconnect` comes between two sessions, they come back as
+    /// [`Event::Rejected`](crate::Event::Rejected), and so does a message that is larger than the `maxPayload` of the next
+    /// session.
     ///
     /// Before the first session nothing is stored: the reply of a [`Send`](crate::Send) waits for the outcome of the `Connect`.
     ///

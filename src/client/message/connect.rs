@@ -14,19 +14,20 @@ use crate::{
     transport::Headers,
 };
 
-/// Opens a session. Replies with the [`Session`] after it was opened, or with a [`ConnectError`]. After an error the
-/// client is disconnected and every socket is closed.
+/// Opens a session. Replies with the [`Session`] after it was opened, or with a [`ConnectError`]. After an attempt that failed,
+/// the client is disconnected and every socket is closed. A `Connect` that is refused at once, such as with `AlreadyConnected`
+/// or `Invalid`, ends nothing that is in progress.
 ///
-/// An upgrade to WebSocket begins after the reply. While the client is connected, connecting or disconnecting, it
-/// replies [`ConnectError::AlreadyConnected`]. During the delay of a [`Reconnect`](crate::Reconnect) policy a `Connect`
-/// replaces what the policy would have done.
+/// An upgrade to WebSocket begins after the reply. While the client is connected, connecting or disconnecting, or retries an
+/// earlier `Connect`, it replies [`ConnectError::AlreadyConnected`]. During the delay that a [`Reconnect`](crate::Reconnect)
+/// policy waits after a lost session, a `Connect` takes the place of the policy's next attempt.
 ///
 /// The error is in the reply and in no event, so a program that only subscribes does not see it: await the reply. In an
 /// actor, `ctx.spawn(client.send(connect).into_actor(self).map(..))` does so without blocking the actor. With
 /// [`on_initial_connect`](crate::Reconnect::on_initial_connect), an error that is retried is not in the reply, but the cause of
-/// a [`Reconnecting`](crate::Event::Reconnecting). One that is not retried, such as the status 403, is in the reply only; if a
-/// `Reconnecting` came before, it is in [`ReconnectFailed`](crate::Event::ReconnectFailed) as well. If nobody awaits the reply,
-/// the error is logged as a warning.
+/// a [`Reconnecting`](crate::Event::Reconnecting). An error that is not retried, such as the status 404, is in the reply. It is
+/// also in [`ReconnectFailed`](crate::Event::ReconnectFailed) if a `Reconnecting` came before. If nobody awaits the reply, the
+/// error is logged as a warning.
 ///
 /// ```no_run
 /// # use actix_engineio::{Connect, EngineIoClient, TransportKind};

@@ -97,12 +97,12 @@ pub struct Status {
     pub queued_bytes: usize,
     /// Packets and bytes in both directions since the client started.
     pub counters: Counters,
-    /// Sessions that the reconnect policy opened.
+    /// Sessions that the reconnect policy opened after an earlier one was lost.
     pub reconnects: u64,
-    /// The time from the last request to its answer: over polling that of the handshake or of a POST, over WebSocket
-    /// that of the handshake or of a WebSocket ping, which [`Confirm`](crate::Confirm) and the option
-    /// [`websocket_ping`](crate::EngineIoClientBuilder::websocket_ping) send. The time in which the client did not
-    /// read because of a slow subscriber does not count.
+    /// How long the last answer took: the opening of the session (with lookup, TCP and TLS), a POST, a WebSocket ping (of
+    /// [`Confirm`](crate::Confirm), [`websocket_ping`](crate::EngineIoClientBuilder::websocket_ping) or
+    /// [`confirm_sends`](crate::EngineIoClientBuilder::confirm_sends)), or in protocol 3 a ping of the client. The time in which
+    /// the client did not read because of a slow subscriber does not count.
     pub round_trip: Option<Duration>,
     /// The last failure: why a session was lost, or why an attempt to connect failed. It stays when the client connects
     /// again, so that it can be seen later. A `Disconnect` is no failure.

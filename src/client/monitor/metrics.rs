@@ -106,8 +106,8 @@ pub struct MetricsSnapshot {
     pub compressed_bytes_sent: u64,
     /// Bytes of the same messages before they were compressed.
     pub uncompressed_bytes_sent: u64,
-    /// Messages that were rejected, and whose sender did not await the reply: see
-    /// [`Event::Rejected`](crate::Event::Rejected).
+    /// Messages that came back in [`Event::Rejected`](crate::Event::Rejected) or
+    /// [`Event::RejectedAll`](crate::Event::RejectedAll).
     pub rejected: u64,
     /// Messages in [`Disconnected::unsent`](crate::Disconnected::unsent).
     pub unsent: u64,

@@ -45,8 +45,9 @@ impl StateWatch {
         *self.receiver.borrow()
     }
 
-    /// Waits until the state differs from the one that this method returned last, or that there was when the watch was made.
-    /// Returns the new state, or `None` if the client has stopped. A state that lasts only for a moment may be missed.
+    /// Waits until the state differs from the one that the last call returned. The first call compares with the state at the
+    /// creation of the watch. Returns the new state, or `None` if the client has stopped. A state that lasts only for a moment
+    /// may be missed.
     pub async fn changed(&mut self) -> Option<State> {
         let seen = self.seen;
         self.seen = *self.receiver.wait_for(|state| *state != seen).await.ok()?;

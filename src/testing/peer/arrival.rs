@@ -39,12 +39,11 @@ impl Peer {
         self.pong(Location::caller(), self.send_ping())
     }
 
-    /// Waits for everything that the client has accepted by now, and fails the test if there is a message that
-    /// [`receive`](Self::receive) and [`received`](Self::received) have not returned. After the end of the session nothing can
-    /// arrive any more, so it does not wait then.
+    /// Fails the test if the client has accepted a message that [`receive`](Self::receive) and [`received`](Self::received) have
+    /// not returned. After the end of the session nothing can arrive any more, so it does not wait then.
     ///
-    /// It finds out by two pings: the first answer may be ahead of messages that wait in the send queue of the client, and the
-    /// second is behind at least one of them.
+    /// It sends two pings. The first answer may come before messages that wait in the client's send queue; the second comes
+    /// after at least one of them.
     ///
     /// ```
     /// # use actix_engineio::{self as engineio, Connect, Data, EngineIoClient, testing::TestServer};
@@ -88,12 +87,13 @@ impl Peer {
     /// What has arrived is not confirmed yet: the client may still count it as [in doubt], and an actor that sends such messages
     /// again would send it twice. A test that receives messages, and then loses the session, calls this in between.
     ///
-    /// - Over polling, the answer to a POST confirms its messages, and this waits for a ping and its answer behind that one.
+    /// - Over polling, the answer to a POST confirms its messages, and this waits for the answer to a ping, which comes in a
+    ///   later POST.
     /// - Over WebSocket, the client asks with a WebSocket ping if it has the option [`confirm_sends`], a second after a message
     ///   was written at the latest, or earlier if the number of bytes is small: with `confirm_sends(1)` at once. This waits until
     ///   the server has answered, and the client has read the answer.
-    /// - Over WebSocket without `confirm_sends`, the client does not ask, so this fails at the limit. Such a client never counts a
-    ///   message as in doubt that has arrived and was followed by a [`ping`](Self::ping): await that instead.
+    /// - Over WebSocket without `confirm_sends`, the client does not ask, so this fails at the limit. Await a
+    ///   [`ping`](Self::ping) instead: after its answer, such a client does not count earlier messages as in doubt.
     ///
     /// In protocol 3 it takes two or three ping intervals.
     ///
