@@ -99,7 +99,7 @@ pub struct Status {
     pub counters: Counters,
     /// Sessions that the reconnect policy opened after an earlier one was lost.
     pub reconnects: u64,
-    /// How long the last answer took: the opening of the session (with lookup, TCP and TLS), a POST, a WebSocket ping (of
+    /// The time that the last answer took: the opening of the session (with lookup, TCP and TLS), a POST, a WebSocket ping (of
     /// [`Confirm`](crate::Confirm), [`websocket_ping`](crate::EngineIoClientBuilder::websocket_ping) or
     /// [`confirm_sends`](crate::EngineIoClientBuilder::confirm_sends)), or in protocol 3 a ping of the client. The time in which
     /// the client did not read because of a slow subscriber does not count.
