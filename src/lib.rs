@@ -32,8 +32,9 @@
 //! - **Send** text, bytes and JSON: [`Send`], [`SendAll`]. Wait until everything is sent, or until the other end has read it:
 //!   [`Flush`], [`Confirm`].
 //! - **Lose no message silently**: what was not sent comes back, in [`Disconnected`] or as [`Event::Rejected`], or is sent in the
-//!   next session: [`keep_unsent`](EngineIoClientBuilder::keep_unsent). A message that was written to a WebSocket before the
-//!   connection was lost comes back with [`confirm_sends`](EngineIoClientBuilder::confirm_sends).
+//!   next session: [`keep_unsent`](EngineIoClientBuilder::keep_unsent). With
+//!   [`confirm_sends`](EngineIoClientBuilder::confirm_sends), a message that was written to a WebSocket comes back, too, unless
+//!   the other end has confirmed it.
 //! - **Back-pressure** in both directions: see [flow control](#flow-control).
 //! - **Reconnect** by a [policy](Reconnect), with a [hook](EngineIoClientBuilder::before_connect) that fetches a fresh token.
 //! - **Limit** every wait and every buffer: [time and memory](EngineIoClientBuilder#limits).
@@ -156,13 +157,14 @@
 //!   [`Reconnecting`](Event::Reconnecting). An error that is not retried, such as the status 404, is in the reply. It is also in
 //!   [`ReconnectFailed`](Event::ReconnectFailed) if a `Reconnecting` came before.
 //! - [`Message`](Event::Message)s come in the order in which the server sent them, also across an upgrade.
-//! - [`Upgraded`](Event::Upgraded) or [`UpgradeFailed`](Event::UpgradeFailed) comes if the client tried an upgrade and
-//!   the session did not end before the upgrade did. After a failed upgrade the session goes on over polling.
+//! - [`Upgraded`](Event::Upgraded) or [`UpgradeFailed`](Event::UpgradeFailed) comes after the client has tried an upgrade,
+//!   unless the session ended first. After a failed upgrade the session goes on over polling.
 //! - [`Rejected`](Event::Rejected) returns a message that will not be sent and for which no reply says so. It can
 //!   also come without a session. [`RejectedAll`](Event::RejectedAll) returns the messages of a [`SendAll`].
 //! - [`Reconnecting`](Event::Reconnecting) and [`ReconnectFailed`](Event::ReconnectFailed) come between sessions, if
-//!   the client has a [`Reconnect`] policy. None of them comes after a [`Disconnect`] of an open session, nor after a session
-//!   that the policy [does not follow up](guide::what_happens_when#while-reconnecting): [`Wait`] replies in every case.
+//!   the client has a [`Reconnect`] policy. Neither comes after a [`Disconnect`] of an open session, nor after a lost session
+//!   for which [`on_server_close`](Reconnect::on_server_close) or [`retry_if`](Reconnect::retry_if) forbids another attempt.
+//!   [`Wait`] replies in every case.
 //!
 //! # Errors
 //!
@@ -239,11 +241,11 @@
 //! # Logging
 //!
 //! The crate logs with [log]. The target `actix_engineio::client` has a line at `info` for each connect, each upgrade and
-//! each disconnect by the application, and at `warn` for each lost session, each failed attempt of the reconnect policy
-//! and its end, each subscriber that stops the client from reading for two seconds, and each failure that no caller or
-//! subscriber could receive. The target `actix_engineio::transport` has the packets in both directions: at `debug` their
-//! type and size, at `trace` also the start of each message, and the requests. At `warn` it has what is wrong with the
-//! setup: certificates, proxies and cookies that cannot be used.
+//! each disconnect by the application, and at `warn` for each lost session, each failed attempt of the reconnect policy, each
+//! `ReconnectFailed` that no `Disconnect` caused, each subscriber that stops the client from reading for two seconds, and each
+//! failure that no caller or subscriber could receive. The target `actix_engineio::transport` has the packets in both
+//! directions: at `debug` their type and size, at `trace` also the start of each message, and the requests. At `warn` it has
+//! what is wrong with the setup: certificates, proxies and cookies that cannot be used.
 //!
 //! These are never logged, and never part of an error: the sid, cookies, the values of headers, the user name and the
 //! password of a URL, and the values of its query. Errors do contain what a server says in an error response.

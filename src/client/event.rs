@@ -77,8 +77,8 @@ pub enum Event {
     /// A message will not be sent, and no reply of a [`Send`](crate::Send) says so. The event carries the message. It is one of
     /// these:
     ///
-    /// - a message that the client has refused, if it came by `do_send`, or if its reply was dropped after the client had
-    ///   handled it and before it got the refusal (a message that only waits is withdrawn, without an event);
+    /// - a message that the client has refused, if it came by `do_send`, or if the sender dropped the reply after the client had
+    ///   handled the message and before the refusal was delivered (a message that only waits is withdrawn, without an event);
     /// - with [`keep_unsent`](crate::EngineIoClientBuilder::keep_unsent), a message that was accepted and is not sent on any
     ///   later session: the client has given up after a failed attempt, a [`Disconnect`](crate::Disconnect) came between two
     ///   sessions, or the message is larger than the `maxPayload` of the next session;

@@ -119,9 +119,13 @@ pub(super) fn connect_refused(err: &ConnectError) {
     log::debug!(target: TARGET, "connect refused: {err}");
 }
 
-/// Nobody awaits the reply of the `Connect` that was refused at once.
+/// Nobody awaits the reply of the `Connect` that was refused at once. That a client is connected already, or that the application
+/// stops it, is worth no warning.
 pub(super) fn connect_refused_unseen(outcome: Result<Arc<Session>, ConnectError>) {
-    if let Err(err) = outcome {
+    if let Err(err) = outcome
+        && !matches!(err, ConnectError::AlreadyConnected)
+        && !err.is_by_application()
+    {
         log::warn!(target: TARGET, "a Connect was refused, and nobody awaits the reply: {err}");
     }
 }

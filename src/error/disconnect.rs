@@ -27,7 +27,8 @@ pub enum DisconnectReason {
     Server,
     /// The server was silent for `pingInterval + pingTimeout`: no byte arrived on any connection of the session. Or it
     /// did not answer a WebSocket ping of [`websocket_ping`](crate::EngineIoClientBuilder::websocket_ping) in time, or in
-    /// protocol 3 a ping of the client within `pingTimeout`.
+    /// protocol 3 a ping of the client within `pingTimeout`. Or, over polling in protocol 4, nothing arrived in answer to a poll
+    /// for three times `pingInterval + pingTimeout`, although POSTs were answered.
     PingTimeout,
     /// The server was silent as in [`PingTimeout`](Self::PingTimeout), and it had sent no ping, not even the first one. So it
     /// seems to speak protocol 3, in which the client pings: see the option

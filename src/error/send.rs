@@ -75,8 +75,8 @@ impl error::Error for SendAllError {}
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SendErrorKind {
-    /// There is no session, or it is being closed, or it is not the one of [`SendAll::in_session`](crate::SendAll::in_session);
-    /// and there is no connect whose outcome the message could wait for.
+    /// There is no session, and no `Connect` whose outcome the message could wait for; or the session is being closed; or it is
+    /// not the one of [`SendAll::in_session`](crate::SendAll::in_session).
     #[error("not connected")]
     NotConnected,
     /// The server's `maxPayload` does not allow a message of this size, or, over polling,

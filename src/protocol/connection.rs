@@ -137,12 +137,12 @@ impl Connection {
     /// The next thing to do. To be called until there is none.
     pub(crate) fn poll_output(&mut self, now: Instant) -> Option<Output> {
         if self.outputs.is_empty() {
-            let is_asked = self.is_asked();
-            if is_asked {
+            let wants_confirmations = self.wants_confirmations();
+            if wants_confirmations {
                 self.queue_close(now);
             }
             self.write(now);
-            if is_asked {
+            if wants_confirmations {
                 self.ask(now);
             }
         }

@@ -37,7 +37,7 @@ pub(super) struct PollingTransport {
     sharing: SharingBudget,
     /// The permission to report one more batch, with the memory for it.
     read_credit: Option<Vec<Packet>>,
-    /// Set while a batch is being posted.
+    /// Set from the start of a POST until it is acknowledged. It stays set if the POST fails.
     is_writing: bool,
     read_reports: RateLimit,
     write_reports: RateLimit,
@@ -56,15 +56,15 @@ enum Phase {
     /// The POST with the close packet was started. Only its response counts: the server has no more use for the poll, and
     /// engineioxide refuses it.
     Closing,
-    /// A POST failed. The rest of the last poll's body is reported before the transport closes with this error, unless the POST
-    /// had the close packet.
+    /// A POST failed. The rest of the last poll's body is reported before the transport closes with this error. If the POST had
+    /// the close packet, that rest is dropped.
     Failing(TransportError),
 }
 
 /// The body of a poll.
 struct PollBody {
     packets: Payload,
-    /// The memory of the body, in bytes, and 0 once a batch shares it.
+    /// The memory of the body, in bytes. It is 0 once a batch shares it.
     unshared: usize,
 }
 
@@ -88,7 +88,8 @@ impl PollingTransport {
     /// Does everything that can be done now.
     fn advance(&mut self, task: &mut Task<'_>) -> Result<(), TransportError> {
         let polled = self.poll_get(task);
-        // The answer to a POST may have arrived together with the failure of the poll. The batch is acknowledged then.
+        // Both come before either error: the answer to a POST may have arrived together with the failure of the poll, and
+        // acknowledges the batch.
         let posted = self.poll_post(task);
         polled?;
         posted?;
@@ -142,7 +143,7 @@ impl PollingTransport {
         if !response.status.is_success() {
             return Err(self.requests.http_error(&response));
         }
-        // RFC 9110, section 15.3.7: it answers a request for a range, and no request of this client is one.
+        // RFC 9110, section 15.3.7: this status answers a request for a range, and this client sends none.
         if response.status == StatusCode::PARTIAL_CONTENT {
             return Err(TransportError::Malformed("a part of a body that was not asked for".into()));
         }
@@ -161,8 +162,8 @@ impl PollingTransport {
         Ok(())
     }
 
-    /// Reports that the handshake was answered in another version of the protocol than it was asked for. Everything else is
-    /// in this version, too: a server that has not looked at the version knows only its own.
+    /// Reports that the handshake was answered in another version of the protocol than it was asked for. From here on the
+    /// answered version is used: a server that has not looked at the version knows only its own.
     fn notice_version(&mut self, body: &[u8]) {
         let answered =
             ProtocolVersion::of_handshake(body).filter(|version| *version != self.requests.version());
@@ -232,7 +233,7 @@ impl PollingTransport {
         while let Poll::Ready(outcome) = self.post.poll(task) {
             if let Err(err) = outcome.and_then(|response| self.on_post(&response)) {
                 if matches!(self.phase, Phase::Closing) {
-                    // Nobody reads it any more, so it is not waited for.
+                    // Nobody reads the body any more, so it is not waited for.
                     self.body = None;
                 }
                 self.phase = Phase::Failing(err);
@@ -268,7 +269,8 @@ impl PollingTransport {
         }
         acknowledgement::check(response)?;
         self.is_writing = false;
-        // python-engineio drops everything behind the sixteenth packet. It answers `OK`, the others `ok`.
+        // A server that answers `ok` accepts any number of packets. python-engineio answers `OK`, and drops everything behind
+        // the sixteenth packet.
         let any_number = &*response.body == b"ok";
         self.reports.send(ReportKind::Written { any_number });
         Ok(())
@@ -288,7 +290,8 @@ impl PollingTransport {
             _ => {}
         }
         self.report_traffic();
-        // The answer to a POST is reported when it is complete, and has a time limit of its own.
+        // Only bytes of the poll are reported here. The answer to a POST is reported when it is complete, and has a time limit
+        // of its own.
         let read = self.get.progress().read();
         if self.read_reports.is_due(read) {
             self.reports.send(ReportKind::Alive { is_partial: self.get.has_partial_response(), read });
@@ -306,7 +309,8 @@ impl PollingTransport {
 
     fn close(&mut self, reason: CloseReason, ctx: &mut Context<Self>) {
         self.report_traffic();
-        // A server cannot act on half a request. It may have received one whose bytes were written and not flushed.
+        // A server acts only on a whole request. Once all bytes are written, even if they are not flushed, it may have the
+        // request.
         let is_uncertain = self.is_writing && self.post.progress().is_written();
         let outcome = if is_uncertain { BatchOutcome::UNCERTAIN } else { BatchOutcome::sent(0) };
         self.get.close();
@@ -319,9 +323,10 @@ impl PollingTransport {
 /// Whether a POST with these packets may be sent twice. To send a ping, a pong or a close packet twice does no harm: the client
 /// ignores an answer that it has not asked for, a server that waits for no pong ignores it, and a session is closed only once.
 fn repeat(packets: &[Packet]) -> Repeat {
-    match packets.iter().any(|packet| matches!(packet, Packet::Message(_))) {
-        true => Repeat::Unread,
-        false => Repeat::Harmless,
+    if packets.iter().any(|packet| matches!(packet, Packet::Message(_))) {
+        Repeat::Unread
+    } else {
+        Repeat::Harmless
     }
 }
 
@@ -351,7 +356,8 @@ impl Handler<Command> for PollingTransport {
             (Command::Close | Command::Abort, Phase::Handshaking { .. }) => {
                 self.close(CloseReason::Interrupted(self.get.progress().stage()), ctx);
             }
-            // A graceful close comes after the POST with the close packet, and an abort sends nothing. Nobody needs the poll.
+            // A graceful close is ordered when the POST with the close packet was answered, and an abort sends nothing. Nobody
+            // needs the poll.
             (Command::Close | Command::Abort, _) => self.close(CloseReason::Ordered, ctx),
         }
     }

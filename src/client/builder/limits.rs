@@ -16,11 +16,12 @@ impl EngineIoClientBuilder {
     /// How long one request may take. Default: 5 seconds.
     ///
     /// It limits each of these: the handshake over polling, the WebSocket handshake, the wait for the open packet over
-    /// WebSocket, the response to a POST, and the answer to a [`Confirm`](crate::Confirm). While a POST is being sent, the limit
-    /// starts again whenever bytes of it are written. Written bytes may still be on their way for long, on a slow line or behind
-    /// a proxy. So the limit of a POST is one second longer for each 8 KiB that were written. A poll is limited by the session's
-    /// heartbeat instead: while POSTs are answered, a poll that brings nothing ends the session after three times `ping_interval
-    /// + ping_timeout`.
+    /// WebSocket, the response to a POST, and the answer to a [`Confirm`](crate::Confirm). While a POST is being sent, the
+    /// limit starts again whenever bytes of it are written. Written bytes may still be on their way for long, on a slow line
+    /// or behind a proxy. So the limit of a POST is one second longer for each 8 KiB that were written.
+    ///
+    /// A poll is limited by the session's heartbeat instead. In protocol 4, a poll that brings nothing ends the session after
+    /// three times the sum of `ping_interval` and `ping_timeout`, although POSTs are answered.
     pub fn request_timeout(mut self, limit: Duration) -> Self {
         let limit = limit.min(NO_LIMIT);
         self.config.limits.request_timeout = limit;
@@ -40,10 +41,10 @@ impl EngineIoClientBuilder {
     /// How long an upgrade may take, from the moment it begins. After that the session goes on over polling. Default:
     /// 10 seconds.
     ///
-    /// In the last steps of an upgrade no messages are sent. If a message is waiting nearly two seconds after the last POST was
-    /// answered, the client gives the upgrade up before its time limit. As long as none waits, the upgrade goes on, for example
-    /// while the last poll brings a large message over a slow line. A message that is sent during these steps waits for less
-    /// than two seconds.
+    /// In the last steps of an upgrade the client writes no messages. Once no POST is in flight, it checks every 1.75 seconds
+    /// whether a message waits. If so, it gives the upgrade up before its time limit. Otherwise the upgrade goes on, for example
+    /// while the last poll brings a large message over a slow line. So a message of the application waits for at most two
+    /// seconds.
     ///
     /// With zero every upgrade begins and fails, and some servers end the session after an upgrade that failed. Turn
     /// upgrades off with [`upgrade(false)`](Self::upgrade) instead.
@@ -72,11 +73,11 @@ impl EngineIoClientBuilder {
     /// [`DisconnectReason::PingTimeout`](crate::DisconnectReason::PingTimeout). So a half-open connection, which was lost
     /// without a FIN or a reset, is noticed after interval and timeout.
     ///
-    /// - Any byte from the server is a sign of life. While a ping is unanswered, another one follows only if the server has
-    ///   answered an earlier ping, and if bytes arrived after the timeout of the unanswered one.
-    /// - The timeout starts again whenever bytes of a message that is being written before the ping are written. It is one
-    ///   second longer for each 8 KiB that were written since the server was last heard. So a lost connection is noticed later while
-    ///   much is sent, and by the server's own heartbeat at the latest.
+    /// - Any byte from the server is a sign of life. While a ping is unanswered, the client sends another one only if the server
+    ///   has answered an earlier ping, and has sent bytes after the timeout of the unanswered ping was over.
+    /// - If messages are still being written when the ping is sent, its timeout starts again whenever some of their bytes are
+    ///   written. It is one second longer for each 8 KiB that were written since the server was last heard. So a lost connection
+    ///   is noticed later while much is sent, and by the server's own heartbeat at the latest.
     /// - While the client does not read because of a slow subscriber, neither time runs.
     /// - A session whose server has not answered any ping is not ended for that, because a few servers never answer WebSocket
     ///   pings. Then a warning is logged, once per session, and the server's own heartbeat decides.

@@ -211,8 +211,8 @@ impl EngineIoClientBuilder {
     ///   [`resolver`](Self::resolver) and [`local_address`](Self::local_address) count if the dialer is used. The
     ///   connector's own `local_address` does not.
     /// - If a service connects by itself and does not call the dialer, none of these options has an effect, nor has
-    ///   `server_name`. There are no parallel attempts, and the service should set `TCP_NODELAY` itself. In time limits its work
-    ///   is [`Stage::Connect`](crate::Stage::Connect), with the lookup of the host and with TLS.
+    ///   `server_name`. There are no parallel attempts, and the service should set `TCP_NODELAY` itself. If a time limit expires
+    ///   during its work, the stage is [`Stage::Connect`](crate::Stage::Connect), also during the lookup of the host and TLS.
     /// - The connector's time limits count if they are shorter than the client's. Its pool of connections is not used.
     ///
     /// # What TLS of your own has to observe

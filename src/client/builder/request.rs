@@ -48,8 +48,9 @@ impl EngineIoClientBuilder {
     /// The largest number of redirects that one handshake follows, over polling or over WebSocket. With 0 a redirect is
     /// the error [`TransportError::Redirect`](crate::TransportError::Redirect). Default: 5.
     ///
-    /// The session stays at the URL that answered its handshake: polls and POSTs are not redirected, and the WebSocket
-    /// handshake of an upgrade only within its origin. A redirect from `https` to `http` is never followed.
+    /// The session stays at the URL that answered its handshake: polls and POSTs do not follow redirects, and the WebSocket
+    /// handshake of an upgrade follows them only within the session's origin. A redirect from `https` to `http` is never
+    /// followed.
     ///
     /// Another origin (scheme, host and port) may belong to somebody else, so what the application has set is not sent
     /// there: no credentials and no query of its URL, no client certificate, no WebSocket subprotocols and no

@@ -40,11 +40,10 @@ impl EngineIoClientBuilder {
     /// - **Over WebSocket only**, as with `transports([TransportKind::WebSocket])`, the first answers look alike. If the
     ///   server names a `maxPayload`, or pings once, it speaks version 4. If neither has happened and the client ends the
     ///   session for its silence, the reason is [`DisconnectReason::NoPing`](crate::DisconnectReason::NoPing). The next attempt
-    ///   then speaks version 3. The same happens if the server itself ends the session at about that time and gives no reason.
-    ///   The client remembers the version if its first ping is answered. While this client speaks version 4 to a server of
-    ///   version 3, each misreads the other's binary messages: the application receives each of them with an extra first byte 4,
-    ///   and the server takes the first byte of a message of this client for the type of a packet. If you know the version, set
-    ///   it.
+    ///   then speaks version 3, as it does when the server itself ends the session at about that time and gives no reason. The
+    ///   client remembers the version if its first ping is answered. While this client speaks version 4 to a server of version
+    ///   3, each misreads the other's binary messages: the application receives each of them with an extra first byte 4, and the
+    ///   server takes the first byte of a message of this client for the type of a packet. If you know the version, set it.
     ///
     /// In version 3 the client pings, every `ping_interval`, and the server has `ping_timeout` to answer. The times of the
     /// answers are [`Status::round_trip`](crate::Status::round_trip). Everything else is as in version 4.

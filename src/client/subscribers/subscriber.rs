@@ -51,8 +51,8 @@ pub(super) struct Subscriber {
     window: Window,
     /// The acknowledgement of the last window.
     pending: Acknowledgement,
-    /// The acknowledgements of the windows before that one, each with the weight of the events up to its own. There are some after
-    /// [`send_rest`](Self::send_rest).
+    /// The acknowledgements of earlier windows, the oldest first, each with the weight of the events up to the end of its
+    /// window. Only [`send_rest`](Self::send_rest) makes any.
     #[expect(clippy::box_collection, reason = "an idle client takes less memory")]
     earlier: Option<Box<VecDeque<(Acknowledgement, Weight)>>>,
     /// The weight of the events up to the last one that was handled.
@@ -105,7 +105,8 @@ impl Subscriber {
         matches!(self.sink, Sink::Stream(_)) || (self.earlier.is_none() && !self.pending.is_pending())
     }
 
-    /// Whether the reader of a stream has read any event since the last call. A stream does not wake the client for each.
+    /// Whether the reader of a stream has read any event since the last call. A stream does not wake the client for each event
+    /// that is read.
     pub(super) fn has_read(&mut self) -> bool {
         match &mut self.sink {
             Sink::Actor(_) => false,
@@ -113,8 +114,9 @@ impl Subscriber {
         }
     }
 
-    /// Waits until the current window is acknowledged, then sends the next one. Ready with whether the subscriber has made
-    /// progress: it has acknowledged a window, or was sent one. See [`Log::take`] for `is_only_reader`.
+    /// Waits until the current window is acknowledged, then sends the next one. If there are earlier windows, it waits for the
+    /// oldest of them instead. Ready with whether the subscriber has made progress: it has acknowledged a window, or was sent
+    /// one. See [`Log::take`] for `is_only_reader`.
     pub(super) fn poll(&mut self, log: &mut Log, is_only_reader: bool, task: &mut Task<'_>) -> Poll<bool> {
         if let Sink::Stream(sender) = &self.sink {
             // What fits into a stream counts as handled.
@@ -122,7 +124,7 @@ impl Subscriber {
             self.acknowledged = self.cursor.delivered();
             return Poll::Ready(has_progress);
         }
-        // It need not handle events of other kinds, so they need no room while it is busy.
+        // Skips events of other kinds, which need no room then while the subscriber is busy.
         self.cursor.seek(log);
         if let Some(earlier) = &mut self.earlier {
             if let Some((acknowledgement, weight)) = earlier.front_mut() {
@@ -142,7 +144,7 @@ impl Subscriber {
     }
 
     /// Sends the next window. The cursor must be at a wanted event, or at the end: see [`Cursor::seek`]. Returns whether the
-    /// acknowledgement of the window is awaited. The caller polls again at once then, so that the reply wakes the client.
+    /// acknowledgement of the window is awaited. If it is, the caller polls again at once, so that the reply wakes the client.
     fn send_window(&mut self, log: &mut Log, is_only_reader: bool) -> bool {
         match &self.sink {
             // Nearly all subscribers are of this kind, so their loop has no other code in it.
@@ -214,8 +216,8 @@ impl Subscriber {
         self.window.widen(self.cursor.waiting(log));
         while self.cursor.seek(log) {
             let Sink::Actor(target) = &mut self.sink else { return };
-            // The request of a sender that has filled the mailbox waits for room, and the next window would overtake it. A new
-            // sender puts it into the mailbox at once.
+            // A request with an acknowledgement waits for room if the same sender has filled the mailbox, and the next window
+            // would overtake it. Each clone is a sender of its own, whose first request is put into the mailbox at once.
             *target = target.clone();
             if self.pending.is_pending() {
                 let pending = mem::replace(&mut self.pending, Acknowledgement::None);
@@ -225,7 +227,8 @@ impl Subscriber {
         }
     }
 
-    /// Lets the subscriber handle what it was sent, although the client does not wait for it any more.
+    /// Lets the subscriber handle what it was sent, although the client does not wait for it any more: a request that waits for
+    /// room in the mailbox is withdrawn if nobody polls it.
     pub(super) fn detach(&mut self) {
         for awaited in self.take_awaited() {
             actix_rt::spawn(awaited.wait());

@@ -29,7 +29,7 @@ impl Connection {
     }
 
     /// Whether somebody may want to know what has arrived: by `Confirm`, or by `confirm_sends`. In most sessions nobody does.
-    pub(super) fn is_asked(&self) -> bool {
+    pub(super) fn wants_confirmations(&self) -> bool {
         self.limits.confirm_sends.is_some()
             || matches!(&self.state, State::Open(open) if !open.confirmations.is_empty())
     }

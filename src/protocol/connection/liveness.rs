@@ -45,11 +45,12 @@ pub(crate) fn stall_timeout(set: Option<Duration>, session: Option<&Session>) ->
 /// When the server was last heard, and how long it may be silent.
 ///
 /// "If the client does not receive a ping packet within `pingInterval + pingTimeout`, it should consider the
-/// connection as closed" (protocol, "Heartbeat"). This client accepts any byte instead of a ping: a ping may wait behind a
-/// large message. In version 3 the client pings, and the answer has a limit of its own.
+/// connection as closed" (protocol, "Heartbeat"). This client accepts any byte instead of a ping, over a WebSocket or in answer
+/// to a poll, because a ping may wait behind a large message. In version 4 it also accepts the answer to a POST. In version 3
+/// the client pings, and the answer has a limit of its own.
 #[derive(Debug)]
 pub(super) struct Liveness {
-    /// The time at which a byte last arrived, or at which the client began to listen again.
+    /// The time of the last sign of life, or at which the client began to listen again.
     last_heard: Instant,
     /// The sum of `pingInterval` and `pingTimeout`.
     max_silence: Duration,

@@ -48,7 +48,8 @@ impl Received {
 pub(super) struct Reading {
     /// The next permission to read, with its buffer; `None` while the transport has the permission.
     read_credit: Option<Vec<Packet>>,
-    /// The pauses between polls, and the last sign of life of a poll; `None` for a WebSocket. Boxed, so that a WebSocket has no memory for it.
+    /// The pauses between polls, and the last sign of life of a poll; `None` for a WebSocket. Boxed, so that a WebSocket has no
+    /// memory for it.
     pacing: Option<Box<PollPacing>>,
     /// The message or the response of which only a part has arrived, if there is one. Boxed, because most arrive as a whole.
     partial: Option<Box<Partial>>,

@@ -8,21 +8,21 @@ use crate::{
     protocol::handshake::TransportKind,
 };
 
-/// What an open session does at a deadline.
+/// What is due when a deadline of an open session has passed.
 #[derive(Debug, Clone, Copy)]
 enum Due {
-    /// It ends.
+    /// The session ends.
     End(Exceeded),
     /// The current step of an upgrade has taken too long.
-    UpgradeStep,
+    UpgradeTimeout,
     /// The server is silent on a WebSocket.
     Silence(Silence),
     /// A `Confirm` has waited for too long.
     ConfirmTimeout,
     /// The server does not answer the pings that ask for confirmations.
-    Unanswered,
+    UnansweredWarning,
     /// A ping asks for the confirmation of what is retained.
-    Unconfirmed,
+    ConfirmationPing,
     /// The close packet does not wait for a confirmation any more.
     ClosePacket,
 }
@@ -40,7 +40,7 @@ impl Exceeded {
     /// The reason for the end of the session.
     fn reason(self) -> DisconnectReason {
         match self {
-            // The reason that was given to `close` replaces this one.
+            // `end_session` replaces it by the reason that was given to `close`.
             Self::CloseTimeout => DisconnectReason::Client(None),
             Self::Stage(stage) => TransportError::Timeout { stage }.into(),
             Self::StallTimeout => DisconnectReason::Stalled,
@@ -73,7 +73,7 @@ impl Connection {
         }
     }
 
-    /// Acts on the deadlines that have passed. The only place that knows of late wake-ups: see
+    /// Acts on the deadlines that have passed. Only this and [`poll_timeout`](Self::poll_timeout) know of late wake-ups: see
     /// [`GracePeriod`](super::liveness::GracePeriod).
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         if self.deadline().is_some_and(|deadline| self.grace_period.check_due(deadline, now)) {
@@ -86,8 +86,8 @@ impl Connection {
         }
         // A ping that is late is urgent, so it has no grace period.
         self.queue_ping(now);
-        // The end of a pause between polls is nobody's fault and needs no grace period. In a grace period, the answer to
-        // this poll may be what proves that the server is alive.
+        // The end of a pause between polls is nobody's fault and needs no grace period. Reads are granted in a grace period,
+        // too: what they bring may prove that the server is alive.
         self.grant_reads(now);
     }
 
@@ -101,7 +101,7 @@ impl Connection {
         }
     }
 
-    /// All deadlines of an open session, and what is due at them. Those that end the session come first: if one of them has
+    /// All deadlines of an open session, and what is due at them. Those that can end the session come first: if one of them has
     /// passed, nothing else matters.
     fn session_deadlines(&self, open: &Open) -> impl Iterator<Item = (Instant, Due)> {
         // Under back-pressure nothing is read, so the server cannot be heard, and its silence does not count.
@@ -122,10 +122,10 @@ impl Connection {
             silence,
             at(self.poll_deadline(open), Due::End(Exceeded::Silence)),
             self.silence(open).map(|(deadline, silence)| (deadline, Due::Silence(silence))),
-            at(open.upgrade.step_deadline(), Due::UpgradeStep),
+            at(open.upgrade.step_deadline(), Due::UpgradeTimeout),
             at(confirm, Due::ConfirmTimeout),
-            at(unanswered, Due::Unanswered),
-            at(unconfirmed, Due::Unconfirmed),
+            at(unanswered, Due::UnansweredWarning),
+            at(unconfirmed, Due::ConfirmationPing),
             at(close_packet, Due::ClosePacket),
         ];
         deadlines.into_iter().flatten()
@@ -134,7 +134,7 @@ impl Connection {
     /// The deadlines that have to do with confirmations: of a `Confirm`, of a warning, of the next ping, and of the close packet.
     /// Most sessions have none.
     fn confirmation_deadlines(&self, open: &Open) -> [Option<Instant>; 4] {
-        if !self.is_asked() {
+        if !self.wants_confirmations() {
             return [None; 4];
         }
         [
@@ -149,15 +149,16 @@ impl Connection {
         let State::Open(open) = &self.state else { return };
         let passed = self.session_deadlines(open).filter(|(deadline, _)| now >= *deadline);
         let due: Vec<Due> = passed.map(|(_, due)| due).collect();
+        // One of them may end the session, and those behind it do nothing then.
         for due in due {
             match due {
                 Due::End(exceeded) => return self.end_session(now, exceeded.reason()),
                 Due::Silence(Silence::Dead) => return self.end_session(now, DisconnectReason::PingTimeout),
                 Due::Silence(Silence::Ask) => self.ping(now),
-                Due::Silence(Silence::Warn) | Due::Unanswered => self.warn(),
-                Due::UpgradeStep => self.handle_upgrade_timeout(now),
+                Due::Silence(Silence::Warn) | Due::UnansweredWarning => self.warn(),
+                Due::UpgradeTimeout => self.handle_upgrade_timeout(now),
                 Due::ConfirmTimeout => self.expire_confirms(now),
-                Due::Unconfirmed => self.ask(now),
+                Due::ConfirmationPing => self.ask(now),
                 Due::ClosePacket => self.queue_close(now),
             }
         }
@@ -185,8 +186,10 @@ impl Connection {
 
     /// When to warn that the server does not answer the pings which ask for confirmations.
     pub(super) fn unanswered_deadline(&self, open: &Open) -> Option<Instant> {
-        self.limits.confirm_sends?;
-        if open.kind() == TransportKind::Polling || open.flow != Flow::Open {
+        if self.limits.confirm_sends.is_none()
+            || open.kind() == TransportKind::Polling
+            || open.flow != Flow::Open
+        {
             return None;
         }
         open.pings.unanswered(open.liveness.last_heard(), self.limits.request_timeout)
@@ -200,12 +203,14 @@ impl Connection {
     /// When a silent server counts as lost. While a ping of version 3 waits for a POST, the server has time to read that POST
     /// over a slow line, too: nobody sees the progress of a POST that is buffered on its way.
     fn silence_deadline(&self, open: &Open) -> Option<Instant> {
-        let by_post = || {
-            let is_waiting = open.kind() == TransportKind::Polling && open.liveness.awaits_write();
-            is_waiting
-                .then(|| self.transports.get(open.active())?.writing.silence_deadline(&open.liveness))?
-        };
-        open.liveness.deadline().or_else(by_post)
+        if let Some(deadline) = open.liveness.deadline() {
+            return Some(deadline);
+        }
+        // A ping of version 3 waits until it is written. Over a WebSocket only the limits of the batch in flight apply.
+        if open.kind() == TransportKind::WebSocket || !open.liveness.awaits_write() {
+            return None;
+        }
+        self.transports.get(open.active())?.writing.silence_deadline(&open.liveness)
     }
 
     /// When a poll counts as lost, although POSTs are answered. Under back-pressure there is no poll.
