@@ -14,6 +14,10 @@ use crate::{
 /// The query parameters that Engine.IO sets itself, besides the timestamp.
 const RESERVED: [&str; 4] = ["EIO", "transport", "sid", "b64"];
 
+/// The bytes of these parameters in a request, without the values of the sid and of the timestamp, and with room for the usual
+/// timestamp.
+const MAX_PARAMETERS: usize = 64;
+
 /// The limit for a redirect's URL, in bytes. RFC 9110, section 4.1, recommends at least 8,000.
 const MAX_LOCATION: usize = 8 << 10;
 
@@ -147,7 +151,10 @@ impl Endpoint {
         sid: Option<&str>,
         stamp: Option<&str>,
     ) -> String {
-        let mut target = format!("{}?", self.url.path());
+        let url = self.url.as_str().len() + self.stamp_param.len();
+        let mut target = String::with_capacity(url + sid.map_or(0, str::len) + MAX_PARAMETERS);
+        target.push_str(self.url.path());
+        target.push('?');
         if let Some(query) = self.url.query().filter(|query| !query.is_empty()) {
             target.push_str(query);
             target.push('&');

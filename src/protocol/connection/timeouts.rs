@@ -96,59 +96,60 @@ impl Connection {
         match &self.state {
             State::Idle => None,
             State::Connecting(connecting) => Some(connecting.deadline()),
-            State::Open(open) => self.session_deadlines(open).map(|(deadline, _)| deadline).min(),
+            State::Open(open) => {
+                let mut first: Option<Instant> = None;
+                self.for_each_deadline(open, |deadline, _| {
+                    first = Some(first.map_or(deadline, |first| first.min(deadline)));
+                });
+                first
+            }
             State::Ending(ending) => Some(ending.deadline()),
         }
     }
 
-    /// All deadlines of an open session, and what is due at them. Those that can end the session come first: if one of them has
-    /// passed, nothing else matters.
-    fn session_deadlines(&self, open: &Open) -> impl Iterator<Item = (Instant, Due)> {
-        // Under back-pressure nothing is read, so the server cannot be heard, and its silence does not count.
-        let silence = match self.stall_deadline(open) {
-            Some(deadline) => Some((deadline, Due::End(Exceeded::StallTimeout))),
-            None => self.silence_deadline(open).map(|deadline| (deadline, Due::End(Exceeded::Silence))),
+    /// Calls `visit` with each deadline of an open session, and with what is due at it. Those that can end the session come first:
+    /// if one of them has passed, nothing else matters.
+    #[inline(always)] // For each message that is awaited, the first deadline is looked for.
+    fn for_each_deadline(&self, open: &Open, mut visit: impl FnMut(Instant, Due)) {
+        let mut at = |deadline: Option<Instant>, due| {
+            if let Some(deadline) = deadline {
+                visit(deadline, due);
+            }
         };
-        let at = |deadline: Option<Instant>, due| deadline.map(|deadline| (deadline, due));
+        at(open.close_deadline(), Due::End(Exceeded::CloseTimeout));
+        at(self.write_deadline(open), Due::End(Exceeded::Stage(Stage::Write)));
         let partial = match open.kind() {
             TransportKind::Polling => Stage::Body,
             TransportKind::WebSocket => Stage::Frame,
         };
-        let [confirm, unanswered, unconfirmed, close_packet] = self.confirmation_deadlines(open);
-        let deadlines = [
-            at(open.close_deadline(), Due::End(Exceeded::CloseTimeout)),
-            at(self.write_deadline(open), Due::End(Exceeded::Stage(Stage::Write))),
-            at(self.partial_deadline(open), Due::End(Exceeded::Stage(partial))),
-            silence,
-            at(self.poll_deadline(open), Due::End(Exceeded::Silence)),
-            self.silence(open).map(|(deadline, silence)| (deadline, Due::Silence(silence))),
-            at(open.upgrade.step_deadline(), Due::UpgradeTimeout),
-            at(confirm, Due::ConfirmTimeout),
-            at(unanswered, Due::UnansweredWarning),
-            at(unconfirmed, Due::ConfirmationPing),
-            at(close_packet, Due::ClosePacket),
-        ];
-        deadlines.into_iter().flatten()
-    }
-
-    /// The deadlines that have to do with confirmations: of a `Confirm`, of a warning, of the next ping, and of the close packet.
-    /// Most sessions have none.
-    fn confirmation_deadlines(&self, open: &Open) -> [Option<Instant>; 4] {
-        if !self.wants_confirmations() {
-            return [None; 4];
+        at(self.partial_deadline(open), Due::End(Exceeded::Stage(partial)));
+        // Under back-pressure nothing is read, so the server cannot be heard, and its silence does not count.
+        match self.stall_deadline(open) {
+            None => at(self.silence_deadline(open), Due::End(Exceeded::Silence)),
+            stalled => at(stalled, Due::End(Exceeded::StallTimeout)),
         }
-        [
-            self.confirm_deadline(open),
-            self.unanswered_deadline(open),
-            self.unconfirmed_deadline(open),
-            open.close_confirmation(),
-        ]
+        at(self.poll_deadline(open), Due::End(Exceeded::Silence));
+        if let Some((deadline, silence)) = self.silence(open) {
+            at(Some(deadline), Due::Silence(silence));
+        }
+        at(open.upgrade.step_deadline(), Due::UpgradeTimeout);
+        // Most sessions have nothing to confirm.
+        if self.wants_confirmations() {
+            at(self.confirm_deadline(open), Due::ConfirmTimeout);
+            at(self.unanswered_deadline(open), Due::UnansweredWarning);
+            at(self.unconfirmed_deadline(open), Due::ConfirmationPing);
+            at(open.close_confirmation(), Due::ClosePacket);
+        }
     }
 
     fn handle_session_timeout(&mut self, now: Instant) {
         let State::Open(open) = &self.state else { return };
-        let passed = self.session_deadlines(open).filter(|(deadline, _)| now >= *deadline);
-        let due: Vec<Due> = passed.map(|(_, due)| due).collect();
+        let mut due = Vec::new();
+        self.for_each_deadline(open, |deadline, what| {
+            if now >= deadline {
+                due.push(what);
+            }
+        });
         // One of them may end the session, and those behind it do nothing then.
         for due in due {
             match due {
