@@ -201,12 +201,12 @@
 //!
 //! # Reconnecting
 //!
-//! With a [`reconnect`](EngineIoClientBuilder::reconnect) policy a client opens another session after it lost one, with
-//! a random delay that grows from attempt to attempt. The hook
-//! [`before_connect`](EngineIoClientBuilder::before_connect) runs before each attempt. By default the messages of a
-//! lost session come back with its [`Disconnected`]. With [`keep_unsent`](EngineIoClientBuilder::keep_unsent) those
-//! that were certainly not sent are sent first on the next session. Messages in doubt are not carried over: to send them
-//! again, the application needs numbers or acknowledgements of its own.
+//! With a [`reconnect`](EngineIoClientBuilder::reconnect) policy a client opens another session after it lost one. The delays of
+//! [`Reconnect::exponential`] are random, and their upper bound grows from attempt to attempt. The hook
+//! [`before_connect`](EngineIoClientBuilder::before_connect) runs before each attempt. By default the messages of a lost session
+//! come back with its [`Disconnected`]. With [`keep_unsent`](EngineIoClientBuilder::keep_unsent) those that were certainly not
+//! sent are sent first on the next session. Messages in doubt are not carried over: to send them again, the application needs
+//! numbers or acknowledgements of its own.
 //!
 //! # Connections and TLS
 //!
