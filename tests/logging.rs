@@ -374,6 +374,21 @@ async fn a_refused_connect_that_nobody_awaits_shows() {
     // It is behind the `Connect`.
     client.send(GetStatus).await.unwrap();
     has(&logged(), Level::Warn, "client", "a Connect was refused, and nobody awaits the reply: invalid URL");
+
+    // A program may send a `Connect` now and then to make sure that the client is connected.
+    let (asked, is_asked) = signal();
+    let server = Server::start(|server| {
+        let mut get = server.opens(OPEN);
+        is_asked.wait();
+        get.ends_session();
+    });
+    let mut client = Client::connected(&server).await;
+    client.addr.do_send(Connect::new("http://localhost"));
+    client.addr.send(GetStatus).await.unwrap();
+    assert!(!logged().iter().any(|line| line.text.contains("nobody awaits")));
+    asked.send();
+    client.ended_cleanly().await;
+    server.finish().await;
 }
 
 /// A client with a policy, from its first connect to its end.

@@ -52,10 +52,9 @@ impl Connection {
                 let is_asked = open.confirmations.first().is_some_and(|first| first <= settled) && may_ask;
                 let State::Open(open) = &self.state else { return };
                 let has_passed = |deadline: Option<Instant>| deadline.is_some_and(|deadline| now >= deadline);
-                let is_unanswered = has_passed(self.unanswered_deadline(open));
                 if is_asked || has_passed(self.unconfirmed_deadline(open)) {
                     // The next ping would hide that the last one was not answered.
-                    if is_unanswered {
+                    if has_passed(self.unanswered_deadline(open)) {
                         self.warn();
                     }
                     self.ping(now);
