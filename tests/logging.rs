@@ -378,7 +378,7 @@ async fn a_refused_connect_that_nobody_awaits_shows() {
     // A program may send a `Connect` now and then to make sure that the client is connected.
     let (asked, is_asked) = signal();
     let server = Server::start(|server| {
-        let mut get = server.opens(OPEN);
+        let get = server.opens(OPEN);
         is_asked.wait();
         get.ends_session();
     });
@@ -389,6 +389,8 @@ async fn a_refused_connect_that_nobody_awaits_shows() {
     asked.send();
     client.ended_cleanly().await;
     server.finish().await;
+    // The next test has a log of its own.
+    logged();
 }
 
 /// A client with a policy, from its first connect to its end.
