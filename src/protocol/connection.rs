@@ -6,10 +6,11 @@
 //! sent. Others may ask for them; only a `Connection` changes them.
 //!
 //! Each concern has a file. Some are parts that own their state and know nothing of the connection (`reading`,
-//! `writing`, `queue`, `groups`, `retained`, `pings`, `confirmations`, `liveness`, `heartbeat`, `plan`, `negotiation`,
+//! `writing`, `batch`, `queue`, `groups`, `retained`, `pings`, `confirmations`, `liveness`, `heartbeat`, `plan`, `negotiation`,
 //! `target`, `transports`); the others let the connection use the parts (`connecting`, `receiving`, `sending`, `confirming`,
 //! `upgrade`, `ending`, `timeouts`). `state` has a diagram.
 
+mod batch;
 mod confirmations;
 mod confirming;
 mod connecting;

@@ -39,6 +39,22 @@ impl Packet {
         }
     }
 
+    /// The data of a message. `None`: this is another packet.
+    pub(crate) fn as_message(&self) -> Option<&Data> {
+        match self {
+            Self::Message(data) => Some(data),
+            _ => None,
+        }
+    }
+
+    /// The data of a message. `None`: this is another packet.
+    pub(crate) fn into_message(self) -> Option<Data> {
+        match self {
+            Self::Message(data) => Some(data),
+            _ => None,
+        }
+    }
+
     /// The data of the packet, without its type and without any encoding.
     pub(crate) fn body(&self) -> &[u8] {
         // Nearly every packet is a message: one comparison finds it, before the table of all types.

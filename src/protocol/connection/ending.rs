@@ -171,7 +171,7 @@ impl Connection {
     /// Takes the batch back that a transport has not written.
     fn take_back(&mut self, mut transport: Transport, outcome: BatchOutcome) {
         let Some(InFlight { batch, .. }) = transport.writing.finish() else { return };
-        let bytes = batch.first_messages(outcome.sent).map(Data::len);
+        let bytes = batch.first_data(outcome.sent).map(Data::len);
         self.counters.add_sent(outcome.sent.min(batch.len()), bytes.clone().count(), bytes.sum());
         self.queue.returned(batch, outcome);
     }

@@ -7,12 +7,12 @@ use std::{
 };
 
 use super::{
+    batch::BatchLimit,
     confirmations::Confirmations,
     io::{Limits, TransportId},
     liveness::Liveness,
     pings::Pings,
     post_size::PostSize,
-    queue::BatchLimit,
     reading::Flow,
     target::Target,
     transports::{Agreed, Transport},

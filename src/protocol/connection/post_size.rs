@@ -5,7 +5,7 @@
 
 use std::{num::NonZeroUsize, time::Duration};
 
-use super::{io::Limits, queue::BatchLimit};
+use super::{batch::BatchLimit, io::Limits};
 use crate::protocol::handshake::Session;
 
 /// Bytes in the first POST of a session.

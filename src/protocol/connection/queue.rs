@@ -5,6 +5,7 @@ use std::{collections::VecDeque, mem, sync::Arc};
 use bytestring::ByteString;
 
 use super::{
+    batch::{Batch, BatchLimit},
     io::BatchOutcome,
     outgoing::{Outgoing, Rejected},
     retained::{Retained, Undelivered},
@@ -12,7 +13,7 @@ use super::{
 use crate::{
     data::{Data, OVERHEAD},
     error::SendErrorKind,
-    protocol::{packet::Packet, version::ProtocolVersion},
+    protocol::packet::Packet,
 };
 
 /// The limits of the answers to pings that wait: their number, and the bytes of their data (one answer may exceed
@@ -20,79 +21,8 @@ use crate::{
 const MAX_PONGS: usize = 64;
 const MAX_PONG_BYTES: usize = 64 << 10;
 
-/// The capacity, in packets, that an empty queue or batch retains.
-pub(super) const MAX_CAPACITY: usize = 2048;
 /// The capacity that the queue retains when only a heartbeat is written.
 const MAX_IDLE_CAPACITY: usize = 16;
-
-/// The size of one batch.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct BatchLimit {
-    pub(super) packets: usize,
-    pub(super) bytes: usize,
-    /// The encoding as which `bytes` counts the packets: that of a polling payload, with what separates the packets. `None`:
-    /// only their data counts.
-    pub(super) encoding: Option<ProtocolVersion>,
-}
-
-/// Packets that are written together, and what they count for in the queue.
-#[derive(Debug)]
-pub(super) struct Batch {
-    packets: Arc<Vec<Packet>>,
-    messages: usize,
-    bytes: usize,
-    /// The part of the limit that the batch uses.
-    size: usize,
-}
-
-impl Batch {
-    /// One packet that does not come from the queue, and is no message.
-    pub(super) fn control(packet: Packet) -> Self {
-        Self { packets: Arc::new(vec![packet]), messages: 0, bytes: 0, size: 0 }
-    }
-
-    #[cfg(test)]
-    pub(super) fn of(packets: Vec<Packet>) -> Self {
-        Self { packets: packets.into(), messages: 0, bytes: 0, size: 0 }
-    }
-
-    /// The packets, shared with the transport that writes them.
-    pub(super) fn packets(&self) -> Arc<Vec<Packet>> {
-        self.packets.clone()
-    }
-
-    pub(super) fn into_packets(self) -> Arc<Vec<Packet>> {
-        self.packets
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.packets.len()
-    }
-
-    /// The number of messages in the batch.
-    pub(super) fn messages(&self) -> usize {
-        self.messages
-    }
-
-    /// Bytes of data in the messages of the batch.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// The messages among its first `count` packets.
-    pub(super) fn first_messages(&self, count: usize) -> impl Iterator<Item = &Data> + Clone {
-        self.packets.iter().take(count).filter_map(message)
-    }
-
-    /// The size of the batch as the limit counts it: over polling, that of the POST.
-    pub(super) fn size(&self) -> usize {
-        self.size
-    }
-
-    pub(super) fn ends_with_close(&self) -> bool {
-        self.packets.last() == Some(&Packet::Close)
-    }
-}
 
 /// The messages that were written at some moment, over the life of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -247,30 +177,20 @@ impl SendQueue {
     }
 
     /// Moves the next packets into `buffer`: at least one, if there is any.
-    pub(super) fn next_batch(&mut self, mut buffer: Arc<Vec<Packet>>, limit: BatchLimit) -> Batch {
+    pub(super) fn next_batch(&mut self, buffer: Arc<Vec<Packet>>, limit: BatchLimit) -> Batch {
         if self.packets.is_empty() && self.packets.capacity() > MAX_IDLE_CAPACITY {
             // Only a heartbeat is written: no messages are in sight.
             self.packets = VecDeque::new();
         }
-        // The transport has dropped its share, so this reuses the buffer; otherwise `make_mut` would allocate one.
-        let batch = Arc::make_mut(&mut buffer);
-        let mut filling = Filling { limit, packets: 0, messages: 0, bytes: 0, used: 0 };
-        for queue in [&mut self.heartbeats, &mut self.packets] {
-            let count = filling.add(queue);
-            move_packets(queue, count, batch);
-            if !queue.is_empty() {
-                break;
-            }
-        }
-        Batch { packets: buffer, messages: filling.messages, bytes: filling.bytes, size: filling.used }
+        Batch::fill(buffer, [&mut self.heartbeats, &mut self.packets], limit)
     }
 
     /// A batch was written. `is_acknowledged`: the server has said that it has the batch.
     pub(super) fn written(&mut self, batch: &Batch, is_acknowledged: bool) {
-        self.subtract(batch.messages, batch.bytes);
-        self.settled += u64::try_from(batch.messages).unwrap_or(u64::MAX);
+        self.subtract(batch.messages(), batch.bytes());
+        self.settled += u64::try_from(batch.messages()).unwrap_or(u64::MAX);
         self.settle_refused();
-        self.retained.wrote(batch.packets.iter().filter_map(message), batch.messages, is_acknowledged);
+        self.retained.wrote(batch.data(), batch.messages(), is_acknowledged);
     }
 
     /// Counts messages that are not in the queue any more, with so many bytes of data.
@@ -293,7 +213,7 @@ impl SendQueue {
         let mut accepted_before = self.accepted - u64::try_from(waiting.len()).unwrap_or(u64::MAX);
         let first = self.next_position();
         let mut errors = Vec::new();
-        for outgoing in self.retained.assemble(first, messages(waiting)) {
+        for outgoing in self.retained.assemble(first, waiting.into_iter().filter_map(Packet::into_message)) {
             let numbers = accepted_before..;
             let messages = outgoing.messages();
             accepted_before += u64::try_from(messages.len()).unwrap_or(u64::MAX);
@@ -324,15 +244,15 @@ impl SendQueue {
 
     /// The transport of a batch ended before the batch was written as a whole.
     pub(super) fn returned(&mut self, batch: Batch, outcome: BatchOutcome) {
-        let packets = Arc::unwrap_or_clone(batch.packets);
+        let packets = Arc::unwrap_or_clone(batch.into_packets());
         let (sent, others) = packets.split_at(outcome.sent.min(packets.len()));
-        let sent = sent.iter().filter_map(message);
+        let sent = sent.iter().filter_map(Packet::as_message);
         self.retained.wrote(sent.clone(), sent.count(), false);
         let mut others = others.iter();
-        let in_doubt = others.by_ref().take(outcome.uncertain).filter_map(message).cloned();
+        let in_doubt = others.by_ref().take(outcome.uncertain).filter_map(Packet::as_message).cloned();
         let returned = self.returned.get_or_insert_default();
         returned.in_doubt.extend(in_doubt);
-        returned.unsent.extend(others.filter_map(message).cloned());
+        returned.unsent.extend(others.filter_map(Packet::as_message).cloned());
     }
 
     /// Empties the queue at the end of a session. Gives back all messages that the server has not certainly received:
@@ -344,75 +264,12 @@ impl SendQueue {
         self.settled = self.accepted;
         self.refused = None;
         let returned = *self.returned.take().unwrap_or_default();
-        let unsent = returned.unsent.into_iter().chain(messages(mem::take(&mut self.packets)));
+        let unsent = returned
+            .unsent
+            .into_iter()
+            .chain(mem::take(&mut self.packets).into_iter().filter_map(Packet::into_message));
         self.retained.end(returned.in_doubt, unsent)
     }
-}
-
-/// A batch while it is filled.
-struct Filling {
-    limit: BatchLimit,
-    packets: usize,
-    messages: usize,
-    bytes: usize,
-    /// The part of `limit.bytes` that is used.
-    used: usize,
-}
-
-impl Filling {
-    /// Adds the first packets of `queue`, as far as the limit allows. Returns how many.
-    fn add(&mut self, queue: &VecDeque<Packet>) -> usize {
-        let before = self.packets;
-        for packet in queue.iter().take(self.limit.packets.saturating_sub(before)) {
-            let len = packet.body().len();
-            let size = match self.limit.encoding {
-                Some(version) => version.size_in_payload(packet, self.packets == 0),
-                None => len,
-            };
-            let used = self.used.saturating_add(size);
-            if self.packets > 0 && used > self.limit.bytes {
-                break;
-            }
-            self.used = used;
-            self.packets += 1;
-            if let Packet::Message(_) = packet {
-                self.messages += 1;
-                self.bytes += len;
-            }
-        }
-        self.packets - before
-    }
-}
-
-/// Moves the first `count` packets of `queue` to the end of `batch`.
-fn move_packets(queue: &mut VecDeque<Packet>, count: usize, batch: &mut Vec<Packet>) {
-    if count > MAX_PONGS && count == queue.len() && batch.is_empty() {
-        // The whole queue fits: swap the buffers instead of copying. A small queue is copied, because a swap could give a
-        // pong a huge buffer.
-        let emptied = mem::take(batch);
-        *batch = mem::replace(queue, emptied.into()).into();
-        return;
-    }
-    batch.extend(queue.drain(..count));
-    if queue.is_empty() && queue.capacity() > MAX_CAPACITY {
-        *queue = VecDeque::new();
-    }
-}
-
-/// The data of a message.
-fn message(packet: &Packet) -> Option<&Data> {
-    match packet {
-        Packet::Message(data) => Some(data),
-        _ => None,
-    }
-}
-
-/// The data of the messages among `packets`.
-fn messages(packets: impl IntoIterator<Item = Packet>) -> impl Iterator<Item = Data> {
-    packets.into_iter().filter_map(|packet| match packet {
-        Packet::Message(data) => Some(data),
-        _ => None,
-    })
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::{
     Connection,
+    batch::{Batch, BatchLimit},
     io::{Command, Limits, TransportId},
     open::Open,
     outgoing::{Outgoing, Rejected},
-    queue::{Batch, BatchLimit, SendQueue},
+    queue::SendQueue,
     state::State,
     upgrade::{UPGRADE_NOT_WRITTEN, UpgradeStep},
 };

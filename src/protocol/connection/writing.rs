@@ -3,8 +3,8 @@
 use std::{mem, sync::Arc, time::Instant};
 
 use super::{
+    batch::{Batch, MAX_CAPACITY},
     liveness::Liveness,
-    queue::{Batch, MAX_CAPACITY},
 };
 use crate::protocol::packet::Packet;
 

@@ -110,11 +110,7 @@ impl Ledger {
     }
 
     pub(super) fn delivered<'a>(&mut self, packets: impl IntoIterator<Item = &'a Packet>) {
-        let messages = packets.into_iter().filter_map(|packet| match packet {
-            Packet::Message(data) => Some(data),
-            _ => None,
-        });
-        self.settle_all(messages, Fate::Delivered);
+        self.settle_all(packets.into_iter().filter_map(Packet::as_message), Fate::Delivered);
     }
 
     /// Nothing waits any more.

@@ -158,7 +158,8 @@ impl Messages {
     pub(super) fn ping(&mut self, in_flight: &[Packet]) {
         self.asked = self.written.len();
         // They are before the ping in the stream.
-        self.pinged = self.written.len() + in_flight.iter().filter(|packet| data(packet).is_some()).count();
+        self.pinged =
+            self.written.len() + in_flight.iter().filter(|packet| packet.as_message().is_some()).count();
     }
 
     /// The ping was answered.
@@ -234,7 +235,7 @@ impl Messages {
     }
 
     pub(super) fn wrote(&mut self, packets: &[Packet], kind: TransportKind) {
-        self.written.extend(packets.iter().filter_map(|packet| number(data(packet)?)));
+        self.written.extend(packets.iter().filter_map(|packet| number(packet.as_message()?)));
         if kind == TransportKind::Polling && !packets.is_empty() {
             // The answer to the POST says so.
             (self.read, self.proven) = (self.written.len(), self.written.len());
@@ -250,7 +251,7 @@ impl Messages {
 
     /// A message was passed on to the subscribers.
     pub(super) fn deliver(&mut self, packet: &Packet) {
-        let number = data(packet).and_then(number);
+        let number = packet.as_message().and_then(number);
         assert_eq!(number, Some(self.delivered), "in order, none lost or doubled");
         self.delivered += 1;
     }
@@ -282,13 +283,6 @@ impl Messages {
         }
         assert_eq!(settled, self.accepted, "every accepted message is accounted for, in order");
         self.delivered = self.received;
-    }
-}
-
-fn data(packet: &Packet) -> Option<&Data> {
-    match packet {
-        Packet::Message(data) => Some(data),
-        _ => None,
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::protocol::{connection::batch::MAX_CAPACITY, version::ProtocolVersion};
 
 const NO_LIMIT: BatchLimit = BatchLimit { packets: usize::MAX, bytes: usize::MAX, encoding: None };
 
