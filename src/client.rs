@@ -290,8 +290,21 @@ impl EngineIoClient {
 
     /// Shows the subscribers messages that cannot be sent.
     pub(super) fn reject(&mut self, rejected: Rejected) {
-        self.monitor.count(|meter| meter.rejected(rejected.len()));
-        self.subscribers.push(rejected.into());
+        let messages = rejected.len();
+        self.monitor.count(|meter| meter.rejected(messages));
+        let event = rejected.into();
+        self.warn_if_unseen(messages, &event);
+        self.subscribers.push(event);
+    }
+
+    /// Warns if these messages come back in an event that no subscriber takes.
+    pub(super) fn warn_if_unseen(&mut self, messages: usize, event: &Event) {
+        if messages > 0
+            && !self.subscribers.any_takes(event)
+            && let Some(messages) = self.monitor.unseen(messages)
+        {
+            journal::messages_unseen(messages);
+        }
     }
 
     /// Whether `wanted` is the session that is open.
@@ -329,18 +342,20 @@ impl Actor for EngineIoClient {
     // Runs also when the arbiter or the system stops, or when a handler has panicked. Subscribers elsewhere then still get the
     // end of the session.
     fn stopped(&mut self, ctx: &mut Self::Context) {
+        let messages = self.connection.waiting().0 + self.outbox.waiting().0;
+        if messages > 0 {
+            journal::stopped_before_sending(messages);
+        }
         if self.lifecycle.disconnect(now(), ConnectError::Stopped) {
-            let (messages, _) = self.connection.waiting();
-            if messages > 0 {
-                journal::stopped_before_sending(messages);
-            }
             self.connection.stop(now());
         }
         self.drain_and_write(ctx);
         self.show_rejected();
         self.subscribers.drain();
         self.replies.answer_end(self.lifecycle.last_reason());
-        self.monitor.stopped(&self.connection, &self.subscribers);
+        if let Some(messages) = self.monitor.stopped(&self.connection, &self.subscribers) {
+            journal::messages_unseen(messages);
+        }
     }
 }
 

@@ -12,10 +12,11 @@ use std::{
 };
 
 use actix_engineio::{
-    self as engineio, Compression, Connect, EngineIoClient, Event, EventStream, GetStatus, Reconnect,
-    TransportKind, WebSocketPing, cookie_store::CookieStore,
+    self as engineio, Compression, Connect, Data, EngineIoClient, Event, EventKind, EventStream, GetStatus,
+    Reconnect, TransportKind, WebSocketPing, cookie_store::CookieStore,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use futures::StreamExt as _;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use support::{
     Client,
@@ -331,6 +332,8 @@ async fn a_trace_shows_what_happened_and_no_secret() {
     a_refused_connect_that_nobody_awaits_shows().await;
     operators_see_why().await;
     a_client_that_is_stopped_before_it_has_sent_everything_says_so().await;
+    a_client_that_is_stopped_between_sessions_says_what_it_has_not_sent().await;
+    messages_that_nobody_takes_back_are_counted().await;
     compression_shows().await;
 }
 
@@ -472,4 +475,60 @@ async fn a_client_that_is_stopped_before_it_has_sent_everything_says_so() {
     program.join().unwrap();
     let end = "end a program with Disconnect or Flush";
     has(&logged(), Level::Warn, "client", end);
+}
+
+/// Messages that are carried over to a session that never comes.
+async fn a_client_that_is_stopped_between_sessions_says_what_it_has_not_sent() {
+    let program = std::thread::spawn(|| {
+        actix::System::new().block_on(async {
+            let policy = Reconnect::constant(Duration::from_secs(3600)).on_initial_connect(true);
+            let client = EngineIoClient::builder().reconnect(policy).keep_unsent(true).start();
+            let mut events = EventStream::subscribe(&client).await.unwrap();
+            // Nothing listens on this port.
+            client.do_send(Connect::new("http://127.0.0.1:1"));
+            while !matches!(events.next().await, Some(Event::Reconnecting(_))) {}
+            for at in 0..3 {
+                client.do_send(engineio::Send::text(at.to_string()));
+            }
+            client.send(GetStatus).await.unwrap();
+        });
+    });
+    program.join().unwrap();
+    let text = "the client is stopped before it has sent everything, messages that waited: 3";
+    has(&logged(), Level::Warn, "client", text);
+}
+
+async fn messages_that_nobody_takes_back_are_counted() {
+    let client = EngineIoClient::builder().start();
+    for at in 0..3 {
+        client.do_send(engineio::Send::text(at.to_string()));
+    }
+    client.send(GetStatus).await.unwrap();
+    has(&logged(), Level::Warn, "client", "messages that were not sent and that no subscriber takes: ");
+
+    // A subscriber of other events is none for these.
+    let server = Server::start(|server| {
+        let ws = server.opens_websocket(OPEN);
+        ws.wait_closed();
+    });
+    let client = EngineIoClient::builder().transports([TransportKind::WebSocket]).start();
+    let events = EventStream::subscribe_only(&client, [EventKind::Message]).await.unwrap();
+    client.send(Connect::new(server.origin())).await.unwrap().unwrap();
+    // More than the server's system takes for it.
+    let text = Data::from("x".repeat(500_000));
+    for _ in 0..100 {
+        client.do_send(engineio::Send::new(text.clone()));
+    }
+    client.send(engineio::Disconnect::abort()).await.unwrap();
+    drop(events);
+    server.finish().await;
+    let lines = logged();
+    has(&lines, Level::Info, "client", "disconnected: client disconnect, messages not sent: ");
+    has(&lines, Level::Warn, "client", "messages that were not sent and that no subscriber takes: ");
+
+    // Who takes them needs no line.
+    let mut events = EventStream::subscribe(&client).await.unwrap();
+    client.do_send(engineio::Send::text("x"));
+    while !matches!(events.next().await, Some(Event::Rejected(_))) {}
+    assert!(!logged().iter().any(|line| line.text.contains("no subscriber takes")));
 }

@@ -50,12 +50,22 @@ pub(super) fn pings_unanswered() {
 /// A session has ended. `behind`: the subscriber with the most events to handle, if it has too many.
 pub(super) fn closed(end: &Disconnected, behind: Option<&Behind>) {
     match &end.reason {
-        reason @ DisconnectReason::Client(_) => log::info!(target: TARGET, "disconnected: {reason}"),
+        reason @ DisconnectReason::Client(_) => {
+            log::info!(target: TARGET, "disconnected: {reason}{}", returned(end));
+        }
         reason @ DisconnectReason::Stalled => {
             let behind = behind.map(|behind| format!(", {}", backlog(behind))).unwrap_or_default();
-            log::warn!(target: TARGET, "disconnected: {reason}{behind}");
+            log::warn!(target: TARGET, "disconnected: {reason}{behind}{}", returned(end));
         }
-        reason => log::warn!(target: TARGET, "disconnected: {reason}"),
+        reason => log::warn!(target: TARGET, "disconnected: {reason}{}", returned(end)),
+    }
+}
+
+/// The numbers of messages that `Disconnected` returns, behind a comma.
+fn returned(end: &Disconnected) -> String {
+    match (end.unsent.len(), end.in_doubt.len()) {
+        (0, 0) => String::new(),
+        (unsent, in_doubt) => format!(", messages not sent: {unsent}, in doubt: {in_doubt}"),
     }
 }
 
@@ -69,11 +79,19 @@ pub(super) fn reconnecting(next: &Reconnecting) {
     log::log!(target: TARGET, level, "connecting again in {delay:?}, attempt {attempt}: {cause}");
 }
 
-/// The client was stopped with its arbiter, and these messages were accepted and not written, or are being written.
+/// The client was stopped with its arbiter, and so many messages waited, or were being written.
 pub(super) fn stopped_before_sending(messages: usize) {
     log::warn!(
         target: TARGET,
-        "the client is stopped before it has sent everything, messages accepted: {messages}; end a program with Disconnect or Flush"
+        "the client is stopped before it has sent everything, messages that waited: {messages}; end a program with Disconnect or Flush"
+    );
+}
+
+/// So many messages came back, and nobody knows of it.
+pub(super) fn messages_unseen(messages: usize) {
+    log::warn!(
+        target: TARGET,
+        "messages that were not sent and that no subscriber takes: {messages}; subscribe to Disconnected, Rejected and RejectedAll"
     );
 }
 

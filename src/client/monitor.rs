@@ -4,13 +4,14 @@ mod backpressure;
 mod meter;
 mod metrics;
 mod state_watch;
+mod unseen;
 
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use self::backpressure::BackpressureWatch;
 pub(super) use self::meter::Meter;
+use self::{backpressure::BackpressureWatch, unseen::UnseenMessages};
 pub use self::{
     metrics::{Metrics, MetricsSnapshot},
     state_watch::{StateWatch, WatchState},
@@ -28,6 +29,8 @@ pub(super) struct Monitor {
     backpressure: BackpressureWatch,
     /// The client's part in the metrics. Boxed, since most clients have none.
     meter: Option<Box<Meter>>,
+    /// The messages that no subscriber took. Boxed, since most clients have none.
+    unseen: Option<Box<UnseenMessages>>,
     /// The state for those who watch it.
     state: Option<watch::Sender<State>>,
 }
@@ -93,9 +96,15 @@ impl Monitor {
         StateWatch::new(sender.subscribe())
     }
 
-    /// The client has stopped.
-    pub(super) fn stopped(&mut self, connection: &Connection, subscribers: &Subscribers) {
+    /// Messages came back that no subscriber takes. If a warning is due, returns how many did since the last one.
+    pub(super) fn unseen(&mut self, messages: usize) -> Option<usize> {
+        self.unseen.get_or_insert_default().add(now(), messages)
+    }
+
+    /// The client has stopped. Returns the number of messages that no subscriber took, if there was no warning about them.
+    pub(super) fn stopped(&mut self, connection: &Connection, subscribers: &Subscribers) -> Option<usize> {
         self.update(connection, subscribers, State::default);
+        self.unseen.as_mut()?.take()
     }
 
     /// Adds something to the metrics, if the client has any.

@@ -97,14 +97,7 @@ impl EngineIoClient {
             }
             LifecycleOutput::Connect { deadline } => self.open_session(deadline),
             LifecycleOutput::Opened(session) => self.on_opened(session),
-            LifecycleOutput::Closed { mut end, carry_over } => {
-                journal::closed(&end, self.subscribers.furthest_behind().as_ref());
-                self.tasks.abort_all();
-                self.replies.end_session();
-                end.unsent = self.outbox.end_session(carry_over);
-                self.monitor.count(|meter| meter.closed(&end));
-                self.subscribers.session_closed(end);
-            }
+            LifecycleOutput::Closed { end, carry_over } => self.on_closed(end, carry_over),
             LifecycleOutput::Reconnecting(next) => {
                 if let ReconnectCause::Failed(_) = next.cause {
                     self.monitor.count(Meter::attempt_failed);
@@ -162,6 +155,18 @@ impl EngineIoClient {
         // The session is open even if whoever asked for it has stopped waiting.
         let _ = self.replies.answer_connect(Ok(session));
         self.advance_outbox();
+    }
+
+    fn on_closed(&mut self, mut end: Disconnected, carry_over: bool) {
+        self.tasks.abort_all();
+        self.replies.end_session();
+        end.unsent = self.outbox.end_session(carry_over);
+        journal::closed(&end, self.subscribers.furthest_behind().as_ref());
+        self.monitor.count(|meter| meter.closed(&end));
+        let messages = end.unsent.len() + end.in_doubt.len();
+        let event = Event::Disconnected(Arc::new(end));
+        self.warn_if_unseen(messages, &event);
+        self.subscribers.session_closed(event);
     }
 
     fn on_connect_failed(&mut self, err: ConnectError, is_announced: bool) {

@@ -27,7 +27,7 @@ use self::{
 };
 pub(super) use self::{subscriber::Sink, target::Target};
 use super::{
-    event::{Disconnected, Event, EventKind},
+    event::{Event, EventKind},
     message::SubscriptionId,
 };
 use crate::protocol::handshake::{Session, TransportKind};
@@ -122,9 +122,17 @@ impl Subscribers {
         self.push(Event::Upgraded(kind));
     }
 
-    pub(super) fn session_closed(&mut self, end: Disconnected) {
+    /// `end`: the event `Disconnected`.
+    pub(super) fn session_closed(&mut self, end: Event) {
         self.session = None;
-        self.push(Event::Disconnected(Arc::new(end)));
+        self.push(end);
+    }
+
+    /// There is a subscriber that is alive and takes events like this one.
+    pub(super) fn any_takes(&self, event: &Event) -> bool {
+        self.list
+            .iter()
+            .any(|subscriber| subscriber.sink().is_connected() && subscriber.cursor().wants(event))
     }
 
     /// There is at least one subscriber that is alive.

@@ -2,7 +2,7 @@ use actix::{Actor, Context, Handler, Recipient};
 use futures::channel::mpsc;
 
 use super::*;
-use crate::protocol::version::ProtocolVersion;
+use crate::{client::event::Disconnected, protocol::version::ProtocolVersion};
 
 /// An actor that passes its events on.
 struct Recorder(mpsc::UnboundedSender<Event>);
@@ -64,8 +64,8 @@ fn session() -> Arc<Session> {
     Arc::new(Session::decode(json, TransportKind::WebSocket, ProtocolVersion::V4).unwrap())
 }
 
-fn end() -> Disconnected {
-    Disconnected::new(crate::DisconnectReason::Server)
+fn end() -> Event {
+    Event::Disconnected(Arc::new(Disconnected::new(crate::DisconnectReason::Server)))
 }
 
 #[actix::test]
