@@ -87,7 +87,7 @@ impl WebSocketTransport {
 
     fn ping(&mut self, number: u64) {
         if let Phase::Open(socket) = &mut self.phase {
-            socket.ping(number);
+            socket.queue_ping(number);
         }
     }
 
@@ -161,18 +161,19 @@ impl WebSocketTransport {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(reason)) => return Poll::Ready(reason),
                 // The answer to a ping was queued.
-                Poll::Pending if is_flushed && socket.has_output() && !socket.waits_for_turn() => {}
+                Poll::Pending
+                    if is_flushed && socket.has_unwritten_bytes() && !socket.decoder_waits_for_turn() => {}
                 Poll::Pending => {
                     may_go_on = false;
                     break;
                 }
             }
         }
-        socket.end_turn();
+        socket.end_encoding_turn();
         self.reports.moved(socket.bytes_read(), socket.bytes_written());
         let read = socket.bytes_read();
         if self.read_reports.is_due(read) {
-            self.reports.send(ReportKind::Alive { is_partial: socket.has_partial_message(), read });
+            self.reports.send(ReportKind::Alive { is_partial: socket.has_unfinished_input(), read });
         }
         if may_go_on {
             task.waker().wake_by_ref();

@@ -8,7 +8,7 @@ use std::{
 use crate::{client::event::Event, data::OVERHEAD};
 
 /// The capacity, in events, up to which an empty log retains its memory.
-const MAX_RETAINED: usize = 256;
+const MAX_IDLE_CAPACITY: usize = 256;
 
 /// A place in the log: the number of all events that were ever pushed before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,7 +123,7 @@ impl Log {
             self.events.pop_front();
             self.start.advance();
         }
-        if self.events.is_empty() && self.events.capacity() > MAX_RETAINED {
+        if self.events.is_empty() && self.events.capacity() > MAX_IDLE_CAPACITY {
             self.events = VecDeque::new();
         }
     }

@@ -201,7 +201,7 @@ impl Connection {
     /// When a poll is due that is delayed by a pause between polls.
     pub(super) fn next_read(&self) -> Option<Instant> {
         let readers = self.readers().into_iter().flatten();
-        readers.filter_map(|id| self.transports.get(id)?.reading.next_read()).min()
+        readers.filter_map(|id| self.transports.get(id)?.reading.pause_end()).min()
     }
 
     /// The transports that may be read now.

@@ -217,7 +217,7 @@ impl Connection {
     /// When a poll counts as lost, although POSTs are answered. Under back-pressure there is no poll.
     fn poll_deadline(&self, open: &Open) -> Option<Instant> {
         let active = self.transports.get(open.active()).filter(|_| open.flow == Flow::Open)?;
-        open.liveness.poll_deadline(active.reading.last_polled()?)
+        open.liveness.poll_deadline(active.reading.poll_last_heard()?)
     }
 
     /// When the batch in flight counts as stuck. The polling transport limits its requests itself.

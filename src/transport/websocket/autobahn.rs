@@ -66,7 +66,7 @@ async fn echo(socket: &mut Socket) {
                 Poll::Ready(Ok(message)) => panic!("{message:?} is a control frame"),
                 Poll::Ready(Err(reason)) => return Poll::Ready(reason),
                 // The answer to a ping was queued.
-                Poll::Pending if is_flushed && socket.has_output() => {}
+                Poll::Pending if is_flushed && socket.has_unwritten_bytes() => {}
                 Poll::Pending => return Poll::Pending,
             }
         }

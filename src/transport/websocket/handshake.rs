@@ -68,7 +68,7 @@ async fn handshake(http_client: &HttpClient, mut requests: Requests) -> Result<H
             let mut random = rand::rng();
             let mask_keys: MaskKeySource = Box::new(move || random.next_u32().to_ne_bytes());
             let mut socket = Socket::new(io, mask_keys, max_message_size, read_buf)
-                .speaking(requests.version())
+                .with_version(requests.version())
                 .with_secrets(Secrets::of_head(&request.head(None)));
             if let (Some(option), Some(agreed)) = (compression, agreed) {
                 socket = socket.with_compression(option, agreed);

@@ -1,4 +1,5 @@
-//! An open WebSocket: it reads and writes the bytes of a connection, and turns them into packets and back.
+//! An open WebSocket: it reads and writes the bytes of a connection, and turns them into packets and back. Here are its state
+//! and the writing; `receiving` has the reading.
 
 mod receiving;
 
@@ -36,22 +37,22 @@ pub(super) struct Socket {
     max_message_size: usize,
     input: ReadBuffer,
     output: WriteBuffer,
-    /// The number of reads since the other actors could run.
+    /// The number of reads since the other actors last had a chance to run.
     reads: usize,
-    /// The payload of the latest ping, while its answer waits.
-    pong: Option<Bytes>,
-    /// The number of the last ping that was sent.
-    pinged: u64,
-    /// The largest number of a ping in a pong, until it is reported.
-    answered: Option<u64>,
-    /// The error that stopped writing. Bytes that the server sent before are still read: they may say why.
+    /// The payload of a pong that waits, because there is too much output. A later one replaces it.
+    waiting_pong: Option<Bytes>,
+    /// The number of the last ping that was queued, or 0.
+    last_ping: u64,
+    /// The largest number of a ping that a pong has answered, until it is reported.
+    answered_ping: Option<u64>,
+    /// The error that stopped writing. What the server sent before is still read, because it may say why.
     write_error: Option<io::Error>,
-    /// The values of the handshake, and the sid. The server may repeat them.
+    /// The values of the handshake request that may be secrets, and the sid. They are masked in what the server says.
     secrets: Secrets,
 }
 
 impl Socket {
-    /// `read_buf`: the bytes that arrived behind the handshake.
+    /// `read_buf`: the bytes that arrived together with the handshake response, behind its end.
     pub(super) fn new(
         io: Box<dyn Io>,
         mask_keys: MaskKeySource,
@@ -68,28 +69,28 @@ impl Socket {
             input: ReadBuffer::new(read_buf),
             output: WriteBuffer::default(),
             reads: 0,
-            pong: None,
-            pinged: 0,
-            answered: None,
+            waiting_pong: None,
+            last_ping: 0,
+            answered_ping: None,
             write_error: None,
             secrets: Secrets::default(),
         }
     }
 
-    /// Speaks this version of the protocol.
-    pub(super) fn speaking(self, version: ProtocolVersion) -> Self {
+    /// Sets the version of Engine.IO, and with it the size limits of the codec.
+    pub(super) fn with_version(self, version: ProtocolVersion) -> Self {
         let max_frame = self.max_message_size.saturating_add(version.binary_overhead());
         let text_overhead = version.max_overhead(self.max_message_size);
         let codec = self.codec.with_max_message_size(max_frame).with_text_overhead(text_overhead);
         Self { codec, version, ..self }
     }
 
-    /// Compresses messages as the user wants it, and as client and server have agreed.
-    pub(super) fn with_compression(self, option: Compression, agreed: AgreedCompression) -> Self {
-        Self { codec: self.codec.with_compression(option, agreed), ..self }
+    /// Compresses and decompresses messages as the user has configured it, and as client and server have agreed.
+    pub(super) fn with_compression(self, config: Compression, agreed: AgreedCompression) -> Self {
+        Self { codec: self.codec.with_compression(config, agreed), ..self }
     }
 
-    /// Masks the values of the handshake in what the server says.
+    /// Sets the values that are masked in what the server says.
     pub(super) fn with_secrets(mut self, secrets: Secrets) -> Self {
         self.secrets = secrets;
         self
@@ -100,7 +101,7 @@ impl Socket {
         self.output.queue_batch(&mut self.codec, self.version, packets);
     }
 
-    /// Queues one frame.
+    /// Queues one frame without compression, before the rest of a batch that is not encoded yet.
     pub(super) fn queue(&mut self, opcode: Opcode, head: &[u8], body: &[u8]) {
         self.output.queue(&mut self.codec, Frame { opcode, head, body });
     }
@@ -111,20 +112,23 @@ impl Socket {
         self.output.queue_compressed(&mut self.codec, Frame { opcode, head, body });
     }
 
-    /// Queues a ping with this number, which is larger than those before.
-    pub(super) fn ping(&mut self, number: u64) {
-        self.pinged = number;
+    /// Queues a ping behind everything, also behind the rest of a batch. `number` must be larger than that of all earlier pings.
+    pub(super) fn queue_ping(&mut self, number: u64) {
+        self.last_ping = number;
         self.output.ping(&mut self.codec, number);
     }
 
-    /// Queues a close frame. Nothing may be queued behind it, and what was not encoded before is not sent.
+    /// Queues a close frame. It is the last frame: nothing may be queued after it. A pong that waits is dropped, and so is
+    /// the part of a batch that is not encoded yet, with a ping behind it.
     pub(super) fn queue_close(&mut self, code: u16) {
-        self.pong = None;
+        self.waiting_pong = None;
         self.output.drop_rest();
         self.queue(Opcode::Close, &[], &close_payload(code, ""));
     }
 
-    /// Writes everything that is queued. After an error it stays pending, and `take_write_error` has the error.
+    /// Writes everything that is queued. Pending if the connection takes no bytes now, if the rest of a batch waits for its next
+    /// turn (the task is woken; `end_encoding_turn` has to be called before), or if writing has failed. Then `take_write_error`
+    /// returns the error; a later call tries to write again, which fails again.
     pub(super) fn poll_flush(&mut self, task: &mut Task<'_>) -> Poll<()> {
         if self.write_error.is_some() {
             return Poll::Pending;
@@ -137,34 +141,35 @@ impl Socket {
             match self.output.encode_next(&mut self.codec, self.version) {
                 Encoded::Nothing => {}
                 Encoded::Frames => continue,
-                // Everything before was written, so a pong need not wait for the rest of the batch.
-                Encoded::Waits if self.pong.is_some() => {}
+                // All encoded bytes are written, so a pong can be sent now, in the middle of the batch.
+                Encoded::Waits if self.waiting_pong.is_some() => {}
                 Encoded::Waits => {
                     task.waker().wake_by_ref();
                     return Poll::Pending;
                 }
             }
-            match self.pong.take() {
+            match self.waiting_pong.take() {
                 Some(payload) => self.queue(Opcode::Pong, &[], &payload),
                 None => return Poll::Ready(()),
             }
         }
     }
 
-    /// Others on the arbiter have their turn now.
-    pub(super) fn end_turn(&mut self) {
+    /// Ends the turn in which messages are compressed, so that the next `poll_flush` may compress more of a batch. Has to be called
+    /// before others on the arbiter run.
+    pub(super) fn end_encoding_turn(&mut self) {
         self.output.end_turn();
     }
 
-    /// Reports what was compressed since the last report.
+    /// Reports the figures about compressed messages, received and sent, since the last report.
     pub(super) fn report_compression(&mut self, reports: &ReportSender) {
         if let Some(counts) = self.codec.take_compression_counts() {
             reports.send(ReportKind::Compressed(counts));
         }
     }
 
-    /// Whether anything waits to be written.
-    pub(super) fn has_output(&self) -> bool {
+    /// Whether encoded bytes are not written yet. A pong that waits does not count, nor the rest of a batch.
+    pub(super) fn has_unwritten_bytes(&self) -> bool {
         !self.output.is_flushed()
     }
 
@@ -178,8 +183,8 @@ impl Socket {
         self.input.total()
     }
 
-    /// Whether bytes have arrived that are not decoded: a part of a message or, without credit, whole messages.
-    pub(super) fn has_partial_message(&self) -> bool {
+    /// Whether a part of a message has arrived, or, while there is no read credit, whole messages that are not decoded.
+    pub(super) fn has_unfinished_input(&self) -> bool {
         !self.input.undecoded().is_empty() || self.codec.is_in_message()
     }
 
@@ -188,18 +193,18 @@ impl Socket {
         self.output.written()
     }
 
-    /// A number that grows with each write, and with each turn in which messages are compressed: a large message is compressed
-    /// before its first byte is written.
+    /// A number that grows with each write, and with each turn in which messages are compressed, because a large message is
+    /// compressed before its first byte is written.
     pub(super) fn write_progress(&self) -> u64 {
         self.output.progress()
     }
 
-    /// Whether the decoder waits for its next turn.
-    pub(super) fn waits_for_turn(&self) -> bool {
+    /// Whether the decoder has stopped so that others can run, and not because bytes are missing.
+    pub(super) fn decoder_waits_for_turn(&self) -> bool {
         self.codec.waits_for_turn()
     }
 
-    /// The error that stopped writing, unless it was reported.
+    /// Takes the error that stopped writing. `None`: there was none, or it was taken already.
     pub(super) fn take_write_error(&mut self) -> Option<TransportError> {
         self.write_error.take().map(TransportError::io)
     }

@@ -68,7 +68,7 @@ impl Rig {
             Outcome::Sent
         } else if !self.queues.pending.is_empty() {
             Outcome::Waits
-        } else if !self.queues.carried_over.is_empty() {
+        } else if !self.queues.carried_over.messages.is_empty() {
             Outcome::CarriedOver
         } else {
             match self.queues.refused.pop().expect("it is somewhere").rejected {
@@ -235,13 +235,13 @@ fn withdrawn_messages_do_not_use_memory_for_long() {
 fn a_long_queue_gives_its_memory_back() {
     for gate in [FULL, Gate::CarryOver] {
         let mut rig = Rig::new(0);
-        for _ in 0..10 * MAX_RETAINED {
+        for _ in 0..10 * MAX_IDLE_CAPACITY {
             rig.do_send("message");
         }
         rig.advance_while_full(gate);
-        assert_eq!(rig.session().len(), 10 * MAX_RETAINED);
-        assert!(rig.queues.pending.capacity() <= MAX_RETAINED);
-        assert!(rig.queues.carried_over.capacity() <= MAX_RETAINED);
+        assert_eq!(rig.session().len(), 10 * MAX_IDLE_CAPACITY);
+        assert!(rig.queues.pending.capacity() <= MAX_IDLE_CAPACITY);
+        assert!(rig.queues.carried_over.messages.capacity() <= MAX_IDLE_CAPACITY);
     }
 }
 

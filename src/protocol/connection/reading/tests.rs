@@ -14,7 +14,7 @@ fn received(useful: bool, complete: bool) -> Received {
 /// Answers the open poll at `now`, and returns the pause until the next one.
 fn pause(reading: &mut Reading, now: Instant, useful: bool) -> Duration {
     reading.received(now, &received(useful, true));
-    let next = reading.next_read().unwrap_or(now);
+    let next = reading.pause_end().unwrap_or(now);
     assert_eq!(reading.is_paused(now), next != now);
     assert!(!reading.is_paused(next));
     next - now
@@ -54,7 +54,7 @@ fn polls_that_are_answered_at_once_with_nothing_are_sent_more_and_more_slowly() 
         assert_eq!(reading.take_credit(now + pause - MILLISECOND), None);
         now += pause;
         assert!(reading.take_credit(now).is_some());
-        assert_eq!(reading.next_read(), None, "the pause is over");
+        assert_eq!(reading.pause_end(), None, "the pause is over");
     }
     assert_eq!(pause(&mut reading, now, true), Duration::ZERO);
     reading.take_credit(now);
@@ -90,9 +90,21 @@ fn the_parts_of_a_poll_are_one_poll() {
                 assert!(reading.take_credit(now).is_some(), "the rest is there already");
             }
         }
-        let pause = reading.next_read().map_or(0, |next| (next - now).as_millis());
+        let pause = reading.pause_end().map_or(0, |next| (next - now).as_millis());
         assert_eq!(pause, expected, "{parts:?}");
     }
+}
+
+#[test]
+fn a_poll_of_several_batches_takes_as_long_as_all_of_them() {
+    let mut now = Instant::now();
+    let mut reading = Reading::new(TransportKind::Polling);
+    now += pause(&mut reading, now, false);
+    reading.take_credit(now);
+    now += 2 * SECOND;
+    reading.received(now, &received(false, false));
+    reading.take_credit(now);
+    assert_eq!(pause(&mut reading, now, false), Duration::ZERO, "the poll was not answered at once");
 }
 
 #[test]

@@ -73,17 +73,18 @@ impl Socket {
     /// sends pings and does not read cannot fill the memory with pongs.
     fn on_ping(&mut self, payload: &[u8]) {
         if self.output.len() > MAX_OUTPUT_BEFORE_PONG {
-            self.pong = Some(Bytes::copy_from_slice(payload));
+            self.waiting_pong = Some(Bytes::copy_from_slice(payload));
         } else {
-            self.pong = None;
+            self.waiting_pong = None;
             self.queue(Opcode::Pong, &[], payload);
         }
     }
 
     /// RFC 6455, section 5.5.3: a server may send pongs that nobody asked for. Those to our pings have a number.
     fn on_pong(&mut self, payload: &[u8]) {
-        let number = payload.try_into().ok().map(u64::from_be_bytes).filter(|number| *number <= self.pinged);
-        self.answered = self.answered.max(number);
+        let number =
+            payload.try_into().ok().map(u64::from_be_bytes).filter(|number| *number <= self.last_ping);
+        self.answered_ping = self.answered_ping.max(number);
     }
 
     /// Reads once, unless the other actors have to run first.
@@ -116,9 +117,8 @@ impl Socket {
         }
     }
 
-    /// The error for bytes that are not frames but an HTTP response. engine.io refuses some handshakes after it has accepted
-    /// them. The decoder does not remove the
-    /// bytes of an invalid frame, so they are still there.
+    /// The error for bytes that are not frames but an HTTP response: engine.io refuses some handshakes after it has accepted them.
+    /// The decoder does not remove the bytes of an invalid frame, so they are still there.
     fn http_response(&self) -> Option<TransportError> {
         let text = self.input.undecoded().strip_prefix(b"HTTP/")?;
         let line = text.split(|byte| byte.is_ascii_control()).next().unwrap_or_default();
@@ -149,7 +149,7 @@ impl Socket {
                 Poll::Pending => break,
             }
         }
-        if let Some(number) = self.answered.take() {
+        if let Some(number) = self.answered_ping.take() {
             // Before the packets, because one of them may end the session.
             reports.send(ReportKind::Pong(number));
         }

@@ -55,8 +55,8 @@ async fn an_error_while_writing_waits_until_everything_that_has_arrived_is_recei
 #[actix::test]
 async fn pongs_that_nobody_asked_for_do_not_hide_the_answer_to_the_ping() {
     let (mut socket, mut server) = connected();
-    socket.ping(1);
-    socket.ping(2);
+    socket.queue_ping(1);
+    socket.queue_ping(2);
     let pong = |number: u64| [&b"\x8a\x08"[..], &number.to_be_bytes()].concat();
     for (numbers, answered) in [(vec![2, 3, 1, u64::MAX], Some(2)), (vec![1], Some(1)), (vec![7], None)] {
         let pongs = numbers.into_iter().flat_map(pong).collect::<Vec<_>>();
@@ -64,7 +64,7 @@ async fn pongs_that_nobody_asked_for_do_not_hide_the_answer_to_the_ping() {
         let packet = |message| ProtocolVersion::V4.decode_message(message, 100);
         let received = poll_fn(|task| Poll::Ready(socket.poll_message(true, packet, task))).await;
         assert!(received.is_pending());
-        assert_eq!(socket.answered.take(), answered);
+        assert_eq!(socket.answered_ping.take(), answered);
     }
 }
 
@@ -116,7 +116,7 @@ async fn others_have_their_turn_while_a_large_message_is_inflated_or_deflated() 
         let flushed = socket.poll_flush(task);
         turns += usize::from(flushed.is_pending());
         assert!(socket.poll_flush(task).is_pending() || flushed.is_ready(), "once in each turn");
-        socket.end_turn();
+        socket.end_encoding_turn();
         flushed
     })
     .await;
@@ -164,7 +164,7 @@ async fn a_ping_is_answered_before_the_rest_of_a_batch() {
     let socket = Socket::new(Box::new(io), Box::new(|| [0; 4]), 1 << 20, BytesMut::new());
     let mut socket = socket.with_compression(Compression::both_contexts(), AgreedCompression::default());
     socket.queue_batch(Arc::new(vec![Packet::Message(vec![b'x'; 1 << 20].into())]));
-    socket.pong = Some(Bytes::from_static(b"p"));
+    socket.waiting_pong = Some(Bytes::from_static(b"p"));
     poll_fn(|task| {
         assert!(socket.poll_flush(task).is_pending());
         Poll::Ready(())
