@@ -26,8 +26,8 @@
 //!
 //! # What it can do
 //!
-//! - **Connect** over HTTP long-polling or WebSocket, and [upgrade](Event::Upgraded) from one to the other without losing or
-//!   reordering a message: [`Connect`], [`transports`](EngineIoClientBuilder::transports). Older servers:
+//! - **Connect** over HTTP long-polling or WebSocket, and [upgrade](Event::Upgraded) from polling to WebSocket without losing
+//!   or reordering a message: [`Connect`], [`transports`](EngineIoClientBuilder::transports). Older servers:
 //!   [`protocol`](EngineIoClientBuilder::protocol).
 //! - **Send** text, bytes and JSON: [`Send`], [`SendAll`]. Wait until everything is sent, or until the other end has read it:
 //!   [`Flush`], [`Confirm`].
@@ -37,7 +37,7 @@
 //!   the other end has confirmed it.
 //! - **Back-pressure** in both directions: see [flow control](#flow-control).
 //! - **Reconnect** by a [policy](Reconnect), with a [hook](EngineIoClientBuilder::before_connect) that fetches a fresh token.
-//! - **Limit** every wait and every buffer: [time and memory](EngineIoClientBuilder#limits).
+//! - **Limit** each wait for the network and each buffer: [time and memory](EngineIoClientBuilder#limits).
 //! - **Compress** what goes over a WebSocket: [`compression`](EngineIoClientBuilder::compression).
 //! - **Notice lost connections** early: [`websocket_ping`](EngineIoClientBuilder::websocket_ping).
 //! - **Headers and cookies**: [`header`](EngineIoClientBuilder::header),
@@ -159,25 +159,27 @@
 //! - [`Message`](Event::Message)s come in the order in which the server sent them, also across an upgrade.
 //! - [`Upgraded`](Event::Upgraded) or [`UpgradeFailed`](Event::UpgradeFailed) comes after the client has tried an upgrade,
 //!   unless the session ended first. After a failed upgrade the session goes on over polling.
-//! - [`Rejected`](Event::Rejected) returns a message that will not be sent and for which no reply says so. It can
-//!   also come without a session. [`RejectedAll`](Event::RejectedAll) returns the messages of a [`SendAll`].
-//! - [`Reconnecting`](Event::Reconnecting) and [`ReconnectFailed`](Event::ReconnectFailed) come between sessions, if
-//!   the client has a [`Reconnect`] policy. Neither comes after a [`Disconnect`] of an open session, nor after a lost session
-//!   for which [`on_server_close`](Reconnect::on_server_close) or [`retry_if`](Reconnect::retry_if) forbids another attempt.
-//!   [`Wait`] replies in every case.
+//! - [`Rejected`](Event::Rejected) returns a message that will not be sent, if no awaited reply can say so: mostly one of a
+//!   `do_send`. It can also come without a session. [`RejectedAll`](Event::RejectedAll) returns the messages of a [`SendAll`].
+//! - [`Reconnecting`](Event::Reconnecting) and [`ReconnectFailed`](Event::ReconnectFailed) come between sessions, and with
+//!   [`on_initial_connect`](Reconnect::on_initial_connect) also before the first one, if the client has a [`Reconnect`]
+//!   policy. Neither comes after a [`Disconnect`] of an open session, nor after a lost session for which
+//!   [`on_server_close`](Reconnect::on_server_close) or [`retry_if`](Reconnect::retry_if) forbids another attempt. [`Wait`]
+//!   replies in every case.
 //!
 //! # Errors
 //!
-//! Each operation has an error of its own: [`ConnectError`], [`SendError`] and [`SendAllError`],
-//! which return the messages, [`FlushError`], and [`ConfirmError`]. A session ends with a [`DisconnectReason`], and [`Disconnected`] lists the messages that were not
-//! sent. All of them can be cloned, compared and sent to other threads.
+//! Each operation has an error of its own: [`ConnectError`], [`SendError`], [`SendAllError`], [`FlushError`] and
+//! [`ConfirmError`]. [`SendError`] and [`SendAllError`] contain the messages that were not sent. A session ends with a
+//! [`DisconnectReason`], and [`Disconnected`] lists the messages that were not sent. All of them can be cloned, compared and
+//! sent to other threads.
 //!
 //! `Display` says everything about an error on one line. `get_ref` of [`ConnectError`](ConnectError::get_ref),
 //! [`DisconnectReason`](DisconnectReason::get_ref) and [`TransportError`](TransportError::get_ref) gives the error that
 //! caused it, for downcasting: a [`std::io::Error`], an error of rustls, or one of the application's own.
 //!
-//! [`ConnectError::is_retryable`] says whether another attempt can help a first connect. After a session a [`Reconnect`]
-//! policy goes on after every error that may be temporary. The page
+//! [`ConnectError::is_retryable`] says whether it makes sense to repeat a first connect. Once there was a session, a
+//! [`Reconnect`] policy goes on after every error except wrong options and missing features. The page
 //! [`what_happens_when`](guide::what_happens_when) lists each failure and where it shows.
 //!
 //! # Flow control
@@ -185,10 +187,10 @@
 //! - Sending: the reply of a [`Send`] waits while more than [`send_queue`](EngineIoClientBuilder::send_queue) bytes are
 //!   waiting to be written. A sender that awaits its replies is slowed down to the pace of the server. `do_send` does
 //!   not wait.
-//! - Receiving: when a subscriber falls more than [`receive_buffer`](EngineIoClientBuilder::receive_buffer) bytes
-//!   behind, the client stops reading until it catches up, and the network slows the server down. If no subscriber
-//!   handles an event for [`stall_timeout`](EngineIoClientBuilder::stall_timeout) meanwhile, the session ends.
-//!   [`Event`] says when an event counts as handled.
+//! - Receiving: when a subscriber falls more than [`receive_buffer`](EngineIoClientBuilder::receive_buffer) bytes behind, the
+//!   client stops reading until it catches up, and the network slows the server down. If no subscriber handles an event for
+//!   [`stall_timeout`](EngineIoClientBuilder::stall_timeout) while the client does not read, the session ends. [`Event`] says
+//!   when an event counts as handled.
 //!
 //! # What has arrived
 //!
@@ -201,12 +203,14 @@
 //!
 //! # Reconnecting
 //!
-//! With a [`reconnect`](EngineIoClientBuilder::reconnect) policy a client opens another session after it lost one. The delays of
+//! By default a client does not connect again. With a policy, such as `.reconnect(Reconnect::exponential())` of the
+//! [builder](EngineIoClientBuilder::reconnect), it opens another session after it lost one. The delays of
 //! [`Reconnect::exponential`] are random, and their upper bound grows from attempt to attempt. The hook
-//! [`before_connect`](EngineIoClientBuilder::before_connect) runs before each attempt. By default the messages of a lost session
-//! come back with its [`Disconnected`]. With [`keep_unsent`](EngineIoClientBuilder::keep_unsent) those that were certainly not
-//! sent are sent first on the next session. Messages in doubt are not carried over: to send them again, the application needs
-//! numbers or acknowledgements of its own.
+//! [`before_connect`](EngineIoClientBuilder::before_connect) runs before each attempt. By default the messages of a lost
+//! session come back with its [`Disconnected`]. With [`keep_unsent`](EngineIoClientBuilder::keep_unsent) those that were
+//! certainly not sent are sent first on the next session. Messages in doubt are not carried over. If the application sends
+//! them again, the server may get them twice. To detect that, number the messages, or let the application of the server
+//! acknowledge them.
 //!
 //! # Connections and TLS
 //!
@@ -240,12 +244,14 @@
 //!
 //! # Logging
 //!
-//! The crate logs with [log]. The target `actix_engineio::client` has a line at `info` for each connect, each upgrade and
-//! each disconnect by the application, and at `warn` for each lost session, each failed attempt of the reconnect policy, each
-//! `ReconnectFailed` that no `Disconnect` caused, each subscriber that stops the client from reading for two seconds, and each
-//! failure that no caller or subscriber could receive. The target `actix_engineio::transport` has the packets in both
-//! directions: at `debug` their type and size, at `trace` also the start of each message, and the requests. At `warn` it has
-//! what is wrong with the setup: certificates, proxies and cookies that cannot be used.
+//! The crate logs with [log]. The target `actix_engineio::client` has a line at `info` for each connect, each upgrade and each
+//! disconnect by the application, and at `warn` for each lost session, each failed attempt of the reconnect policy, each
+//! `ReconnectFailed` that the application did not cause, a subscriber that stops the client from reading for two seconds or
+//! makes the next attempt wait, messages that came back and that no subscriber takes (at most once a minute), a client that
+//! was stopped before it had sent everything, a URL whose path is not used, and each failed `Connect` whose reply nobody
+//! awaits. With `env_logger`, `RUST_LOG=actix_engineio=info` shows them. The target `actix_engineio::transport` has the
+//! packets in both directions: at `debug` their type and size, at `trace` also the start of each message, and the requests. At
+//! `warn` it has what is wrong with the setup: certificates, proxies and cookies that cannot be used.
 //!
 //! These are never logged, and never part of an error: the sid, cookies, the values of headers, the user name and the
 //! password of a URL, and the values of its query. Errors do contain what a server says in an error response.

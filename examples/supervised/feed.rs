@@ -35,7 +35,7 @@ impl Actor for Feed {
             .start();
         let connect = client.send(Connect::new(&self.url)).into_actor(self);
         ctx.spawn(connect.map(|outcome, _, _| {
-            // There is no event for an error that is not retried, such as the status 403.
+            // If the first attempt fails with an error that is not retried, such as the status 403, no event says so.
             if let Ok(Err(err)) = outcome {
                 eprintln!("no connection: {err}");
             }
@@ -67,8 +67,10 @@ impl Handler<FromClient> for Feed {
 
     fn handle(&mut self, FromClient { generation, event }: FromClient, _: &mut Self::Context) {
         match event {
-            // This event of an earlier client counts too: it returns the messages that were not sent.
+            // These events of an earlier client count too: they return the messages that were not sent.
             Event::Disconnected(end) => self.unsent += end.unsent.len(),
+            Event::Rejected(_) => self.unsent += 1,
+            Event::RejectedAll(err) => self.unsent += err.data.len(),
             // The earlier client is still closing.
             _ if generation != self.generation => {}
             Event::Message(_) => self.received += 1,
@@ -138,7 +140,7 @@ impl Handler<Figures> for Feed {
     }
 }
 
-/// A service needs a `Default`. `main` sets a feed with another URL before anybody asks for one.
+/// A service needs a `Default`. `main` registers its own feed before anybody asks for one.
 impl Default for Feed {
     fn default() -> Self {
         Self::new("http://localhost:5000")

@@ -37,6 +37,20 @@ async fn after_a_hundred_restarts_there_is_one_session_and_each_message_arrives_
     assert_eq!(peers.iter_mut().map(|peer| peer.received().len()).sum::<usize>() + unsent, RESTARTS);
 }
 
+#[actix::test]
+async fn a_message_that_was_sent_before_there_was_a_session_is_counted_after_a_restart() {
+    let server = TestServer::start();
+    server.hang();
+    let url = server.url();
+    let feed = Supervisor::start(move |_| Feed::new(url));
+    feed.send(Publish("hello".to_owned())).await.unwrap();
+    feed.send(Restart).await.unwrap();
+    server.resume();
+    let counted = async { while feed.send(Figures).await.unwrap().1 == 0 {} };
+    timeout(Duration::from_secs(20), counted).await.unwrap();
+    feed.send(Close).await.unwrap();
+}
+
 #[test]
 fn the_guide_shows_the_actor_as_it_is() {
     let guide = include_str!("../../src/guide/in_a_production_service.md");

@@ -16,8 +16,8 @@ use crate::{
     protocol::{handshake::TransportKind, packet::Packet},
 };
 
-/// The server's end of one session, from [`TestServer::accept`](super::TestServer::accept). To drop it changes nothing: the
-/// session goes on.
+/// The server's end of one session, from [`TestServer::accept`](super::TestServer::accept). Dropping it does not end the
+/// session.
 ///
 /// ```
 /// use actix_engineio::{self as engineio, Connect, Data, Event, EngineIoClient, EventStream, testing::TestServer};
@@ -150,11 +150,11 @@ impl Peer {
 
 /// # Messages
 impl Peer {
-    /// Waits for the next message of the client. A future that is dropped before it is ready has taken no message.
+    /// Waits for the next message of the client. The future can be dropped, for example by `select!`: no message is lost.
     ///
-    /// The client may not know yet that the message has arrived. Before a test loses the session, it awaits
-    /// [`confirmed`](Self::confirmed), or without `confirm_sends` a [`ping`](Self::ping); otherwise a client that sends again
-    /// what is in doubt sends the message twice.
+    /// The client may not know yet that the message has arrived. If the test breaks the connection then, the client may return
+    /// the message as in doubt, and send it twice. So await [`confirmed`](Self::confirmed) before, or a [`ping`](Self::ping)
+    /// if the client has no `confirm_sends`.
     ///
     /// ```
     /// # use actix_engineio::{self as engineio, Connect, EngineIoClient, testing::TestServer};
@@ -178,7 +178,7 @@ impl Peer {
         self.until(place, "a message of the client", Session::take_message)
     }
 
-    /// The messages that have arrived and that [`receive`](Self::receive) has not returned, without waiting.
+    /// Takes the messages that have arrived and that were not returned before, without waiting.
     ///
     /// ```
     /// # use actix_engineio::{self as engineio, Connect, Data, Disconnect, EngineIoClient, testing::TestServer};
@@ -211,7 +211,8 @@ impl Peer {
 
 /// # The end
 impl Peer {
-    /// Closes the session with a close packet behind what was sent, and over WebSocket with a close frame of the code 1000.
+    /// Closes the session after everything that was sent, with a close packet and, over WebSocket, a close frame of the code
+    /// 1000.
     ///
     /// ```
     /// # use actix_engineio::{Connect, EngineIoClient, DisconnectReason, Wait, testing::TestServer};
@@ -260,8 +261,9 @@ impl Peer {
         self.change(|session| session.close_frame(code));
     }
 
-    /// Closes the connections of the session as a process does that is killed: with a FIN, but without a close packet and without
-    /// a close frame. [`TestServer::stop`](super::TestServer::stop) does so for all sessions.
+    /// Closes the connections of the session as a process does that is killed: with a FIN, but without a close packet and
+    /// without a close frame. Over polling this is the connection of the poll that waits; the next request is answered with
+    /// the status 400, because the session is unknown. [`TestServer::stop`](super::TestServer::stop) does so for all sessions.
     ///
     /// ```
     /// # use actix_engineio::{Connect, EngineIoClient, Wait, testing::TestServer};
@@ -281,9 +283,10 @@ impl Peer {
         self.change(|session| session.end_silently(SessionEnd::Lost));
     }
 
-    /// Is silent from here on, as a machine that has lost its network: the connections of the session stay open, no byte and no
-    /// FIN arrives at the client, and the server reads nothing that the client sends. The server still answers requests that
-    /// open other sessions: [`TestServer::hang`](super::TestServer::hang) makes the whole server silent.
+    /// From here on this session is silent, as a machine that has lost its network: its connections stay open, no byte and no
+    /// FIN arrives at the client, and the server reads nothing that the client sends. So it does not see how the client ends
+    /// the session either: [`ended`](Self::ended) waits until the server stops or restarts. The server still answers requests
+    /// that open other sessions: [`TestServer::hang`](super::TestServer::hang) makes the whole server silent.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -58,7 +58,7 @@ impl Request {
         cookies.find_map(|cookie| cookie.trim().strip_prefix(name)?.strip_prefix('='))
     }
 
-    /// Whether the request opens a session, and does not belong to one.
+    /// Whether this is a request for a session: it has no `sid`. It may have been refused.
     ///
     /// ```
     /// use actix_engineio::{Connect, EngineIoClient, testing::TestServer};

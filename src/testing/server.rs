@@ -34,9 +34,9 @@ use crate::protocol::endpoint::Destination;
 
 /// An Engine.IO server for tests: it speaks polling, WebSocket and the upgrade, in protocol 4 or 3, and it misbehaves on command.
 ///
-/// Its methods that wait end within [`limit`](TestServerBuilder::limit). Then they panic with a sentence that says what was
-/// awaited, what the client has sent instead, and where the test waited. The server also fails the test if the client breaks
-/// the protocol or if a task of the server panics: at the next wait, or when the server is dropped.
+/// Its methods that wait panic if one wait takes longer than [`limit`](TestServerBuilder::limit), with a sentence that says
+/// what was awaited, what the client has sent instead, and where the test waited. The server also fails the test if the client
+/// breaks the protocol or if a task of the server panics: at the next wait, or when the server is dropped.
 ///
 /// The server stops when it is dropped.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl TestServer {
     ///
     /// #[actix::main]
     /// async fn main() {
-    ///     // From here on time moves by itself whenever every task waits for it.
+    ///     // From here on the clock jumps to the next deadline whenever all tasks wait.
     ///     tokio::time::pause();
     ///     let server = TestServer::in_memory();
     ///     let client = EngineIoClient::builder().connector(server.connector()).start();
@@ -162,7 +162,7 @@ impl TestServer {
     /// }
     /// ```
     ///
-    /// A test can put a network of its own between both ends, since the result is a function:
+    /// The result is a function, so a test can wrap it, for example to simulate a slow network:
     ///
     /// ```
     /// use std::time::Duration;
@@ -189,10 +189,10 @@ impl TestServer {
 
 /// # What happens
 impl TestServer {
-    /// Waits for the next session that a client opens, in the order in which they were opened. It may have ended meanwhile: what
-    /// it has received is still there.
+    /// Waits for the next session that a client opens, in the order in which they were opened. It may already have ended: what
+    /// it has received can still be read.
     ///
-    /// A future that is dropped before it is ready has taken no session.
+    /// The future can be dropped, for example by `select!`: no session is lost.
     ///
     /// ```
     /// # use actix_engineio::{Connect, EngineIoClient, TransportKind, testing::TestServer};

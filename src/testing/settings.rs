@@ -87,7 +87,7 @@ impl TestServerBuilder {
                 protocols: vec![ProtocolVersion::V4],
                 upgrades: vec![TransportKind::WebSocket],
                 headers: Vec::new(),
-                limit: Duration::from_secs(30),
+                limit: Duration::from_secs(60),
             },
         }
     }
@@ -162,8 +162,8 @@ impl TestServerBuilder {
         self
     }
 
-    /// The longest time that the methods of the server and of its peers wait. Then the test fails. Default: 30 s, in the
-    /// time of tokio: a test that has stopped tokio's clock does not wait that long.
+    /// The longest time of one wait of the server and of its peers, after which the test fails. Some methods wait several
+    /// times. Default: 60 s, by tokio's clock: a test that has paused the clock does not wait that long.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.settings.limit = limit;
         self

@@ -85,7 +85,7 @@ async fn a_client_that_never_asks_fails_the_test_that_waits_for_it() {
     send(&client, "hello").await;
     peer.receive().await;
     let words = fails(peer.confirmed()).await;
-    let expected = "waited 30s in session \"test-session-1\" for a WebSocket ping behind the messages, which only a client with \
+    let expected = "waited 60s in session \"test-session-1\" for a WebSocket ping behind the messages, which only a client with \
                     `confirm_sends` sends by itself, without success: it is open over websocket";
     assert!(words.contains(expected), "{words}");
 }

@@ -50,19 +50,19 @@ async fn a_failure_describes_first_the_session_that_was_awaited() {
     let (_second, mut peer) = connect(&server, &TRANSPORTS[..1]).await;
     send(&client, "1:a").await;
     let words = fails(peer.receive()).await;
-    let expected = "waited 30s in session \"test-session-2\" for a message of the client, without success: it is open over \
+    let expected = "waited 60s in session \"test-session-2\" for a message of the client, without success: it is open over \
                     polling, and the client has sent a pong; session \"test-session-1\" is open over websocket, and the client \
                     has sent the text \"1:a\", a pong; of ";
     assert!(words.contains(expected), "{words}");
 
     server.hang();
     let words = fails(server.handshakes(3)).await;
-    assert!(words.contains("waited 30s for 3 requests for a session, without success: session"), "{words}");
+    assert!(words.contains("waited 60s for 3 requests for a session, without success: session"), "{words}");
     assert!(words.contains("; the server hangs (at"), "{words}");
     let other = TestServer::in_memory();
     other.stop();
     let words = fails(other.handshakes(1)).await;
-    let expected = "waited 30s for a request for a session, without success: no session was opened; there was no request; \
+    let expected = "waited 60s for a request for a session, without success: no session was opened; there was no request; \
                     the server is stopped (at";
     assert!(words.contains(expected), "{words}");
 }

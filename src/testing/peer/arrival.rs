@@ -13,9 +13,9 @@ impl Peer {
     /// Sends a ping now, and waits for the answer. (In protocol 3 the client sends the pings. Then this waits for its next one,
     /// which comes within the ping interval.)
     ///
-    /// The client writes its answer behind the messages that it has written before. So when this returns,
-    /// [`received`](Self::received) has all of them. Messages that still wait in the send queue of the client are written behind
-    /// the answer: [`nothing_more`](Self::nothing_more) waits for those too.
+    /// The client writes its answer after the messages that it has already written. So when this returns,
+    /// [`received`](Self::received) has all of them. Messages that wait in the send queue of the client come after the answer:
+    /// see [`nothing_more`](Self::nothing_more).
     ///
     /// ```
     /// # use actix_engineio::{self as engineio, Connect, Data, EngineIoClient, Flush, testing::TestServer};
@@ -84,14 +84,15 @@ impl Peer {
 
     /// Waits until the client knows that the server has read every message that has arrived by now.
     ///
-    /// What has arrived is not confirmed yet: the client may still count it as [in doubt], and an actor that sends such messages
-    /// again would send it twice. A test that receives messages, and then loses the session, calls this in between.
+    /// A message that has arrived is not always confirmed: the client may still count it as [in doubt], and an actor that
+    /// sends such messages again would send it twice. A test that receives messages, and then loses the session, calls this in
+    /// between.
     ///
     /// - Over polling, the answer to a POST confirms its messages, and this waits for the answer to a ping, which comes in a
     ///   later POST.
-    /// - Over WebSocket, the client asks with a WebSocket ping if it has the option [`confirm_sends`], a second after a message
-    ///   was written at the latest, or earlier if the number of bytes is small: with `confirm_sends(1)` at once. This waits until
-    ///   the server has answered, and the client has read the answer.
+    /// - Over WebSocket, a client with the option [`confirm_sends`]`(n)` asks with a WebSocket ping when `n` bytes are
+    ///   unconfirmed, and at the latest a second after a message was written: with `confirm_sends(1)` at once. This waits
+    ///   until the server has answered, and the client has read the answer.
     /// - Over WebSocket without `confirm_sends`, the client does not ask, so this fails at the limit. Await a
     ///   [`ping`](Self::ping) instead: after its answer, such a client does not count earlier messages as in doubt.
     ///

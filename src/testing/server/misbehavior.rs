@@ -11,8 +11,8 @@ use crate::testing::Refusal;
 
 /// # Misbehavior
 impl TestServer {
-    /// Refuses the next handshakes with a status. Several calls are executed one after another. It is no error if fewer
-    /// handshakes come. [`Refusal`] has an example.
+    /// Refuses the next handshakes with a status. If it is called several times, the refusals are used one after another. It
+    /// is no error if fewer handshakes come. [`Refusal`] has an example.
     pub fn refuse(&self, refusal: Refusal) {
         self.shared.update(|state| state.misbehavior.refusals.push_back(refusal));
     }
@@ -37,9 +37,10 @@ impl TestServer {
         self.shared.update(|state| state.misbehavior.refuses_upgrades = refuse);
     }
 
-    /// Whether to send pings, and in protocol 3 to answer those of the client. Default: `true`. Without pings a client ends a
-    /// session after the ping interval and the ping timeout. The server does everything else as before, so it still reads what
-    /// the client sends. [`in_memory`](TestServer::in_memory) has an example.
+    /// Whether to send pings, and in protocol 3 to answer those of the client. Default: `true`. Without pings, and if nothing
+    /// else arrives, a client ends a session after the ping interval and the ping timeout. The server does everything else as
+    /// before, so it still reads what the client sends. Over polling the answers to POSTs keep a session of protocol 4 alive
+    /// for longer. [`in_memory`](TestServer::in_memory) has an example.
     pub fn pings(&self, send: bool) {
         self.shared.update(|state| state.set_pings(send, Instant::now()));
     }
@@ -75,7 +76,8 @@ impl TestServer {
         self.shared.update(|state| state.misbehavior.is_hung = true);
     }
 
-    /// Goes on after [`hang`](Self::hang), with what has arrived meanwhile. The pings begin with a whole interval.
+    /// Ends a [`hang`](Self::hang): the server now reads what has arrived in the meantime. The next ping comes after one whole
+    /// interval.
     pub fn resume(&self) {
         self.shared.update(|state| {
             state.misbehavior.is_hung = false;
@@ -131,8 +133,8 @@ impl TestServer {
         });
     }
 
-    /// Closes all connections and forgets all sessions, as a process that is started again on the same port. The requests
-    /// that were recorded stay, and so do the settings and the misbehavior: a server that hangs goes on to hang until
+    /// Closes all connections and forgets all sessions, as a process that is started again on the same port. The requests that
+    /// were recorded stay, and so do the settings and the misbehavior: a server that hangs keeps hanging until
     /// [`resume`](Self::resume).
     ///
     /// ```
