@@ -89,10 +89,10 @@ use crate::{
 /// Its address is the handle, usable from any thread: see the messages [`Connect`], [`Send`], [`SendAll`], [`Flush`], [`Confirm`],
 /// [`Disconnect`], [`Wait`], [`Subscribe`], [`Unsubscribe`], [`Spawn`], [`GetStatus`] and [`WatchState`].
 ///
-/// A client stays alive while it has addresses, and also while it has a connection to which somebody listens: a subscriber,
-/// or somebody who awaits the reply to a [`Connect`] or a [`Wait`]. Without addresses, a connected client to which nobody listens
-/// disconnects and stops, and a disconnected client stops even if it has subscribers. A subscriber that has an address of the
-/// client therefore keeps it, also after a [`Disconnect`]: see [`Subscribe`].
+/// A client stays alive while it has addresses, and also while it has a connection to which somebody listens: a subscriber, or
+/// somebody who awaits the reply to a [`Connect`], a [`Wait`], or a [`Send`] that waits. Without addresses, a connected client
+/// to which nobody listens disconnects and stops, and a disconnected client stops even if it has subscribers. A subscriber
+/// that has an address of the client therefore keeps the client alive, also after a [`Disconnect`]: see [`Subscribe`].
 pub struct EngineIoClient {
     connection: Connection,
     lifecycle: Lifecycle,

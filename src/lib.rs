@@ -68,7 +68,7 @@
 //!
 //!     fn handle(&mut self, event: Event, _: &mut Self::Context) {
 //!         match event {
-//!             Event::Connected(session) => println!("connected, sid {}", session.sid),
+//!             Event::Connected(session) => println!("connected over {}", session.transport),
 //!             Event::Message(Data::Text(text)) => println!("{text}"),
 //!             Event::Message(Data::Binary(bytes)) => println!("{} bytes", bytes.len()),
 //!             Event::Disconnected(end) => println!("disconnected: {}", end.reason),

@@ -179,11 +179,12 @@ impl EngineIoClientBuilder {
     /// On Windows these are Ctrl-C, the end of the console, of the user's session and of the system. Default: `false`.
     ///
     /// On the first signal, every client of the process that has this option or [`handle_sigint`](Self::handle_sigint)
-    /// disconnects gracefully, within its `close_timeout`, with the reason `interrupted` or `terminated`. Then the subscribers
-    /// that are actors handle the last events, for which they have as much time as `close_timeout` again, and `Wait` and
-    /// `Disconnect` reply. After all these clients have finished, their actix systems are stopped, which ends `System::run`.
-    /// From the signal on, the clients refuse a `Connect` with `ConnectError::Cancelled`. On the second signal, or on the first
-    /// if no client with one of these options exists any more, the process exits with status 130 (SIGINT) or 143 (SIGTERM).
+    /// disconnects gracefully, within its `close_timeout`, with the reason `interrupted` or `terminated`. Then the client
+    /// waits until the subscribers that are actors have handled the last events, for at most `close_timeout` once more. After
+    /// that `Wait` and `Disconnect` reply. After all these clients have finished, their actix systems are stopped, which ends
+    /// `System::run`. From the signal until it has finished, a client refuses a `Connect` with `ConnectError::Cancelled`. On
+    /// the second signal, or on the first if no client with one of these options exists any more, the process exits with
+    /// status 130 (SIGINT) or 143 (SIGTERM).
     ///
     /// A program under `#[actix::main]` ends when its `async fn main` returns, so `main` should await
     /// [`Wait`](crate::Wait).

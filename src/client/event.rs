@@ -57,8 +57,9 @@ use crate::{
 /// }
 /// ```
 ///
-/// A handler should not await a [`Send`](crate::Send). While the send queue is full, that would stop reading as well,
-/// and if the server waits in the same way neither goes on. Use `do_send`.
+/// A handler should not await a [`Send`](crate::Send). While the send queue is full, the handler would wait, so the client
+/// would stop reading. If the server waits in the same way, neither goes on until a time limit ends the session. Use
+/// `do_send`.
 ///
 /// Events are cheap to clone, because clones share their data.
 #[derive(Debug, Clone, Message)]
@@ -77,19 +78,20 @@ pub enum Event {
     /// A message will not be sent, and no reply of a [`Send`](crate::Send) says so. The event carries the message. It is one of
     /// these:
     ///
-    /// - a message that the client has refused, if it came by `do_send`, or if the sender dropped the reply after the client had
-    ///   handled the message and before the refusal was delivered (a message that only waits is withdrawn, without an event);
+    /// - a message that the client has refused and whose reply nobody receives: it came by `do_send`, or the sender dropped
+    ///   the reply after the client had handled the message (a message that only waits is withdrawn, without an event);
     /// - with [`keep_unsent`](crate::EngineIoClientBuilder::keep_unsent), a message that was accepted and is not sent on any
     ///   later session: the client has given up after a failed attempt, a [`Disconnect`](crate::Disconnect) came between two
-    ///   sessions, or the message is larger than the `maxPayload` of the next session;
+    ///   sessions, or the next session cannot carry the message: it is too large, or, over polling in protocol 4, a text with
+    ///   U+001E;
     /// - a message that was accepted during an upgrade that then failed, and that polling cannot carry.
     Rejected(Arc<SendError>),
     /// The messages of a [`SendAll`](crate::SendAll) will not be sent, and no reply says so, as in
     /// [`Rejected`](Self::Rejected). The event carries all of them.
     RejectedAll(Arc<SendAllError>),
     /// The session has ended, and its sockets are closed. Sent once per session, as its last event. An actor that handles its
-    /// events late may send into the next session before it has handled this event. That message then goes out before those that
-    /// the actor gets back here and sends again.
+    /// events late may send into the next session before it has handled this event. If it sends the messages of this event
+    /// again, they arrive after that newer message.
     Disconnected(Arc<Disconnected>),
     /// The client will connect again, by its [`Reconnect`](crate::Reconnect) policy. The event carries the number of the
     /// attempt, the delay before it, and its cause: the reason of the lost session, or the error of the attempt before.
@@ -237,7 +239,7 @@ pub struct Disconnected {
     /// [`confirm_sends`](crate::EngineIoClientBuilder::confirm_sends), although nothing confirms that they arrived. With it,
     /// those that are not confirmed are listed.
     ///
-    /// All of these messages come before those of `unsent`, in the order in which they were sent to the client.
+    /// These messages were sent to the client before those of `unsent`. Both lists keep the order of sending.
     pub in_doubt: Vec<Data>,
 }
 

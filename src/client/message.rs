@@ -19,8 +19,9 @@ use crate::error::{ConfirmError, DisconnectReason, FlushError};
 /// socket, over polling its POST was answered with 2xx. A message of `do_send` counts as accepted, also while it waits
 /// behind a [`Send`] that waits for room.
 ///
-/// A message that was written to a WebSocket has not necessarily arrived: see [`Confirm`]. If the session ends first,
-/// the reply is [`FlushError::Disconnected`]; without a session it is [`FlushError::NotConnected`].
+/// A message that was written to a WebSocket has not necessarily arrived: see [`Confirm`]. If the session ends first, the
+/// reply is [`FlushError::Disconnected`]; without a session, also during a [`Connect`], it is [`FlushError::NotConnected`]. A
+/// message that came back as [`Event::Rejected`](crate::Event::Rejected) after a failed upgrade does not change the reply.
 ///
 /// ```no_run
 /// use actix_engineio::{self as engineio, Flush};
@@ -57,11 +58,11 @@ pub struct Flush;
 /// those every `Confirm` over WebSocket fails in this way. If the messages wait during an upgrade, the transport that carries
 /// them afterwards answers the `Confirm`.
 ///
-/// Without a session, or after a [`Disconnect`], the reply is [`ConfirmError::NotConnected`]. If the session ends
-/// first, it is [`ConfirmError::Disconnected`].
+/// Without a session, also during a [`Connect`], or after a [`Disconnect`], the reply is [`ConfirmError::NotConnected`]. If
+/// the session ends first, it is [`ConfirmError::Disconnected`].
 ///
-/// At most one ping is open at a time, and one pong answers all `Confirm`s that came before its ping, so any number of tasks can
-/// send a `Confirm`. The pong also updates [`Status::round_trip`].
+/// One pong answers all `Confirm`s that came before its ping, so any number of tasks can send a `Confirm`. The pong also
+/// updates [`Status::round_trip`].
 ///
 /// ```no_run
 /// use actix_engineio::{self as engineio, Confirm, ConfirmError};
@@ -83,17 +84,17 @@ pub struct Confirm;
 /// Ends the session, or a connect or a reconnect in progress. Replies when everything is closed, or at once if nothing
 /// is open.
 ///
-/// [`Disconnect::new`] is graceful: the client writes every accepted message and a close packet, and closes the
-/// transport, all within [`close_timeout`](crate::EngineIoClientBuilder::close_timeout). [`Disconnect::abort`] closes
-/// at once.
+/// [`Disconnect::new`] is graceful: the client writes every accepted message, also those that wait for room, and a close
+/// packet, and closes the transport, all within [`close_timeout`](crate::EngineIoClientBuilder::close_timeout).
+/// [`Disconnect::abort`] closes at once.
 ///
 /// [`Event::Disconnected`](crate::Event::Disconnected) lists the messages that could not be written in time. The
 /// client lives on and accepts another [`Connect`].
 ///
-/// When the reply comes, all events are in the mailboxes of the subscribers that are actors. So a message that you send to such
-/// a subscriber now is handled after the last event. If the subscriber stores what was not sent, send it a message and await the
-/// answer before the program ends. The task that reads an [`EventStream`](crate::EventStream) gets the last event later; the
-/// stream ends if every address of the client is dropped.
+/// When the reply comes, all events are in the mailboxes of the subscribers that are actors. So a message that you send to
+/// such a subscriber now is handled after the last event. If the subscriber must store what was not sent before the program
+/// ends, send it a message of your own and await the reply: then it has handled the last event. The task that reads an
+/// [`EventStream`](crate::EventStream) gets the last event later; the stream ends if every address of the client is dropped.
 ///
 /// ```no_run
 /// use actix_engineio::Disconnect;

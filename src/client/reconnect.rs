@@ -57,11 +57,11 @@ type Delay = Arc<dyn Fn(u32, &ReconnectCause) -> Duration + Send + Sync>;
 /// # Subscribers that are late
 ///
 /// If a subscriber has handled no event of the last session when the delay is over, or has more than
-/// [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes of events to handle, the attempt waits for it;
-/// after [`stall_timeout`](crate::EngineIoClientBuilder::stall_timeout) without progress that is logged as a warning. The
-/// attempt does not wait for any other subscriber. One that has handled some events may therefore see
+/// [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes of events to handle, the attempt waits for this
+/// subscriber. If no subscriber handles an event for [`stall_timeout`](crate::EngineIoClientBuilder::stall_timeout), a warning
+/// is logged. The attempt does not wait for any other subscriber. One that has handled some events may therefore see
 /// [`Disconnected`](crate::Event::Disconnected) only after the next session is open. If such an actor sends a message before
-/// that, the message goes out before those that came back with `Disconnected` and that the actor sends again.
+/// that, messages that it gets back with `Disconnected` and sends again arrive after it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -152,9 +152,9 @@ impl Reconnect {
         self
     }
 
-    /// Number of attempts in a row, none of which leads to a stable session, after which the client gives up. With zero it
-    /// gives up as soon as it loses a session. The application's own [`Connect`](crate::Connect) is not counted. Default: no
-    /// limit.
+    /// Number of attempts in a row, none of which leads to a stable session, after which the client gives up, with the error
+    /// of the last one, or with [`Exhausted`](crate::ConnectError::Exhausted) after a lost session. With zero it gives up as
+    /// soon as it loses a session. The application's own [`Connect`](crate::Connect) is not counted. Default: no limit.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = Some(attempts);
         self
@@ -179,9 +179,9 @@ impl Reconnect {
     /// [documentation of this type](Self#when-it-connects-again) describes. With
     /// [`on_initial_connect`](Self::on_initial_connect) it also decides about a first connect.
     ///
-    /// It is not asked after `Disconnect`, after the errors `Invalid`, `NoTransports`, `Unsupported`, `Cancelled`,
-    /// `Stopped` and `AlreadyConnected`, which are never retried, nor where `on_initial_connect` or
-    /// [`on_server_close`](Self::on_server_close) has already decided. If it panics, that counts as `true`.
+    /// It is not asked after `Disconnect`, after the errors `Invalid`, `NoTransports`, `Unsupported`, `Cancelled`, `Stopped`
+    /// and `AlreadyConnected`, which are never retried, and not when `on_initial_connect` or
+    /// [`on_server_close`](Self::on_server_close) already forbids another attempt. If it panics, that counts as `true`.
     ///
     /// ```
     /// use actix_engineio::{ConnectError, Reconnect, ReconnectCause};

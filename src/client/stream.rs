@@ -30,12 +30,13 @@ const HAND: usize = CAPACITY / 2;
 ///
 /// The stream buffers up to 64 events or 64 KiB of data. When it is full, further events wait in the client, and when more
 /// than [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes are waiting there, the client stops reading
-/// from the server. A stream that is not polled therefore stops the whole connection: drop it when it is no longer needed.
-/// When it contains 64 KiB of data, a reader on the client's own thread gets its turn before the client reads more.
+/// from the server. A stream that is not polled therefore stops the whole connection: drop it when it is no longer needed. If
+/// the reader runs on the client's own thread, the client lets it run before it reads more from the server whenever the stream
+/// contains 64 KiB.
 ///
-/// The stream goes on from one session to the next. It ends when the client stops, after the last events. It keeps the
-/// client alive only while there is a session, or the client is about to open one: keep an address of the client, or it stops
-/// after that. It can be used on any thread and in any async runtime.
+/// The stream goes on from one session to the next. It ends when the client stops, after the last events. It keeps the client
+/// alive only while there is a session, or the client is about to open one. Keep an address of the client if it should live
+/// longer. It can be used on any thread and in any async runtime.
 ///
 /// ```no_run
 /// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {

@@ -22,10 +22,10 @@ type Work = Box<dyn FnOnce(Addr<EngineIoClient>) -> LocalBoxFuture<'static, ()> 
 /// Starts background work on the client's arbiter. The work ends with the session: when the session ends, the future of
 /// the work is dropped.
 ///
-/// The closure is sent to the client, so it must be `Send`. The future that it returns stays there and need not be. The
-/// closure gets the client's address, which keeps the client alive like any other address.
+/// The closure is sent to the client, so it must be `Send`. The future that it returns stays on the client's arbiter, so it
+/// does not have to be `Send`. The closure gets the client's address, which keeps the client alive like any other address.
 ///
-/// Replies with a [`TaskHandle`], or with [`NotConnected`] if there is no session.
+/// Replies with a [`TaskHandle`], or with [`NotConnected`] if there is no session, or if it is being closed.
 ///
 /// ```no_run
 /// # async fn run(client: actix::Addr<actix_engineio::EngineIoClient>) -> Result<(), Box<dyn std::error::Error>> {

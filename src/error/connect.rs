@@ -32,7 +32,7 @@ pub enum ConnectError {
     },
     /// The list of transports is empty.
     NoTransports,
-    /// The client is connected, connecting or disconnecting.
+    /// The client is connected, connecting or disconnecting, or it retries an earlier `Connect`.
     AlreadyConnected,
     /// `Disconnect` came before the connect had finished.
     Cancelled,
@@ -59,22 +59,22 @@ pub enum ConnectError {
         /// The status, and what the server said in the body.
         status: Box<HttpStatus>,
     },
-    /// A server answers at this URL, but it is not an Engine.IO server.
+    /// A server answers at this URL, but not as an Engine.IO server does.
     #[non_exhaustive]
     NotEngineIo {
         /// The URL, without its secrets.
         url: Box<str>,
-        /// The answer of the server.
+        /// What is wrong with the answer of the server.
         reason: Box<str>,
     },
-    /// The server does not speak the version of the Engine.IO protocol that the client was to speak. The option
+    /// The server does not speak the version of the Engine.IO protocol that the client was set to speak. The option
     /// [`protocol`](crate::EngineIoClientBuilder::protocol) changes that.
     #[non_exhaustive]
     UnsupportedProtocol {
         /// The URL, without its secrets.
         url: Box<str>,
-        /// The version that the server speaks. This client was to speak the other one. `None`: this client was to speak
-        /// either, and the server has refused both.
+        /// The version that the server speaks; the client was set to speak the other one. `None`: the client was set to
+        /// [`Protocol::Any`](crate::Protocol::Any), and the server has refused both.
         server: Option<ProtocolVersion>,
     },
     /// The transport failed.
@@ -92,9 +92,10 @@ impl ConnectError {
     /// a [`Reconnect`](crate::Reconnect) policy also retries after the other errors, except `Invalid`, `NoTransports` and
     /// `TransportError::Unsupported`.
     ///
-    /// `true` for failures of the network and of the `before_connect` hook, for time limits, for the statuses 408, 429
-    /// and 5xx (statuses from 600 count as 5xx, RFC 9110, section 15), and for an unknown session ID. `false` for an invalid URL, an untrusted certificate, the other 4xx
-    /// (those of a proxy, too) and a server of another kind.
+    /// `true` for failures of the network and of the `before_connect` hook, for time limits, for the statuses 408, 429 and 5xx
+    /// (statuses from 600 count as 5xx, RFC 9110, section 15), and for an unknown session ID. `false` for an invalid URL, an
+    /// untrusted certificate, the other 4xx (those of a proxy, too), a redirect that is not followed, a response that is too
+    /// large, a server of another kind, and `AlreadyConnected`, `Exhausted`, `Cancelled` and `Stopped`.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Timeout { .. } | Self::Hook(_) => true,

@@ -15,8 +15,8 @@ use super::{CloseWords, OneLine, ProtocolError, TransportError};
 /// assert!(!reason.is_server_close());
 /// ```
 ///
-/// It is an [`Error`], so that a function can return it with `?`; a session that the application itself ended has a
-/// reason like any other, [`Client`](Self::Client).
+/// It implements [`Error`], so that a function can return it with `?`. That includes [`Client`](Self::Client), the reason of a
+/// session that the application itself has ended, which is no failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DisconnectReason {
@@ -25,17 +25,17 @@ pub enum DisconnectReason {
     Client(Option<Box<str>>),
     /// The server sent a close packet.
     Server,
-    /// The server was silent for `pingInterval + pingTimeout`: no byte arrived on any connection of the session. Or it
-    /// did not answer a WebSocket ping of [`websocket_ping`](crate::EngineIoClientBuilder::websocket_ping) in time, or in
-    /// protocol 3 a ping of the client within `pingTimeout`. Or, over polling in protocol 4, nothing arrived in answer to a poll
-    /// for three times `pingInterval + pingTimeout`, although POSTs were answered.
+    /// The server was silent for `pingInterval + pingTimeout`: no byte arrived on any connection of the session. Or nothing
+    /// arrived in time after a WebSocket ping of [`websocket_ping`](crate::EngineIoClientBuilder::websocket_ping), or in
+    /// protocol 3 within `pingTimeout` after a ping of the client. Or, over polling in protocol 4, nothing arrived in answer
+    /// to a poll for three times `pingInterval + pingTimeout`, even if POSTs were still answered.
     PingTimeout,
     /// The server was silent as in [`PingTimeout`](Self::PingTimeout), and it had sent no ping, not even the first one. So it
     /// seems to speak protocol 3, in which the client pings: see the option
     /// [`protocol`](crate::EngineIoClientBuilder::protocol). This can happen only to a session that was opened over WebSocket,
     /// with a server that names no `maxPayload` and has not shown in an earlier session that it speaks protocol 4.
     NoPing,
-    /// The server closed the WebSocket.
+    /// The server closed the WebSocket with a close frame. (Without one it is a `TransportError`.)
     #[non_exhaustive]
     TransportClose {
         /// The code of the close frame, 1005 if the frame had none.

@@ -6,9 +6,9 @@ use super::OneLine;
 
 /// An HTTP response with an error status, and what the server said in its body.
 ///
-/// A server that does not know the session says "Session ID unknown" (code 1). It has restarted, or it has ended the
-/// session; if that happens again and again, a load balancer sends the requests of one session to several servers. It
-/// must be configured with sticky sessions. `Display` says so.
+/// A server that does not know the session says "Session ID unknown" (code 1). The server has restarted, or it has ended the
+/// session. If that happens again and again, a load balancer probably sends the requests of one session to several servers.
+/// Then the load balancer needs sticky sessions. `Display` says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HttpStatus {

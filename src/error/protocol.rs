@@ -29,10 +29,10 @@ pub enum ProtocolError {
     /// Text that is not UTF-8.
     #[error("text that is not UTF-8")]
     Utf8,
-    /// The server speaks Engine.IO protocol 3, and the client was to speak 4.
+    /// The server speaks Engine.IO protocol 3, and the client was set to speak 4.
     #[error("{}", Mismatch(ProtocolVersion::V3))]
     Version3,
-    /// The server speaks Engine.IO protocol 4, and the client was to speak 3.
+    /// The server speaks Engine.IO protocol 4, and the client was set to speak 3.
     #[error("{}", Mismatch(ProtocolVersion::V4))]
     Version4,
     /// A message larger than `max_message_size`.
@@ -53,7 +53,7 @@ impl ProtocolError {
     }
 }
 
-/// Says that a server speaks this version of the protocol, and the client was to speak the other one.
+/// Says that a server speaks this version of the protocol, and the client was set to speak the other one.
 pub(super) struct Mismatch(pub(super) ProtocolVersion);
 
 impl fmt::Display for Mismatch {

@@ -125,7 +125,8 @@ pub enum FlushError {
     /// There is no session, or it is being closed and everything was sent.
     #[error("not connected")]
     NotConnected,
-    /// The session ended first. The messages that were not sent are in [`Disconnected`](crate::Event::Disconnected).
+    /// The session ended first. The messages that were not sent are in [`Disconnected`](crate::Event::Disconnected), or
+    /// [`keep_unsent`](crate::EngineIoClientBuilder::keep_unsent) carries them over.
     #[error("the connection ended before everything was sent")]
     Disconnected,
 }

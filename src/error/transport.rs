@@ -55,14 +55,14 @@ pub enum TransportError {
         /// The error of the operating system, or what was not complete when the peer closed the connection.
         cause: Cause,
     },
-    /// The server answered a request with a status outside 2xx (outside 101 for a WebSocket handshake).
+    /// The server answered a request with an error status.
     Status(Box<HttpStatus>),
     /// The server redirected a request for which redirects are not followed, or redirected too often.
     Redirect(Box<str>),
     /// The response is not HTTP, or it is not what an Engine.IO server answers: no WebSocket handshake, or no
     /// acknowledgement of a POST.
     Malformed(Box<str>),
-    /// The body of a response is larger than `max_message_size`.
+    /// The body of a response, or over polling one message, is larger than `max_message_size` allows.
     #[non_exhaustive]
     BodyTooLarge {
         /// The limit in bytes.
@@ -84,8 +84,8 @@ impl TransportError {
     /// [`rustls::Error`](https://docs.rs/rustls/0.23/rustls/enum.Error.html), or what a resolver or connector of the
     /// application returned. `None` if this crate itself found what is wrong.
     ///
-    /// As with [`io::Error`], [`source`](Error::source) is the source of that error: its text is already part of this
-    /// error's text.
+    /// As with [`io::Error`], [`source`](Error::source) does not return this cause but the cause's own source, because the
+    /// text of the cause is already part of this error's text.
     ///
     /// ```
     /// use std::{error::Error as _, io};

@@ -20,8 +20,11 @@ impl EngineIoClientBuilder {
     /// limit starts again whenever bytes of it are written. Written bytes may still be on their way for long, on a slow line
     /// or behind a proxy. So the limit of a POST is one second longer for each 8 KiB that were written.
     ///
-    /// A poll is limited by the session's heartbeat instead. In protocol 4, a poll that brings nothing ends the session after
-    /// three times the sum of `ping_interval` and `ping_timeout`, although POSTs are answered.
+    /// After that a connect fails with [`ConnectError::Timeout`](crate::ConnectError::Timeout), an upgrade with
+    /// [`Event::UpgradeFailed`](crate::Event::UpgradeFailed), and a `Confirm` with
+    /// [`ConfirmError::Timeout`](crate::ConfirmError::Timeout); a POST ends the session. A poll is limited by the session's
+    /// heartbeat instead. In protocol 4, a poll that brings nothing ends the session after three times the sum of
+    /// `ping_interval` and `ping_timeout`, even if POSTs are still answered.
     pub fn request_timeout(mut self, limit: Duration) -> Self {
         let limit = limit.min(NO_LIMIT);
         self.config.limits.request_timeout = limit;
@@ -38,13 +41,13 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// How long an upgrade may take, from the moment it begins. After that the session goes on over polling. Default:
-    /// 10 seconds.
+    /// How long an upgrade may take, from the moment it begins. After that the session goes on over polling; it ends if the
+    /// last packet of the upgrade may already have been sent. Default: 10 seconds.
     ///
-    /// In the last steps of an upgrade the client writes no messages. Once no POST is in flight, it checks every 1.75 seconds
-    /// whether a message waits. If so, it gives the upgrade up before its time limit. Otherwise the upgrade goes on, for example
-    /// while the last poll brings a large message over a slow line. So a message of the application waits for at most two
-    /// seconds.
+    /// During the last steps of an upgrade messages wait. When the last POST has been answered, the client checks every 1.75
+    /// seconds whether a message waits. If so, it cancels the upgrade and sends the message over polling. Otherwise the
+    /// upgrade goes on, for example while the last poll brings a large message over a slow line. So a message of the
+    /// application waits for at most two seconds.
     ///
     /// With zero every upgrade begins and fails, and some servers end the session after an upgrade that failed. Turn
     /// upgrades off with [`upgrade(false)`](Self::upgrade) instead.
@@ -73,14 +76,15 @@ impl EngineIoClientBuilder {
     /// [`DisconnectReason::PingTimeout`](crate::DisconnectReason::PingTimeout). So a half-open connection, which was lost
     /// without a FIN or a reset, is noticed after interval and timeout.
     ///
-    /// - Any byte from the server is a sign of life. While a ping is unanswered, the client sends another one only if the server
-    ///   has answered an earlier ping, and has sent bytes after the timeout of the unanswered ping was over.
+    /// - Any byte from the server is a sign of life. While a ping is unanswered, the client sends no second one, with one
+    ///   exception: the server has answered an earlier ping of this session, and bytes arrived after the timeout of the
+    ///   unanswered one was over.
     /// - If messages are still being written when the ping is sent, its timeout starts again whenever some of their bytes are
-    ///   written. It is one second longer for each 8 KiB that were written since the server was last heard. So a lost connection
-    ///   is noticed later while much is sent, and by the server's own heartbeat at the latest.
+    ///   written. It is also one second longer for each 8 KiB that were written since the last byte from the server. So a lost
+    ///   connection is noticed later while much is sent, and by the server's own heartbeat at the latest.
     /// - While the client does not read because of a slow subscriber, neither time runs.
-    /// - A session whose server has not answered any ping is not ended for that, because a few servers never answer WebSocket
-    ///   pings. Then a warning is logged, once per session, and the server's own heartbeat decides.
+    /// - If the server has never answered a ping of this session, a missing answer does not end the session, because a few
+    ///   servers never answer WebSocket pings. A warning is logged, once per session, and the server's own heartbeat decides.
     /// - A proxy that terminates the WebSocket answers for the server behind it.
     /// - Over polling the option has no effect. After an upgrade it has.
     ///
@@ -103,12 +107,13 @@ impl EngineIoClientBuilder {
     /// are not, and a message that was written and then lost with the connection is nowhere to be found.
     ///
     /// With this option, the client asks for confirmations by itself: it sends a WebSocket ping when this many bytes are
-    /// unconfirmed (each message counts its data and 64 bytes), or half of [`send_queue`](Self::send_queue) if that is less,
-    /// and one second after a message was written at the latest. The pong confirms what was written before its ping. At the
-    /// end of a session, [`Disconnected::in_doubt`](crate::Disconnected::in_doubt) has the messages that were written
-    /// and not confirmed: the server may have them or not. [`unsent`](crate::Disconnected::unsent) has those that were not
-    /// written. The server has every message that is in neither list, unless a proxy terminates the WebSocket before the server:
-    /// [`Confirm`](crate::Confirm) says what a pong proves, and what it does not.
+    /// unconfirmed (each message counts its data and 64 bytes), or half of [`send_queue`](Self::send_queue) if that is less.
+    /// It also sends one when a message has been unconfirmed for a second, unless an earlier ping is still unanswered. With
+    /// zero it asks after each batch. The pong confirms what was written before its ping. At the end of a session,
+    /// [`Disconnected::in_doubt`](crate::Disconnected::in_doubt) has the messages that were written and not confirmed: the
+    /// server may have them or not. [`unsent`](crate::Disconnected::unsent) has those that were not written. The server has
+    /// every other message, unless a proxy terminates the WebSocket before the server: [`Confirm`](crate::Confirm) says what a
+    /// pong proves, and what it does not.
     ///
     /// - Retained messages count in [`send_queue`](Self::send_queue), so the replies of [`Send`](crate::Send) wait
     ///   while too many are unconfirmed. On a line with a long round trip `send_queue` should be at least twice what the
@@ -134,33 +139,35 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// How long the client waits for slow subscribers. If more than [`receive_buffer`](Self::receive_buffer) bytes of
-    /// events are waiting and no subscriber handles an event for this long, the session ends with
-    /// [`DisconnectReason::Stalled`](crate::DisconnectReason::Stalled). After two seconds a warning is logged, which
-    /// names the subscriber, and [`Status::back_pressure`](crate::Status::back_pressure) shows it from the beginning.
+    /// How long the client waits for slow subscribers. If more than [`receive_buffer`](Self::receive_buffer) bytes of events
+    /// are waiting and no subscriber handles an event for this long, the session ends with
+    /// [`DisconnectReason::Stalled`](crate::DisconnectReason::Stalled). After two seconds a warning is logged (about one
+    /// subscriber at most once a minute), which names the subscriber, and
+    /// [`Status::back_pressure`](crate::Status::back_pressure) shows it from the beginning.
     ///
-    /// Default: the session's `ping_interval + ping_timeout`, at least 5 seconds and at most 60 seconds. While the client
-    /// does not read, it does not answer pings either, so the server ends the session by then anyway. In protocol 3 the client
-    /// goes on to ping, and the default is the same.
+    /// Default: the session's `ping_interval + ping_timeout`, at least 5 seconds and at most 60 seconds. While the client does
+    /// not read, it does not answer pings either, so with usual intervals the server ends the session by then anyway. In
+    /// protocol 3 the client still pings, and the default is the same.
     ///
     /// Between two sessions a policy waits without a limit for a subscriber that [is
     /// late](crate::Reconnect#subscribers-that-are-late); after this time without progress it logs a warning.
     ///
-    /// An actor receives events in batches: up to 64 events, and no more than it is expected to handle in one second.
-    /// The client notices that it made progress when it has finished a batch.
+    /// An actor receives events in batches: usually up to 64 events or 64 KiB of data, and no more than it is expected to
+    /// handle in one second. The client notices that it made progress when it has finished a batch.
     pub fn stall_timeout(mut self, limit: Duration) -> Self {
         self.config.limits.stall_timeout = Some(limit.min(NO_LIMIT));
         self
     }
 
-    /// Largest message, in bytes, that the client accepts from the server. A larger one ends the session. Default: 64
-    /// MiB.
+    /// Largest message, in bytes, that the client accepts from the server. A larger one ends the session, with
+    /// [`ProtocolError::TooLarge`](crate::ProtocolError::TooLarge) over WebSocket and
+    /// [`TransportError::BodyTooLarge`](crate::TransportError::BodyTooLarge) over polling. Default: 64 MiB.
     ///
-    /// The data of the message counts, without what carries it: the type of the packet, and base64 over polling. Over
-    /// polling the body of a response may have as many bytes as a binary message of this size has in base64, that is
-    /// about a third more. A server sends all messages that wait for a poll in one body, so small messages can exceed this
-    /// limit together, for example after the client did not read for a while because of a slow subscriber. Over polling, let
-    /// the limit therefore be larger than everything that the server may collect between two polls.
+    /// The data of the message counts, without what carries it: the type of the packet, and base64 over polling. Over polling
+    /// the body of a response may have as many bytes as a binary message of this size has in base64, that is about a third
+    /// more. A server sends all messages that wait for a poll in one body. So many small messages together can exceed this
+    /// limit, for example after a slow subscriber has stopped the client from reading. Over polling, choose a limit that is
+    /// larger than everything that the server may collect between two polls.
     ///
     /// The open packet counts, too. It has about a hundred bytes, so with zero every connect fails.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
@@ -172,9 +179,10 @@ impl EngineIoClientBuilder {
     /// data and 64 bytes. Default: 1 MiB. With [`confirm_sends`](Self::confirm_sends), the messages that wait for their
     /// confirmation count as well.
     ///
-    /// A message is accepted while at most this many bytes are waiting, so the last one may exceed the limit by its own
-    /// size. If a message of `do_send` is queued behind a `Send` that waits for room, a `Flush` or a `Confirm` makes the client
-    /// accept both, beyond the limit. With zero a message is accepted only after all earlier ones were written.
+    /// A message is accepted while at most this many bytes are waiting, so the last one may exceed the limit by its own size.
+    /// A message of `do_send` can be queued behind a `Send` that waits for room. A `Flush` or a `Confirm` then makes the
+    /// client accept both, although the limit is exceeded. With zero a message is accepted only after all earlier ones were
+    /// written.
     pub fn send_queue(mut self, bytes: usize) -> Self {
         self.config.limits.send_queue = bytes;
         self
@@ -199,9 +207,10 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// Largest POST in bytes, for proxies that accept less than the server behind them. A message that does not fit
-    /// into one, as polling encodes it, is [`TooLarge`](crate::SendErrorKind::TooLarge) while the session is over
-    /// polling. With zero no message can be sent over polling. Default: the `maxPayload` of the server.
+    /// Largest POST in bytes, for proxies that accept less than the server behind them. A message that does not fit into one,
+    /// as polling encodes it, is [`TooLarge`](crate::SendErrorKind::TooLarge) while the session is over polling. With zero no
+    /// message can be sent over polling. Default: the `maxPayload` of the server; if it names none, POSTs have at most
+    /// 1,000,000 bytes, and a larger message goes in a POST of its own.
     ///
     /// Most POSTs are smaller. The first one of a session has at most 128 KiB, unless one message is larger. POSTs grow
     /// as long as they are answered quickly, and shrink when one took longer than 5 seconds, or than half of the

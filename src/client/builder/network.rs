@@ -40,9 +40,11 @@ impl EngineIoClientBuilder {
     ///   for `https` and `wss` URLs it is asked for a tunnel with CONNECT. Many proxies make tunnels to port 443 only; then
     ///   a session with a plain URL stays on polling.
     /// - `socks5://user:password@host:1080`: a SOCKS5 proxy. The client looks up the host of the server.
-    /// - `socks5h://user:password@host:1080`: a SOCKS5 proxy, which looks up the host by itself.
+    /// - `socks5h://user:password@host:1080`: a SOCKS5 proxy, which looks up the host by itself. The user name and the
+    ///   password have 1 to 255 bytes each.
     ///
-    /// SOCKS needs the feature `socks`, which is on by default.
+    /// The default port is 80, or 1080 for SOCKS; `host:3128` without a scheme is an HTTP proxy. A proxy that is reached over
+    /// TLS (`https`) is not supported. SOCKS needs the feature `socks`, which is on by default.
     ///
     /// ```
     /// use actix_engineio::EngineIoClient;
@@ -57,14 +59,17 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// Whether to use the proxies that the environment names: `http_proxy`, `https_proxy` and `all_proxy`, in small or
-    /// in capital letters. The environment is read when this is called. Default: `false`, as in the `AsyncClient` of
-    /// python-engineio.
+    /// Whether to use the proxies that the environment names: `http_proxy`, `https_proxy` and `all_proxy`, in small or in
+    /// capital letters (the small ones come first; `HTTP_PROXY` is ignored in a CGI program, which has `REQUEST_METHOD`).
+    /// `all_proxy` counts if the other one is missing. The environment is read when this is called. Default: `false`, as in
+    /// the `AsyncClient` of python-engineio.
     ///
-    /// `no_proxy` lists the exceptions, separated by commas or blanks: domains, which include their subdomains;
-    /// addresses; networks such as `10.0.0.0/8`; and `*`. A domain or an address may have a port. An item that cannot be
-    /// understood is ignored, with a warning. `ws` and `wss` URLs use the proxies of `http` and `https`. If a variable contains an
-    /// invalid or unsupported URL, connects that would use it fail. `false` only takes back an earlier `true`.
+    /// `no_proxy` lists the exceptions, separated by commas or blanks: domains, which include their subdomains; addresses;
+    /// networks such as `10.0.0.0/8`; and `*`. A domain or an address may have a port. An item that cannot be understood is
+    /// ignored, with a warning. `ws` and `wss` URLs use the proxies of `http` and `https`. If a variable contains an invalid
+    /// or unsupported URL, connects that would use it fail with
+    /// [`TransportError::Unsupported`](crate::TransportError::Unsupported), which also ends a policy. `false` only takes back
+    /// an earlier `true`.
     pub fn proxy_from_env(mut self, read: bool) -> Self {
         if !read {
             // Another call may have set another way since then, which counts.
@@ -79,7 +84,8 @@ impl EngineIoClientBuilder {
 
     /// A unix socket through which the client reaches the server. Default: none.
     ///
-    /// The URL still determines the `host` header, the query and TLS.
+    /// The URL still determines the `host` header, the query and TLS. An error is
+    /// [`TransportError::Connect`](crate::TransportError::Connect). Exists on Unix only.
     ///
     /// ```
     /// use actix_engineio::EngineIoClient;
@@ -95,7 +101,9 @@ impl EngineIoClientBuilder {
 
     /// The local address of TCP connections, for machines that have several. Default: the system chooses.
     ///
-    /// The client then connects only to addresses of the same family, IPv4 or IPv6.
+    /// The client then connects only to addresses of the same family, IPv4 or IPv6. If the host has none, the connect fails
+    /// with [`TransportError::Connect`](crate::TransportError::Connect). The option has no effect with `unix_socket` and
+    /// `connector`.
     pub fn local_address(mut self, address: IpAddr) -> Self {
         self.network().local_address = Some(address);
         self
@@ -103,9 +111,11 @@ impl EngineIoClientBuilder {
 
     /// A function that looks up hosts: that of the server, and that of a proxy. Default: the resolver of the system.
     ///
-    /// It is not called for IP addresses, and it has to return at least one address. The client tries the addresses in the
-    /// returned order, but alternates between IPv6 and IPv4. It tries the next address when the one before has failed, or has
-    /// not answered within 250 ms (RFC 8305). The future does not have to be `Send`.
+    /// It is not called for IP addresses, and it has to return at least one address. An empty list, an error and a panic
+    /// become [`TransportError::Resolve`](crate::TransportError::Resolve). It may take as long as the request for which it is
+    /// called. The client tries the addresses in the returned order, but alternates between IPv6 and IPv4. It tries the next
+    /// address when the one before has failed, or has not answered within 250 ms (RFC 8305). The future does not have to be
+    /// `Send`.
     ///
     /// ```
     /// use std::net::{IpAddr, Ipv4Addr};
@@ -206,7 +216,8 @@ impl EngineIoClientBuilder {
     /// # Which options count
     ///
     /// - TLS that the function sets replaces `tls_config`, `root_certificates`, `client_certificate` and `ssl_verify`.
-    ///   `server_name` still counts. The crate's features for TLS are not necessary then.
+    ///   `server_name` still counts. The crate's features for TLS are not necessary then, except for IPv6 addresses: see
+    ///   below.
     /// - [`proxy`](Self::proxy), [`unix_socket`](Self::unix_socket), [`connector`](Self::connector),
     ///   [`resolver`](Self::resolver) and [`local_address`](Self::local_address) count if the dialer is used. The
     ///   connector's own `local_address` does not.
@@ -218,19 +229,20 @@ impl EngineIoClientBuilder {
     /// # What TLS of your own has to observe
     ///
     /// - Its ALPN may offer only `http/1.1`. If the server chooses HTTP/2, the connect fails with
-    ///   [`TransportError::Tls`](crate::TransportError::Tls). awc reports HTTP/2 by a panic, which the
-    ///   client catches: its message is printed before, and with `panic = "abort"` it ends the process.
-    /// - For an IPv6 address in the URL it needs a `server_name`, because awc passes the address to TLS in brackets,
-    ///   and no library takes that as a name. (Our own TLS to an IPv6 address is done by the dialer.)
+    ///   [`TransportError::Tls`](crate::TransportError::Tls). In that case awc panics. The client catches the panic, but its
+    ///   message is printed. With `panic = "abort"` the process ends.
+    /// - For an IPv6 address in the URL it needs a `server_name`, which exists only with the feature `rustls`, because awc
+    ///   passes the address to TLS in brackets, and no library takes that as a name. (Our own TLS to an IPv6 address is done
+    ///   by the dialer.)
     ///
     /// # When the function is called
     ///
-    /// The connector is not `Send`. So the function is called on the client's arbiter, before the first connection
-    /// there: once per arbiter and configuration of TLS, and not once per connection. All clients on an arbiter that
-    /// were built with this function, from clones of one builder, share the connector. Make what is expensive outside
-    /// of the function, as the example with OpenSSL does. If the function panics, the connect fails with
-    /// [`TransportError::Connect`](crate::TransportError::Connect), and the next connect calls it again. The same happens
-    /// if a service of yours panics.
+    /// The connector is not `Send`. So the function is called on the client's arbiter, before the first connection there: once
+    /// per arbiter and configuration of TLS, and not once per connection. All clients on an arbiter that were built with this
+    /// function, from clones of one builder, share the connector. Make what is expensive outside of the function, as the
+    /// example with OpenSSL does. If the function panics, the connect fails with
+    /// [`TransportError::Connect`](crate::TransportError::Connect), and the next connect calls it again. If a service of yours
+    /// panics, the connect fails in the same way.
     pub fn awc_connector<F, S, I>(mut self, configure: F) -> Self
     where
         F: Fn(awc::Connector<Dialer>) -> awc::Connector<S> + Send + Sync + 'static,
@@ -284,11 +296,11 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// Certificate authorities to trust, in a PEM file, in addition to those of the features. May be called several
-    /// times.
+    /// Certificate authorities to trust, as the contents of a PEM file (not its path), in addition to those of the features.
+    /// May be called several times.
     ///
-    /// The server's own certificate can be given as well, unless it is marked as an authority (CA:TRUE), which is what
-    /// `openssl req -x509` does by default. `-addext basicConstraints=CA:FALSE` makes one that can be given.
+    /// The server's own certificate can be given as well, unless it is marked as an authority (CA:TRUE), as `openssl req
+    /// -x509` does by default. Add `-addext basicConstraints=CA:FALSE` to make one that can be given here.
     ///
     /// ```no_run
     /// use actix_engineio::EngineIoClient;

@@ -34,8 +34,9 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// The name of the parameter of [`timestamp_requests`](Self::timestamp_requests). It consists of ASCII letters,
-    /// digits and `-._~`, and the query of the URL cannot set a parameter of this name. Default: `t`.
+    /// The name of the parameter of [`timestamp_requests`](Self::timestamp_requests). It consists of ASCII letters, digits and
+    /// `-._~`, and the query of the URL cannot set a parameter of this name. The names `EIO`, `transport`, `sid` and `b64` are
+    /// refused. Default: `t`.
     pub fn timestamp_param(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
         match endpoint::check_stamp_param(&name) {
@@ -45,18 +46,18 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// The largest number of redirects that one handshake follows, over polling or over WebSocket. With 0 a redirect is
-    /// the error [`TransportError::Redirect`](crate::TransportError::Redirect). Default: 5.
+    /// The largest number of redirects that one handshake follows, over polling or over WebSocket. One more is the error
+    /// [`TransportError::Redirect`](crate::TransportError::Redirect). Default: 5.
     ///
     /// The session stays at the URL that answered its handshake: polls and POSTs do not follow redirects, and the WebSocket
     /// handshake of an upgrade follows them only within the session's origin. A redirect from `https` to `http` is never
     /// followed.
     ///
-    /// Another origin (scheme, host and port) may belong to somebody else, so what the application has set is not sent
-    /// there: no credentials and no query of its URL, no client certificate, no WebSocket subprotocols and no
-    /// [`header`](Self::header) but a few. Cookies are sent to the origins that they are meant for. TLS that an
-    /// [`awc_connector`](Self::awc_connector) brings is the application's own: it decides itself which certificate it
-    /// shows to which host.
+    /// Another origin (scheme, host and port) may belong to somebody else, so what the application has set is not sent there:
+    /// no credentials and no query of its URL, no client certificate, no WebSocket subprotocols, and only the few headers that
+    /// [`header`](Self::header) names. Cookies are sent to the origins that they are meant for. TLS that an
+    /// [`awc_connector`](Self::awc_connector) brings is the application's own: it decides itself which certificate it shows to
+    /// which host.
     pub fn max_redirects(mut self, redirects: usize) -> Self {
         self.transport().max_redirects = redirects;
         self
@@ -68,8 +69,9 @@ impl EngineIoClientBuilder {
     /// An invalid header is not reported here: the builder keeps the first error, and every
     /// [`Connect`](crate::Connect) fails with it.
     ///
-    /// By default the client sends `accept`, `accept-encoding`, `user-agent` (`actix-engineio/` and the version) and,
-    /// with a POST, `content-type`. A header of the same name replaces them.
+    /// By default the client sends `accept`, `accept-encoding`, `user-agent` (`actix-engineio/` and the version) and, with a
+    /// POST, `content-type`. A header of the same name replaces them, except that in protocol 3 the `content-type` of a POST
+    /// is always the client's.
     ///
     /// With this option a client can say what a browser would say: `header("origin", "https://example.org")` is for
     /// servers that admit certain sites only.
@@ -97,8 +99,8 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// The subprotocols that WebSocket handshakes offer (`sec-websocket-protocol`), the preferred one first. Default:
-    /// none.
+    /// The subprotocols that WebSocket handshakes offer (`sec-websocket-protocol`), the preferred one first. Another call
+    /// replaces them. Default: none.
     ///
     /// The server chooses one of them or none: see [`Session::websocket_protocol`](crate::Session::websocket_protocol).
     /// The handshake fails if the server chooses one that was not offered. Each subprotocol is an HTTP token, and none
@@ -119,13 +121,13 @@ impl EngineIoClientBuilder {
     /// The cookies are in a store of this client, or in that of [`cookie_store`](Self::cookie_store). With `false`
     /// neither is used.
     ///
-    /// Every response can set cookies, one with an error status too. Cookies work as in RFC 6265bis: `Secure` ones are set
-    /// and sent over TLS only, and nothing that arrives without TLS replaces them; the rules for names that begin with
-    /// `__Secure-` and `__Host-` are enforced. `SameSite` does not apply, since a client has no site. If the application sets a
-    /// `cookie` [`header`](Self::header) of its own, both go on one line, and names that the header sets are not taken from the
-    /// store. At most 180 cookies of 4096 bytes each are stored per host, and at most 3,000 cookies and 1 MiB in total. A cookie
-    /// beyond the limit of its host is not stored. Beyond the total, cookies of other hosts are removed, unless the application
-    /// shares the store.
+    /// Every response can set cookies, one with an error status too. Cookies work as in RFC 6265bis: `Secure` ones are set and
+    /// sent over TLS only, and nothing that arrives without TLS replaces them; the rules for names that begin with `__Secure-`
+    /// and `__Host-` are enforced. `SameSite` does not apply, since a client has no site. If the application sets a `cookie`
+    /// [`header`](Self::header) of its own, both go on one line, and names that the header sets are not taken from the store.
+    /// At most 180 cookies of 4096 bytes each are stored per host, and at most 3,000 cookies and 1 MiB in total. A cookie
+    /// beyond the limit of its host is not stored. Beyond the total, cookies of other hosts are removed; in a store that the
+    /// application has given, only expired cookies are, and otherwise the new cookie is not stored.
     pub fn cookies(mut self, keep: bool) -> Self {
         self.config.cookies = keep;
         self

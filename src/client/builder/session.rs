@@ -38,15 +38,16 @@ impl EngineIoClientBuilder {
     /// - **Over polling** the first answer shows the version. If the server answers in version 3, or refuses version 4, the
     ///   same `Connect` goes on in version 3.
     /// - **Over WebSocket only**, as with `transports([TransportKind::WebSocket])`, the first answers look alike. If the
-    ///   server names a `maxPayload`, or pings once, it speaks version 4. If neither has happened and the client ends the
-    ///   session for its silence, the reason is [`DisconnectReason::NoPing`](crate::DisconnectReason::NoPing). The next attempt
-    ///   then speaks version 3, as it does when the server itself ends the session at about that time and gives no reason. The
-    ///   client remembers the version if its first ping is answered. While this client speaks version 4 to a server of version
-    ///   3, each misreads the other's binary messages: the application receives each of them with an extra first byte 4, and the
-    ///   server takes the first byte of a message of this client for the type of a packet. If you know the version, set it.
+    ///   server names a `maxPayload`, or pings once, it speaks version 4. If neither happens, one side ends the session after
+    ///   a while. If the client ends it because of the silence, the reason is
+    ///   [`DisconnectReason::NoPing`](crate::DisconnectReason::NoPing). Then, and also if the server ends the session at about
+    ///   that time without a reason, the next attempt speaks version 3. The client remembers the version if its first ping is
+    ///   answered. While this client speaks version 4 to a server of version 3, each misreads the other's binary messages:
+    ///   each binary message of the server reaches the application with an extra first byte 4, and the server reads the first
+    ///   byte of each binary message of this client as the type of a packet. If you know the version, set it.
     ///
     /// In version 3 the client pings, every `ping_interval`, and the server has `ping_timeout` to answer. The times of the
-    /// answers are [`Status::round_trip`](crate::Status::round_trip). Everything else is as in version 4.
+    /// answers are [`Status::round_trip`](crate::Status::round_trip). A few limits differ too: their options say so.
     pub fn protocol(mut self, protocol: Protocol) -> Self {
         self.config.attempts.protocol = protocol;
         self
@@ -61,10 +62,11 @@ impl EngineIoClientBuilder {
     /// Whether the next transport is tried if one cannot open the session, for whatever reason: an error status, an
     /// answer that is not Engine.IO's, a time limit.
     ///
-    /// All transports share the `connect_timeout` of one attempt. If all fail, the error is that of the last one. But if that is
-    /// not [retryable](crate::ConnectError::is_retryable), the first error that is retryable is reported instead, if there is
-    /// one. The other errors are logged at `debug`. A session is not upgraded to a transport that has failed before. Default:
-    /// `false`, which means that only the first transport is tried.
+    /// All transports share the `connect_timeout` of one attempt. If all fail, the error is that of the last one. But if that
+    /// is not [retryable](crate::ConnectError::is_retryable), the first error that is retryable is reported instead, if there
+    /// is one. The other errors are logged at `debug`. A session is not upgraded to a transport that has failed before in the
+    /// same connect, unless that was the remembered one of [`remember_upgrade`](Self::remember_upgrade). Default: `false`,
+    /// which means that only the first transport is tried.
     pub fn try_all_transports(mut self, try_all: bool) -> Self {
         self.config.attempts.try_all_transports = try_all;
         self
@@ -92,14 +94,14 @@ impl EngineIoClientBuilder {
 
     /// Whether messages are carried over from one session to the next. Needs a [`reconnect`](Self::reconnect) policy.
     ///
-    /// With `true`, the messages that were accepted and not written, and those that are sent between two sessions, are
-    /// sent first on the next session, in order. A message that may have been written is never sent twice: it is
-    /// not carried over, but comes back in [`in_doubt`](crate::Disconnected::in_doubt). To send it again, the application needs
-    /// numbers or acknowledgements of its own. If no attempt follows when a session ends, for example because a
-    /// [`Disconnect`](crate::Disconnect) ended it, its messages are in [`unsent`](crate::Disconnected::unsent). If the client
-    /// gives up later, or a `Disconnect` comes between two sessions, they come back as
-    /// [`Event::Rejected`](crate::Event::Rejected), and so does a message that is larger than the `maxPayload` of the next
-    /// session.
+    /// With `true`, the messages that were accepted and not written, and those that are sent between two sessions, are sent
+    /// first on the next session, in order. A message that may have been written is never sent twice: it is not carried over,
+    /// but comes back in [`in_doubt`](crate::Disconnected::in_doubt). If the application sends it again, the server may get it
+    /// twice. To detect that, number the messages, or let the application of the server acknowledge them. If no attempt
+    /// follows when a session ends, for example because a [`Disconnect`](crate::Disconnect) ended it, its messages are in
+    /// [`unsent`](crate::Disconnected::unsent). If the client gives up later, or a `Disconnect` comes between two sessions,
+    /// they come back as [`Event::Rejected`](crate::Event::Rejected), and so does a message that the next session cannot
+    /// carry: it is too large, or, over polling in protocol 4, a text with U+001E.
     ///
     /// Before the first session nothing is stored: the reply of a [`Send`](crate::Send) waits for the outcome of the `Connect`.
     ///
@@ -116,9 +118,10 @@ impl EngineIoClientBuilder {
     /// Runs `hook` before every attempt to connect, also before those of the [`reconnect`](Self::reconnect) policy. It
     /// can give the [`Connect`] a fresh token, other headers or another URL, or fail the attempt. Default: none.
     ///
-    /// Each time it gets the `Connect` that the application sent, without what an earlier call has changed, and an
-    /// [`Attempt`] that says which attempt this is and which failure came before. It is part of the connect and must
-    /// finish within `connect_timeout`. Its future does not have to be `Send`.
+    /// Each time it gets the `Connect` that the application sent, without what an earlier call has changed, and an [`Attempt`]
+    /// that says which attempt this is and which failure came before. It is part of the connect and must finish within
+    /// `connect_timeout`. A `Connect` that cannot be used, such as one with an invalid URL, is refused before the hook runs.
+    /// Its future does not have to be `Send`.
     ///
     /// Its error becomes [`ConnectError::Hook`](crate::ConnectError::Hook), which is
     /// [retryable](crate::ConnectError::is_retryable). It can be a text or any error that is `Send` and `Sync`;

@@ -22,12 +22,13 @@ use crate::{
 /// earlier `Connect`, it replies [`ConnectError::AlreadyConnected`]. During the delay that a [`Reconnect`](crate::Reconnect)
 /// policy waits after a lost session, a `Connect` takes the place of the policy's next attempt.
 ///
-/// The error is in the reply and in no event, so a program that only subscribes does not see it: await the reply. In an
-/// actor, `ctx.spawn(client.send(connect).into_actor(self).map(..))` does so without blocking the actor. With
-/// [`on_initial_connect`](crate::Reconnect::on_initial_connect), an error that is retried is not in the reply, but the cause of
-/// a [`Reconnecting`](crate::Event::Reconnecting). An error that is not retried, such as the status 404, is in the reply. It is
-/// also in [`ReconnectFailed`](crate::Event::ReconnectFailed) if a `Reconnecting` came before. If nobody awaits the reply, the
-/// error is logged as a warning.
+/// The error is in the reply and in no event (with a policy there are exceptions, below), so a program that only subscribes
+/// does not see it: await the reply. In an actor, `ctx.spawn(client.send(connect).into_actor(self).map(..))` does so without
+/// blocking the actor. With [`on_initial_connect`](crate::Reconnect::on_initial_connect), an error that is retried is not in
+/// the reply, but the cause of a [`Reconnecting`](crate::Event::Reconnecting). An error that is not retried, such as the
+/// status 404, is in the reply. It is also in [`ReconnectFailed`](crate::Event::ReconnectFailed) if a `Reconnecting` came
+/// before, as it did for a `Connect` that takes the place of the policy's attempt. If nobody awaits the reply, the error is
+/// logged as a warning.
 ///
 /// ```no_run
 /// # use actix_engineio::{Connect, EngineIoClient, TransportKind};
@@ -39,7 +40,7 @@ use crate::{
 ///             .header("x-tenant", "blue"),
 ///     )
 ///     .await??;
-/// println!("connected, sid {}", session.sid);
+/// println!("connected over {}", session.transport);
 /// # Ok(())
 /// # }
 /// ```
@@ -58,10 +59,11 @@ pub struct Connect {
 }
 
 impl Connect {
-    /// A connect to this URL. It has the scheme `http`, `https`, `ws` or `wss`, a host, a port if it is not the default
-    /// of the scheme, and a query that is sent with every request. The path of the URL is not used: see
-    /// [`path`](Self::path). If it has one, a warning is logged. A user name and a password become a basic
-    /// `authorization` header.
+    /// A connect to this URL. It has the scheme `http`, `https`, `ws` or `wss`, a host, a port if it is not the default of the
+    /// scheme, and a query that is sent with every request. The query must not contain `EIO`, `transport`, `sid`, `b64` or the
+    /// timestamp parameter, which the client sets itself: with one of these the connect fails as
+    /// [`Invalid`](ConnectError::Invalid). The path of the URL is not used: see [`path`](Self::path). If it has one that
+    /// differs from the path in use, a warning is logged. A user name and a password become a basic `authorization` header.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -81,8 +83,8 @@ impl Connect {
         self
     }
 
-    /// The path that the server listens on, for this connect. It is read as the builder's
-    /// [`path`](crate::EngineIoClientBuilder::path), which is also its default.
+    /// The path that the server listens on, for this connect. The same rules apply as for the builder's
+    /// [`path`](crate::EngineIoClientBuilder::path). Default: the builder's path.
     #[must_use]
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());
@@ -113,7 +115,7 @@ impl Connect {
     /// `user-agent`.
     ///
     /// An invalid header is not reported here: the first error is stored, and the client replies to this `Connect` with
-    /// [`ConnectError::Invalid`]. Invalid are a name or a value that HTTP does not allow, the headers that this crate
+    /// [`ConnectError::Invalid`]. These are invalid: a name or a value that HTTP does not allow, the headers that this crate
     /// sets itself (`connection`, `content-length`, `transfer-encoding`, `upgrade` and `sec-websocket-*`, but not
     /// `sec-websocket-protocol`), and an `accept-encoding` with anything but gzip, deflate and identity.
     #[must_use]

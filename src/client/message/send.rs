@@ -20,20 +20,20 @@ use crate::{
 /// [`Connect`](crate::Connect) the reply waits for the outcome.
 ///
 /// An accepted message is sent, or it comes back in [`Event::Disconnected`](crate::Event::Disconnected) or as
-/// [`Event::Rejected`](crate::Event::Rejected). This needs a client that runs: when `main` returns or the client's
-/// arbiter stops, accepted messages can be lost, and the last messages of a loop usually are. End a program with a graceful
-/// [`Disconnect`](crate::Disconnect), or with [`Flush`](crate::Flush). Over WebSocket a message that was sent has not
+/// [`Event::Rejected`](crate::Event::Rejected). This needs a client that runs: when `main` returns or the client's arbiter
+/// stops, accepted messages are not sent, and usually the last messages of a loop are among them. End a program with a
+/// graceful [`Disconnect`](crate::Disconnect), or with [`Flush`](crate::Flush). Over WebSocket a message that was sent has not
 /// necessarily arrived; [`Confirm`](crate::Confirm) asks whether it has.
 ///
-/// A message by itself is written at once. In a loop that awaits each reply, the client waits with the next write until the loop
-/// waits for something else, for at most 500 microseconds, so that one write carries many messages. A `Flush`, a `Confirm`, a
-/// `Disconnect` and a `do_send` end this wait.
+/// A message by itself is written at once. If a loop sends messages and awaits each reply, the client delays the write until
+/// the loop waits for something else, for at most 500 microseconds, so that one write carries many messages. A `Flush`, a
+/// `Confirm`, a `Disconnect` and a `do_send` end this wait.
 ///
-/// Messages are sent in the order in which they reach the client's mailbox. `Addr::send` and `Addr::do_send` put a message there
-/// when they are called; if the mailbox is full, `Addr::send` does so when its future is polled. A `Send` whose reply is dropped
-/// before the client has handled it is not sent; use `do_send` for a message whose outcome nobody awaits. A `do_send` never waits:
-/// messages beyond `send_queue` are queued all the same ([`Status`](crate::Status) shows how many), and a message that could not
-/// be accepted comes back as [`Event::Rejected`](crate::Event::Rejected).
+/// Messages are sent in the order in which they reach the client's mailbox. `Addr::send` and `Addr::do_send` put a message
+/// there when they are called; if the mailbox is full, `Addr::send` does so when its future is polled. A `Send` whose reply is
+/// dropped before the client has handled it is not sent; use `do_send` for a message whose outcome nobody awaits. A `do_send`
+/// never waits: messages beyond `send_queue` are queued, too ([`Status`](crate::Status) shows how many), and a message that
+/// could not be accepted comes back as [`Event::Rejected`](crate::Event::Rejected).
 ///
 /// To send a message in one session and in no other one, give it to a [`SendAll`] with [`in_session`](SendAll::in_session).
 ///

@@ -121,8 +121,8 @@ pub struct BackPressure {
     pub since: Instant,
     /// Bytes of the events that the subscriber has not handled: their data, and an overhead for each event.
     pub bytes: u64,
-    /// The subscriber. Subscribers that were added by the builder have ids in the order in which they were added, and
-    /// streams have ids too.
+    /// The subscriber. Subscribers that were added by the builder have the ids 0, 1, .. in the order in which they were added,
+    /// and streams have ids too.
     pub subscriber: SubscriptionId,
     /// Its name, if it was given one with [`Subscribe::name`](crate::Subscribe::name).
     pub name: Option<Arc<str>>,

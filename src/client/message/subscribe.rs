@@ -130,8 +130,8 @@ impl Subscribe {
         Self::to(Target::mapped(recipient, map))
     }
 
-    /// Sends several events in one message, [`Events`]: at most 64, about 64 KiB of data, and no more than the subscriber is
-    /// expected to handle in one second. This costs less for each event.
+    /// Sends several events in one message, [`Events`]: usually at most 64, about 64 KiB of data, and no more than the
+    /// subscriber is expected to handle in one second. This costs less for each event.
     pub fn batched(recipient: Recipient<Events>) -> Self {
         Self::to(Target::Batched(recipient))
     }

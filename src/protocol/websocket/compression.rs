@@ -51,8 +51,8 @@ enum Contexts {
 
 impl Compression {
     /// Every message is compressed by itself. An idle client needs no memory for that: all clients of a thread share one
-    /// inflater, and one deflater for each level and window. Only a message that has begun and not ended has its own: 47 KiB for
-    /// one that arrives in fragments or has more than 64 KiB, until its end has arrived.
+    /// inflater, and one deflater for each level and window. Only a message that is still arriving needs memory of its own: 47
+    /// KiB, if it comes in fragments or has more than 64 KiB.
     ///
     /// Offers `permessage-deflate; server_no_context_takeover; client_no_context_takeover`. A server that accepts the
     /// offer and does not promise to forget its context is refused.
@@ -84,10 +84,10 @@ impl Compression {
         Self { contexts, threshold: None, level: 1 }
     }
 
-    /// The size in bytes, with the type of the packet, from which a message to the server is compressed. Smaller ones
-    /// are sent as they are, and so is an empty message.
+    /// The size in bytes, with the type of the packet, from which a message to the server is compressed. Smaller ones are sent
+    /// as they are.
     ///
-    /// Default: 1024, and 1 where the messages of the client are compressed together.
+    /// Default: 1024, and 1 if the server agrees that the client compresses its messages together (`both_contexts`).
     #[must_use]
     pub const fn threshold(self, bytes: usize) -> Self {
         Self { threshold: Some(bytes), ..self }
