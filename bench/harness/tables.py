@@ -160,7 +160,7 @@ Taken on {results["date"]} by `{results["command"]}`: {results["machine"]}; {res
 {results["rounds"]} Medians; machines differ from run to run, so trust the ratios rather than the rates.
 {"; ".join(versions)}.
 "raw" is a program on tokio-tungstenite that does Engine.IO by hand: no library, no actors, no reconnection.
-"fails" is a client that cannot.
+"fails": the client cannot run this case.
 Polling: the server takes any number of packets in a POST and says so (it answers `ok`), so this client fills its POSTs;
 to a server that does not, it sends 16 at a time. python-engineio was allowed more than 16 in a poll.
 
@@ -182,7 +182,7 @@ What one connect and close is on the wire:
 
 {wire(results)}
 
-Processor time per message of 16 B, and per subscriber that it is handed to, of a flood that is spread over connections:
+Many messages of 16 B at full speed, over one or many connections: processor time for each delivery of a message to a subscriber:
 
 {spread(results)}
 """
