@@ -285,10 +285,12 @@ fn interval(value: &RawValue) -> Option<Duration> {
     Some(interval.clamp(MIN_INTERVAL, MAX_INTERVAL))
 }
 
-/// A limit in bytes; `None` for zero and for a number that does not fit. Going through the digits avoids a lossy cast.
+/// A limit in bytes; `None` for zero and for a number that does not fit.
 fn byte_limit(value: &RawValue) -> Option<usize> {
-    let bytes = number(value)?.floor();
-    format!("{bytes:.0}").parse().ok().filter(|&limit| limit > 0)
+    // Nearly every limit is a whole number. For the others, going through the digits avoids a lossy cast.
+    let whole = text(value).trim().parse().ok();
+    let limit = whole.or_else(|| format!("{:.0}", number(value)?.floor()).parse().ok());
+    limit.filter(|&limit| limit > 0)
 }
 
 /// The number that a JSON value is, or that its text says. JSON sets no limit to a number: one that no `f64` can hold is

@@ -9,21 +9,7 @@ use std::{borrow::Cow, fmt};
 use base64_simd::forgiving_decode_to_vec;
 use percent_encoding::percent_decode_str;
 
-/// The headers whose values are no secrets: those that any origin may see, and those that the client itself sets.
-const PUBLIC: [&str; 12] = [
-    "accept",
-    "accept-encoding",
-    "accept-language",
-    "connection",
-    "content-length",
-    "content-type",
-    "host",
-    "origin",
-    "sec-websocket-key",
-    "sec-websocket-version",
-    "upgrade",
-    "user-agent",
-];
+use super::http::Request;
 
 /// The parameters of the query that are no secrets.
 const PUBLIC_PARAMETERS: [&str; 2] = ["EIO", "transport"];
@@ -49,12 +35,30 @@ impl Secrets {
         let head = String::from_utf8_lossy(head);
         let mut lines = head.lines();
         let target = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
-        let headers = lines.filter_map(|line| line.split_once(": "));
-        let headers =
-            headers.filter(|(name, _)| !PUBLIC.iter().any(|public| name.eq_ignore_ascii_case(public)));
-        let values = parameters(target).chain(headers.map(|(_, value)| value));
-        let values: Vec<_> = values.filter(|value| value.len() >= MIN_SECRET).collect();
-        Self(values.join("\n").into())
+        Self::of(target, lines.filter_map(|line| line.split_once(": ")))
+    }
+
+    /// The values of a request. They are those of its head, which need not be made for that.
+    pub(crate) fn of_request(request: &Request) -> Self {
+        let headers = request.headers.iter();
+        let headers = headers.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())));
+        Self::of(request.target.as_str(), headers)
+    }
+
+    /// The names of headers are in lower case.
+    fn of<V: AsRef<str>>(target: &str, headers: impl Iterator<Item = (impl AsRef<str>, V)>) -> Self {
+        let mut values = String::new();
+        let mut add = |value: &str| {
+            if value.len() >= MIN_SECRET {
+                if !values.is_empty() {
+                    values.push('\n');
+                }
+                values.push_str(value);
+            }
+        };
+        parameters(target).for_each(&mut add);
+        headers.filter(|(name, _)| !is_public(name.as_ref())).for_each(|(_, value)| add(value.as_ref()));
+        Self(values.into())
     }
 
     /// Adds the sid in the text of an open packet. What is no JSON ends the session anyway, so the text is not parsed.
@@ -93,6 +97,25 @@ impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Secrets({})", self.0.lines().count())
     }
+}
+
+/// Whether the value of this header is no secret: any origin may see it, or the client itself sets it.
+fn is_public(name: &str) -> bool {
+    matches!(
+        name,
+        "accept"
+            | "accept-encoding"
+            | "accept-language"
+            | "connection"
+            | "content-length"
+            | "content-type"
+            | "host"
+            | "origin"
+            | "sec-websocket-key"
+            | "sec-websocket-version"
+            | "upgrade"
+            | "user-agent"
+    )
 }
 
 /// The values in the query of a request's target.

@@ -15,6 +15,10 @@ pub(super) fn decode(
     codec: &mut h1::ClientCodec,
     src: &mut BytesMut,
 ) -> Result<Option<ResponseHead>, TransportError> {
+    if src.is_empty() {
+        // Each call of the decoder clears room for 96 headers.
+        return Ok(None);
+    }
     unfold(src);
     if src.len() < MAX_HEAD {
         return codec.decode(src).map_err(malformed);

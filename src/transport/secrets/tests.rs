@@ -1,4 +1,8 @@
+use actix_http::{Method, header::HeaderValue, uri::PathAndQuery};
+use bytes::Bytes;
+
 use super::*;
+use crate::transport::{Headers, http::Repeat};
 
 const HEAD: &str = "GET /engine.io/?room=parlour&pass%20key&EIO=4&transport=polling&sid=abcdef HTTP/1.1\r\n\
     host: example.org\r\n\
@@ -69,6 +73,30 @@ fn a_head_without_secrets_has_none() {
     }
     assert_eq!(Secrets::default().mask("anything"), "anything");
     assert_eq!(format!("{:?}", Secrets::of_head(HEAD.as_bytes())), "Secrets(7)");
+}
+
+#[test]
+fn the_values_of_a_request_are_those_of_its_head() {
+    let mut headers = Headers::default();
+    for (name, value) in [
+        ("Authorization", "Basic dXNlcjpob3JzZWI9"),
+        ("Cookie", "id=battery"),
+        ("X-Key", "abc"),
+        ("Origin", "https://a.example"),
+    ] {
+        headers.parse_and_append(name, value.as_bytes()).unwrap();
+    }
+    let request = Request {
+        method: Method::GET,
+        target: PathAndQuery::from_static("/engine.io/?room=parlour&EIO=4&transport=websocket&sid=abcdef"),
+        host: HeaderValue::from_static("example.org"),
+        headers,
+        body: Bytes::new(),
+        repeat: Repeat::Unread,
+    };
+    let secrets = Secrets::of_request(&request);
+    assert_eq!(secrets.0, Secrets::of_head(&request.head(None)).0);
+    assert_eq!(format!("{secrets:?}"), "Secrets(4)", "one header is too short, and one is public");
 }
 
 #[test]

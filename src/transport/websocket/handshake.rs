@@ -69,7 +69,7 @@ async fn handshake(http_client: &HttpClient, mut requests: Requests) -> Result<H
             let mask_keys: MaskKeySource = Box::new(move || random.next_u32().to_ne_bytes());
             let mut socket = Socket::new(io, mask_keys, max_message_size, read_buf)
                 .with_version(requests.version())
-                .with_secrets(Secrets::of_head(&request.head(None)));
+                .with_secrets(Secrets::of_request(&request));
             if let (Some(option), Some(agreed)) = (compression, agreed) {
                 socket = socket.with_compression(option, agreed);
             }
