@@ -247,7 +247,8 @@ impl EngineIoClient {
         true
     }
 
-    /// Shows operators what has changed, and warns if a subscriber has stopped the client from reading for a while.
+    /// Shows operators what has changed. Warns if a subscriber has stopped the client from reading for a while, and of messages
+    /// that came back and that no subscriber takes.
     fn observe(&mut self) {
         if self.monitor.is_idle(&self.connection) {
             return;
@@ -255,6 +256,9 @@ impl EngineIoClient {
         let state = || self.lifecycle.state(&self.connection);
         if let Some((behind, stopped_for)) = self.monitor.update(&self.connection, &self.subscribers, state) {
             journal::not_reading(&behind, stopped_for);
+        }
+        if let Some(messages) = self.monitor.take_unseen() {
+            journal::messages_unseen(messages);
         }
     }
 
@@ -293,17 +297,14 @@ impl EngineIoClient {
         let messages = rejected.len();
         self.monitor.count(|meter| meter.rejected(messages));
         let event = rejected.into();
-        self.warn_if_unseen(messages, &event);
+        self.count_unseen(messages, &event);
         self.subscribers.push(event);
     }
 
-    /// Warns if these messages come back in an event that no subscriber takes.
-    pub(super) fn warn_if_unseen(&mut self, messages: usize, event: &Event) {
-        if messages > 0
-            && !self.subscribers.any_takes(event)
-            && let Some(messages) = self.monitor.unseen(messages)
-        {
-            journal::messages_unseen(messages);
+    /// Counts these messages for a warning, if they come back in an event that no subscriber takes.
+    pub(super) fn count_unseen(&mut self, messages: usize, event: &Event) {
+        if messages > 0 && !self.subscribers.any_takes(event) {
+            self.monitor.unseen(messages);
         }
     }
 

@@ -178,9 +178,9 @@
 //! [`DisconnectReason`](DisconnectReason::get_ref) and [`TransportError`](TransportError::get_ref) gives the error that
 //! caused it, for downcasting: a [`std::io::Error`], an error of rustls, or one of the application's own.
 //!
-//! [`ConnectError::is_retryable`] says whether it makes sense to repeat a first connect. Once there was a session, a
-//! [`Reconnect`] policy goes on after every error except wrong options and missing features. The page
-//! [`what_happens_when`](guide::what_happens_when) lists each failure and where it shows.
+//! [`ConnectError::is_retryable`] says whether it makes sense to repeat a first connect. Once the latest `Connect` of the
+//! application has led to a session, a [`Reconnect`] policy goes on after every error except wrong options and missing
+//! features. The page [`what_happens_when`](guide::what_happens_when) lists each failure and where it shows.
 //!
 //! # Flow control
 //!
@@ -248,10 +248,10 @@
 //! disconnect by the application, and at `warn` for each lost session, each failed attempt of the reconnect policy, each
 //! `ReconnectFailed` that the application did not cause, a subscriber that stops the client from reading for two seconds or
 //! makes the next attempt wait, messages that came back and that no subscriber takes (at most once a minute), a client that
-//! was stopped before it had sent everything, a URL whose path is not used, and each failed `Connect` whose reply nobody
-//! awaits. With `env_logger`, `RUST_LOG=actix_engineio=info` shows them. The target `actix_engineio::transport` has the
-//! packets in both directions: at `debug` their type and size, at `trace` also the start of each message, and the requests. At
-//! `warn` it has what is wrong with the setup: certificates, proxies and cookies that cannot be used.
+//! was stopped before it had sent everything, a URL whose path is not used, and a failed `Connect` whose reply nobody awaits.
+//! With `env_logger`, `RUST_LOG=actix_engineio=info` shows them. The target `actix_engineio::transport` has the packets in
+//! both directions: at `debug` their type and size, at `trace` also the start of each message, and the requests. At `warn` it
+//! has what is wrong with the setup: certificates, proxies and cookies that cannot be used.
 //!
 //! These are never logged, and never part of an error: the sid, cookies, the values of headers, the user name and the
 //! password of a URL, and the values of its query. Errors do contain what a server says in an error response.

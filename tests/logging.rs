@@ -479,32 +479,38 @@ async fn a_client_that_is_stopped_before_it_has_sent_everything_says_so() {
 
 /// Messages that are carried over to a session that never comes.
 async fn a_client_that_is_stopped_between_sessions_says_what_it_has_not_sent() {
-    let program = std::thread::spawn(|| {
+    let server = Server::start(|server| {
+        let ws = server.opens_websocket(OPEN);
+        ws.reset();
+    });
+    let origin = server.origin();
+    let program = std::thread::spawn(move || {
         actix::System::new().block_on(async {
-            let policy = Reconnect::constant(Duration::from_secs(3600)).on_initial_connect(true);
-            let client = EngineIoClient::builder().reconnect(policy).keep_unsent(true).start();
+            let policy = Reconnect::constant(Duration::from_secs(3600));
+            let builder = EngineIoClient::builder().transports([TransportKind::WebSocket]);
+            let client = builder.reconnect(policy).keep_unsent(true).start();
             let mut events = EventStream::subscribe(&client).await.unwrap();
-            // Nothing listens on this port.
-            client.do_send(Connect::new("http://127.0.0.1:1"));
+            client.send(Connect::new(origin)).await.unwrap().unwrap();
             while !matches!(events.next().await, Some(Event::Reconnecting(_))) {}
             for at in 0..3 {
-                client.do_send(engineio::Send::text(at.to_string()));
+                client.send(engineio::Send::text(at.to_string())).await.unwrap().unwrap();
             }
-            client.send(GetStatus).await.unwrap();
         });
     });
+    server.finish().await;
     program.join().unwrap();
     let text = "the client is stopped before it has sent everything, messages that waited: 3";
     has(&logged(), Level::Warn, "client", text);
 }
 
 async fn messages_that_nobody_takes_back_are_counted() {
+    let nobody = |messages: &str| format!("messages came back, and no subscriber takes them: {messages}");
     let client = EngineIoClient::builder().start();
     for at in 0..3 {
         client.do_send(engineio::Send::text(at.to_string()));
     }
     client.send(GetStatus).await.unwrap();
-    has(&logged(), Level::Warn, "client", "messages that were not sent and that no subscriber takes: ");
+    has(&logged(), Level::Warn, "client", &nobody("3;"));
 
     // A subscriber of other events is none for these.
     let server = Server::start(|server| {
@@ -520,15 +526,18 @@ async fn messages_that_nobody_takes_back_are_counted() {
         client.do_send(engineio::Send::new(text.clone()));
     }
     client.send(engineio::Disconnect::abort()).await.unwrap();
-    drop(events);
+    drop((client, events));
     server.finish().await;
     let lines = logged();
     has(&lines, Level::Info, "client", "disconnected: client disconnect, messages not sent: ");
-    has(&lines, Level::Warn, "client", "messages that were not sent and that no subscriber takes: ");
+    has(&lines, Level::Warn, "client", &nobody(""));
 
     // Who takes them needs no line.
+    let client = EngineIoClient::builder().start();
     let mut events = EventStream::subscribe(&client).await.unwrap();
     client.do_send(engineio::Send::text("x"));
     while !matches!(events.next().await, Some(Event::Rejected(_))) {}
-    assert!(!logged().iter().any(|line| line.text.contains("no subscriber takes")));
+    drop(client);
+    assert!(events.next().await.is_none());
+    assert!(!logged().iter().any(|line| line.text.contains(&nobody(""))));
 }

@@ -1,7 +1,8 @@
 //! The lines of the log from which an operator learns what a client does and why.
 //!
 //! There is one line at `info` for each connect, each upgrade and each disconnect by the application, and one at `warn` for
-//! each lost session, each failed attempt of the policy, each wait for subscribers and each end of the policy.
+//! each lost session, each failed attempt of the policy, each wait for subscribers and each end of the policy, and about messages
+//! that come back to nobody or are not sent because the client is stopped.
 
 use std::{sync::Arc, time::Duration};
 
@@ -91,7 +92,7 @@ pub(super) fn stopped_before_sending(messages: usize) {
 pub(super) fn messages_unseen(messages: usize) {
     log::warn!(
         target: TARGET,
-        "messages that were not sent and that no subscriber takes: {messages}; subscribe to Disconnected, Rejected and RejectedAll"
+        "messages came back, and no subscriber takes them: {messages}; subscribe to Disconnected, Rejected and RejectedAll"
     );
 }
 

@@ -46,6 +46,7 @@ impl Monitor {
             && self.state.is_none()
             && self.backpressure.since().is_none()
             && !connection.has_backpressure()
+            && self.unseen.as_ref().is_none_or(|unseen| unseen.is_empty())
     }
 
     /// Looks at the client at the end of a wake-up. If a warning is due, returns the subscriber because of which the client
@@ -79,7 +80,8 @@ impl Monitor {
 
     /// The time at which a warning is due.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.backpressure.poll_timeout()
+        let unseen = self.unseen.as_ref().and_then(|unseen| unseen.poll_timeout());
+        self.backpressure.poll_timeout().into_iter().chain(unseen).min()
     }
 
     /// The subscriber that makes the client stop reading, if it has stopped.
@@ -96,9 +98,14 @@ impl Monitor {
         StateWatch::new(sender.subscribe())
     }
 
-    /// Messages came back that no subscriber takes. If a warning is due, returns how many did since the last one.
-    pub(super) fn unseen(&mut self, messages: usize) -> Option<usize> {
-        self.unseen.get_or_insert_default().add(now(), messages)
+    /// Messages came back that no subscriber takes.
+    pub(super) fn unseen(&mut self, messages: usize) {
+        self.unseen.get_or_insert_default().add(messages);
+    }
+
+    /// If a warning is due, returns the number of messages that no subscriber took since the last one.
+    pub(super) fn take_unseen(&mut self) -> Option<usize> {
+        self.unseen.as_mut()?.take_due(now())
     }
 
     /// The client has stopped. Returns the number of messages that no subscriber took, if there was no warning about them.

@@ -165,7 +165,7 @@ impl EngineIoClient {
         self.monitor.count(|meter| meter.closed(&end));
         let messages = end.unsent.len() + end.in_doubt.len();
         let event = Event::Disconnected(Arc::new(end));
-        self.warn_if_unseen(messages, &event);
+        self.count_unseen(messages, &event);
         self.subscribers.session_closed(event);
     }
 

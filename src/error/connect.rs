@@ -88,9 +88,9 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Whether a first connect that failed like this may succeed later, with the same URL and the same options. After a session,
-    /// a [`Reconnect`](crate::Reconnect) policy also retries after the other errors, except `Invalid`, `NoTransports` and
-    /// `TransportError::Unsupported`.
+    /// Whether a first connect that failed like this may succeed later, with the same URL and the same options. Once the
+    /// latest `Connect` of the application has led to a session, a [`Reconnect`](crate::Reconnect) policy also retries after
+    /// the other errors, except `Invalid`, `NoTransports` and `TransportError::Unsupported`.
     ///
     /// `true` for failures of the network and of the `before_connect` hook, for time limits, for the statuses 408, 429 and 5xx
     /// (statuses from 600 count as 5xx, RFC 9110, section 15), and for an unknown session ID. `false` for an invalid URL, an

@@ -102,8 +102,9 @@ impl EngineIoClientBuilder {
     /// The local address of TCP connections, for machines that have several. Default: the system chooses.
     ///
     /// The client then connects only to addresses of the same family, IPv4 or IPv6. If the host has none, the connect fails
-    /// with [`TransportError::Connect`](crate::TransportError::Connect). The option has no effect with `unix_socket` and
-    /// `connector`.
+    /// with [`TransportError::Connect`](crate::TransportError::Connect), or with
+    /// [`TransportError::Proxy`](crate::TransportError::Proxy) for the host of a proxy. The option has no effect with
+    /// `unix_socket` and `connector`.
     pub fn local_address(mut self, address: IpAddr) -> Self {
         self.network().local_address = Some(address);
         self
@@ -112,10 +113,11 @@ impl EngineIoClientBuilder {
     /// A function that looks up hosts: that of the server, and that of a proxy. Default: the resolver of the system.
     ///
     /// It is not called for IP addresses, and it has to return at least one address. An empty list, an error and a panic
-    /// become [`TransportError::Resolve`](crate::TransportError::Resolve). It may take as long as the request for which it is
-    /// called. The client tries the addresses in the returned order, but alternates between IPv6 and IPv4. It tries the next
-    /// address when the one before has failed, or has not answered within 250 ms (RFC 8305). The future does not have to be
-    /// `Send`.
+    /// become [`TransportError::Resolve`](crate::TransportError::Resolve), or
+    /// [`TransportError::Proxy`](crate::TransportError::Proxy) for the host of a proxy. It may take as long as the request for
+    /// which it is called. The client tries the addresses in the returned order, but alternates between IPv6 and IPv4. It
+    /// tries the next address when the one before has failed, or has not answered within 250 ms (RFC 8305). The future does
+    /// not have to be `Send`.
     ///
     /// ```
     /// use std::net::{IpAddr, Ipv4Addr};

@@ -121,12 +121,12 @@ impl EngineIoClientBuilder {
     /// Each time it gets the `Connect` that the application sent, without what an earlier call has changed, and an [`Attempt`]
     /// that says which attempt this is and which failure came before. It is part of the connect and must finish within
     /// `connect_timeout`. A `Connect` that cannot be used, such as one with an invalid URL, is refused before the hook runs.
-    /// Its future does not have to be `Send`.
+    /// The future of the hook does not have to be `Send`.
     ///
-    /// Its error becomes [`ConnectError::Hook`](crate::ConnectError::Hook), which is
+    /// The error of the hook becomes [`ConnectError::Hook`](crate::ConnectError::Hook), which is
     /// [retryable](crate::ConnectError::is_retryable). It can be a text or any error that is `Send` and `Sync`;
-    /// [`ConnectError::get_ref`](crate::ConnectError::get_ref) gives it back. Turn an error that is not `Send` into a
-    /// text with `.map_err(|err| err.to_string())`. A panic of the hook fails its attempt and nothing else.
+    /// [`ConnectError::get_ref`](crate::ConnectError::get_ref) gives it back. Turn an error that is not `Send` into a text
+    /// with `.map_err(|err| err.to_string())`. A panic of the hook fails its attempt and nothing else.
     ///
     /// ```
     /// use std::{io, sync::Mutex};

@@ -21,9 +21,10 @@ use crate::{
 ///
 /// An accepted message is sent, or it comes back in [`Event::Disconnected`](crate::Event::Disconnected) or as
 /// [`Event::Rejected`](crate::Event::Rejected). This needs a client that runs: when `main` returns or the client's arbiter
-/// stops, accepted messages are not sent, and usually the last messages of a loop are among them. End a program with a
-/// graceful [`Disconnect`](crate::Disconnect), or with [`Flush`](crate::Flush). Over WebSocket a message that was sent has not
-/// necessarily arrived; [`Confirm`](crate::Confirm) asks whether it has.
+/// stops, accepted messages are not sent, and neither is a `do_send` that the client has not handled yet. Usually the last
+/// messages of a loop are among them. End a program with a graceful [`Disconnect`](crate::Disconnect), or with
+/// [`Flush`](crate::Flush). Over WebSocket a message that was sent has not necessarily arrived; [`Confirm`](crate::Confirm)
+/// asks whether it has.
 ///
 /// A message by itself is written at once. If a loop sends messages and awaits each reply, the client delays the write until
 /// the loop waits for something else, for at most 500 microseconds, so that one write carries many messages. A `Flush`, a

@@ -15,10 +15,23 @@ pub(super) struct UnseenMessages {
 }
 
 impl UnseenMessages {
-    /// Some more messages came back. If a warning is due, returns the number of messages since the last one.
-    pub(super) fn add(&mut self, now: Instant, messages: usize) -> Option<usize> {
+    pub(super) fn add(&mut self, messages: usize) {
         self.messages += messages;
-        if self.warned.is_some_and(|warned| now < warned + WARN_INTERVAL) {
+    }
+
+    /// Whether there is nothing to warn of.
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages == 0
+    }
+
+    /// The time at which the next warning is due. `None`: at once, or there is nothing to warn of.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.warned.filter(|_| !self.is_empty()).map(|warned| warned + WARN_INTERVAL)
+    }
+
+    /// Takes the number of messages since the last warning, if a warning is due.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<usize> {
+        if self.poll_timeout().is_some_and(|due| now < due) {
             return None;
         }
         let messages = self.take()?;
@@ -26,7 +39,7 @@ impl UnseenMessages {
         Some(messages)
     }
 
-    /// The number of messages since the last warning, if there are any.
+    /// Takes the number of messages since the last warning, if there are any.
     pub(super) fn take(&mut self) -> Option<usize> {
         Some(std::mem::take(&mut self.messages)).filter(|messages| *messages > 0)
     }
@@ -40,11 +53,18 @@ mod tests {
     fn messages_that_nobody_takes_are_warned_of_once_a_minute_and_all_of_them_count() {
         let start = Instant::now();
         let mut unseen = UnseenMessages::default();
-        assert_eq!(unseen.add(start, 0), None);
-        assert_eq!(unseen.add(start, 2), Some(2));
-        assert_eq!(unseen.add(start + WARN_INTERVAL / 2, 3), None);
-        assert_eq!(unseen.add(start + WARN_INTERVAL, 4), Some(7));
-        assert_eq!(unseen.add(start + WARN_INTERVAL, 1), None);
+        assert_eq!((unseen.take_due(start), unseen.poll_timeout()), (None, None));
+        unseen.add(1);
+        unseen.add(2);
+        assert_eq!(unseen.poll_timeout(), None, "it is due at once");
+        assert_eq!(unseen.take_due(start), Some(3));
+        assert_eq!(unseen.poll_timeout(), None, "there is nothing more to say");
+        unseen.add(4);
+        assert_eq!(unseen.take_due(start + WARN_INTERVAL / 2), None);
+        assert_eq!(unseen.poll_timeout(), Some(start + WARN_INTERVAL));
+        unseen.add(5);
+        assert_eq!(unseen.take_due(start + WARN_INTERVAL), Some(9));
+        unseen.add(1);
         assert_eq!((unseen.take(), unseen.take()), (Some(1), None), "at the end");
     }
 }

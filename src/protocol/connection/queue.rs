@@ -136,11 +136,9 @@ impl SendQueue {
     fn append(&mut self, outgoing: Outgoing) {
         let first = self.next_position();
         let is_group = matches!(outgoing, Outgoing::Group(_));
-        for data in outgoing.into_messages() {
-            self.messages += 1;
-            self.weight += data.weight();
-            self.packets.push_back(Packet::Message(data));
-        }
+        self.messages += outgoing.messages().len();
+        self.weight += outgoing.weight();
+        self.packets.extend(outgoing.into_messages().into_iter().map(Packet::Message));
         if is_group {
             let end = self.next_position();
             self.retained.push_group(first..end);

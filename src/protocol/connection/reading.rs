@@ -12,9 +12,9 @@ use std::{
 use super::io::over_slow_line;
 use crate::protocol::{handshake::TransportKind, packet::Packet};
 
-/// The pause after a poll that was answered at once with nothing useful. Its length doubles each time, up to the
-/// maximum, and goes back to the first one after any other poll. Some servers (engineioxide, python-engineio) answer every poll at once with a noop
-/// while a probe is open; without a pause the client would send polls in a busy loop.
+/// The pause after a poll that was answered at once with nothing useful. Its length doubles each time, up to the maximum, and
+/// goes back to the first one after any other poll. Some servers (engineioxide, python-engineio) answer every poll at once
+/// with a noop while a probe is open; without a pause the client would send polls in a busy loop.
 const MIN_IDLE_PAUSE: Duration = Duration::from_millis(50);
 const MAX_IDLE_PAUSE: Duration = Duration::from_secs(1);
 

@@ -57,7 +57,8 @@ impl Connection {
     pub(crate) fn send_all(&mut self, group: Vec<Data>) -> Result<(), SendAllError> {
         let outcome = match &self.state {
             State::Open(open) if !open.is_closing() => {
-                group.iter().try_for_each(|data| open.check(data, &self.limits))
+                let mut unusual = group.iter().filter(|data| data.len() >= open.unchecked_len());
+                unusual.try_for_each(|data| open.check(data, &self.limits))
             }
             _ => Err(SendErrorKind::NotConnected),
         };

@@ -51,8 +51,9 @@ enum Contexts {
 
 impl Compression {
     /// Every message is compressed by itself. An idle client needs no memory for that: all clients of a thread share one
-    /// inflater, and one deflater for each level and window. Only a message that is still arriving needs memory of its own: 47
-    /// KiB, if it comes in fragments or has more than 64 KiB.
+    /// inflater, and one deflater for each level and window. Only a message that has begun and not ended needs memory of its
+    /// own: 47 KiB for one of the server that comes in fragments or has more than 64 KiB, and a deflater for a large one to
+    /// the server.
     ///
     /// Offers `permessage-deflate; server_no_context_takeover; client_no_context_takeover`. A server that accepts the
     /// offer and does not promise to forget its context is refused.
