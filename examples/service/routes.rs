@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use actix::prelude::*;
-use actix_engineio as engineio;
+use actix_engineio::{self as engineio, SendErrorKind};
 use actix_rt::time::timeout;
 use actix_web::{
     Error, HttpResponse,
-    error::{ErrorBadGateway, ErrorGatewayTimeout, ErrorInternalServerError, ErrorServiceUnavailable},
+    error::{
+        ErrorBadGateway, ErrorGatewayTimeout, ErrorInternalServerError, ErrorPayloadTooLarge,
+        ErrorServiceUnavailable,
+    },
     web,
 };
 use serde_json::Value;
@@ -36,14 +39,17 @@ pub(crate) fn configure(service: &mut web::ServiceConfig) {
 }
 
 /// 202 after the client has accepted the message. 503 if the client refuses it, or does not accept it within `PATIENCE` because
-/// the queue is full or the first connect is in progress.
+/// the queue is full or the first connect is in progress. 413 for a message that is too large for the server.
 async fn publish(service: web::Data<Service>, text: String) -> Result<HttpResponse, Error> {
     // After the limit the reply is dropped, which withdraws the message.
     timeout(PATIENCE, service.server.send(engineio::Send::text(text)))
         .await
         .map_err(|_| ErrorServiceUnavailable("the send queue is full"))?
         .map_err(ErrorInternalServerError)?
-        .map_err(ErrorServiceUnavailable)?;
+        .map_err(|err| match err.kind {
+            SendErrorKind::TooLarge { .. } => ErrorPayloadTooLarge(err),
+            _ => ErrorServiceUnavailable(err),
+        })?;
     Ok(HttpResponse::Accepted().finish())
 }
 
@@ -84,14 +90,15 @@ mod tests {
 
     use super::*;
 
-    /// A client that accepts texts except an empty one.
+    /// A client that accepts texts except an empty one, and one that is too large for the server.
     fn client() -> Recipient<engineio::Send> {
         let client = Mocker::<EngineIoClient>::mock(Box::new(|message, _| {
             let message = message.downcast::<engineio::Send>().expect("nothing else is sent");
             let data = message.data().clone();
-            let reply = match data.is_empty() {
-                true => Err(SendError::new(SendErrorKind::NotConnected, data)),
-                false => Ok(()),
+            let reply = match data.len() {
+                0 => Err(SendError::new(SendErrorKind::NotConnected, data)),
+                len @ 100.. => Err(SendError::new(SendErrorKind::too_large(len, 99), data)),
+                _ => Ok(()),
             };
             Box::new(Some(reply))
         }));
@@ -106,11 +113,14 @@ mod tests {
         let app = init_service(App::new().app_data(service).configure(configure)).await;
 
         let get = |path| call_service(&app, TestRequest::get().uri(path).to_request());
-        let post =
-            |text| call_service(&app, TestRequest::post().uri("/publish").set_payload(text).to_request());
+        let post = |text: &str| {
+            let request = TestRequest::post().uri("/publish").set_payload(text.to_owned());
+            call_service(&app, request.to_request())
+        };
         assert_eq!(get("/health").await.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(post("hello").await.status(), StatusCode::ACCEPTED);
         assert_eq!(post("").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(post(&"x".repeat(100)).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
         let ask = TestRequest::post().uri("/ask").set_json("?").to_request();
         assert_eq!(call_service(&app, ask).await.status(), StatusCode::GATEWAY_TIMEOUT);
 

@@ -68,8 +68,9 @@ pub(crate) struct Joined {
 #[rtype(result = "()")]
 pub(crate) struct Leave(pub(crate) String);
 
-/// Leaves every namespace and ends the connection. Events that were emitted earlier are sent first. Replies when everything is
-/// closed.
+/// Leaves every namespace and ends the connection. Events that were emitted earlier are sent first, but a server of socket.io
+/// ignores one that arrives together with this: send a goodbye with [`Emit::ask`], and this after its acknowledgement. Replies when
+/// everything is closed.
 ///
 /// While the send queue is full, this waits as every `Emit` does, and the client's `close_timeout` begins only after that.
 #[derive(Message)]
