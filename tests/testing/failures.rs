@@ -51,8 +51,8 @@ async fn a_failure_describes_first_the_session_that_was_awaited() {
     send(&client, "1:a").await;
     let words = fails(peer.receive()).await;
     let expected = "waited 60s in session \"test-session-2\" for a message of the client, without success: it is open over \
-                    polling, and the client has sent a pong; session \"test-session-1\" is open over websocket, and the client \
-                    has sent the text \"1:a\", a pong; of ";
+                    polling, and the client has sent a pong, a pong; session \"test-session-1\" is open over websocket, and \
+                    the client has sent the text \"1:a\", a pong, a pong; of ";
     assert!(words.contains(expected), "{words}");
 
     server.hang();
