@@ -223,7 +223,8 @@ impl EngineIoClientBuilder {
         EngineIoClient::new(self.config).start()
     }
 
-    /// Starts the client on another arbiter. Its address can be used from every thread.
+    /// Starts the client on another arbiter. Its address can be used from every thread. If that arbiter has stopped, every
+    /// message gets a closed mailbox.
     pub fn start_in_arbiter(self, arbiter: &ArbiterHandle) -> Addr<EngineIoClient> {
         let config = self.config;
         EngineIoClient::start_in_arbiter(arbiter, move |_| EngineIoClient::new(config))

@@ -7,7 +7,8 @@ use actix::{
     dev::{MessageResponse, OneshotSender},
 };
 
-/// The reply of one of this crate's messages. It is given at once, or as soon as it is known.
+/// The reply of one of this crate's messages: the result type of the client's handlers. Programs do not make or read one;
+/// `Addr::send` gives them the value.
 pub struct Reply<T>(Inner<T>);
 
 enum Inner<T> {

@@ -26,7 +26,8 @@ pub enum TransportError {
     /// TLS failed.
     #[non_exhaustive]
     Tls {
-        /// The error of rustls, followed by advice where there is any.
+        /// The error of rustls, or of the library that [`awc_connector`](crate::EngineIoClientBuilder::awc_connector) brings,
+        /// followed by advice where there is any.
         cause: Cause,
         /// `true` if another attempt would fail, too: a certificate was not accepted, the server's or the client's own, or the
         /// two sides have no version, cipher suite, protocol or name in common.
@@ -38,7 +39,8 @@ pub enum TransportError {
         /// The status with which an HTTP proxy answered, such as 407. For a SOCKS proxy, 407 if it asks for other
         /// credentials and 403 if it does not allow the connection.
         status: Option<u16>,
-        /// The failure: the [`HttpStatus`] of the proxy, an [`io::Error`], or another `TransportError`.
+        /// The failure: the [`HttpStatus`] of the proxy, an [`io::Error`], an error of the SOCKS protocol, or another
+        /// `TransportError`.
         cause: Cause,
     },
     /// A time limit ran out.

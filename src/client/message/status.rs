@@ -41,7 +41,8 @@ pub enum State {
     /// There is no session, and no attempt to open one.
     #[default]
     Disconnected,
-    /// A `Connect` is in progress.
+    /// A `Connect` is in progress. With [`on_initial_connect`](crate::Reconnect::on_initial_connect) this includes the delays
+    /// between its attempts.
     Connecting,
     /// A session was lost, and the client is waiting for the next attempt of its policy, or is connecting.
     Reconnecting,
