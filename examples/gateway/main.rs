@@ -15,7 +15,7 @@
 //! The connection outlives restarts of the Engine.IO server. Ctrl-C and SIGTERM end the browsers' streams, finish the
 //! requests under way, flush what is queued, and disconnect.
 
-use std::{error::Error, io, pin::pin, process::ExitCode, time::Duration};
+use std::{error::Error, io, net::TcpListener, pin::pin, process::ExitCode, time::Duration};
 
 use actix::prelude::*;
 use actix_engineio::{Connect, Disconnect, EngineIoClient, Reconnect, Wait};
@@ -64,6 +64,8 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let (listen, url) = arguments()?;
+    // Before any actor is started: if the program ends here, nothing has to be stopped.
+    let listener = TcpListener::bind(&listen).map_err(|err| format!("cannot listen on {listen}: {err}"))?;
     let (url, _server) = match url {
         Some(url) => (url, None),
         None => {
@@ -95,7 +97,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
             // The streams do not end by themselves, and the server waits for their end.
             let _ = feed.send(Close).await;
         })
-        .bind(listen)?;
+        .listen(listener)?;
     for addr in server.addrs() {
         println!("listening     http://{addr}");
     }
