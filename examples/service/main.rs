@@ -58,6 +58,10 @@ async fn main() -> ExitCode {
 }
 
 async fn start() -> Result<(), Box<dyn Error>> {
+    if let Some(argument) = env::args().nth(1) {
+        let variables = "variables of the environment, which --help lists";
+        return Err(format!("unexpected argument {argument}: the options are {variables}").into());
+    }
     logging::start()?;
     let config = Config::read(|name| env::var(name).ok())?;
     match config.url.clone() {
