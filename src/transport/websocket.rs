@@ -80,8 +80,13 @@ impl WebSocketTransport {
 
     fn write(&mut self, packets: Arc<Vec<Packet>>) {
         if let Phase::Open(socket) = &mut self.phase {
+            let ends_session = packets.last() == Some(&Packet::Close);
             socket.queue_batch(packets);
             self.is_writing = true;
+            // Nothing follows a close packet, so the close frame goes out together with it.
+            if ends_session && socket.is_batch_encoded() {
+                socket.queue_close(1000);
+            }
         }
     }
 
@@ -154,6 +159,11 @@ impl WebSocketTransport {
             if is_flushed && mem::take(&mut self.is_writing) {
                 socket.report_compression(&self.reports);
                 self.reports.send(ReportKind::Written { any_number: false });
+                if socket.has_queued_close() {
+                    self.start_close();
+                    task.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
             } else if !is_flushed && self.write_reports.is_due(socket.write_progress()) && self.is_writing {
                 self.reports.send(ReportKind::Writing);
             }

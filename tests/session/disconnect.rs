@@ -1,6 +1,6 @@
 //! Disconnects by the user.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use actix_engineio::{
     self as engineio, Connect, Data, Disconnect, DisconnectReason, Event, Flush, FlushError, SendErrorKind,
@@ -8,12 +8,37 @@ use actix_engineio::{
 };
 
 use crate::{
-    is_silent, posting,
+    is_silent,
+    loops::counted,
+    posting,
     support::{
         Client, Clock, LARGE, SHORT, connect_with_small_buffers, listen_with_small_buffers, milestone,
         script::OPEN, server::Server, signal,
     },
 };
+
+#[actix::test]
+async fn the_last_messages_the_close_packet_and_the_close_frame_are_one_write() {
+    let server = Server::start(|server| {
+        let mut ws = server.opens_websocket(OPEN);
+        for packet in ["4a", "4b", "1"] {
+            ws.reads(packet);
+        }
+        // The client does not answer a ping behind its close frame.
+        ws.send_frame(true, 0, 9, b"late");
+        ws.reads_close(1000);
+        ws.close();
+    });
+    let (mut client, writes) = counted(&server);
+    client.connect_over(TransportKind::WebSocket).await;
+    let before = writes.load(Ordering::SeqCst);
+    client.addr.do_send(engineio::Send::text("a"));
+    client.addr.do_send(engineio::Send::text("b"));
+    client.disconnect().await;
+    assert_eq!(writes.load(Ordering::SeqCst) - before, 1);
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(None));
+    server.finish().await;
+}
 
 #[actix::test]
 async fn a_disconnect_over_polling_posts_the_queue_and_the_close_packet_last() {

@@ -31,6 +31,18 @@ const MESSAGES: usize = 1000;
 /// Counts the writes that have sent something: each is a system call.
 struct Counting(TcpStream, Arc<AtomicUsize>);
 
+/// A client whose writes are counted.
+pub(crate) fn counted(server: &Server) -> (Client, Arc<AtomicUsize>) {
+    let writes = Arc::<AtomicUsize>::default();
+    let client = Client::with(server, |builder| {
+        let writes = writes.clone();
+        builder.connector(async move |to: Destination| {
+            Ok(Counting(TcpStream::connect((to.host(), to.port())).await?, writes.clone()))
+        })
+    });
+    (client, writes)
+}
+
 impl AsyncRead for Counting {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -80,13 +92,7 @@ async fn a_loop_over_websocket_makes_few_system_calls() {
             ws.reads_close(1000);
             ws.close();
         });
-        let writes = Arc::<AtomicUsize>::default();
-        let mut client = Client::with(&server, |builder| {
-            let writes = writes.clone();
-            builder.connector(async move |to: Destination| {
-                Ok(Counting(TcpStream::connect((to.host(), to.port())).await?, writes.clone()))
-            })
-        });
+        let (mut client, writes) = counted(&server);
         client.connect_over(TransportKind::WebSocket).await;
         let before = writes.load(Ordering::SeqCst);
         let clock = Clock::stop();

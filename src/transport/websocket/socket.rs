@@ -45,6 +45,8 @@ pub(super) struct Socket {
     last_ping: u64,
     /// The largest number of a ping that a pong has answered, until it is reported.
     answered_ping: Option<u64>,
+    /// Set once a close frame is queued. It is the last frame.
+    has_queued_close: bool,
     /// The error that stopped writing. What the server sent before is still read, because it may say why.
     write_error: Option<io::Error>,
     /// The values of the handshake request that may be secrets, and the sid. They are masked in what the server says.
@@ -72,6 +74,7 @@ impl Socket {
             waiting_pong: None,
             last_ping: 0,
             answered_ping: None,
+            has_queued_close: false,
             write_error: None,
             secrets: Secrets::default(),
         }
@@ -112,18 +115,36 @@ impl Socket {
         self.output.queue_compressed(&mut self.codec, Frame { opcode, head, body });
     }
 
-    /// Queues a ping behind everything, also behind the rest of a batch. `number` must be larger than that of all earlier pings.
+    /// Queues a ping behind everything, also behind the rest of a batch, unless a close frame is queued. `number` must be larger
+    /// than that of all earlier pings.
     pub(super) fn queue_ping(&mut self, number: u64) {
-        self.last_ping = number;
-        self.output.ping(&mut self.codec, number);
+        if !self.has_queued_close {
+            self.last_ping = number;
+            self.output.ping(&mut self.codec, number);
+        }
     }
 
     /// Queues a close frame. It is the last frame: nothing may be queued after it. A pong that waits is dropped, and so is
-    /// the part of a batch that is not encoded yet, with a ping behind it.
+    /// the part of a batch that is not encoded yet, with a ping behind it. There is only one close frame: a second call does
+    /// nothing.
     pub(super) fn queue_close(&mut self, code: u16) {
+        if self.has_queued_close {
+            return;
+        }
         self.waiting_pong = None;
         self.output.drop_rest();
         self.queue(Opcode::Close, &[], &close_payload(code, ""));
+        self.has_queued_close = true;
+    }
+
+    /// Whether a close frame was queued.
+    pub(super) fn has_queued_close(&self) -> bool {
+        self.has_queued_close
+    }
+
+    /// Whether no part of the last batch waits for its turn to be compressed.
+    pub(super) fn is_batch_encoded(&self) -> bool {
+        !self.output.has_rest()
     }
 
     /// Writes everything that is queued. Pending if the connection takes no bytes now, if the rest of a batch waits for its next

@@ -76,6 +76,11 @@ impl WriteBuffer {
         self.written
     }
 
+    /// Whether a part of the last batch waits for its turn.
+    pub(super) fn has_rest(&self) -> bool {
+        self.encoding.is_some()
+    }
+
     /// A number that grows with each write, and with each turn in which messages are compressed.
     pub(super) fn progress(&self) -> u64 {
         self.written.saturating_add(self.turns)

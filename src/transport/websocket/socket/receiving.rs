@@ -72,6 +72,10 @@ impl Socket {
     /// Answers a ping. RFC 6455, section 5.5.3: an endpoint may answer only the latest of several pings. So a server that
     /// sends pings and does not read cannot fill the memory with pongs.
     fn on_ping(&mut self, payload: &[u8]) {
+        if self.has_queued_close() {
+            // RFC 6455, section 5.5.1: nothing follows a close frame.
+            return;
+        }
         if self.output.len() > MAX_OUTPUT_BEFORE_PONG {
             self.waiting_pong = Some(Bytes::copy_from_slice(payload));
         } else {
