@@ -21,7 +21,7 @@ use crate::{
         connection::{BatchOutcome, ReportKind},
         packet::Packet,
         version::ProtocolVersion,
-        websocket::{AgreedCompression, Compression, Frame, Opcode, WebSocketCodec, close_payload},
+        websocket::{AgreedCompression, Compression, Frame, Opcode, WebSocketCodec},
     },
     transport::{Io, ReportSender, Secrets},
 };
@@ -45,8 +45,6 @@ pub(super) struct Socket {
     last_ping: u64,
     /// The largest number of a ping that a pong has answered, until it is reported.
     answered_ping: Option<u64>,
-    /// Set once a close frame is queued. It is the last frame.
-    has_queued_close: bool,
     /// The error that stopped writing. What the server sent before is still read, because it may say why.
     write_error: Option<io::Error>,
     /// The values of the handshake request that may be secrets, and the sid. They are masked in what the server says.
@@ -74,7 +72,6 @@ impl Socket {
             waiting_pong: None,
             last_ping: 0,
             answered_ping: None,
-            has_queued_close: false,
             write_error: None,
             secrets: Secrets::default(),
         }
@@ -118,7 +115,7 @@ impl Socket {
     /// Queues a ping behind everything, also behind the rest of a batch, unless a close frame is queued. `number` must be larger
     /// than that of all earlier pings.
     pub(super) fn queue_ping(&mut self, number: u64) {
-        if !self.has_queued_close {
+        if !self.has_queued_close() {
             self.last_ping = number;
             self.output.ping(&mut self.codec, number);
         }
@@ -128,18 +125,13 @@ impl Socket {
     /// the part of a batch that is not encoded yet, with a ping behind it. There is only one close frame: a second call does
     /// nothing.
     pub(super) fn queue_close(&mut self, code: u16) {
-        if self.has_queued_close {
-            return;
-        }
         self.waiting_pong = None;
-        self.output.drop_rest();
-        self.queue(Opcode::Close, &[], &close_payload(code, ""));
-        self.has_queued_close = true;
+        self.output.queue_close(&mut self.codec, code);
     }
 
     /// Whether a close frame was queued.
     pub(super) fn has_queued_close(&self) -> bool {
-        self.has_queued_close
+        self.output.has_close()
     }
 
     /// Whether no part of the last batch waits for its turn to be compressed.

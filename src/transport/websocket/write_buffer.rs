@@ -17,7 +17,7 @@ use crate::protocol::{
     connection::BatchOutcome,
     packet::Packet,
     version::ProtocolVersion,
-    websocket::{Frame, FrameEnds, Opcode, WebSocketCodec},
+    websocket::{Frame, FrameEnds, Opcode, WebSocketCodec, close_payload},
 };
 
 /// The largest buffer that is reused.
@@ -47,6 +47,8 @@ pub(super) struct WriteBuffer {
     encoding: Option<Box<Encoding>>,
     /// The number of turns in which messages were compressed.
     turns: u64,
+    /// Set once a close frame is in the buffer. It is the last frame.
+    has_close: bool,
 }
 
 /// What became of the rest of a batch.
@@ -74,6 +76,21 @@ impl WriteBuffer {
     /// The number of bytes written, over all writes.
     pub(super) fn written(&self) -> u64 {
         self.written
+    }
+
+    /// Appends a close frame, unless there was one. The rest of the last batch is not sent.
+    pub(super) fn queue_close<K: FnMut() -> [u8; 4]>(&mut self, codec: &mut WebSocketCodec<K>, code: u16) {
+        if !self.has_close {
+            self.encoding = None;
+            let payload = close_payload(code, "");
+            self.queue(codec, Frame { opcode: Opcode::Close, head: &[], body: &payload });
+            self.has_close = true;
+        }
+    }
+
+    /// Whether a close frame was appended.
+    pub(super) fn has_close(&self) -> bool {
+        self.has_close
     }
 
     /// Whether a part of the last batch waits for its turn.
@@ -173,11 +190,6 @@ impl WriteBuffer {
         if let Some(encoding) = &mut self.encoding {
             encoding.end_turn();
         }
-    }
-
-    /// Drops the rest of a batch. Its messages are not sent.
-    pub(super) fn drop_rest(&mut self) {
-        self.encoding = None;
     }
 
     /// Appends a ping with this number behind everything, also behind the rest of a batch.

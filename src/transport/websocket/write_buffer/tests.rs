@@ -244,12 +244,14 @@ fn many_small_messages_are_compressed_in_turns() {
 }
 
 #[test]
-fn the_rest_of_a_batch_that_is_dropped_is_not_sent() {
+fn a_close_frame_is_the_last_frame_and_the_rest_of_the_batch_is_not_sent() {
     let mut codec = deflating();
     let mut buffer = WriteBuffer::default();
     buffer.queue_batch(&mut codec, ProtocolVersion::V4, Arc::new(batch(&[100, 2 * SLICE, 1])));
-    buffer.drop_rest();
-    buffer.queue(&mut codec, Frame { opcode: Opcode::Close, head: b"", body: b"\x03\xe8" });
+    assert!(buffer.has_rest() && !buffer.has_close());
+    buffer.queue_close(&mut codec, 1000);
+    buffer.queue_close(&mut codec, 1002);
+    assert!(!buffer.has_rest() && buffer.has_close());
     let mut stream = Stream::default();
     assert!(flush(&mut buffer, &mut stream).is_ready());
     assert_eq!(
