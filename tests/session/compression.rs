@@ -3,8 +3,8 @@
 use std::{iter, time::Duration};
 
 use actix_engineio::{
-    AgreedCompression, Compression, DisconnectReason, GetStatus, Metrics, ProtocolError, Reconnect,
-    SendErrorKind, TransportKind,
+    self as engineio, AgreedCompression, Compression, DisconnectReason, GetStatus, Metrics, ProtocolError,
+    Reconnect, SendErrorKind, TransportKind,
 };
 
 use crate::support::{
@@ -369,6 +369,29 @@ async fn what_became_of_each_compressed_message_is_known() {
     assert_eq!(all.collect::<Vec<_>>(), (0..COUNT).collect::<Vec<_>>(), "each one is in one list, in order");
     assert!(end.in_doubt.len() >= 7, "{} may have arrived", end.in_doubt.len());
     assert!(!end.unsent.is_empty());
+    server.finish().await;
+}
+
+#[actix::test]
+async fn messages_that_are_compressed_in_turns_are_all_sent_before_a_disconnect() {
+    // One batch with the close packet, and more than is compressed in one turn.
+    const MESSAGES: usize = 800;
+    let server = Server::start(|server| {
+        let (mut ws, mut deflate) = server.opens_compressed(OPEN, BOTH);
+        for at in 0..MESSAGES {
+            assert_eq!(ws.reads_deflated(1, &mut deflate), format!("4{at}").into_bytes());
+        }
+        assert_eq!(ws.reads_deflated(1, &mut deflate), b"1");
+        ws.reads_close(1000);
+        ws.close();
+    });
+    let mut client = Client::with(&server, |builder| builder.compression(Compression::both_contexts()));
+    client.connect_over(TransportKind::WebSocket).await;
+    for at in 0..MESSAGES {
+        client.addr.do_send(engineio::Send::text(at.to_string()));
+    }
+    client.disconnect().await;
+    assert_eq!(client.ended_cleanly().await, DisconnectReason::Client(None));
     server.finish().await;
 }
 

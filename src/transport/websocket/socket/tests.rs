@@ -68,6 +68,24 @@ async fn pongs_that_nobody_asked_for_do_not_hide_the_answer_to_the_ping() {
     }
 }
 
+#[actix::test]
+async fn nothing_follows_a_close_frame() {
+    let (mut socket, mut server) = connected();
+    server.write_all(b"\x89\x01p\x81\x024x").await.unwrap();
+    socket.queue_close(1000);
+    socket.queue_ping(1);
+    socket.queue_close(1002);
+    let packet = |message| ProtocolVersion::V4.decode_message(message, 100);
+    // The message is behind a ping.
+    let received = poll_fn(|task| socket.poll_message(true, packet, task)).await.unwrap();
+    assert_eq!(received, Packet::Message("x".into()));
+    poll_fn(|task| socket.poll_flush(task)).await;
+    drop(socket);
+    let mut written = Vec::new();
+    server.read_to_end(&mut written).await.unwrap();
+    assert_eq!(written, b"\x88\x82\0\0\0\0\x03\xe8");
+}
+
 /// A socket that accepts messages of a MiB, compressed without contexts, and the server's end of its connection.
 fn compressed() -> (Socket, DuplexStream) {
     let (io, server) = duplex(1 << 20);
