@@ -58,8 +58,10 @@ pub struct Flush;
 /// those every `Confirm` over WebSocket fails in this way. If the messages wait during an upgrade, the transport that carries
 /// them afterwards answers the `Confirm`.
 ///
-/// Without a session, also during a [`Connect`], or after a [`Disconnect`], the reply is [`ConfirmError::NotConnected`]. If
-/// the session ends first, it is [`ConfirmError::Disconnected`].
+/// Without a session, also during a [`Connect`], or after a [`Disconnect`], the reply is [`ConfirmError::NotConnected`]. A
+/// graceful `Disconnect` lets a `Confirm` that came before it end first, for half of
+/// [`close_timeout`](crate::EngineIoClientBuilder::close_timeout) at most. If the session ends first, the reply is
+/// [`ConfirmError::Disconnected`].
 ///
 /// One pong answers all `Confirm`s that came before its ping, so any number of tasks can send a `Confirm`. The pong also
 /// updates [`Status::round_trip`].

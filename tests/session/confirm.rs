@@ -137,6 +137,38 @@ async fn over_polling_the_accepted_post_confirms_its_messages() {
 }
 
 #[actix::test]
+async fn a_disconnect_lets_a_confirm_before_it_end_first() {
+    for transport in [TransportKind::Polling, TransportKind::WebSocket] {
+        let server = Server::start(move |server| match transport {
+            TransportKind::Polling => {
+                let (get, mut post) = server.opens_both(OPEN);
+                // One answer confirms the message and the close packet.
+                post.posts("4a\u{1e}1");
+                post.ok();
+                post.expect_closed();
+                get.expect_closed();
+            }
+            _ => {
+                let mut ws = server.opens_websocket(OPEN);
+                ws.reads("4a");
+                let ping = ws.reads_ping();
+                ws.sends_pong(&ping);
+                ws.reads("1");
+                ws.ends_websocket();
+            }
+        });
+        let mut client = Client::start(&server);
+        client.connect_over(transport).await;
+        client.addr.do_send(engineio::Send::text("a"));
+        let confirm = client.confirming();
+        client.addr.do_send(Disconnect::new());
+        assert_eq!(confirm.await.unwrap(), Ok(()), "over {transport}");
+        client.ended_cleanly().await;
+        server.finish().await;
+    }
+}
+
+#[actix::test]
 async fn without_a_session_nothing_is_confirmed() {
     let (asked, is_asked) = signal();
     let server = Server::start(move |server| {

@@ -28,10 +28,11 @@ impl Connection {
         }
     }
 
-    /// Whether somebody may want to know what has arrived: by `Confirm`, or by `confirm_sends`. In most sessions nobody does.
+    /// Whether somebody may want to know what has arrived: by `Confirm`, or by `confirm_sends`, or because the close packet waits
+    /// for it. In most sessions nobody does.
     pub(super) fn wants_confirmations(&self) -> bool {
         self.limits.confirm_sends.is_some()
-            || matches!(&self.state, State::Open(open) if !open.confirmations.is_empty())
+            || matches!(&self.state, State::Open(open) if !open.confirmations.is_empty() || open.close_confirmation().is_some())
     }
 
     /// Does what the pending confirmations need. Over a WebSocket it sends a ping behind the messages; over polling the answer

@@ -74,7 +74,8 @@ impl Connection {
             State::Open(open) if !open.is_closing() => {
                 let reason = DisconnectReason::Client(reason);
                 let half = now + self.limits.close_timeout / 2;
-                let confirmation = self.queue.retains().then_some(half);
+                let is_asked = self.queue.retains() || !open.confirmations.is_empty();
+                let confirmation = is_asked.then_some(half);
                 open.request_close(CloseRequest { reason, deadline, confirmation });
                 open.upgrade.shorten_pause(half);
                 if confirmation.is_none() {
@@ -112,7 +113,7 @@ impl Connection {
         let Some(until) = open.close_confirmation() else { return };
         let is_confirmed = match open.kind() {
             TransportKind::Polling => !open.upgrade.blocks_writes(),
-            TransportKind::WebSocket => self.queue.is_confirmed(),
+            TransportKind::WebSocket => self.queue.is_confirmed() && open.confirmations.is_empty(),
         };
         if is_confirmed || now >= until {
             open.close_queued();

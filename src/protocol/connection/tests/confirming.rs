@@ -84,6 +84,39 @@ fn over_polling_the_answer_to_the_post_is_the_answer() {
 }
 
 #[test]
+fn the_close_packet_waits_for_a_confirm_that_came_before_it() {
+    // The answer to the POST that carries both confirms the message.
+    let mut rig = Rig::polling("");
+    rig.out();
+    rig.send("a");
+    rig.confirm();
+    rig.connection.close(rig.now, None);
+    assert_eq!(rig.out(), ["0 write 4a|1"]);
+    rig.written(POLLING);
+    let out = rig.out();
+    assert_eq!(out[0], "confirmed", "{out:?}");
+
+    // Over a WebSocket the server may stop answering pings once it has read the close packet.
+    for answers in [true, false] {
+        let mut rig = Rig::websocket();
+        rig.send("a");
+        rig.confirm();
+        rig.connection.close(rig.now, None);
+        assert_eq!(rig.out(), ["0 write 4a"]);
+        rig.written(WEBSOCKET);
+        assert_eq!(rig.out(), ["0 ping 1"]);
+        if answers {
+            rig.pong(WEBSOCKET, 1);
+            assert_eq!(rig.out(), ["confirmed", "0 write 1"]);
+        } else {
+            rig.wait(Limits::default().close_timeout / 2);
+            rig.connection.handle_timeout(rig.now);
+            assert_eq!(rig.out(), ["0 write 1"]);
+        }
+    }
+}
+
+#[test]
 fn during_an_upgrade_the_answer_waits_for_the_transport_that_carries_the_message() {
     for fails in [false, true] {
         let mut rig = Rig::polling(r#""websocket""#);
