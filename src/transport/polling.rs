@@ -103,16 +103,25 @@ impl PollingTransport {
             while let Poll::Ready(outcome) = self.get.poll(task) {
                 let outcome = outcome.map_err(|err| self.in_terms_of_polling(err));
                 let outcome = outcome.and_then(|response| self.on_get(response));
-                if !matches!(self.phase, Phase::Closing) {
-                    outcome?;
-                }
+                self.unless_closing(outcome)?;
             }
-            self.deliver()?;
+            let outcome = self.deliver();
+            self.unless_closing(outcome)?;
             if !self.may_poll() {
                 return Ok(());
             }
             self.start_get()?;
         }
+    }
+
+    /// The outcome of the poll. Once the close packet is being sent, only the answer to its POST counts: it says whether the
+    /// messages before it have arrived.
+    fn unless_closing(&mut self, outcome: Result<(), TransportError>) -> Result<(), TransportError> {
+        if matches!(self.phase, Phase::Closing) && outcome.is_err() {
+            self.body = None;
+            return Ok(());
+        }
+        outcome
     }
 
     fn may_poll(&self) -> bool {

@@ -69,6 +69,29 @@ async fn a_disconnect_over_polling_posts_the_queue_and_the_close_packet_last() {
 }
 
 #[actix::test]
+async fn whatever_the_last_poll_brings_the_answer_to_the_post_says_what_has_arrived() {
+    let too_large = format!("4{}", "x".repeat(201));
+    for body in ["b!!!", "0{}", "6", "1", "<html>", too_large.as_str()] {
+        let body = body.to_owned();
+        let server = Server::start(move |server| {
+            let (mut get, mut post) = server.opens_both(OPEN);
+            post.posts("4a\u{1e}1");
+            get.packets(&body);
+            // The client has read the poll when it has closed its connection, or asks for nothing more.
+            get.stays_silent(Duration::from_millis(20));
+            post.ok();
+            is_silent(get, post);
+        });
+        let mut client = Client::with(&server, |builder| builder.max_message_size(200));
+        client.connect_over(TransportKind::Polling).await;
+        client.addr.do_send(engineio::Send::text("a"));
+        client.disconnect().await;
+        client.ended_cleanly().await;
+        server.finish().await;
+    }
+}
+
+#[actix::test]
 async fn a_long_queue_goes_out_before_the_close_packet() {
     let server = Server::start(|server| {
         let (get, mut post) = server.opens_both(OPEN);

@@ -87,9 +87,9 @@ impl Connection {
             self.outputs.push_back(Output::Messages { from: id, packets: received.packets });
         }
         match end {
-            // The server has confirmed our close before it answered the POST. That answer says whether the messages
-            // arrived, so wait for it.
-            Some(DisconnectReason::Server) if self.transports.is_closing_by_post() => {}
+            // The server has confirmed our close before it answered the POST, or sends what it must not. The answer to the
+            // POST says whether the messages arrived, so wait for it.
+            Some(_) if self.transports.is_closing_by_post() => {}
             Some(reason) => self.end_session(now, reason),
             None => self.grant_reads(now),
         }
