@@ -250,6 +250,7 @@ impl EngineIoClient {
     /// Shows operators what has changed. Warns if a subscriber has stopped the client from reading for a while, and of messages
     /// that came back and that no subscriber takes.
     fn observe(&mut self) {
+        self.monitor.add_unseen(self.subscribers.take_unseen());
         if self.monitor.is_idle(&self.connection) {
             return;
         }
@@ -297,14 +298,23 @@ impl EngineIoClient {
         let messages = rejected.len();
         self.monitor.count(|meter| meter.rejected(messages));
         let event = rejected.into();
-        self.count_unseen(messages, &event);
+        self.count_unseen(&event);
         self.subscribers.push(event);
     }
 
-    /// Counts these messages for a warning, if they come back in an event that no subscriber takes.
-    pub(super) fn count_unseen(&mut self, messages: usize, event: &Event) {
+    /// Counts the messages that come back with the event for a warning, if no subscriber takes it.
+    pub(super) fn count_unseen(&mut self, event: &Event) {
+        let messages = event.returned();
         if messages > 0 && !self.subscribers.any_takes(event) {
-            self.monitor.unseen(messages);
+            self.monitor.add_unseen(messages);
+        }
+    }
+
+    /// Warns of the messages that came back to nobody, without `named` ones that the log has named already.
+    fn warn_of_unseen(&mut self, named: usize) {
+        self.monitor.add_unseen(self.subscribers.take_unseen());
+        if let Some(messages) = self.monitor.take_all_unseen().filter(|messages| *messages > named) {
+            journal::messages_unseen(messages - named);
         }
     }
 
@@ -343,9 +353,10 @@ impl Actor for EngineIoClient {
     // Runs also when the arbiter or the system stops, or when a handler has panicked. Subscribers elsewhere then still get the
     // end of the session.
     fn stopped(&mut self, ctx: &mut Self::Context) {
-        let messages = self.connection.waiting().0 + self.outbox.waiting().0;
-        if messages > 0 {
-            journal::stopped_before_sending(messages);
+        self.warn_of_unseen(0);
+        let waited = self.connection.waiting().0 + self.outbox.waiting().0;
+        if waited > 0 {
+            journal::stopped_before_sending(waited);
         }
         if self.lifecycle.disconnect(now(), ConnectError::Stopped) {
             self.connection.stop(now());
@@ -354,9 +365,8 @@ impl Actor for EngineIoClient {
         self.show_rejected();
         self.subscribers.drain();
         self.replies.answer_end(self.lifecycle.last_reason());
-        if let Some(messages) = self.monitor.stopped(&self.connection, &self.subscribers) {
-            journal::messages_unseen(messages);
-        }
+        self.monitor.stopped(&self.connection, &self.subscribers);
+        self.warn_of_unseen(waited);
     }
 }
 

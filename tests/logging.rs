@@ -11,9 +11,10 @@ use std::{
     time::Duration,
 };
 
+use actix::prelude::*;
 use actix_engineio::{
     self as engineio, Compression, Connect, Data, EngineIoClient, Event, EventKind, EventStream, GetStatus,
-    Reconnect, TransportKind, WebSocketPing, cookie_store::CookieStore,
+    Reconnect, Subscribe, TransportKind, Unsubscribe, WebSocketPing, cookie_store::CookieStore,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures::StreamExt as _;
@@ -333,6 +334,7 @@ async fn a_trace_shows_what_happened_and_no_secret() {
     operators_see_why().await;
     a_client_that_is_stopped_before_it_has_sent_everything_says_so().await;
     a_client_that_is_stopped_between_sessions_says_what_it_has_not_sent().await;
+    a_client_that_is_stopped_in_a_session_names_what_it_has_not_sent_once().await;
     messages_that_nobody_takes_back_are_counted().await;
     compression_shows().await;
 }
@@ -503,6 +505,57 @@ async fn a_client_that_is_stopped_between_sessions_says_what_it_has_not_sent() {
     has(&logged(), Level::Warn, "client", text);
 }
 
+/// Messages of a session that nobody subscribes to.
+async fn a_client_that_is_stopped_in_a_session_names_what_it_has_not_sent_once() {
+    let server = Server::start(|server| {
+        let ws = server.opens_websocket(OPEN);
+        ws.wait_closed();
+    });
+    let origin = server.origin();
+    let program = std::thread::spawn(move || {
+        actix::System::new().block_on(async {
+            let client = EngineIoClient::builder().transports([TransportKind::WebSocket]).start();
+            client.send(Connect::new(origin)).await.unwrap().unwrap();
+            // More than the server's system takes for it.
+            let text = Data::from("x".repeat(500_000));
+            for _ in 0..100 {
+                client.do_send(engineio::Send::new(text.clone()));
+            }
+            client.send(GetStatus).await.unwrap();
+        });
+    });
+    program.join().unwrap();
+    server.finish().await;
+    let lines = logged();
+    has(
+        &lines,
+        Level::Warn,
+        "client",
+        "the client is stopped before it has sent everything, messages that waited: ",
+    );
+    assert!(!lines.iter().any(|line| line.text.contains("messages came back")), "{lines:?}");
+}
+
+/// A subscriber that is not done with its first event before it is gone.
+struct Stuck {
+    stops: bool,
+}
+
+impl Actor for Stuck {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Stuck {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Event, ctx: &mut Self::Context) -> Self::Result {
+        if self.stops {
+            ctx.stop();
+        }
+        Box::pin(std::future::pending())
+    }
+}
+
 async fn messages_that_nobody_takes_back_are_counted() {
     let nobody = |messages: &str| format!("messages came back, and no subscriber takes them: {messages}");
     let client = EngineIoClient::builder().start();
@@ -531,6 +584,27 @@ async fn messages_that_nobody_takes_back_are_counted() {
     let lines = logged();
     has(&lines, Level::Info, "client", "disconnected: client disconnect, messages not sent: ");
     has(&lines, Level::Warn, "client", &nobody(""));
+
+    // A subscriber that is gone before it was sent them, of its own will or because it was removed.
+    for (stops, messages) in [(true, 5), (false, 7)] {
+        let client = EngineIoClient::builder().start();
+        let subscriber = Stuck { stops }.start();
+        let id = client.send(Subscribe::new(subscriber.clone().recipient())).await.unwrap();
+        for at in 0..messages {
+            client.do_send(engineio::Send::text(at.to_string()));
+        }
+        client.send(GetStatus).await.unwrap();
+        if stops {
+            while subscriber.connected() {
+                actix_rt::task::yield_now().await;
+            }
+        } else {
+            client.send(Unsubscribe(id)).await.unwrap();
+        }
+        client.send(GetStatus).await.unwrap();
+        // It was sent the first one.
+        has(&logged(), Level::Warn, "client", &nobody(&format!("{};", messages - 1)));
+    }
 
     // Who takes them needs no line.
     let client = EngineIoClient::builder().start();

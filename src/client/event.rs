@@ -124,6 +124,16 @@ impl Event {
             _ => 0,
         }
     }
+
+    /// The number of messages that come back with the event.
+    pub(super) fn returned(&self) -> usize {
+        match self {
+            Self::Rejected(_) => 1,
+            Self::RejectedAll(rejected) => rejected.data.len(),
+            Self::Disconnected(end) => end.unsent.len() + end.in_doubt.len(),
+            _ => 0,
+        }
+    }
 }
 
 /// Several events in one message, oldest first, for [`Subscribe::batched`](crate::Subscribe::batched). There is at least one.

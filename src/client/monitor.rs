@@ -99,8 +99,10 @@ impl Monitor {
     }
 
     /// Messages came back that no subscriber takes.
-    pub(super) fn unseen(&mut self, messages: usize) {
-        self.unseen.get_or_insert_default().add(messages);
+    pub(super) fn add_unseen(&mut self, messages: usize) {
+        if messages > 0 {
+            self.unseen.get_or_insert_default().add(messages);
+        }
     }
 
     /// If a warning is due, returns the number of messages that no subscriber took since the last one.
@@ -108,10 +110,14 @@ impl Monitor {
         self.unseen.as_mut()?.take_due(now())
     }
 
-    /// The client has stopped. Returns the number of messages that no subscriber took, if there was no warning about them.
-    pub(super) fn stopped(&mut self, connection: &Connection, subscribers: &Subscribers) -> Option<usize> {
-        self.update(connection, subscribers, State::default);
+    /// Takes the number of messages that no subscriber took and that no warning has named yet, if there are any.
+    pub(super) fn take_all_unseen(&mut self) -> Option<usize> {
         self.unseen.as_mut()?.take()
+    }
+
+    /// The client has stopped.
+    pub(super) fn stopped(&mut self, connection: &Connection, subscribers: &Subscribers) {
+        self.update(connection, subscribers, State::default);
     }
 
     /// Adds something to the metrics, if the client has any.

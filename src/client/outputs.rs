@@ -163,9 +163,8 @@ impl EngineIoClient {
         end.unsent = self.outbox.end_session(carry_over);
         journal::closed(&end, self.subscribers.furthest_behind().as_ref());
         self.monitor.count(|meter| meter.closed(&end));
-        let messages = end.unsent.len() + end.in_doubt.len();
         let event = Event::Disconnected(Arc::new(end));
-        self.count_unseen(messages, &event);
+        self.count_unseen(&event);
         self.subscribers.session_closed(event);
     }
 

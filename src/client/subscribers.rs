@@ -52,6 +52,8 @@ pub(super) struct Subscribers {
     session: Option<Arc<Session>>,
     /// The total weight of the log before the `Connected` of the last session.
     session_start: Option<Weight>,
+    /// Messages that came back in events which a subscriber that is gone has not been sent, and which no other takes.
+    unseen: usize,
 }
 
 impl fmt::Debug for Subscribers {
@@ -72,6 +74,7 @@ impl Subscribers {
             limit: Weight::from_bytes(receive_buffer),
             session: None,
             session_start: None,
+            unseen: 0,
         }
     }
 
@@ -100,9 +103,37 @@ impl Subscribers {
     /// Removes a subscriber. It gets no event that it was not sent yet. Returns whether there was one.
     pub(super) fn remove(&mut self, id: SubscriptionId) -> bool {
         let Some(index) = self.list.iter().position(|subscriber| subscriber.id() == id) else { return false };
-        self.list.remove(index).detach();
+        let mut subscriber = self.list.remove(index);
+        self.count_unseen(&subscriber);
+        subscriber.detach();
         self.trim();
         true
+    }
+
+    /// Removes the subscribers that are not alive.
+    fn remove_dead(&mut self) {
+        while let Some(index) = self.list.iter().position(|subscriber| !subscriber.sink().is_connected()) {
+            let subscriber = self.list.remove(index);
+            self.count_unseen(&subscriber);
+        }
+    }
+
+    /// Counts the messages that come back in events which this subscriber, who is gone, was not sent, and which no other takes.
+    fn count_unseen(&mut self, gone: &Subscriber) {
+        let mut position = gone.cursor().position();
+        while let Some(event) = self.log.get(position) {
+            let is_taken =
+                |other: &Subscriber| other.cursor().position() <= position && other.cursor().wants(event);
+            if gone.cursor().wants(event) && !self.list.iter().any(is_taken) {
+                self.unseen += event.returned();
+            }
+            position.advance();
+        }
+    }
+
+    /// Takes the number of messages that came back and that nobody sees, because their subscriber is gone.
+    pub(super) fn take_unseen(&mut self) -> usize {
+        mem::take(&mut self.unseen)
     }
 
     /// Adds an event that is about no particular session. For the others there are the methods below.
@@ -129,10 +160,9 @@ impl Subscribers {
     }
 
     /// There is a subscriber that is alive and takes events like this one.
-    pub(super) fn any_takes(&self, event: &Event) -> bool {
-        self.list
-            .iter()
-            .any(|subscriber| subscriber.sink().is_connected() && subscriber.cursor().wants(event))
+    pub(super) fn any_takes(&mut self, event: &Event) -> bool {
+        self.remove_dead();
+        self.list.iter().any(|subscriber| subscriber.cursor().wants(event))
     }
 
     /// There is at least one subscriber that is alive.
@@ -186,7 +216,7 @@ impl Subscribers {
     /// Sends events to all subscribers that have acknowledged their window. Returns whether any subscriber has made progress
     /// since the last call.
     pub(super) fn poll(&mut self, task: &mut Task<'_>) -> bool {
-        self.list.retain(|subscriber| subscriber.sink().is_connected());
+        self.remove_dead();
         let mut has_progress = false;
         let is_only_reader = self.list.len() == 1;
         for subscriber in &mut self.list {
@@ -220,6 +250,7 @@ impl Subscribers {
 
     /// Delivers all events at once, since the client has stopped.
     pub(super) fn drain(&mut self) {
+        self.remove_dead();
         for subscriber in mem::take(&mut self.list) {
             subscriber.drain(&mut self.log);
         }
