@@ -8,7 +8,7 @@ use actix_http::{
     uri::PathAndQuery,
 };
 use bytes::{BufMut as _, Bytes, BytesMut};
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Forwarding, Repeat, body::max_memory};
 use crate::{
@@ -95,22 +95,6 @@ pub(crate) struct Response {
     pub(crate) secrets: Secrets,
 }
 
-/// The JSON body of an error response: Engine.IO's object, or a string.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ErrorBody {
-    EngineIo { code: Option<Code>, message: Option<String> },
-    Text(String),
-}
-
-/// The code of an Engine.IO error. engine.io sends a number, engineioxide a string.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Code {
-    Number(i64),
-    Text(String),
-}
-
 impl Response {
     /// The largest memory, in bytes, that the body occupies.
     pub(crate) fn body_memory(&self) -> usize {
@@ -121,12 +105,14 @@ impl Response {
     pub(crate) fn http_status(&self) -> HttpStatus {
         let excerpt = |text: &str| excerpt(&self.secrets.mask(text));
         let (code, message) = match serde_json::from_slice(&self.body) {
-            Ok(ErrorBody::EngineIo { code, message }) => {
-                (code.and_then(Code::number), message.as_deref().and_then(&excerpt))
+            // Engine.IO's object, or that of a server which writes something else into its fields.
+            Ok(Value::Object(error)) => {
+                let message = error.get("message").filter(|message| !message.is_null()).map(text);
+                (error.get("code").and_then(code), message.as_deref().and_then(&excerpt))
             }
-            Ok(ErrorBody::Text(text)) => (None, excerpt(&text)),
-            Err(_) if self.is_html() => (None, None),
-            Err(_) => (None, str::from_utf8(&self.body).ok().and_then(excerpt)),
+            Ok(Value::String(text)) => (None, excerpt(&text)),
+            _ if self.is_html() => (None, None),
+            _ => (None, str::from_utf8(&self.body).ok().and_then(excerpt)),
         };
         HttpStatus {
             status: self.status.as_u16(),
@@ -162,13 +148,14 @@ impl Response {
     }
 }
 
-impl Code {
-    fn number(self) -> Option<i64> {
-        match self {
-            Self::Number(code) => Some(code),
-            Self::Text(code) => code.trim().parse().ok(),
-        }
-    }
+/// The code of an Engine.IO error. engine.io sends a number, engineioxide a string.
+fn code(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+/// The text of a JSON string, or any other value as JSON.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// A date in one of the three formats that RFC 9110, section 5.6.7, allows.

@@ -19,6 +19,30 @@ fn retry_after(headers: &[(header::HeaderName, &'static str)]) -> Option<Duratio
 }
 
 #[test]
+fn the_code_and_the_message_of_an_error_are_read_each_by_itself() {
+    for (body, code, message) in [
+        (r#"{"code":1,"message":"Session ID unknown"}"#, Some(1), Some("Session ID unknown")),
+        (r#"{"code":"1","message":null}"#, Some(1), None),
+        (r#"{"code":1,"message":["x"]}"#, Some(1), Some(r#"["x"]"#)),
+        (r#"{"code":1,"message":{"detail":"x"},"more":[1]}"#, Some(1), Some(r#"{"detail":"x"}"#)),
+        (r#"{"code":true,"message":"x"}"#, None, Some("x")),
+        (r#"{"code":1.5}"#, None, None),
+        (r#""Server error""#, None, Some("Server error")),
+        ("[1]", None, Some("[1]")),
+        ("sorry", None, Some("sorry")),
+    ] {
+        let response = Response {
+            status: StatusCode::BAD_REQUEST,
+            headers: HeaderMap::new(),
+            body: Bytes::from_static(body.as_bytes()),
+            secrets: Secrets::default(),
+        };
+        let status = response.http_status();
+        assert_eq!((status.code, status.message.as_deref()), (code, message), "{body}");
+    }
+}
+
+#[test]
 fn retry_after_is_a_number_of_seconds_or_a_date_in_any_format_of_http() {
     for (value, seconds) in [
         ("0", Some(0)),
