@@ -3,12 +3,15 @@
 const fs = require("node:fs");
 const { Socket } = require("engine.io-client");
 
-const [task, address, transport, sizeArgument, countArgument] = process.argv.slice(2);
+const [task, address, transportArgument, sizeArgument, countArgument] = process.argv.slice(2);
+const [transport, compression] = transportArgument.split("+");
 const binary = sizeArgument.endsWith("b");
 const size = parseInt(sizeArgument);
 const count = Number(countArgument);
 const burst = Math.max(1, Math.min(300, Math.floor((1 << 20) / Math.max(1, size)), Math.floor(count / 10)));
 const warmUp = Math.floor(count / 10);
+// The documents of a file, or the same message again and again.
+const documents = process.env.DOCUMENTS && fs.readFileSync(process.env.DOCUMENTS, "utf8").trimEnd().split("\n");
 const message = binary ? Buffer.alloc(size, "x") : "x".repeat(size);
 
 const now = () => Number(process.hrtime.bigint()) / 1e9;
@@ -43,7 +46,11 @@ const connect = (mode) => {
   const kind = binary ? "binary" : "text";
   const transports = transport === "upgrade" ? ["polling", "websocket"] : [transport];
   const url = `http://${address}?mode=${mode}&kind=${kind}&size=${size}&count=${count}`;
-  return new Socket(url, { transports, upgrade: transport === "upgrade" }).on("error", fail);
+  // Its own default is to offer compression.
+  const perMessageDeflate = compression ? { threshold: 1024 } : documents ? false : undefined;
+  const options = { transports, upgrade: transport === "upgrade" };
+  if (perMessageDeflate !== undefined) options.perMessageDeflate = perMessageDeflate;
+  return new Socket(url, options).on("error", fail);
 };
 
 const tasks = {
@@ -69,7 +76,9 @@ const tasks = {
       }
       if (sent === count) return;
       const most = Math.min(burst, count - sent);
-      for (let index = 0; index < most; index++) socket.send(message);
+      for (let index = 0; index < most; index++) {
+        socket.send(documents ? documents[(sent + index) % documents.length] : message);
+      }
       sent += most;
     };
     socket.on("drain", () => {

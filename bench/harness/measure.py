@@ -22,6 +22,19 @@ class Failed(Exception):
     pass
 
 
+def drive(command, limit, environment=None):
+    """Runs a client, and returns what it prints."""
+    try:
+        run = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=limit, env=environment)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"no end within {limit} s") from None
+    lines = run.stdout.splitlines()
+    if run.returncode or not lines:
+        complaints = run.stderr.strip().splitlines() or [f"exit {run.returncode}"]
+        raise Failed(complaints[-1])
+    return json.loads(lines[-1])
+
+
 class Bench:
     def __init__(self, seconds):
         self.seconds = seconds
@@ -38,16 +51,7 @@ class Bench:
 
     def drive(self, name, task, transport, size, count, *more, limit=120):
         """Runs one client once, and returns what it prints."""
-        command = [*self.before_client, *peers.PEERS[name][1], task, self.address, transport, size, count, *more]
-        try:
-            run = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=limit)
-        except subprocess.TimeoutExpired:
-            raise Failed(f"no end within {limit} s") from None
-        lines = run.stdout.splitlines()
-        if run.returncode or not lines:
-            complaints = run.stderr.strip().splitlines() or [f"exit {run.returncode}"]
-            raise Failed(complaints[-1])
-        return json.loads(lines[-1])
+        return drive([*self.before_client, *peers.PEERS[name][1], task, self.address, transport, size, count, *more], limit)
 
     def counts(self):
         with urllib.request.urlopen(f"http://{self.address}/counts") as answer:

@@ -107,6 +107,21 @@ def wire(results):
     return table(["one connect and close", "handshakes", "GETs", "POSTs", "WebSockets", "frames up / down"], rows)
 
 
+def compression(results):
+    """Bytes on the wire and processor time for each document."""
+    rows = results.get("compression", [])
+    columns = list(dict.fromkeys((row["task"], row["size"]) for row in rows))
+    found = {}
+    for row in rows:
+        title = ", ".join(filter(None, [CLIENTS[row["client"]], row["compression"] or "plain"]))
+        shown = cell(row, ("bytes", lambda count: f"{count:,.0f} B"), ("cpu", time))
+        found.setdefault(title, {})[row["task"], row["size"]] = shown
+    return "\n\n".join(
+        table([f"{task}, WebSocket", *(size for each, size in columns if each == task)],
+              [[title, *(cells.get((task, size), "") for each, size in columns if each == task)] for title, cells in found.items()])
+        for task in dict.fromkeys(task for task, _ in columns))
+
+
 def spread(results):
     rows = [[f"{row['connections']:,}", f"{row['subscribers']:,}", time(row["cpu"]["ours"]),
              time(row["cpu"]["raw"]) if "raw" in row["cpu"] else ""]
@@ -141,6 +156,7 @@ def everything(results):
         ("Processor time per message, by the way in which the client is used", ways(results)),
         (f"Connect and close; memory of each of {IDLE:,} idle connections", connections(results)),
         ("On the wire", wire(results)),
+        ("JSON from and to a server of python-engineio: bytes on the wire / processor time of the client", compression(results)),
         ("Scale", spread(results) if results["spread"] else ""),
         ("Pairs", pairs(results) if results["ratios"] else ""),
         ("Asked", targets(results) if results["targets"] else ""),
@@ -181,6 +197,12 @@ Connect and close, one after the other; memory of each of {IDLE:,} idle connecti
 What one connect and close is on the wire:
 
 {wire(results)}
+
+JSON documents from and to a server of python-engineio on aiohttp, plain and compressed: bytes on the wire / processor time of
+the client, for each. engine.io-client compresses what it sends from 1 KiB on, and so does this client without a context of its
+own:
+
+{compression(results)}
 
 Many messages of 16 B at full speed, over one or many connections: processor time for each delivery of a message to a subscriber:
 

@@ -14,11 +14,16 @@ from engineio import payload
 payload.Payload.max_decode_packets = 1_000_000
 
 task, address, transport, size, count = sys.argv[1:6]
+transport, _, compression = transport.partition("+")
 binary = size.endswith("b")
 size, count = int(size.rstrip("b")), int(count)
 burst = max(1, min(300, (1 << 20) // max(1, size), count // 10))
 warm_up = count // 10
-message = b"x" * size if binary else "x" * size
+# The documents of a file, or the same message again and again.
+messages = [b"x" * size if binary else "x" * size]
+if path := os.environ.get("DOCUMENTS"):
+    with open(path) as documents:
+        messages = documents.read().splitlines()
 
 
 def cpu():
@@ -29,6 +34,11 @@ def cpu():
 def resident():
     with open("/proc/self/statm") as statm:
         return int(statm.read().split()[1]) * resource.getpagesize()
+
+
+def new_client():
+    # The window of the deflate algorithm in bits; without this the client does not offer compression.
+    return engineio.AsyncClient(websocket_extra_options={"compress": 15} if compression else {})
 
 
 class Meter:
@@ -68,7 +78,7 @@ class Flood:
 
 
 async def receive():
-    client = engineio.AsyncClient()
+    client = new_client()
     flood = Flood(client, warm_up, count)
     await connect(client, "flood")
     await flood.done.wait()
@@ -76,15 +86,15 @@ async def receive():
 
 
 async def send():
-    client = engineio.AsyncClient()
+    client = new_client()
     # The server sends one message when it has all.
     end = Flood(client, 0, 1)
     await connect(client, "sink")
     meter, sent, warm = Meter(), 0, 0
     while sent < count:
         most = min(burst, count - sent)
-        for _ in range(most):
-            await client.send(message)
+        for index in range(sent, sent + most):
+            await client.send(messages[index % len(messages)])
         await client.queue.join()
         sent += most
         if not warm and sent >= warm_up:
@@ -94,12 +104,12 @@ async def send():
 
 
 async def send_awaited():
-    client = engineio.AsyncClient()
+    client = new_client()
     end = Flood(client, 0, 1)
     await connect(client, "sink")
     meter = Meter()
     for sent in range(1, count + 1):
-        await client.send(message)
+        await client.send(messages[0])
         if sent == warm_up:
             meter = Meter()
     await end.done.wait()
@@ -107,7 +117,7 @@ async def send_awaited():
 
 
 async def echo():
-    client = engineio.AsyncClient()
+    client = new_client()
     back = asyncio.Event()
     client.on("message", lambda _: back.set())
     await connect(client, "echo")
@@ -116,7 +126,7 @@ async def echo():
         if trip == warm_up:
             meter, took = Meter(), []
         started = time.perf_counter()
-        await client.send(message)
+        await client.send(messages[0])
         await back.wait()
         back.clear()
         took.append(time.perf_counter() - started)
@@ -129,7 +139,7 @@ async def cycle():
         if cycle == warm_up:
             meter, took = Meter(), []
         started = time.perf_counter()
-        client = engineio.AsyncClient()
+        client = new_client()
         await connect(client, "idle")
         if transport == "upgrade" and client.transport() != "websocket":
             sys.exit("not upgraded")
@@ -142,7 +152,7 @@ async def idle():
     before = resident()
     clients = []
     for _ in range(count):
-        client = engineio.AsyncClient()
+        client = new_client()
         await connect(client, "idle")
         clients.append(client)
     await asyncio.sleep(0.5)

@@ -1,6 +1,8 @@
 //! The common part of the drivers in Rust: their arguments, their clock, and the line of JSON that they print.
 //!
-//! `DRIVER TASK ADDRESS TRANSPORT SIZE COUNT [CONNECTIONS [SUBSCRIBERS]]`. A SIZE such as `64b` means binary messages.
+//! `DRIVER TASK ADDRESS TRANSPORT SIZE COUNT [CONNECTIONS [SUBSCRIBERS]]`. A SIZE such as `64b` means binary messages. A
+//! TRANSPORT such as `websocket+stateless` names a choice of compression. The messages that are sent by a task for documents
+//! are the lines of the file that the environment variable `DOCUMENTS` names.
 
 use std::{
     env,
@@ -20,6 +22,8 @@ pub struct Order {
     pub task: String,
     pub address: String,
     pub transport: String,
+    /// The name of a choice of compression, if messages are compressed.
+    pub compression: Option<String>,
     pub size: usize,
     pub binary: bool,
     pub count: usize,
@@ -33,11 +37,16 @@ impl Order {
         let [task, address, transport, size, count, more @ ..] = args.as_slice() else {
             return Err("usage: DRIVER TASK ADDRESS TRANSPORT SIZE COUNT [CONNECTIONS [SUBSCRIBERS]]".into());
         };
+        let (transport, compression) = match transport.split_once('+') {
+            Some((transport, compression)) => (transport, Some(compression.to_owned())),
+            None => (transport.as_str(), None),
+        };
         let more = |index: usize| more.get(index).map_or(Ok(1), |number| usize::from_str(number));
         Ok(Self {
             task: task.clone(),
             address: address.clone(),
-            transport: transport.clone(),
+            transport: transport.to_owned(),
+            compression,
             size: size.trim_end_matches('b').parse()?,
             binary: size.ends_with('b'),
             count: count.parse()?,
@@ -102,6 +111,12 @@ impl Meter {
             r#"{{"messages": {messages}, "seconds": {seconds:.6}, "cpu": {cpu:.6}, "rss": {rss}{more}}}"#
         );
     }
+}
+
+/// The lines of the file that `DOCUMENTS` names.
+pub fn documents() -> Result<Vec<String>, Box<dyn Error>> {
+    let path = env::var("DOCUMENTS").map_err(|err| format!("DOCUMENTS: {err}"))?;
+    Ok(fs::read_to_string(path)?.lines().map(str::to_owned).collect())
 }
 
 /// Lets the server begin the floods that wait for it.

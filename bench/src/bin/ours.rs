@@ -5,16 +5,18 @@
 //! loop in `main` that awaits each `Send`, and `send-awaited-task` in such a loop in a task; `echo` sends a message when the
 //! last one has come back, `echo-main` by an awaited `Send` in `main`, `echo-task` in a task, and `echo-busy` in a task
 //! beside a hundred others that are always ready; `cycle` connects and disconnects;
+//! `receive-documents` and `send-documents` are the same for documents of different lengths, which may be compressed;
 //! `idle` opens COUNT connections; `spread` receives a flood that is spread over CONNECTIONS, with SUBSCRIBERS each.
 
 use std::{
+    cell::Cell,
     error::Error,
     time::{Duration, Instant},
 };
 
 use actix::{WeakAddr, prelude::*};
 use actix_engineio::{
-    self as engineio, Connect, Data, Disconnect, EngineIoClient, Event, EventKind, EventStream, Events,
+    self as engineio, Compression, Connect, Data, Disconnect, EngineIoClient, EngineIoClientBuilder, Event, EventKind, EventStream, Events,
     Flush, SendAll, Subscribe, TransportKind,
 };
 use bench::{Meter, Order};
@@ -32,7 +34,9 @@ async fn main() -> Outcome {
         "receive" | "receive-actor" => receive_by_actor(&order).await,
         "receive-batches" => receive_by_batches(&order).await,
         "receive-stream" => receive_by_stream(&order).await,
+        "receive-documents" => receive_documents(&order).await,
         "send" => send(&order).await,
+        "send-documents" => send_documents(&order).await,
         "send-all" => send_all(&order).await,
         "send-awaited" => send_awaited(&order).await,
         "send-awaited-task" => in_task(order, async |order| send_awaited(&order).await).await,
@@ -56,6 +60,18 @@ fn connect(order: &Order, mode: &str) -> Result<Connect, Box<dyn Error>> {
         transport => vec![transport.parse()?],
     };
     Ok(Connect::new(order.url("http", mode)).transports(transports))
+}
+
+/// A client that compresses as the order says.
+fn builder(order: &Order) -> Result<EngineIoClientBuilder, Box<dyn Error>> {
+    let compression = match order.compression.as_deref() {
+        None => return Ok(EngineIoClient::builder()),
+        Some("stateless") => Compression::stateless(),
+        Some("server_context") => Compression::server_context(),
+        Some("both_contexts") => Compression::both_contexts(),
+        Some(choice) => return Err(format!("there is no compression {choice}").into()),
+    };
+    Ok(EngineIoClient::builder().compression(compression))
 }
 
 fn message(order: &Order) -> Data {
@@ -123,13 +139,18 @@ async fn receive_by_actor(order: &Order) -> Outcome {
     receive(order, counter.start().recipient::<Event>().into(), all).await
 }
 
+async fn receive_documents(order: &Order) -> Outcome {
+    let (counter, all) = Counter::new(order.warm_up(), order.count, None);
+    receive(order, counter.start().recipient::<Event>().into(), all).await
+}
+
 async fn receive_by_batches(order: &Order) -> Outcome {
     let (counter, all) = Counter::new(order.warm_up(), order.count, Some(order.size));
     receive(order, Subscribe::batched(counter.start().recipient()), all).await
 }
 
 async fn receive(order: &Order, subscribe: Subscribe, all: oneshot::Receiver<Meter>) -> Outcome {
-    let client = EngineIoClient::builder().subscribe(subscribe).start();
+    let client = builder(order)?.subscribe(subscribe).start();
     client.send(connect(order, "flood")?).await??;
     all.await?.report(order.count - order.warm_up());
     Ok(())
@@ -165,6 +186,18 @@ async fn send(order: &Order) -> Outcome {
     .await
 }
 
+async fn send_documents(order: &Order) -> Outcome {
+    let documents: Vec<Data> = bench::documents()?.into_iter().map(Data::from).collect();
+    let next = Cell::new(0);
+    send_bursts(order, 1, |client, burst| {
+        for _ in 0..burst {
+            let index = next.replace(next.get() + 1);
+            client.do_send(engineio::Send::new(documents[index % documents.len()].clone()));
+        }
+    })
+    .await
+}
+
 /// Messages in one `SendAll`.
 const GROUP: usize = 64;
 
@@ -183,7 +216,7 @@ async fn send_all(order: &Order) -> Outcome {
 async fn send_bursts(order: &Order, group: usize, send: impl Fn(&Addr<EngineIoClient>, usize)) -> Outcome {
     // The server sends one message when it has received all.
     let (counter, all) = Counter::new(0, 1, None);
-    let client = EngineIoClient::builder().subscribe(counter.start().recipient()).start();
+    let client = builder(order)?.subscribe(counter.start().recipient()).start();
     client.send(connect(order, "sink")?).await??;
     let mut meter = Meter::start();
     let mut sent = 0;
