@@ -109,8 +109,9 @@ impl EngineIoClientBuilder {
     /// With this option, the client asks for confirmations by itself: it sends a WebSocket ping when this many bytes are
     /// unconfirmed (each message counts its data and 64 bytes), or half of [`send_queue`](Self::send_queue) if that is less.
     /// It also sends one when a message has been unconfirmed for a second, and with zero as soon as anything is unconfirmed.
-    /// While a ping is unanswered, no other is sent. The pong confirms what was written before its ping. At the end of a
-    /// session, [`Disconnected::in_doubt`](crate::Disconnected::in_doubt) has the messages that were written and not
+    /// While a ping is unanswered, no other is sent, with the exception that [`websocket_ping`](Self::websocket_ping) describes.
+    /// The pong confirms what was written before its ping. At the end of a session,
+    /// [`Disconnected::in_doubt`](crate::Disconnected::in_doubt) has the messages that were written and not
     /// confirmed: the server may have them or not. [`unsent`](crate::Disconnected::unsent) has those that were not written.
     /// The server has every other message, unless a proxy terminates the WebSocket before the server:
     /// [`Confirm`](crate::Confirm) says what a pong proves, and what it does not.

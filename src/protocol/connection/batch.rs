@@ -9,9 +9,9 @@ use crate::{
 
 /// The capacity, in packets, that an empty queue or batch retains.
 pub(super) const MAX_CAPACITY: usize = 2048;
-/// The number of packets up to which a whole queue is copied into a batch. A larger queue changes its buffer for that of the
-/// batch. If a small one did, a few answers to pings could get a buffer for thousands of packets.
-const MAX_COPIED: usize = 64;
+/// The number of packets up to which a whole queue is copied into a batch. A larger queue swaps its buffer with the batch's. The
+/// few answers to pings are always copied, because they would otherwise get a buffer for thousands of packets.
+pub(super) const MAX_COPIED: usize = 64;
 
 /// The size of one batch.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, mem, sync::Arc};
 use bytestring::ByteString;
 
 use super::{
-    batch::{Batch, BatchLimit},
+    batch::{Batch, BatchLimit, MAX_COPIED},
     io::BatchOutcome,
     outgoing::{Outgoing, Rejected},
     retained::{Retained, Undelivered},
@@ -20,6 +20,7 @@ use crate::{
 /// them by itself). A server that pings faster than it reads gets only the newest answers.
 const MAX_PONGS: usize = 64;
 const MAX_PONG_BYTES: usize = 64 << 10;
+const _: () = assert!(MAX_PONGS <= MAX_COPIED, "answers to pings are copied into a batch");
 
 /// The capacity that the queue retains when only a heartbeat is written.
 const MAX_IDLE_CAPACITY: usize = 16;
