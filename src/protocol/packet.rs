@@ -28,6 +28,11 @@ pub(crate) enum Packet {
 }
 
 impl Packet {
+    /// Whether the last of these packets closes the session. Nothing is sent behind it.
+    pub(crate) fn ends_session(packets: &[Self]) -> bool {
+        packets.last() == Some(&Self::Close)
+    }
+
     /// Copies the data of the packet into a buffer of its own, so that the packet no longer keeps a larger buffer alive.
     pub(crate) fn detach(&mut self) {
         match self {

@@ -262,7 +262,7 @@ impl PollingTransport {
         let limit = TimeLimit::Response(options.request_timeout);
         self.post.start(request, options.max_message_size, limit)?;
         self.is_writing = true;
-        if packets.last() == Some(&Packet::Close) {
+        if Packet::ends_session(packets) {
             self.phase = Phase::Closing;
         }
         Ok(())

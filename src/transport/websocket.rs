@@ -80,7 +80,7 @@ impl WebSocketTransport {
 
     fn write(&mut self, packets: Arc<Vec<Packet>>) {
         if let Phase::Open(socket) = &mut self.phase {
-            let ends_session = packets.last() == Some(&Packet::Close);
+            let ends_session = Packet::ends_session(&packets);
             socket.queue_batch(packets);
             self.is_writing = true;
             // Nothing follows a close packet, so the close frame goes out together with it.

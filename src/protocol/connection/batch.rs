@@ -103,7 +103,7 @@ impl Batch {
     }
 
     pub(super) fn ends_with_close(&self) -> bool {
-        self.packets.last() == Some(&Packet::Close)
+        Packet::ends_session(&self.packets)
     }
 }
 
