@@ -148,6 +148,41 @@ async fn no_message_is_lost_to_a_server_that_ends_idle_connections() {
     }
 }
 
+#[actix::test]
+async fn a_connection_whose_answers_offer_an_upgrade_is_used_again() {
+    // Apache offers HTTP/2 like this in all of its answers.
+    let cases: [&[(&str, &str)]; 3] = [
+        &[("upgrade", "h2,h2c"), ("connection", "Upgrade, Keep-Alive")],
+        &[("upgrade", "h2"), ("connection", "upgrade")],
+        &[("connection", "keep-alive"), ("upgrade", "h2"), ("connection", "Upgrade")],
+    ];
+    for headers in cases {
+        let server = Server::start(move |server| {
+            let mut get = server.accept();
+            get.handshake();
+            for body in [OPEN.to_string(), "4a".into(), "4b".into()] {
+                get.respond(200, headers, body);
+                get.poll();
+            }
+            let mut post = server.accept();
+            for packets in ["4c", "4d"] {
+                post.posts(packets);
+                post.respond(200, headers, "ok");
+            }
+            get.ends_session();
+            post.expect_closed();
+        });
+        let _clock = Clock::stop();
+        let mut client = Client::connected(&server).await;
+        assert_eq!(client.text().await, "a");
+        assert_eq!(client.text().await, "b");
+        flushed(&client, "c").await;
+        flushed(&client, "d").await;
+        assert!(client.ended_cleanly().await.is_server_close());
+        server.finish().await;
+    }
+}
+
 /// Sends a message, and waits for the answer to its POST.
 async fn flushed(client: &Client, data: impl Into<Data>) {
     client.send(data).await;

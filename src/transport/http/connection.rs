@@ -18,7 +18,9 @@ use actix_http::{
 use actix_rt::time::timeout;
 use bytes::{Buf as _, Bytes, BytesMut, buf::Chain};
 
-use super::{Forwarding, Promise, Request, Response, body::Body, codec_config::CodecConfig, head};
+use super::{
+    Forwarding, Promise, Request, Response, body::Body, codec_config::CodecConfig, head, reuse::persists,
+};
 use crate::{
     error::{Stage, TransportError},
     transport::{Io, Progress, Secrets},
@@ -282,7 +284,7 @@ impl Http1Connection {
         // RFC 9112, section 6.3: a message with both may be an attempt to smuggle a response.
         let has_two_lengths = head.headers.contains_key(header::TRANSFER_ENCODING)
             && head.headers.contains_key(header::CONTENT_LENGTH);
-        self.is_reusable = is_clean && head.keep_alive() && !body.is_until_eof() && !has_two_lengths;
+        self.is_reusable = is_clean && persists(&head) && !body.is_until_eof() && !has_two_lengths;
         self.promise = Promise::read(&head.headers);
         // The response owns the old buffer, which may be large. Waiting for the next response needs none.
         self.read_buf = BytesMut::new();

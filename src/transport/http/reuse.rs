@@ -7,7 +7,10 @@
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
-use actix_http::header::{self, HeaderMap, HeaderName};
+use actix_http::{
+    ResponseHead, Version,
+    header::{self, HeaderMap, HeaderName},
+};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
@@ -127,13 +130,25 @@ fn parameter(text: &str) -> Option<Duration> {
     (name.eq_ignore_ascii_case("max") && number <= 1).then_some(Duration::ZERO)
 }
 
+/// Whether the connection goes on after a response (RFC 9112, section 9.3). An upgrade that the response offers, as Apache
+/// offers HTTP/2, does not matter.
+pub(super) fn persists(head: &ResponseHead) -> bool {
+    let has = |option| has_connection_option(&head.headers, option);
+    !has("close") && (head.version >= Version::HTTP_11 || has("keep-alive"))
+}
+
 /// RFC 9110, section 7.6.1: "When a field aside from Connection is used to supply control information for or about the
 /// current connection, the sender MUST list the corresponding field name within the Connection header field."
 fn lists_keep_alive(headers: &HeaderMap) -> bool {
+    has_connection_option(headers, "keep-alive")
+}
+
+/// Whether one of the lines `connection` has this option.
+fn has_connection_option(headers: &HeaderMap, option: &str) -> bool {
     headers
         .get_all(header::CONNECTION)
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"keep-alive"))
+        .any(|listed| listed.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
 }
 
 /// The time after which the server of a session was seen to close idle connections. All connections of the session share

@@ -112,10 +112,19 @@ async fn a_connection_carries_one_exchange_after_another() {
         peer.write("HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 3\r\n\r\nold");
         peer.read_request();
         peer.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nend\r\n0\r\n\r\n");
+        peer.read_request();
+        let offer = "upgrade: h2,h2c\r\nconnection: Upgrade, Keep-Alive";
+        peer.write(format!(
+            "HTTP/1.1 200 OK\r\n{offer}\r\ntransfer-encoding: chunked\r\n\r\n3\r\nown\r\n0\r\n\r\n"
+        ));
+        peer.read_request();
+        peer.write(format!("HTTP/1.0 200 OK\r\n{offer}\r\ncontent-length: 3\r\n\r\nold"));
+        peer.read_request();
+        peer.respond(200, &[], "last");
         peer.wait_closed();
     });
     let mut http_client = http_client(server.origin());
-    for body in ["first", "", "third", "", "", "old", "end"] {
+    for body in ["first", "", "third", "", "", "old", "end", "own", "old", "last"] {
         assert_eq!(http_client.send(&get(), LIMIT).await.unwrap().body, body);
     }
     drop(http_client);
@@ -126,7 +135,9 @@ async fn a_connection_carries_one_exchange_after_another() {
 async fn a_connection_is_closed_after_an_answer_that_forbids_another() {
     for answer in [
         "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nconnection: upgrade\r\nconnection: x, Close\r\ncontent-length: 2\r\n\r\nok",
         "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok",
+        "HTTP/1.0 200 OK\r\nconnection: upgrade\r\ncontent-length: 2\r\n\r\nok",
         "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok???",
         "HTTP/1.1 200 OK\r\ncontent-length: 9\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
     ] {

@@ -1,4 +1,4 @@
-use actix_http::header::HeaderValue;
+use actix_http::{StatusCode, header::HeaderValue};
 
 use super::*;
 
@@ -92,6 +92,29 @@ fn a_promise_that_a_proxy_passed_on_makes_no_limit_longer() {
         let promised = Promise::read(&headers(&[("connection", connection), ("keep-alive", value)]));
         assert_eq!(usable(Repeat::Unread, promised, &learned), messages, "{connection} {value}");
         assert_eq!(usable(Repeat::Harmless, promised, &learned), others, "{connection} {value}");
+    }
+}
+
+#[test]
+fn a_connection_goes_on_as_its_version_and_its_options_say() {
+    for (options, http_11, http_10) in [
+        (&[][..], true, false),
+        (&["keep-alive"], true, true),
+        (&["Keep-Alive"], true, true),
+        (&["close"], false, false),
+        (&["keep-alive, Close"], false, false),
+        (&["upgrade"], true, false),
+        (&["Upgrade, Keep-Alive"], true, true),
+        (&["upgrade", "x ,keep-alive"], true, true),
+        (&["upgrade", "close"], false, false),
+        (&["closed, not-keep-alive, \"close\""], true, false),
+    ] {
+        for (version, persists) in [(Version::HTTP_11, http_11), (Version::HTTP_10, http_10)] {
+            let mut head = ResponseHead::new(StatusCode::OK);
+            head.version = version;
+            head.headers = headers(&options.iter().map(|option| ("connection", *option)).collect::<Vec<_>>());
+            assert_eq!(super::persists(&head), persists, "{version:?} {options:?}");
+        }
     }
 }
 
