@@ -124,11 +124,13 @@ impl EngineIoClient {
     fn new(config: Config) -> Self {
         let mut attempts = config.attempts;
         let options = Arc::make_mut(&mut attempts.transport);
-        // The clients of one builder have cookies of their own, and do not wait for each other's lookups.
+        // The clients of one builder have cookies of their own, do not wait for each other's lookups, and learn about their
+        // servers by themselves.
         let shared = Arc::<transport::Shared>::default();
         let cookies = options.cookies.take().unwrap_or_else(|| transport::Cookies::Own(shared.clone()));
         options.cookies = config.cookies.then_some(cookies);
-        options.lookups = transport::Lookups::new(shared);
+        options.lookups = transport::Lookups::new(shared.clone());
+        options.servers = transport::KnownServers::new(shared);
         let mut subscribers = Subscribers::new(config.receive_buffer);
         for Subscribe { target, only, name } in config.subscribers {
             subscribers.add(Sink::Actor(target), only, name);

@@ -15,6 +15,7 @@ mod headers;
 pub(crate) mod http;
 mod http_client;
 mod io;
+mod known_servers;
 pub(crate) mod network;
 mod options;
 mod polling;
@@ -57,6 +58,7 @@ pub(crate) use self::{
     cookies::Cookies,
     headers::Headers,
     io::Io,
+    known_servers::KnownServers,
     network::{Lookups, is_client_certificate_refused},
     options::Options,
     shared::Shared,

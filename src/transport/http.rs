@@ -13,6 +13,7 @@ mod coding;
 mod connection;
 mod forwarding;
 mod head;
+mod learned;
 mod message;
 mod reuse;
 
@@ -20,6 +21,7 @@ pub(crate) use self::{
     codec_config::CodecConfig,
     connection::{Http1Connection, UpgradeResponse},
     forwarding::Forwarding,
+    learned::LearnedLimit,
     message::{Request, Response, USER_AGENT},
-    reuse::{LearnedLimit, Loss, Promise, Repeat},
+    reuse::{Loss, Promise, Repeat},
 };

@@ -6,7 +6,7 @@ use actix_http::StatusCode;
 use actix_rt::time::Instant;
 
 use super::{
-    Progress, ProgressReader,
+    KnownServers, Progress, ProgressReader,
     http::{CodecConfig, Http1Connection, LearnedLimit, Loss, Repeat, Request, Response, UpgradeResponse},
     network::{Connected, Lookups, Network, Order, Purpose},
 };
@@ -27,7 +27,7 @@ pub(crate) struct HttpClient {
     /// The connection between two exchanges, and the time when the last one ended. It is boxed, since otherwise the future
     /// of each poll that waits would contain room for several connections.
     idle: Option<(Box<Http1Connection>, Instant)>,
-    learned_limit: LearnedLimit,
+    servers: KnownServers,
     /// The shortest time in which a connection was opened or a request answered: no round trip is longer.
     round_trip: Duration,
     /// The shortest time in which a request was answered. A proxy that opens a connection at once may be far from the server.
@@ -39,7 +39,7 @@ impl HttpClient {
         network: Arc<Network>,
         lookups: Lookups,
         destination: Destination,
-        learned_limit: LearnedLimit,
+        servers: KnownServers,
     ) -> Self {
         Self {
             network,
@@ -48,7 +48,7 @@ impl HttpClient {
             codec_config: CodecConfig::shared(),
             progress: Progress::new(),
             idle: None,
-            learned_limit,
+            servers,
             round_trip: Duration::MAX,
             response_time: Duration::MAX,
         }
@@ -70,10 +70,13 @@ impl HttpClient {
     /// server cannot have acted on it.
     pub(crate) async fn send(&mut self, request: &Request, limit: usize) -> Result<Response, TransportError> {
         if let Some((connection, idle)) = self.take_idle(request.repeat) {
+            let answers = connection.answers();
             let attempt = Attempt::start(self.progress.reader());
             let outcome = self.exchange(connection, request, limit).await;
             let Some(loss) = attempt.loss(&outcome) else { return outcome };
-            self.learned_limit.closed_after(idle);
+            if loss.ended_idle() {
+                self.learn(|limit| limit.closed_after(idle, answers));
+            }
             if !request.repeat.allows(loss, self.response_time) {
                 return outcome;
             }
@@ -87,8 +90,9 @@ impl HttpClient {
         if let Some((connection, since)) = &mut self.idle
             && connection.poll_closed(cx).is_ready()
         {
-            self.learned_limit.closed_after(since.elapsed());
+            let (idle, answers) = (since.elapsed(), connection.answers());
             self.idle = None;
+            self.learn(|limit| limit.closed_after(idle, answers));
         }
     }
 
@@ -119,11 +123,13 @@ impl HttpClient {
     /// its connection, so that both are dropped together.
     fn take_idle(&mut self, repeat: Repeat) -> Option<(Box<Http1Connection>, Duration)> {
         let (mut connection, since) = self.idle.take()?;
-        let (idle, learned) = (since.elapsed(), &self.learned_limit);
+        let idle = since.elapsed();
         if connection.is_closed() {
-            learned.closed_within(idle);
+            let answers = connection.answers();
+            self.learn(|limit| limit.closed_within(idle, answers));
             return None;
         }
+        self.learn(|limit| limit.open_after(idle));
         // Some proxies (tinyproxy) close each connection after one answer and do not say so, and a promise in an answer that
         // they forward is the server's.
         if repeat == Repeat::Unread && connection.is_forwarded() {
@@ -131,7 +137,12 @@ impl HttpClient {
         }
         // For the server it is idle until the request has arrived, and since its answer has departed.
         let until_arrival = idle.saturating_add(self.round_trip);
-        repeat.may_use(until_arrival, connection.promise(), learned).then_some((connection, idle))
+        let limit = self.servers.limit(&self.destination);
+        repeat.may_use(until_arrival, connection.promise(), limit).then_some((connection, idle))
+    }
+
+    fn learn(&self, change: impl FnOnce(LearnedLimit) -> LearnedLimit) {
+        self.servers.learn(&self.destination, change);
     }
 
     async fn exchange(
@@ -145,6 +156,10 @@ impl HttpClient {
         let ended = Instant::now();
         self.response_time = self.response_time.min(ended - started);
         self.round_trip = self.round_trip.min(self.response_time);
+        // Status 408 is no answer to the request, but says that the connection has ended.
+        if connection.answers() > 1 && response.status != StatusCode::REQUEST_TIMEOUT {
+            self.learn(LearnedLimit::answered_again);
+        }
         self.idle = connection.is_reusable().then_some((connection, ended));
         Ok(response)
     }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Cookies, Headers,
+    Cookies, Headers, KnownServers,
     network::{Lookups, Network},
     traffic::Traffic,
 };
@@ -30,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) traffic: Option<Arc<Traffic>>,
     /// The lookups of the client.
     pub(crate) lookups: Lookups,
+    /// The servers of the client, and their limits.
+    pub(crate) servers: KnownServers,
 }
 
 impl Options {
@@ -47,6 +49,7 @@ impl Options {
             network,
             traffic: None,
             lookups: Lookups::default(),
+            servers: KnownServers::default(),
         }
     }
 

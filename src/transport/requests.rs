@@ -13,7 +13,7 @@ use percent_encoding::{CONTROLS, percent_encode};
 
 use super::{
     Headers, Options,
-    http::{self, LearnedLimit, Repeat},
+    http::{self, Repeat},
     http_client::HttpClient,
     network::Network,
     wire_log,
@@ -36,7 +36,6 @@ pub(super) struct Requests {
     network: Arc<Network>,
     /// The number of redirects that were followed.
     redirects: usize,
-    learned_limit: LearnedLimit,
 }
 
 impl Requests {
@@ -49,17 +48,7 @@ impl Requests {
         original: Arc<Endpoint>,
     ) -> Self {
         let network = network_for(&options, &endpoint, &original);
-        let learned_limit = LearnedLimit::default();
-        Self {
-            endpoint,
-            sid,
-            version: ProtocolVersion::V4,
-            options,
-            original,
-            network,
-            redirects: 0,
-            learned_limit,
-        }
+        Self { endpoint, sid, version: ProtocolVersion::V4, options, original, network, redirects: 0 }
     }
 
     /// The same in this version of the protocol.
@@ -87,7 +76,7 @@ impl Requests {
             self.network.clone(),
             self.options.lookups.clone(),
             self.endpoint.destination(),
-            self.learned_limit.clone(),
+            self.options.servers.clone(),
         )
     }
 
@@ -122,7 +111,6 @@ impl Requests {
         }
         self.endpoint = Arc::new(endpoint);
         self.network = network_for(&self.options, &self.endpoint, &self.original);
-        self.learned_limit = LearnedLimit::default();
         Ok(self.endpoint.clone())
     }
 

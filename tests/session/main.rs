@@ -17,6 +17,7 @@ mod idle_connections;
 mod keepalive;
 mod loops;
 mod messages;
+mod one_request;
 mod polls;
 mod posts;
 mod reconnects;

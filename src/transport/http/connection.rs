@@ -50,6 +50,8 @@ pub(crate) struct Http1Connection {
     /// counts, and not this error.
     write_error: Option<io::Error>,
     is_reusable: bool,
+    /// The number of responses that have arrived completely.
+    answers: u32,
     /// The time for which the server waits for the next request, as its last answer says.
     promise: Option<Promise>,
     /// The proxy that forwards the requests. `None`: they go to the server itself.
@@ -83,6 +85,7 @@ impl Http1Connection {
             outgoing: None,
             write_error: None,
             is_reusable: true,
+            answers: 0,
             promise: None,
             forwarding: None,
         }
@@ -193,6 +196,11 @@ impl Http1Connection {
         self.is_reusable
     }
 
+    /// The number of requests that were answered on the connection.
+    pub(crate) fn answers(&self) -> u32 {
+        self.answers
+    }
+
     /// The time for which the server waits for the next request, if its last answer says it.
     pub(crate) fn promise(&self) -> Option<Promise> {
         self.promise
@@ -286,6 +294,7 @@ impl Http1Connection {
             && head.headers.contains_key(header::CONTENT_LENGTH);
         self.is_reusable = is_clean && persists(&head) && !body.is_until_eof() && !has_two_lengths;
         self.promise = Promise::read(&head.headers);
+        self.answers = self.answers.saturating_add(1);
         // The response owns the old buffer, which may be large. Waiting for the next response needs none.
         self.read_buf = BytesMut::new();
         let (status, headers) = (head.status, head.headers);

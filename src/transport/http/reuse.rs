@@ -5,12 +5,14 @@
 //! idle, but from the client's point of view, a request is in progress." So a request that must not be lost is sent only
 //! while the server is sure to wait, and a request that may be repeated is repeated.
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::time::Duration;
 
 use actix_http::{
     ResponseHead, Version,
     header::{self, HeaderMap, HeaderName},
 };
+
+use super::LearnedLimit;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
@@ -64,6 +66,17 @@ pub(crate) enum Loss {
     TimedOut(Duration),
 }
 
+impl Loss {
+    /// Whether the connection may have ended because it was idle. If it ends later, the server has probably seen the request:
+    /// a poll waits for long, and the server may be restarted meanwhile.
+    pub(crate) fn ended_idle(self) -> bool {
+        match self {
+            Self::Unwritten => true,
+            Self::Unanswered(after) | Self::TimedOut(after) => after < ROUND_TRIP,
+        }
+    }
+}
+
 impl Repeat {
     /// Whether the request is sent once more after this loss. `response_time`: the shortest time in which the
     /// server has answered a request, [`Duration::MAX`] if it has not answered one.
@@ -84,7 +97,10 @@ impl Repeat {
     }
 
     /// Whether an idle connection is used for the request, when it arrives at the server this long after the last answer.
-    pub(crate) fn may_use(self, idle: Duration, promised: Option<Promise>, learned: &LearnedLimit) -> bool {
+    pub(crate) fn may_use(self, idle: Duration, promised: Option<Promise>, learned: LearnedLimit) -> bool {
+        // A request that may be repeated finds out whether the server still answers only one request on a connection.
+        let learned =
+            if self == Self::Harmless && learned.is_zero() { LearnedLimit::UNKNOWN } else { learned };
         let expected = if self == Self::Unread { LEAST_EXPECTED } else { EXPECTED };
         let limit = promised.map_or(expected, |promise| promise.limit(expected)).min(learned.get());
         idle < (limit / MARGIN).min(MAX_IDLE)
@@ -149,42 +165,6 @@ fn has_connection_option(headers: &HeaderMap, option: &str) -> bool {
         .get_all(header::CONNECTION)
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .any(|listed| listed.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
-}
-
-/// The time after which the server of a session was seen to close idle connections. All connections of the session share
-/// it.
-#[derive(Debug, Clone)]
-pub(crate) struct LearnedLimit(Rc<Cell<Duration>>);
-
-impl LearnedLimit {
-    /// The shortest limit of a server. A connection that ends sooner has not ended because it was idle.
-    const SHORTEST: Duration = Duration::from_millis(50);
-    /// The limit may rise to this at once, when a server that seemed to have a shorter one waited for longer.
-    const GROWTH: Duration = Duration::from_secs(1);
-
-    /// A connection was found closed that had been idle for this long.
-    pub(crate) fn closed_after(&self, idle: Duration) {
-        if idle >= Self::SHORTEST {
-            self.0.set(idle.min(self.0.get().saturating_mul(2).max(Self::GROWTH)));
-        }
-    }
-
-    /// A connection was found closed that had been idle for at most this long. Nobody knows when it ended.
-    pub(crate) fn closed_within(&self, idle: Duration) {
-        if idle >= Self::SHORTEST {
-            self.0.set(idle.min(self.0.get()));
-        }
-    }
-
-    fn get(&self) -> Duration {
-        self.0.get()
-    }
-}
-
-impl Default for LearnedLimit {
-    fn default() -> Self {
-        Self(Rc::new(Cell::new(Duration::MAX)))
-    }
 }
 
 #[cfg(test)]

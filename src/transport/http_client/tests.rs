@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     protocol::endpoint::Endpoint,
     transport::{
-        Headers, Secrets,
+        Headers, KnownServers, Secrets,
         server::{Peer, Server},
     },
 };
@@ -36,7 +36,7 @@ fn post(body: impl Into<Bytes>) -> Request {
 
 fn http_client(origin: impl AsRef<str>) -> HttpClient {
     let endpoint = Endpoint::new(origin.as_ref(), "engine.io", true, "t".into()).unwrap();
-    HttpClient::new(Arc::default(), Lookups::default(), endpoint.destination(), LearnedLimit::default())
+    HttpClient::new(Arc::default(), Lookups::default(), endpoint.destination(), KnownServers::default())
 }
 
 /// The outcome of a GET that the server answers with these bytes and a FIN.
@@ -626,7 +626,8 @@ async fn an_idle_connection_that_ends_shows_how_long_the_server_waits() {
             if http_client.idle.is_some() { Poll::Pending } else { Poll::Ready(()) }
         })
         .await;
-        let may_use = |idle| Repeat::Harmless.may_use(idle, None, &http_client.learned_limit);
+        let limit = http_client.servers.limit(&http_client.destination);
+        let may_use = |idle| Repeat::Harmless.may_use(idle, None, limit);
         assert!(may_use(Duration::from_millis(999)) && !may_use(Duration::from_millis(1500)));
     }
 }

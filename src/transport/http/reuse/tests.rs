@@ -19,7 +19,7 @@ fn promise(value: &'static str) -> Option<Promise> {
 }
 
 /// The time from which on a connection is not used any more, in milliseconds.
-fn usable(repeat: Repeat, promised: Option<Promise>, learned: &LearnedLimit) -> u64 {
+fn usable(repeat: Repeat, promised: Option<Promise>, learned: LearnedLimit) -> u64 {
     (0..5000).find(|idle| !repeat.may_use(ms(*idle), promised, learned)).unwrap()
 }
 
@@ -47,11 +47,11 @@ fn a_connection_is_used_for_half_the_limit_that_is_known() {
         (None, &[49, 0], 250, 4000),
     ];
     for (said, seen, messages, others) in cases {
-        let learned = LearnedLimit::default();
-        seen.iter().for_each(|idle| learned.closed_after(ms(*idle)));
+        let learned =
+            seen.iter().fold(LearnedLimit::UNKNOWN, |learned, idle| learned.closed_after(ms(*idle), 2));
         let promised = said.and_then(promise);
         assert_eq!(promised.is_some(), said.is_some());
-        let usable = |repeat| usable(repeat, promised, &learned);
+        let usable = |repeat| usable(repeat, promised, learned);
         assert_eq!(usable(Repeat::Unread), messages, "{said:?} {seen:?}");
         assert_eq!(usable(Repeat::Unanswered), others, "{said:?} {seen:?}");
         assert_eq!(usable(Repeat::Harmless), others, "{said:?} {seen:?}");
@@ -81,7 +81,7 @@ fn a_promise_is_read_leniently() {
 
 #[test]
 fn a_promise_that_a_proxy_passed_on_makes_no_limit_longer() {
-    let learned = LearnedLimit::default();
+    let learned = LearnedLimit::UNKNOWN;
     for (connection, value, messages, others) in [
         ("Keep-Alive", "timeout=5", 2500, 2500),
         ("x, keep-alive", "timeout=5", 2500, 2500),
@@ -90,8 +90,19 @@ fn a_promise_that_a_proxy_passed_on_makes_no_limit_longer() {
         ("x", "timeout=0", 0, 0),
     ] {
         let promised = Promise::read(&headers(&[("connection", connection), ("keep-alive", value)]));
-        assert_eq!(usable(Repeat::Unread, promised, &learned), messages, "{connection} {value}");
-        assert_eq!(usable(Repeat::Harmless, promised, &learned), others, "{connection} {value}");
+        assert_eq!(usable(Repeat::Unread, promised, learned), messages, "{connection} {value}");
+        assert_eq!(usable(Repeat::Harmless, promised, learned), others, "{connection} {value}");
+    }
+}
+
+#[test]
+fn only_what_may_be_repeated_is_sent_again_on_a_connection_of_a_server_that_answers_one_request() {
+    let learned = LearnedLimit::UNKNOWN.closed_after(ms(0), 1);
+    for said in [None, Some("timeout=5")] {
+        let promised = said.and_then(promise);
+        assert_eq!(usable(Repeat::Unread, promised, learned), 0);
+        assert_eq!(usable(Repeat::Unanswered, promised, learned), 0);
+        assert_ne!(usable(Repeat::Harmless, promised, learned), 0);
     }
 }
 

@@ -7,12 +7,7 @@ use super::*;
 use crate::{
     error::Stage,
     protocol::endpoint::Destination,
-    transport::{
-        Headers,
-        http::{LearnedLimit, Repeat},
-        network::Lookups,
-        server::Server,
-    },
+    transport::{Headers, KnownServers, http::Repeat, network::Lookups, server::Server},
 };
 
 fn slot(server: &Server) -> ExchangeSlot {
@@ -22,7 +17,7 @@ fn slot(server: &Server) -> ExchangeSlot {
         Arc::default(),
         Lookups::default(),
         destination,
-        LearnedLimit::default(),
+        KnownServers::default(),
     ))
 }
 
