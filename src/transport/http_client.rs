@@ -3,7 +3,7 @@
 use std::{rc::Rc, sync::Arc, task::Context, time::Duration};
 
 use actix_http::StatusCode;
-use actix_rt::time::Instant;
+use actix_rt::{task::yield_now, time::Instant};
 
 use super::{
     KnownServers, Progress, ProgressReader,
@@ -69,7 +69,7 @@ impl HttpClient {
     /// After an error, [`ProgressReader::is_written`] says whether every byte of the request was written. If not, the
     /// server cannot have acted on it.
     pub(crate) async fn send(&mut self, request: &Request, limit: usize) -> Result<Response, TransportError> {
-        if let Some((connection, idle)) = self.take_idle(request.repeat) {
+        if let Some((connection, idle)) = self.take_idle(request.repeat).await {
             let answers = connection.answers();
             let attempt = Attempt::start(self.progress.reader());
             let outcome = self.exchange(connection, request, limit).await;
@@ -121,15 +121,23 @@ impl HttpClient {
 
     /// Takes the idle connection, if it is usable for such a request, and the time for which it was idle. An exchange owns
     /// its connection, so that both are dropped together.
-    fn take_idle(&mut self, repeat: Repeat) -> Option<(Box<Http1Connection>, Duration)> {
+    async fn take_idle(&mut self, repeat: Repeat) -> Option<(Box<Http1Connection>, Duration)> {
         let (mut connection, since) = self.idle.take()?;
+        // The end of a connection is not visible before the reactor has had a turn. A poll does not wait for that: it begins
+        // right after the last answer, and may be repeated.
+        let has_turn = repeat != Repeat::Unanswered;
+        if has_turn {
+            yield_now().await;
+        }
         let idle = since.elapsed();
         if connection.is_closed() {
             let answers = connection.answers();
             self.learn(|limit| limit.closed_within(idle, answers));
             return None;
         }
-        self.learn(|limit| limit.open_after(idle));
+        if has_turn {
+            self.learn(|limit| limit.open_after(idle));
+        }
         // Some proxies (tinyproxy) close each connection after one answer and do not say so, and a promise in an answer that
         // they forward is the server's.
         if repeat == Repeat::Unread && connection.is_forwarded() {

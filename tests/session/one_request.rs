@@ -135,6 +135,34 @@ async fn a_session_whose_polls_are_closed_at_once_goes_on() {
 }
 
 #[actix::test]
+async fn a_message_is_not_sent_on_a_connection_that_has_ended_right_after_its_answer() {
+    let _clock = Clock::stop();
+    let (answered, is_answered) = std::sync::mpsc::channel();
+    let (ended, has_ended) = std::sync::mpsc::channel();
+    let server = Server::start(move |server| {
+        let (get, mut post) = server.opens_both(OPEN);
+        accepts(&mut post, "4a");
+        is_answered.recv().unwrap();
+        post.close();
+        ended.send(()).unwrap();
+        let post = posts_on_a_new_one(server, "4b");
+        let last = posts_on_a_new_one(server, "4c");
+        post.expect_closed();
+        get.ends_session();
+        last.expect_closed();
+    });
+    let mut client = Client::connected(&server).await;
+    flushed(&client, "a").await;
+    answered.send(()).unwrap();
+    // The thread of the client is blocked, so it cannot notice the end before it sends "b".
+    has_ended.recv().unwrap();
+    flushed(&client, "b").await;
+    flushed(&client, "c").await;
+    assert!(client.ended_cleanly().await.is_server_close());
+    server.finish().await;
+}
+
+#[actix::test]
 async fn a_server_that_leaves_a_connection_open_is_polled_on_one_connection_again() {
     let clock = Clock::stop();
     let (polled, is_polled) = milestone();
