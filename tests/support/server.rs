@@ -320,6 +320,15 @@ impl Peer {
 
     /// The first byte and the unmasked payload of the next frame, which has to be a masked one.
     pub(crate) fn read_any_frame(&mut self) -> (u8, Vec<u8>) {
+        let (first, length) = self.read_frame_head();
+        let mask: [u8; 4] = self.take_array();
+        let mut payload = self.take(length);
+        payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
+        (first, payload)
+    }
+
+    /// The first byte of the next frame and the length of its payload, without the mask.
+    pub(crate) fn read_frame_head(&mut self) -> (u8, usize) {
         let [first, second] = self.take_array();
         assert_eq!(second & 0x80, 0x80, "MASK");
         let length = match second & 0x7f {
@@ -327,10 +336,7 @@ impl Peer {
             127 => u64::from_be_bytes(self.take_array()),
             length => length.into(),
         };
-        let mask: [u8; 4] = self.take_array();
-        let mut payload = self.take(length.try_into().unwrap());
-        payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
-        (first, payload)
+        (first, length.try_into().unwrap())
     }
 
     fn take_array<const N: usize>(&mut self) -> [u8; N] {
