@@ -4,9 +4,11 @@
 //! carried over was accepted, and is sent in the next session before all others. A message that was refused is returned in
 //! the reply, or as `Event::Rejected` if nobody awaits the reply. For each message a [`Gate`] says which of these happens;
 //! what happens at the end of a session is the parameter of `end_session`. The messages of one `SendAll` are one entry, so
-//! the same happens to all of them.
+//! the same happens to all of them. A message that was being written when several sessions ended is not carried over again:
+//! see [`Interruptions`](interruptions::Interruptions).
 
 mod answer;
+mod interruptions;
 mod queues;
 
 pub(super) use self::answer::{SendAllResult, SendResult};
@@ -14,8 +16,8 @@ use self::queues::Queues;
 use super::reply::Reply;
 use crate::{
     data::Data,
-    error::{SendAllError, SendError},
-    protocol::connection::{Outgoing, Rejected},
+    error::{DisconnectReason, SendAllError, SendError},
+    protocol::connection::{Interrupted, Outgoing, Rejected},
 };
 
 /// The treatment of the next message.
@@ -86,16 +88,22 @@ impl Outbox {
         self.queues.as_mut().is_some_and(|queues| queues.advance(gate, send))
     }
 
-    /// The session has ended and has not sent `unsent`. These messages were accepted before all messages in the outbox.
-    /// `end_session` must follow.
-    pub(super) fn take_back(&mut self, unsent: Vec<Outgoing>) {
-        if !unsent.is_empty() {
-            self.queues().take_back(unsent);
+    /// The session has ended for this reason and has not sent `unsent`. These messages were accepted before all messages in the
+    /// outbox. `end_session` must follow.
+    pub(super) fn take_back(
+        &mut self,
+        unsent: Vec<Outgoing>,
+        interrupted: Interrupted,
+        reason: &DisconnectReason,
+    ) {
+        if !unsent.is_empty() || self.queues.is_some() {
+            self.queues().take_back(unsent, interrupted, reason);
         }
     }
 
     /// The session has ended. Returns the messages that it has not sent and that are not carried over, and those of `do_send`
-    /// that waited. Messages whose reply is awaited are returned in the reply.
+    /// that waited. Messages whose reply is awaited are returned in the reply. With `carry_over`, only the first message or group
+    /// can come back, if it was interrupted too often.
     pub(super) fn end_session(&mut self, carry_over: bool) -> Vec<Data> {
         self.queues.as_mut().map(|queues| queues.end_session(carry_over)).unwrap_or_default()
     }

@@ -79,10 +79,10 @@ impl EngineIoClient {
             Output::Confirmed(outcome) => self.replies.answer_confirm(outcome),
             Output::Ended(outcome) => match *outcome {
                 Outcome::ConnectFailed(err) => self.lifecycle.handle_connect_failed(now(), err),
-                Outcome::Closed { reason, unsent, in_doubt } => {
-                    let mut end = Disconnected::new(reason);
+                Outcome::Closed { reason, unsent, in_doubt, interrupted } => {
                     // Whether they are carried over is decided now.
-                    self.outbox.take_back(unsent);
+                    self.outbox.take_back(unsent, interrupted, &reason);
+                    let mut end = Disconnected::new(reason);
                     end.in_doubt = in_doubt;
                     self.lifecycle.handle_closed(now(), end);
                 }

@@ -6,7 +6,7 @@
 //! sent. Others may ask for them; only a `Connection` changes them.
 //!
 //! Each concern has a file. Some are parts that own their state and know nothing of the connection (`reading`,
-//! `writing`, `batch`, `queue`, `groups`, `retained`, `pings`, `confirmations`, `liveness`, `heartbeat`, `plan`, `negotiation`,
+//! `writing`, `batch`, `queue`, `groups`, `retained`, `interrupted`, `pings`, `confirmations`, `liveness`, `heartbeat`, `plan`, `negotiation`,
 //! `target`, `transports`); the others let the connection use the parts (`connecting`, `receiving`, `sending`, `confirming`,
 //! `upgrade`, `ending`, `timeouts`). `state` has a diagram.
 
@@ -17,6 +17,7 @@ mod connecting;
 mod ending;
 mod groups;
 mod heartbeat;
+mod interrupted;
 mod io;
 mod liveness;
 mod negotiation;
@@ -48,6 +49,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(crate) use self::interrupted::Interrupted;
 pub(crate) use self::io::{
     BatchOutcome, CloseReason, Command, ConnectParams, Limits, Outcome, Output, Report, ReportKind,
     TransportClosed, TransportId, over_slow_line,

@@ -320,8 +320,12 @@ impl PollingTransport {
         self.report_traffic();
         // A server acts only on a whole request. Once all bytes are written, even if they are not flushed, it may have the
         // request.
-        let is_uncertain = self.is_writing && self.post.progress().is_written();
-        let outcome = if is_uncertain { BatchOutcome::UNCERTAIN } else { BatchOutcome::sent(0) };
+        let progress = self.post.progress();
+        let outcome = match self.is_writing {
+            true if progress.is_written() => BatchOutcome::UNCERTAIN,
+            true if progress.is_begun() => BatchOutcome::BEGUN,
+            _ => BatchOutcome::sent(0),
+        };
         self.get.close();
         self.post.close();
         self.reports.close(TransportClosed { reason, outcome });

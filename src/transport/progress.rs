@@ -82,6 +82,11 @@ impl ProgressReader {
         self.0.written.get()
     }
 
+    /// Whether the current request has a connection, to which its first bytes may have been written.
+    pub(super) fn is_begun(&self) -> bool {
+        matches!(self.stage(), Stage::Request | Stage::Response | Stage::Body)
+    }
+
     /// Whether every byte of the current request was written. Before that, the server cannot have acted on it.
     pub(super) fn is_written(&self) -> bool {
         self.0.is_written.get()

@@ -7,6 +7,7 @@
 mod support;
 
 mod backlog;
+mod carried_over;
 mod clients;
 mod compression;
 mod confirm;

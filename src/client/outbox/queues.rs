@@ -5,12 +5,13 @@ use std::{collections::VecDeque, mem};
 use super::{
     Gate,
     answer::{Answer, SendAllResult, SendResult},
+    interruptions::Interruptions,
 };
 use crate::{
     client::reply::{PendingReply, Reply, ReplyState},
     data::Data,
-    error::{SendAllError, SendError, SendErrorKind},
-    protocol::connection::{Outgoing, Rejected},
+    error::{DisconnectReason, SendAllError, SendError, SendErrorKind},
+    protocol::connection::{Interrupted, Outgoing, Rejected},
 };
 
 /// The memory of an empty queue with a larger capacity than this is freed.
@@ -29,8 +30,16 @@ pub(super) struct Queues {
     sweep_at: usize,
     carried_over: CarriedOver,
     refused: Vec<Refused>,
-    /// The messages that the last session has not sent, until `end_session` says where they go.
-    taken_back: Vec<Outgoing>,
+    taken_back: TakenBack,
+    interruptions: Interruptions,
+}
+
+/// The messages that the last session has not sent, until `end_session` says where they go.
+#[derive(Debug, Default)]
+struct TakenBack {
+    unsent: Vec<Outgoing>,
+    /// The first of them is not carried over.
+    gives_up_first: bool,
 }
 
 /// The messages that are carried over to the next session.
@@ -65,7 +74,8 @@ impl Queues {
             sweep_at: 0,
             carried_over: CarriedOver::default(),
             refused: Vec::new(),
-            taken_back: Vec::new(),
+            taken_back: TakenBack::default(),
+            interruptions: Interruptions::default(),
         }
     }
 
@@ -132,6 +142,7 @@ impl Queues {
                     return self.advance_pending(has_room, send);
                 };
                 if let Err(rejected) = send(outgoing) {
+                    self.interruptions.reset();
                     self.refused.push(Refused { rejected, answer: None });
                 }
                 true
@@ -139,17 +150,27 @@ impl Queues {
         }
     }
 
-    pub(super) fn take_back(&mut self, unsent: Vec<Outgoing>) {
-        self.taken_back = unsent;
+    pub(super) fn take_back(
+        &mut self,
+        unsent: Vec<Outgoing>,
+        interrupted: Interrupted,
+        reason: &DisconnectReason,
+    ) {
+        let gives_up_first = self.interruptions.end_session(interrupted, reason);
+        self.taken_back = TakenBack { unsent, gives_up_first };
     }
 
     pub(super) fn end_session(&mut self, carry_over: bool) -> Vec<Data> {
-        let mut unsent = mem::take(&mut self.taken_back);
+        let TakenBack { mut unsent, gives_up_first } = mem::take(&mut self.taken_back);
         unsent.extend(self.carried_over.take());
         if carry_over {
-            unsent.into_iter().for_each(|outgoing| self.carried_over.push(outgoing));
-            return Vec::new();
+            let mut unsent = unsent.into_iter();
+            let given_up = unsent.by_ref().take(usize::from(gives_up_first));
+            let given_up = given_up.flat_map(Outgoing::into_messages).collect();
+            unsent.for_each(|outgoing| self.carried_over.push(outgoing));
+            return given_up;
         }
+        self.interruptions.reset();
         for PendingSend { outgoing, answer } in mem::take(&mut self.pending) {
             match answer.state() {
                 ReplyState::Awaited => _ = answer.refuse(outgoing.rejected(SendErrorKind::Disconnected)),
@@ -162,6 +183,7 @@ impl Queues {
     }
 
     pub(super) fn refuse_all(&mut self) {
+        self.interruptions.reset();
         for outgoing in self.carried_over.take() {
             let rejected = outgoing.rejected(SendErrorKind::NotConnected);
             self.refused.push(Refused { rejected, answer: None });

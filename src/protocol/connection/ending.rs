@@ -256,8 +256,9 @@ impl Connection {
         let State::Ending(ending) = mem::replace(&mut self.state, State::Idle) else { return };
         let mut outcome = ending.outcome;
         let undelivered = self.queue.end();
-        if let Outcome::Closed { unsent, in_doubt, .. } = &mut outcome {
+        if let Outcome::Closed { unsent, in_doubt, interrupted, .. } = &mut outcome {
             (*unsent, *in_doubt) = (undelivered.unsent, undelivered.in_doubt);
+            *interrupted = undelivered.interrupted;
         }
         self.outputs.push_back(Output::Ended(Box::new(outcome)));
     }

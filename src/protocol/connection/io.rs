@@ -9,6 +9,7 @@ use std::{
 use bytestring::ByteString;
 
 use super::{
+    interrupted::Interrupted,
     outgoing::{Outgoing, Rejected},
     pings::WebSocketPing,
 };
@@ -122,20 +123,29 @@ pub(crate) struct TransportClosed {
 }
 
 /// What became of the batch that a transport was writing when it ended: its first `sent` packets were sent, the next
-/// `uncertain` ones may have been, and the others were not.
+/// `uncertain` ones may have been, and the others were not. Of these the first `begun` ones were written in part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BatchOutcome {
     pub(crate) sent: usize,
     pub(crate) uncertain: usize,
+    pub(crate) begun: usize,
 }
 
 impl BatchOutcome {
     /// The whole batch is in doubt, as in a POST that was not answered with 2xx.
-    pub(crate) const UNCERTAIN: Self = Self { sent: 0, uncertain: usize::MAX };
+    pub(crate) const UNCERTAIN: Self = Self { sent: 0, uncertain: usize::MAX, begun: 0 };
+
+    /// The whole batch was written in part, as in a POST of which the last bytes were not written.
+    pub(crate) const BEGUN: Self = Self { sent: 0, uncertain: 0, begun: usize::MAX };
 
     /// The first `sent` packets were sent, and the others were not.
     pub(crate) const fn sent(sent: usize) -> Self {
-        Self { sent, uncertain: 0 }
+        Self { sent, uncertain: 0, begun: 0 }
+    }
+
+    /// Whether a packet of the batch was sent, or may have been.
+    pub(super) fn may_have_sent(self) -> bool {
+        self.sent > 0 || self.uncertain > 0
     }
 }
 
@@ -226,13 +236,15 @@ pub(crate) enum Outcome {
         unsent: Vec<Outgoing>,
         /// Messages that may have been sent, and groups of which a part was, or may have been.
         in_doubt: Vec<Data>,
+        interrupted: Interrupted,
     },
 }
 
 impl Outcome {
     /// The end of a session. The messages are added when every transport has closed.
     pub(super) fn closed(reason: DisconnectReason) -> Self {
-        Self::Closed { reason, unsent: Vec::new(), in_doubt: Vec::new() }
+        let interrupted = Interrupted::default();
+        Self::Closed { reason, unsent: Vec::new(), in_doubt: Vec::new(), interrupted }
     }
 }
 

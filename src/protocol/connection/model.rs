@@ -446,11 +446,11 @@ impl Model {
                 assert!(self.connecting && !self.open);
                 self.connecting = false;
             }
-            Outcome::Closed { reason, unsent, in_doubt } => {
+            Outcome::Closed { reason, unsent, in_doubt, interrupted } => {
                 assert!(self.open, "one Closed");
                 self.open = false;
                 self.time.check(self.now, &reason);
-                self.messages.end(&in_doubt, &unsent);
+                self.messages.end(&in_doubt, &unsent, interrupted);
             }
         }
     }
@@ -609,7 +609,7 @@ impl Model {
         let sent = usize::from(what / 16) % (batch.len() + 1);
         let outcome = if fake.is_websocket() || sent == 0 {
             self.messages.wrote(&batch[..sent], fake.id.kind);
-            BatchOutcome { sent, uncertain: usize::from(what % 3) }
+            BatchOutcome { sent, uncertain: usize::from(what % 3), begun: usize::from(what % 4) }
         } else {
             BatchOutcome::UNCERTAIN
         };

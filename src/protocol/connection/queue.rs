@@ -6,6 +6,7 @@ use bytestring::ByteString;
 
 use super::{
     batch::{Batch, BatchLimit, MAX_COPIED},
+    interrupted::{Interrupted, SmallerPosts},
     io::BatchOutcome,
     outgoing::{Outgoing, Rejected},
     retained::{Retained, Undelivered},
@@ -52,6 +53,7 @@ pub(super) struct SendQueue {
     /// Messages of batches that were not, or perhaps not, sent. Boxed, because hardly any session has some before its end.
     returned: Option<Box<Returned>>,
     retained: Retained,
+    smaller_posts: SmallerPosts,
 }
 
 /// Messages of a batch that was not written as a whole.
@@ -59,6 +61,10 @@ pub(super) struct SendQueue {
 struct Returned {
     unsent: Vec<Data>,
     in_doubt: Vec<Data>,
+    /// The number of the first unsent messages that were written in part.
+    begun: usize,
+    /// Some messages of the batch were sent.
+    has_sent: bool,
 }
 
 impl SendQueue {
@@ -113,6 +119,11 @@ impl SendQueue {
     /// The bytes that everything in the queue counts for, with the overhead of each message.
     pub(super) fn weight(&self) -> usize {
         self.weight
+    }
+
+    /// The largest number of packets in the next POST, because of an interrupted one in the last session.
+    pub(super) fn max_packets_per_post(&self) -> usize {
+        self.smaller_posts.max_packets(self.settled)
     }
 
     /// Packets that could go into the next batch.
@@ -246,11 +257,15 @@ impl SendQueue {
         let packets = Arc::unwrap_or_clone(batch.into_packets());
         let (sent, others) = packets.split_at(outcome.sent.min(packets.len()));
         let sent = sent.iter().filter_map(Packet::as_message);
-        self.retained.wrote(sent.clone(), sent.count(), false);
+        let sent_count = sent.clone().count();
+        self.retained.wrote(sent, sent_count, false);
         let mut others = others.iter();
         let in_doubt = others.by_ref().take(outcome.uncertain).filter_map(Packet::as_message).cloned();
         let returned = self.returned.get_or_insert_default();
+        returned.has_sent |= sent_count > 0;
         returned.in_doubt.extend(in_doubt);
+        let begun = others.clone().take(outcome.begun);
+        returned.begun = begun.filter_map(Packet::as_message).count();
         returned.unsent.extend(others.filter_map(Packet::as_message).cloned());
     }
 
@@ -260,14 +275,19 @@ impl SendQueue {
         self.heartbeats = VecDeque::new();
         self.messages = 0;
         self.weight = 0;
+        let returned = *self.returned.take().unwrap_or_default();
+        let is_first =
+            self.smaller_posts.is_first(self.settled) && !returned.has_sent && returned.in_doubt.is_empty();
         self.settled = self.accepted;
         self.refused = None;
-        let returned = *self.returned.take().unwrap_or_default();
+        let interrupted = Interrupted { messages: returned.begun, is_first };
         let unsent = returned
             .unsent
             .into_iter()
             .chain(mem::take(&mut self.packets).into_iter().filter_map(Packet::into_message));
-        self.retained.end(returned.in_doubt, unsent)
+        let undelivered = self.retained.end(returned.in_doubt, unsent, interrupted);
+        self.smaller_posts.end_session(undelivered.interrupted, self.settled);
+        undelivered
     }
 }
 

@@ -4,6 +4,7 @@ use std::{collections::VecDeque, ops::Range};
 
 use super::{
     groups::{Groups, length},
+    interrupted::Interrupted,
     outgoing::Outgoing,
 };
 use crate::data::Data;
@@ -37,6 +38,7 @@ pub(super) struct Undelivered {
     pub(super) unsent: Vec<Outgoing>,
     /// Messages that may have been sent, and groups of which a part was, or may have been.
     pub(super) in_doubt: Vec<Data>,
+    pub(super) interrupted: Interrupted,
 }
 
 impl Retained {
@@ -118,8 +120,13 @@ impl Retained {
     }
 
     /// The session has ended. `in_doubt` and `unsent` are the messages behind the written ones. Of a group all messages
-    /// are in the same list.
-    pub(super) fn end(&mut self, in_doubt: Vec<Data>, unsent: impl Iterator<Item = Data>) -> Undelivered {
+    /// are in the same list. `interrupted` is about the first messages of `unsent`.
+    pub(super) fn end(
+        &mut self,
+        in_doubt: Vec<Data>,
+        unsent: impl Iterator<Item = Data>,
+        mut interrupted: Interrupted,
+    ) -> Undelivered {
         let mut unsent = unsent;
         let mut first_unsent = self.written + u64::try_from(in_doubt.len()).unwrap_or(u64::MAX);
         let mut all_in_doubt = Vec::from(*self.messages.take().unwrap_or_default());
@@ -127,11 +134,13 @@ impl Retained {
         if let Some(group) = self.groups.around(first_unsent) {
             all_in_doubt.extend(unsent.by_ref().take(length(first_unsent..group.end)));
             first_unsent = group.end;
+            // The write had begun with the group, and may have been interrupted because of it.
+            interrupted.messages = 0;
         }
         let unsent = self.groups.assemble(first_unsent, unsent);
         let (written, until_confirmed) = (self.written, self.until_confirmed);
         *self = Self { written, confirmed: written, until_confirmed, ..Self::default() };
-        Undelivered { unsent, in_doubt: all_in_doubt }
+        Undelivered { unsent, in_doubt: all_in_doubt, interrupted }
     }
 }
 

@@ -106,7 +106,7 @@ impl Connection {
         if let Some(heartbeat) = open.liveness.heartbeat() {
             heartbeat.sent(now);
         }
-        let (active, limit) = (open.active(), batch_limit(open, &self.limits));
+        let (active, limit) = (open.active(), batch_limit(open, &self.queue, &self.limits));
         let Some(transport) = self.transports.get_mut(active) else { return };
         let batch = self.queue.next_batch(transport.writing.take_spare(), limit);
         let packets = transport.writing.start(now, batch);
@@ -197,9 +197,12 @@ impl Written {
     }
 }
 
-fn batch_limit(open: &Open, limits: &Limits) -> BatchLimit {
+fn batch_limit(open: &Open, queue: &SendQueue, limits: &Limits) -> BatchLimit {
     match open.kind() {
         TransportKind::WebSocket => BATCH,
-        TransportKind::Polling => open.post_limit(limits),
+        TransportKind::Polling => {
+            let limit = open.post_limit(limits);
+            BatchLimit { packets: limit.packets.min(queue.max_packets_per_post()), ..limit }
+        }
     }
 }

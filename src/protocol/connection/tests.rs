@@ -90,7 +90,7 @@ fn word(output: Output) -> String {
         Output::UpgradeFailed(err) => format!("upgrade failed: {err}"),
         Output::Ended(outcome) => match *outcome {
             Outcome::ConnectFailed(err) => format!("connect failed: {err}"),
-            Outcome::Closed { reason, unsent, in_doubt } => {
+            Outcome::Closed { reason, unsent, in_doubt, .. } => {
                 let unsent =
                     unsent.iter().map(|outgoing| datas(outgoing.messages())).collect::<Vec<_>>().join("|");
                 format!("closed: {reason}; unsent {unsent}; in doubt {}", datas(&in_doubt))

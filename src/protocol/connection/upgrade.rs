@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     Connection,
-    io::{BatchOutcome, Command, Output, TransportClosed, TransportId},
+    io::{Command, Output, TransportClosed, TransportId},
     reading::{Flow, Received},
     state::State,
 };
@@ -208,7 +208,7 @@ impl Connection {
     /// The probe has closed.
     pub(super) fn on_probe_closed(&mut self, now: Instant, closed: TransportClosed) {
         let State::Open(open) = &self.state else { return };
-        if open.upgrade.blocks_reads() && closed.outcome != BatchOutcome::sent(0) {
+        if open.upgrade.blocks_reads() && closed.outcome.may_have_sent() {
             // The upgrade packet may have been sent. Then the session is not on polling any more.
             let reason = closed.reason.into_disconnect_reason();
             return self.end_session(now, reason.unwrap_or_else(|| UPGRADE_NOT_WRITTEN.into()));

@@ -10,20 +10,21 @@
 pub(crate) struct FrameEnds {
     /// The position in the stream of the first byte in the buffer.
     start: u64,
-    /// The ends, as positions in the buffer.
+    /// The ends, as positions in the buffer. The first one is that of whatever precedes the batch there.
     ends: Vec<usize>,
 }
 
 impl FrameEnds {
     /// Forgets the last batch and prepares for one of `frames` frames. `start`: the position in the stream of the first
-    /// byte in the buffer that the batch is encoded into.
-    pub(crate) fn begin(&mut self, start: u64, frames: usize) {
+    /// byte in the buffer that the batch is encoded into. `before`: the bytes that precede the batch in that buffer.
+    pub(crate) fn begin(&mut self, start: u64, before: usize, frames: usize) {
         self.start = start;
         self.ends.clear();
         if self.ends.capacity() > frames.saturating_mul(16) {
             // A large batch came before this small one: its memory is not needed any more.
-            self.ends = Vec::with_capacity(frames);
+            self.ends = Vec::with_capacity(frames.saturating_add(1));
         }
+        self.ends.push(before);
     }
 
     /// Records the ends of the next frames.
@@ -40,7 +41,15 @@ impl FrameEnds {
     /// The number of frames that end at or before this position in the stream.
     pub(crate) fn count_until(&self, position: u64) -> usize {
         let sent = position.saturating_sub(self.start);
-        self.ends.partition_point(|&end| u64::try_from(end).is_ok_and(|end| end <= sent))
+        let ends = self.ends.get(1..).unwrap_or_default();
+        ends.partition_point(|&end| u64::try_from(end).is_ok_and(|end| end <= sent))
+    }
+
+    /// Whether this position in the stream is inside a frame. A control frame between two of them counts as a part of the second.
+    pub(crate) fn is_inside_frame(&self, position: u64) -> bool {
+        let sent = position.saturating_sub(self.start);
+        let rest = self.ends.get(self.count_until(position)..).unwrap_or_default();
+        matches!(rest, [begin, _, ..] if u64::try_from(*begin).is_ok_and(|begin| begin < sent))
     }
 }
 

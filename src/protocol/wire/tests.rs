@@ -83,7 +83,7 @@ fn the_ends_of_frames_are_those_of_the_stream() {
     let packets = [Packet::Message(text("ab")), Packet::Noop, Packet::Message(Data::from(vec![0; 200]))];
     let mut dst = BytesMut::from("queued before");
     let mut ends = FrameEnds::default();
-    ends.begin(1_000, packets.len());
+    ends.begin(1_000, 0, packets.len());
     ProtocolVersion::V4.encode_frames(&packets, &mut codec(), &mut dst, &mut ends);
     // A header of 6 bytes, or 8 for the long frame.
     let first = 1_000 + 13 + 6 + 3;
@@ -252,7 +252,7 @@ proptest! {
         packets.push(Packet::Message(Data::from(vec![b'x'; large])));
         let mut dst = BytesMut::from(&vec![0; before][..]);
         let mut ends = FrameEnds::default();
-        ends.begin(5, packets.len());
+        ends.begin(5, 0, packets.len());
         wire.encode_frames(&packets, &mut codec(), &mut dst, &mut ends);
 
         let mut server = ws::Codec::new().max_size(usize::MAX);

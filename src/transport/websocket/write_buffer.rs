@@ -128,7 +128,7 @@ impl WriteBuffer {
         version: ProtocolVersion,
         packets: Arc<Vec<Packet>>,
     ) {
-        self.ends.begin(self.written, packets.len());
+        self.ends.begin(self.written, self.buf.len(), packets.len());
         if codec.may_deflate() {
             self.start_encoding(codec, version, packets);
         } else {
@@ -208,7 +208,8 @@ impl WriteBuffer {
     /// been sent. Half a frame was not: no server can act on it.
     pub(super) fn outcome(&self) -> BatchOutcome {
         let sent = self.ends.count_until(self.flushed);
-        BatchOutcome { sent, uncertain: self.ends.count_until(self.written).saturating_sub(sent) }
+        let uncertain = self.ends.count_until(self.written).saturating_sub(sent);
+        BatchOutcome { sent, uncertain, begun: usize::from(self.ends.is_inside_frame(self.written)) }
     }
 
     /// Writes and flushes everything.

@@ -388,9 +388,9 @@ impl Model {
             Output::Opened(session) => self.lifecycle.handle_opened(self.now, session),
             Output::Ended(outcome) => match *outcome {
                 Outcome::ConnectFailed(err) => self.lifecycle.handle_connect_failed(self.now, err),
-                Outcome::Closed { reason, unsent, in_doubt } => {
+                Outcome::Closed { reason, unsent, in_doubt, interrupted } => {
+                    self.outbox.take_back(unsent, interrupted, &reason);
                     let mut end = Disconnected::new(reason);
-                    self.outbox.take_back(unsent);
                     end.in_doubt = in_doubt;
                     self.lifecycle.handle_closed(self.now, end);
                 }

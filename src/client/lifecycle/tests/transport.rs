@@ -79,10 +79,11 @@ impl FakeTransport {
         let batch = self.writing.take().unwrap_or_default();
         let outcome = match self.kind {
             TransportKind::Polling if how.is_multiple_of(2) => BatchOutcome::UNCERTAIN,
-            TransportKind::Polling => BatchOutcome::sent(0),
+            TransportKind::Polling if how.is_multiple_of(3) => BatchOutcome::sent(0),
+            TransportKind::Polling => BatchOutcome::BEGUN,
             TransportKind::WebSocket => {
                 let sent = usize::from(how) % (batch.len() + 1);
-                BatchOutcome { sent, uncertain: usize::from(how % 3) }
+                BatchOutcome { sent, uncertain: usize::from(how % 3), begun: usize::from(how % 2) }
             }
         };
         let sent = batch.iter().take(outcome.sent).cloned().collect();

@@ -50,6 +50,11 @@ impl Rig {
         }
     }
 
+    /// The session has ended, without having sent this.
+    fn take_back(&mut self, unsent: Outgoing, interrupted: Interrupted) {
+        self.queues.take_back(vec![unsent], interrupted, &DisconnectReason::PingTimeout);
+    }
+
     /// The messages that the session was given since the last call.
     fn session(&mut self) -> Vec<String> {
         texts(self.session.drain(..).flat_map(Outgoing::into_messages))
@@ -83,6 +88,7 @@ fn texts(messages: impl IntoIterator<Item = Data>) -> Vec<String> {
     messages.into_iter().map(|data| data.as_text().unwrap().to_owned()).collect()
 }
 
+const INTERRUPTED: Interrupted = Interrupted { messages: 1, is_first: true };
 const OPEN: Gate = Gate::Open { has_room: true };
 const FULL: Gate = Gate::Open { has_room: false };
 
@@ -155,7 +161,7 @@ fn the_end_of_a_session_gives_back_what_was_accepted_and_refuses_what_was_awaite
         let mut awaited = rig.send("awaited");
         drop(rig.send("withdrawn"));
         rig.do_send("third");
-        rig.queues.take_back(vec![Outgoing::One("first".into())]);
+        rig.take_back(Outgoing::One("first".into()), Interrupted::default());
         let unsent = rig.queues.end_session(carry_over);
         if carry_over {
             assert_eq!(texts(unsent), [""; 0]);
@@ -168,6 +174,45 @@ fn the_end_of_a_session_gives_back_what_was_accepted_and_refuses_what_was_awaite
             assert!(rig.queues.is_empty());
         }
         assert_eq!(rig.rejected(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_message_that_was_interrupted_in_three_sessions_comes_back_and_the_others_are_carried_over() {
+    let mut rig = Rig::new(1000);
+    rig.do_send("second");
+    rig.advance(Gate::CarryOver);
+    for given_up in [vec![], vec![], vec!["first"]] {
+        rig.take_back(Outgoing::One("first".into()), INTERRUPTED);
+        assert_eq!(texts(rig.queues.end_session(true)), given_up);
+        rig.advance(OPEN);
+        let carried_over = if given_up.is_empty() { &["first", "second"][..] } else { &["second"] };
+        assert_eq!(rig.session(), carried_over);
+        rig.do_send("second");
+        rig.advance(Gate::CarryOver);
+    }
+}
+
+#[test]
+fn the_interruptions_of_a_message_that_is_not_sent_do_not_count_for_the_next_one() {
+    let refused = |outgoing: Outgoing| Err(outgoing.rejected(SendErrorKind::NotRepresentable));
+    let ends: [fn(&mut Rig); 3] = [
+        |rig| rig.queues.refuse_all(),
+        |rig| {
+            rig.advance(OPEN);
+            rig.take_back(Outgoing::One("first".into()), INTERRUPTED);
+            assert_eq!(rig.queues.end_session(false).len(), 1);
+        },
+        |_| {},
+    ];
+    for end in ends {
+        let mut rig = Rig::new(1000);
+        for _ in 0..4 {
+            rig.take_back(Outgoing::One("first".into()), INTERRUPTED);
+            assert_eq!(rig.queues.end_session(true), []);
+            end(&mut rig);
+            while rig.queues.advance(OPEN, refused) {}
+        }
     }
 }
 
@@ -282,7 +327,7 @@ fn a_group_is_one_entry_for_every_gate() {
 #[test]
 fn a_group_is_carried_over_withdrawn_and_refused_as_a_whole() {
     let mut rig = Rig::new(1000);
-    rig.queues.take_back(vec![Outgoing::Group(group(&["a", "b"]))]);
+    rig.take_back(Outgoing::Group(group(&["a", "b"])), Interrupted::default());
     assert_eq!(rig.queues.end_session(true), []);
     drop(Awaiting::new(rig.queues.enqueue_all(group(&["withdrawn", "too"]))));
     let mut awaited = Awaiting::new(rig.queues.enqueue_all(group(&["c", "d"])));

@@ -11,7 +11,12 @@ use super::{MAX_PAYLOAD, PING_SILENCE, text};
 use crate::{
     data::Data,
     error::{DisconnectReason, SendAllError, SendError, SendErrorKind, Stage, TransportError},
-    protocol::{connection::Outgoing, handshake::TransportKind, packet::Packet, version::ProtocolVersion},
+    protocol::{
+        connection::{Interrupted, Outgoing},
+        handshake::TransportKind,
+        packet::Packet,
+        version::ProtocolVersion,
+    },
 };
 
 /// The sum of the intervals in [`open_packet`](super::open_packet).
@@ -257,7 +262,7 @@ impl Messages {
     }
 
     /// The session has ended, and gives these messages back.
-    pub(super) fn end(&mut self, in_doubt: &[Data], unsent: &[Outgoing]) {
+    pub(super) fn end(&mut self, in_doubt: &[Data], unsent: &[Outgoing], interrupted: Interrupted) {
         let in_doubt = in_doubt.iter().filter_map(number).collect::<Vec<_>>();
         for number in &in_doubt {
             if let Some(at) = self.written.iter().position(|written| written == number) {
@@ -273,6 +278,9 @@ impl Messages {
         assert!(!self.retains || self.written.len() <= self.read, "what was not read is in doubt");
         let mut settled = mem::take(&mut self.written);
         settled.extend(&in_doubt);
+        assert!(!interrupted.is_first || settled.is_empty(), "{settled:?} came first");
+        let behind = unsent.iter().map(|outgoing| outgoing.messages().len()).sum();
+        assert!(interrupted.messages <= behind, "what is interrupted is unsent");
         for outgoing in unsent {
             let numbers = outgoing.messages().iter().filter_map(number).collect::<Vec<_>>();
             let group = self.groups.iter().find(|group| group.contains(&numbers[0])).cloned();

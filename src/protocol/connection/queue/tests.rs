@@ -63,7 +63,7 @@ fn answers_to_pings_go_first_and_are_no_messages() {
 
 #[test]
 fn what_became_of_a_batch_decides_where_its_messages_go() {
-    let a_few = |sent, uncertain| BatchOutcome { sent, uncertain };
+    let a_few = |sent, uncertain| BatchOutcome { sent, uncertain, begun: 0 };
     for (outcome, expected, in_doubt) in [
         (BatchOutcome::sent(0), &["a", "b", "c", "d"][..], &[][..]),
         (BatchOutcome::sent(2), &["c", "d"], &[]),
@@ -81,7 +81,8 @@ fn what_became_of_a_batch_decides_where_its_messages_go() {
             (expected.iter().map(|text| (*text).to_owned()).collect(), in_doubt.to_vec())
         );
         assert_eq!((queue.waiting(), queue.accepted(), queue.settled()), ((0, 0), 4, 4));
-        assert_eq!(queue.end(), Undelivered::default(), "given back once");
+        let Undelivered { unsent, in_doubt, .. } = queue.end();
+        assert_eq!((unsent, in_doubt), (vec![], vec![]), "given back once");
     }
 }
 
@@ -195,7 +196,7 @@ fn end_of_group(written: usize, returned: usize, outcome: BatchOutcome) -> (Stri
 
 #[test]
 fn a_group_is_unsent_as_a_whole_or_in_doubt_as_a_whole() {
-    let a_few = |sent, uncertain| BatchOutcome { sent, uncertain };
+    let a_few = |sent, uncertain| BatchOutcome { sent, uncertain, begun: 0 };
     for (written, returned, outcome, unsent, in_doubt) in [
         (0, 0, a_few(0, 0), "a b+c+d e", ""),
         (1, 0, a_few(0, 0), "b+c+d e", ""),
@@ -224,6 +225,56 @@ fn a_group_is_unsent_as_a_whole_or_in_doubt_as_a_whole() {
     ] {
         let expected = (unsent.to_owned(), in_doubt.to_owned());
         assert_eq!(end_of_group(written, returned, outcome), expected, "{written} {returned} {outcome:?}");
+    }
+}
+
+#[test]
+fn the_messages_of_an_interrupted_write_are_counted_unless_they_come_back_as_in_doubt() {
+    let outcome = |sent, uncertain, begun| BatchOutcome { sent, uncertain, begun };
+    for (outcome, messages, is_first) in [
+        (outcome(0, 0, 0), 0, true),
+        // The pong is no message.
+        (outcome(0, 0, 1), 0, true),
+        (outcome(0, 0, 2), 1, true),
+        (outcome(1, 0, 1), 1, true),
+        (BatchOutcome::BEGUN, 5, true),
+        (BatchOutcome::UNCERTAIN, 0, false),
+        (outcome(2, 0, 1), 1, false),
+        (outcome(1, 1, 1), 1, false),
+        // The rest of the group is in doubt.
+        (outcome(3, 0, 1), 0, false),
+        (outcome(3, 0, 3), 0, false),
+    ] {
+        let mut queue = queue(&["a"]);
+        push_group(&mut queue, &["b", "c", "d"]);
+        queue.push("e".into());
+        queue.push_pong("".into());
+        let batch = take(&mut queue, NO_LIMIT);
+        queue.returned(batch, outcome);
+        assert_eq!(queue.end().interrupted, Interrupted { messages, is_first }, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_write_is_not_the_first_of_a_session_once_a_message_was_written_or_refused() {
+    for is_refused in [false, true] {
+        let mut queue = queue(&["a", "b"]);
+        if is_refused {
+            let refuse = |data: &Data| match data.as_text() {
+                Some("a") => Err(SendErrorKind::NotRepresentable),
+                _ => Ok(()),
+            };
+            assert_eq!(queue.refuse(refuse).len(), 1);
+        } else {
+            let batch = take(&mut queue, BatchLimit { packets: 1, ..NO_LIMIT });
+            queue.written(&batch, true);
+        }
+        for is_first in [false, true] {
+            let batch = take(&mut queue, NO_LIMIT);
+            queue.returned(batch, BatchOutcome::BEGUN);
+            assert_eq!(queue.end().interrupted, Interrupted { messages: 1, is_first });
+            queue.push("b".into());
+        }
     }
 }
 
@@ -308,7 +359,8 @@ fn what_a_post_carried_is_confirmed_by_its_answer() {
     let batch = take(&mut queue, NO_LIMIT);
     queue.written(&batch, true);
     assert!(queue.is_confirmed());
-    assert_eq!(queue.end(), Undelivered::default());
+    let Undelivered { unsent, in_doubt, .. } = queue.end();
+    assert_eq!((unsent, in_doubt), (vec![], vec![]));
 }
 
 #[test]

@@ -288,10 +288,38 @@ fn the_part_of_a_batch_that_was_sent_before_the_end_is_counted() {
         rig.send(text);
     }
     rig.out();
-    let outcome = BatchOutcome { sent: 3, uncertain: 1 };
+    let outcome = BatchOutcome { sent: 3, uncertain: 1, begun: 0 };
     rig.closed(WEBSOCKET, Rig::eof(), outcome);
     let counters = rig.connection.counters();
     assert_eq!((counters.packets_sent, counters.messages_sent, counters.bytes_sent), (3, 2, 5));
+}
+
+#[test]
+fn the_messages_of_an_interrupted_post_are_posted_again_half_as_many_at_a_time() {
+    let mut rig = Rig::polling("");
+    let first = ["4a|4b|4c|4d|4e"].as_slice();
+    // In the third session every POST is answered, and the last one is not limited any more.
+    let sessions = [first, &["4a|4b|4c"], &["4a|4b", "4c|4d", "4e|4f|4g"], &["4a|4b|4c|4d|4e|4f|4g"]];
+    for (number, posts) in (0..).zip(sessions) {
+        let id = TransportId { number, kind: TransportKind::Polling };
+        if number > 0 {
+            let params = params(rig.now, &[TransportKind::Polling]);
+            rig.connection.connect(rig.now, params).unwrap();
+            rig.opens(id, open_packet(""));
+        }
+        let texts =
+            if number < 2 { &["a", "b", "c", "d", "e"][..] } else { &["a", "b", "c", "d", "e", "f", "g"] };
+        texts.iter().for_each(|text| rig.send(text));
+        for post in posts {
+            let write = format!("{number} write {post}");
+            assert!(rig.out().contains(&write), "{write}");
+            if number >= 2 {
+                rig.written(id);
+            }
+        }
+        rig.closed(id, Rig::eof(), BatchOutcome::BEGUN);
+        rig.out();
+    }
 }
 
 #[test]

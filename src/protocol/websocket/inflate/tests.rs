@@ -406,7 +406,7 @@ fn a_small_window_is_not_exceeded() {
 fn the_ends_of_compressed_frames_are_those_on_the_wire() {
     let mut codec = codec(Agreed::default(), LIMIT);
     let (mut dst, mut ends) = (BytesMut::new(), FrameEnds::default());
-    ends.begin(50, 3);
+    ends.begin(50, 0, 3);
     let mut positions = Vec::new();
     for body in [&[b'a'; 100][..], &[b'b'; 70_000], b"c"] {
         while !codec.encode_in_turns(

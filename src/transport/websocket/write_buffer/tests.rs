@@ -69,7 +69,12 @@ fn flush(buffer: &mut WriteBuffer, stream: &mut Stream) -> Poll<io::Result<()>> 
 }
 
 fn outcome(sent: usize, uncertain: usize) -> BatchOutcome {
-    BatchOutcome { sent, uncertain }
+    BatchOutcome { sent, uncertain, begun: 0 }
+}
+
+/// The same if a part of the next frame was written.
+fn half_of_next(sent: usize, uncertain: usize) -> BatchOutcome {
+    BatchOutcome { begun: 1, ..outcome(sent, uncertain) }
 }
 
 #[test]
@@ -102,12 +107,14 @@ fn the_outcome_of_a_batch_is_known_after_every_write() {
     // Frames of 7, 8 and 9 bytes.
     for (steps, expected) in [
         (vec![], outcome(0, 0)),
-        (vec![write(6, true)], outcome(0, 0)),
+        (vec![write(1, true)], half_of_next(0, 0)),
+        (vec![write(6, true)], half_of_next(0, 0)),
         (vec![write(7, true)], outcome(1, 0)),
         (vec![write(7, false)], outcome(0, 1)),
         (vec![write(7, true), write(8, false)], outcome(1, 1)),
-        (vec![write(7, true), write(7, false)], outcome(1, 0)),
-        (vec![write(23, true)], outcome(2, 0)),
+        (vec![write(7, true), write(7, false)], half_of_next(1, 0)),
+        (vec![write(8, false)], half_of_next(0, 1)),
+        (vec![write(23, true)], half_of_next(2, 0)),
         (vec![write(24, false)], outcome(0, 3)),
         (vec![write(24, true)], outcome(3, 0)),
     ] {
@@ -129,7 +136,7 @@ fn a_pong_before_a_batch_is_not_part_of_it() {
     let pong = Frame { opcode: Opcode::Pong, head: b"", body: b"pong" };
     buffer.queue(&mut codec(), pong);
     queue(&mut buffer, &[0]);
-    for (bytes, expected) in [(10, outcome(0, 0)), (5, outcome(0, 0)), (1, outcome(1, 0))] {
+    for (bytes, expected) in [(10, outcome(0, 0)), (5, half_of_next(0, 0)), (1, outcome(1, 0))] {
         let mut stream = Stream::new([Step::Write { bytes, flushed: true }, Step::Full]);
         let _ = flush(&mut buffer, &mut stream);
         assert_eq!(buffer.outcome(), expected);
@@ -184,6 +191,8 @@ fn the_outcome_of_a_compressed_batch_is_that_of_the_bytes_on_the_wire() {
             let _ = flush(&mut buffer, &mut stream);
             let whole = ends.iter().filter(|&&end| 0 < end && end <= bytes).count();
             let expected = if flushed { outcome(whole, 0) } else { outcome(0, whole) };
+            let begun = usize::from(!ends.contains(&bytes));
+            let expected = BatchOutcome { begun, ..expected };
             assert_eq!(buffer.outcome(), expected, "{bytes} bytes of {ends:?}");
         }
     }
