@@ -237,9 +237,11 @@ pub struct Disconnected {
     /// The reason why the session ended.
     pub reason: DisconnectReason,
     /// The accepted messages that were not sent, in order. No complete frame or POST with them was written, so the
-    /// server has none of them. The messages of a [`SendAll`](crate::SendAll) are here only if all of them are. Empty if
-    /// [`keep_unsent`](crate::EngineIoClientBuilder::keep_unsent) carries them over to the next session; `in_doubt` is not
-    /// carried over.
+    /// server has none of them. The messages of a [`SendAll`](crate::SendAll) are here only if all of them are.
+    ///
+    /// If [`keep_unsent`](crate::EngineIoClientBuilder::keep_unsent) carries the messages over to the next session, this list is
+    /// empty, or it has only the first message: one that the server has called too large, or that was being written when this
+    /// session and the two before it ended. `in_doubt` is not carried over.
     pub unsent: Vec<Data>,
     /// The messages that the server may have or not, in order: those of a POST that was not answered with 2xx, and those
     /// of a WebSocket that were written and not flushed, which happens mostly with TLS. With them are all messages of a

@@ -103,6 +103,19 @@ impl EngineIoClientBuilder {
     /// they come back as [`Event::Rejected`](crate::Event::Rejected), and so does a message that the next session cannot
     /// carry: it is too large, or, over polling in protocol 4, a text with U+001E.
     ///
+    /// Some servers and proxies end a session because a message is too large for them, before they have read all of it. Such a
+    /// message is unsent. If it were carried over each time, no session could ever send it, nor the messages behind it. So it
+    /// comes back in [`unsent`](crate::Disconnected::unsent), and the others are carried over, in these cases:
+    ///
+    /// - The server says that it is too large: status 413 while its POST is being written, or close code 1009 while its frame is
+    ///   being written, if no message was sent before it in this session that the code could mean.
+    /// - Three sessions in a row have ended while it was being written, for whatever reason. Over a poor line that can happen
+    ///   once or twice to a large message, which is then sent by the third session.
+    ///
+    /// If the POST had several messages, nobody knows which of them is the reason. Then all of them are carried over, and the
+    /// next session puts half as many of them into each POST, until they are sent, or one of them is alone in its POST. A
+    /// [`SendAll`](crate::SendAll) comes back as a whole. If the application sends it again, all of this is repeated.
+    ///
     /// Before the first session nothing is stored: the reply of a [`Send`](crate::Send) waits for the outcome of the `Connect`.
     ///
     /// The messages are sent before a subscriber can react to [`Event::Connected`](crate::Event::Connected). A protocol
