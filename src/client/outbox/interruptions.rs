@@ -32,11 +32,11 @@ impl Interruptions {
             return false;
         }
         self.sessions += 1;
-        let gives_up = is_refused(reason, is_first) || self.sessions >= MAX_SESSIONS;
-        if gives_up {
+        let comes_back = is_refused(reason, is_first) || self.sessions >= MAX_SESSIONS;
+        if comes_back {
             self.sessions = 0;
         }
-        gives_up
+        comes_back
     }
 
     /// The first message is not sent at all.

@@ -10,7 +10,7 @@ fn status(status: u16) -> DisconnectReason {
 }
 
 #[test]
-fn a_message_is_given_up_in_the_third_session_in_a_row_that_ends_while_it_is_written() {
+fn a_message_comes_back_in_the_third_session_in_a_row_that_ends_while_it_is_written() {
     let (first, later) = (interrupted(1, true), interrupted(1, false));
     for (sessions, expected) in [
         (&[first, first, first, first][..], &[false, false, true, false][..]),
@@ -34,7 +34,7 @@ fn a_message_is_given_up_in_the_third_session_in_a_row_that_ends_while_it_is_wri
 }
 
 #[test]
-fn a_message_that_the_server_calls_too_large_is_given_up_at_once() {
+fn a_message_that_the_server_calls_too_large_comes_back_at_once() {
     let too_large = DisconnectReason::transport_close(1009, "");
     for (reason, interrupted, expected) in [
         (status(413), interrupted(1, true), true),
