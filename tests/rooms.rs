@@ -119,7 +119,7 @@ fn only_the_network_names_what_opens_connections() {
 #[test]
 fn awc_opens_every_connection_and_the_dialer_inside_of_it_makes_the_byte_stream() {
     /// A path or a method, and the files of the network that may take this step.
-    const STEPS: [(&str, &[&str]); 10] = [
+    const STEPS: [(&str, &[&str]); 11] = [
         // The way to awc.
         ("Opener::shared", &["network.rs"]),
         ("Connector::new", &["opener.rs"]),
@@ -131,6 +131,8 @@ fn awc_opens_every_connection_and_the_dialer_inside_of_it_makes_the_byte_stream(
         (".dial", &["network.rs", "proxy.rs"]),
         ("tokio::net::TcpSocket", &["tcp.rs"]),
         ("tokio::net::UnixStream", &["network.rs"]),
+        // An option of a TCP connection. socket2 opens none.
+        ("socket2::SockRef::from", &["unsent.rs"]),
         // TLS to IPv6 addresses, which awc cannot do.
         ("TlsConnector::service", &["tls.rs"]),
     ];

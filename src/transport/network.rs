@@ -27,6 +27,7 @@ mod tcp;
 mod tests;
 #[cfg(feature = "rustls")]
 pub(crate) mod tls;
+mod unsent;
 
 #[cfg(unix)]
 use std::path::PathBuf;

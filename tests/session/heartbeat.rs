@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use actix_engineio::{Data, DisconnectReason, Flush, GetStatus, Stage, State, TransportError, TransportKind};
+use actix_engineio::{
+    Data, DisconnectReason, Flush, GetStatus, Send, Stage, State, TransportError, TransportKind,
+};
 
 use crate::{
     posting,
@@ -314,4 +316,42 @@ async fn a_server_that_pings_and_does_not_read_is_stuck() {
     assert!(end.unsent == [large] && end.in_doubt.is_empty());
     ended.send();
     server.finish().await;
+}
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+#[actix::test]
+async fn a_pong_waits_for_few_bytes_in_the_kernel() {
+    const MESSAGE: usize = 64 << 10;
+    const COUNT: usize = 2 * LARGE / MESSAGE;
+    let (stuck, is_stuck) = signal();
+    let server = Server::on(listen_with_small_buffers(), move |server| {
+        let mut ws = server.opens_websocket(OPEN);
+        is_stuck.wait();
+        ws.send_text("2");
+        let before = (0..COUNT).take_while(|_| ws.read_frame().1 != b"3").count();
+        // A batch, and what the kernel accepts unsent: by default that is 50 of these messages.
+        assert!(before < LARGE / 2 / MESSAGE, "the pong came behind {before} messages");
+        ws.send_text("1");
+        ws.wait_closed();
+    });
+    let mut client = Client::with(&server, |builder| builder);
+    client.connect_over(TransportKind::WebSocket).await;
+    for _ in 0..COUNT {
+        client.addr.do_send(Send::new("x".repeat(MESSAGE)));
+    }
+    has_filled_the_buffers(&client).await;
+    stuck.send();
+    assert_eq!(client.ended().await.reason, DisconnectReason::Server);
+    server.finish().await;
+}
+
+/// Waits until the client has written nothing for many turns of the event loop, since the server does not read.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+async fn has_filled_the_buffers(client: &Client) {
+    let (mut queued, mut turns) = (usize::MAX, 0);
+    while turns < 1000 {
+        let now = client.addr.send(GetStatus).await.unwrap().queued_bytes;
+        turns = if now == queued { turns + 1 } else { 0 };
+        queued = now;
+    }
 }

@@ -181,6 +181,11 @@ impl EngineIoClientBuilder {
     /// confirmation count as well.
     ///
     /// A message is accepted while at most this many bytes are waiting, so the last one may exceed the limit by its own size.
+    /// A message counts as written once the system has accepted its bytes. On Linux and Android the system accepts at most
+    /// 128 KiB of a TCP connection before it has sent them, and more (up to 4 MiB) while the line is fast. So on a slow
+    /// line most messages wait here, and pongs go before them. On other systems, and with
+    /// [`connector`](Self::connector), the system decides.
+    ///
     /// A message of `do_send` can be queued behind a `Send` that waits for room. A `Flush` or a `Confirm` then makes the
     /// client accept both, although the limit is exceeded. With zero a message is accepted only after all earlier ones were
     /// written.

@@ -149,6 +149,9 @@ impl EngineIoClientBuilder {
     /// [`request_timeout`](Self::request_timeout). An error becomes
     /// [`TransportError::Connect`](crate::TransportError::Connect). The future does not have to be `Send`.
     ///
+    /// The client sets no options of the stream. For TCP set `TCP_NODELAY`, and for slow lines `TCP_NOTSENT_LOWAT` (128 KiB,
+    /// for example): otherwise the system may accept megabytes before it has sent them, and a pong waits behind them.
+    ///
     /// ```
     /// use actix_engineio::{Destination, EngineIoClient};
     /// use tokio::net::TcpStream;
@@ -185,7 +188,7 @@ impl EngineIoClientBuilder {
     ///
     /// It is for **TLS by another library** than rustls: OpenSSL with a company's certificates, a FIPS module or an
     /// engine, or another version of rustls. Everything else works as before: proxies, parallel attempts (RFC 8305),
-    /// `TCP_NODELAY`, time limits, and the stages in their errors.
+    /// options of TCP, time limits, and the stages in their errors.
     ///
     /// ```ignore
     /// // awc = { version = "3.11", default-features = false, features = ["openssl"] }
@@ -224,8 +227,9 @@ impl EngineIoClientBuilder {
     ///   [`resolver`](Self::resolver) and [`local_address`](Self::local_address) count if the dialer is used. The
     ///   connector's own `local_address` does not.
     /// - If a service connects by itself and does not call the dialer, none of these options has an effect, nor has
-    ///   `server_name`. There are no parallel attempts, and the service should set `TCP_NODELAY` itself. If a time limit expires
-    ///   during its work, the stage is [`Stage::Connect`](crate::Stage::Connect), also during the lookup of the host and TLS.
+    ///   `server_name`. There are no parallel attempts, and the service should set `TCP_NODELAY` and, for slow lines,
+    ///   `TCP_NOTSENT_LOWAT` itself. If a time limit expires during its work, the stage is
+    ///   [`Stage::Connect`](crate::Stage::Connect), also during the lookup of the host and TLS.
     /// - The connector's time limits count if they are shorter than the client's. Its pool of connections is not used.
     ///
     /// # What TLS of your own has to observe

@@ -9,8 +9,8 @@ use std::{
 
 use actix_codec::{AsyncRead, AsyncWrite, ReadBuf};
 use actix_rt::net::{ActixStream, Ready};
-use tokio::net::TcpStream;
 
+use super::unsent::TcpConnection;
 use crate::transport::Io;
 
 /// The byte stream that a [`Dialer`](crate::Dialer) makes: a TCP connection, a tunnel through a proxy, a unix socket,
@@ -19,7 +19,7 @@ pub struct Dialed(Stream);
 
 enum Stream {
     /// A TCP connection. It is not boxed, because most streams are of this kind and live for hours.
-    Tcp(TcpStream),
+    Tcp(TcpConnection),
     /// Any other stream.
     Other(Box<dyn Io>),
 }
@@ -38,9 +38,9 @@ impl Dialed {
     }
 }
 
-impl From<TcpStream> for Dialed {
-    fn from(stream: TcpStream) -> Self {
-        Self(Stream::Tcp(stream))
+impl From<TcpConnection> for Dialed {
+    fn from(connection: TcpConnection) -> Self {
+        Self(Stream::Tcp(connection))
     }
 }
 

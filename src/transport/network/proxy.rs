@@ -1,12 +1,12 @@
 //! Connections to proxies, and tunnels through them.
 
 use bytes::Bytes;
-use tokio::net::TcpStream;
 
 use super::{
     Dialed, Network,
     dialer::Dialing,
     route::{Proxy, Scheme},
+    unsent::TcpConnection,
 };
 use crate::{
     error::TransportError,
@@ -61,7 +61,7 @@ impl Network {
         &self,
         proxy: &Proxy,
         dialing: &Dialing,
-    ) -> Result<TcpStream, TransportError> {
+    ) -> Result<TcpConnection, TransportError> {
         self.dial(&proxy.host, proxy.port, dialing).await.map_err(|err| match err {
             TransportError::Resolve(cause) | TransportError::Connect { cause, .. } => {
                 TransportError::Proxy { status: None, cause }

@@ -11,7 +11,7 @@ use actix_rt::time::timeout;
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::{Network, dialer::Dialing};
+use super::{Network, dialer::Dialing, unsent::TcpConnection};
 use crate::error::{Stage, TransportError};
 
 /// RFC 8305, section 5: "a recommended value for a default delay is 250 milliseconds".
@@ -24,13 +24,14 @@ impl Network {
         host: &str,
         port: u16,
         dialing: &Dialing,
-    ) -> Result<TcpStream, TransportError> {
+    ) -> Result<TcpConnection, TransportError> {
         let addresses = self.resolve(host, port, dialing).await?;
         dialing.progress().begin(Stage::Connect);
         let local = self.local_address;
         let reachable = |address: &SocketAddr| local.is_none_or(|local| local.is_ipv4() == address.is_ipv4());
         let addresses = alternate(addresses.into_iter().filter(reachable));
-        first(addresses, |address| attempt(address, local)).await.map_err(TransportError::connect)
+        let outcome = first(addresses, |address| attempt(address, local)).await;
+        outcome.map(TcpConnection::new).map_err(TransportError::connect)
     }
 
     /// Looks up the addresses of `host`. There is at least one.
