@@ -426,7 +426,9 @@ fn subscribers_that_handle_nothing_of_the_last_session_are_waited_for_with_one_w
     // The next wait is another one, and a Disconnect ends it.
     rig.fails(failure());
     rig.elapses();
+    let due = rig.seconds();
     assert_eq!(rig.elapses(), ["subscribers are behind"]);
+    assert_eq!(rig.seconds() - due, 45);
     assert_eq!(rig.disconnects()[0], format!("reconnect failed: {}", ConnectError::Cancelled));
 }
 

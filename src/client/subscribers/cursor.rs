@@ -85,9 +85,11 @@ mod tests {
         let mut log = Log::default();
         let mut cursor = Cursor::new(Some(vec![EventKind::Upgraded]), &log);
         let handled = cursor.delivered();
+        assert_eq!(cursor.waiting(&log), 0);
         log.push(Event::Message("before".into()));
         log.push(Event::Upgraded(TransportKind::WebSocket));
         log.push(Event::Message("behind".into()));
+        assert_eq!(cursor.waiting(&log), 3);
         assert!(matches!(cursor.next(&mut log, false), Some(Event::Upgraded(_))));
         assert!(!cursor.seek(&log));
         let before = "before".len() + OVERHEAD;

@@ -320,3 +320,13 @@ proptest! {
         let _ = Endpoint::new(&url, "engine.io", true, T);
     }
 }
+
+#[test]
+fn a_redirect_leads_to_a_url_of_at_most_8_kib() {
+    let endpoint = Endpoint::new("http://a.example", "engine.io", true, "t".into()).unwrap();
+    for (length, is_followed) in [(8 << 10, true), ((8 << 10) + 1, false), (1 << 20, false)] {
+        let location = format!("/{}", "x".repeat(length - 1));
+        let redirected = endpoint.redirected(&location);
+        assert_eq!(redirected.is_ok(), is_followed, "{length}");
+    }
+}

@@ -194,3 +194,17 @@ impl fmt::Display for AgreedCompression {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_is_1_unless_another_is_chosen_and_at_most_9() {
+        let level = |level| Compression::stateless().level(level);
+        assert_eq!(level(1), Compression::stateless());
+        assert!((0..9).all(|lower| level(lower) != level(lower + 1)));
+        assert_eq!(level(10), level(9));
+        assert_eq!(level(255), level(9));
+    }
+}

@@ -299,3 +299,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn over_a_websocket_every_message_below_the_limit_may_be_sent_and_over_polling_each_is_checked() {
+    for version in [ProtocolVersion::V3, ProtocolVersion::V4] {
+        assert_eq!(version.unchecked_len(TransportKind::WebSocket, Some(10)), 10);
+        assert_eq!(version.unchecked_len(TransportKind::WebSocket, None), usize::MAX);
+        assert_eq!(version.unchecked_len(TransportKind::Polling, Some(10)), 0);
+    }
+}

@@ -346,3 +346,17 @@ fn a_group_is_carried_over_withdrawn_and_refused_as_a_whole() {
 fn group(texts: &[&str]) -> Vec<Data> {
     texts.iter().map(|text| Data::from(*text)).collect()
 }
+
+#[test]
+fn the_entries_up_to_the_last_message_that_nobody_awaits_are_counted_without_withdrawn_ones() {
+    let mut rig = Rig::new(0);
+    assert_eq!(rig.queues.unawaited(), 0);
+    let _first = rig.send("a");
+    assert_eq!(rig.queues.unawaited(), 0, "its reply is awaited");
+    drop(rig.send("withdrawn"));
+    rig.do_send("b");
+    rig.do_send("c");
+    let _last = rig.send("d");
+    assert_eq!(rig.queues.unawaited(), 3, "a, b, c");
+    assert!(rig.queues.is_awaited());
+}

@@ -381,3 +381,16 @@ fn retained_messages_count_with_their_overhead() {
     queue.confirm(1);
     assert_eq!(queue.retained_weight(), 3 * (1 + OVERHEAD));
 }
+
+#[test]
+fn the_newest_answers_to_pings_wait_up_to_64_kib() {
+    for (last, waiting) in [(32 << 10, 2), ((32 << 10) + 1, 1)] {
+        let mut queue = SendQueue::default();
+        queue.push_pong("x".repeat(32 << 10).into());
+        queue.push_pong("x".repeat(last).into());
+        assert_eq!(queue.heartbeats.len(), waiting, "{last}");
+    }
+    let mut queue = SendQueue::default();
+    queue.push_pong("x".repeat(1 << 20).into());
+    assert_eq!(queue.heartbeats.len(), 1, "one answer may exceed the limit by itself");
+}

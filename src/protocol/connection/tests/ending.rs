@@ -168,3 +168,13 @@ fn a_websocket_is_read_until_the_close_packet_is_written() {
     rig.packets(WEBSOCKET, vec![Packet::Close]);
     assert_eq!(rig.out(), ["0 abort"]);
 }
+
+#[test]
+fn nothing_is_accepted_after_the_user_has_closed_the_session() {
+    let mut rig = Rig::websocket();
+    rig.connection.close(rig.now, None);
+    let (one, group) = (Data::from("a"), vec![Data::from("b"), Data::from("c")]);
+    assert_eq!(rig.connection.send(one).map_err(|err| err.kind), Err(SendErrorKind::NotConnected));
+    assert_eq!(rig.connection.send_all(group).map_err(|err| err.kind), Err(SendErrorKind::NotConnected));
+    assert_eq!(rig.out(), ["0 write 1"]);
+}

@@ -141,3 +141,13 @@ proptest! {
         prop_assert!(packets.iter().map(|packet| packet.body().len()).sum::<usize>() <= len);
     }
 }
+
+#[test]
+fn a_payload_is_empty_only_behind_its_last_packet() {
+    let mut payload = Payload::new(encoded(&[text("a"), text("b")]), usize::MAX);
+    for is_last in [false, true] {
+        assert!(!payload.is_empty());
+        assert!(payload.next().is_some_and(|packet| packet.is_ok()));
+        assert_eq!(payload.is_empty(), is_last);
+    }
+}
