@@ -150,7 +150,7 @@ async fn no_message_is_lost_to_a_server_that_ends_idle_connections() {
 
 #[actix::test]
 async fn a_connection_whose_answers_offer_an_upgrade_is_used_again() {
-    // Apache offers HTTP/2 like this in all of its answers.
+    // Apache offers HTTP/2 like this in the first answer on a connection.
     let cases: [&[(&str, &str)]; 3] = [
         &[("upgrade", "h2,h2c"), ("connection", "Upgrade, Keep-Alive")],
         &[("upgrade", "h2"), ("connection", "upgrade")],

@@ -156,8 +156,10 @@ impl Connection {
                 written.note(now, open, &self.queue);
                 // An answer to a ping that came while the close packet was written is not sent any more.
                 if is_closing {
-                    // The answer to this POST confirms the messages in it, too.
-                    self.ask(now);
+                    if id.kind == TransportKind::Polling {
+                        // The answer to this POST confirms the messages in it, too.
+                        self.ask(now);
+                    }
                     self.on_close_sent(id);
                 }
             }

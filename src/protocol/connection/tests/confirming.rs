@@ -117,6 +117,23 @@ fn the_close_packet_waits_for_a_confirm_that_came_before_it() {
 }
 
 #[test]
+fn no_ping_follows_the_close_packet() {
+    let mut rig = Rig::websocket();
+    rig.send("a");
+    assert_eq!(rig.out(), ["0 write 4a"]);
+    rig.send("b");
+    rig.confirm();
+    rig.connection.close(rig.now, None);
+    rig.wait(Limits::default().close_timeout / 2);
+    rig.connection.handle_timeout(rig.now);
+    assert_eq!(rig.out(), [""; 0]);
+    rig.written(WEBSOCKET);
+    assert_eq!(rig.out(), ["0 write 4b|1"]);
+    rig.written(WEBSOCKET);
+    assert_eq!(rig.out(), ["0 close"]);
+}
+
+#[test]
 fn during_an_upgrade_the_answer_waits_for_the_transport_that_carries_the_message() {
     for fails in [false, true] {
         let mut rig = Rig::polling(r#""websocket""#);
