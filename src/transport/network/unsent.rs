@@ -30,9 +30,9 @@ const QUICK: Duration = Duration::from_millis(50);
 /// A wait that is longer than this is slow.
 const SLOW: Duration = Duration::from_millis(500);
 
-/// After so many quick waits, one after the other, the limit is doubled. Until then four times the limit was sent, so what
+/// After so many quick waits, one after the other, the limit is doubled. Until then twice the limit was sent, so what
 /// waits in the kernel is only a part of what a proxy or a server may have buffered.
-const QUICK_WAITS: u8 = 8;
+const QUICK_WAITS: u8 = 4;
 
 /// A TCP connection.
 pub(super) struct TcpConnection {

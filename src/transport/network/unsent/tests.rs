@@ -1,6 +1,38 @@
+#[cfg(any(target_os = "android", target_os = "linux"))]
+use std::task::Poll;
 use std::time::Duration;
 
+#[cfg(any(target_os = "android", target_os = "linux"))]
+use tokio::net::{TcpListener, TcpStream};
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+use super::TcpConnection;
 use super::{LARGEST, Limit, QUICK, QUICK_WAITS, SLOW, SMALLEST};
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+#[actix::test]
+async fn the_kernel_knows_the_limit() {
+    tokio::time::pause();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let mut connection = TcpConnection::new(stream);
+    let option =
+        |connection: &TcpConnection| socket2::SockRef::from(&connection.stream).tcp_notsent_lowat().unwrap();
+    assert_eq!(option(&connection), SMALLEST);
+    for _ in 0..QUICK_WAITS {
+        assert!(connection.observe(Poll::<()>::Pending).is_pending());
+        tokio::time::advance(QUICK).await;
+        assert!(connection.observe(Poll::Ready(())).is_ready());
+    }
+    assert_eq!(option(&connection), 2 * SMALLEST);
+    // The first of these begins the wait.
+    for _ in 0..2 {
+        assert!(connection.observe(Poll::<()>::Pending).is_pending());
+        tokio::time::advance(SLOW * 3 / 4).await;
+    }
+    assert!(connection.observe(Poll::Ready(())).is_ready());
+    assert_eq!(option(&connection), SMALLEST);
+}
 
 fn after(limit: &mut Limit, waits: impl IntoIterator<Item = Duration>) -> u32 {
     for wait in waits {
