@@ -240,8 +240,8 @@ pub struct Disconnected {
     /// server has none of them. The messages of a [`SendAll`](crate::SendAll) are here only if all of them are.
     ///
     /// If [`keep_unsent`](crate::EngineIoClientBuilder::keep_unsent) carries the messages over to the next session, this list is
-    /// empty, or it has only the first message: one that the server has called too large, or that was being written when this
-    /// session and the two before it ended. `in_doubt` is not carried over.
+    /// empty, or it has only the first message or group: one that the server has called too large, or that was being written
+    /// when three sessions ended. `in_doubt` is not carried over.
     pub unsent: Vec<Data>,
     /// The messages that the server may have or not, in order: those of a POST that was not answered with 2xx, and those
     /// of a WebSocket that were written and not flushed, which happens mostly with TLS. With them are all messages of a

@@ -106,7 +106,7 @@ impl Monitor {
     }
 
     /// If a warning is due, returns the number of messages that no subscriber took since the last one.
-    pub(super) fn take_unseen(&mut self) -> Option<usize> {
+    pub(super) fn take_due_unseen(&mut self) -> Option<usize> {
         self.unseen.as_mut()?.take_due(now())
     }
 

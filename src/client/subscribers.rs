@@ -122,10 +122,10 @@ impl Subscribers {
     fn count_unseen(&mut self, gone: &Subscriber) {
         let mut position = gone.cursor().position();
         while let Some(event) = self.log.get(position) {
-            let is_taken =
-                |other: &Subscriber| other.cursor().position() <= position && other.cursor().wants(event);
-            if gone.cursor().wants(event) && !self.list.iter().any(is_taken) {
-                self.unseen += event.returned();
+            let messages = event.returned();
+            let is_taken = |other: &Subscriber| other.cursor().takes(position, event);
+            if messages > 0 && gone.cursor().wants(event) && !self.list.iter().any(is_taken) {
+                self.unseen += messages;
             }
             position.advance();
         }

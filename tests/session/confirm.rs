@@ -154,7 +154,8 @@ async fn a_disconnect_lets_a_confirm_before_it_end_first() {
                 let ping = ws.reads_ping();
                 ws.sends_pong(&ping);
                 ws.reads("1");
-                ws.ends_websocket();
+                ws.reads_close(1000);
+                ws.close();
             }
         });
         let mut client = Client::start(&server);

@@ -109,11 +109,12 @@ impl EngineIoClientBuilder {
     ///
     /// - The server says that it is too large: status 413 while its POST is being written, or close code 1009 while its frame is
     ///   being written, if no message was sent before it in this session that the code could mean.
-    /// - Three sessions in a row have ended while it was being written, for whatever reason. Over a poor line that can happen
-    ///   once or twice to a large message, which is then sent by the third session.
+    /// - Three sessions in a row, not counting those that have written nothing, have ended while it was being written, for
+    ///   whatever reason. Over a poor line that can happen once or twice to a large message, which is then sent by the third
+    ///   session.
     ///
     /// If the POST had several messages, nobody knows which of them is the reason. Then all of them are carried over, and the
-    /// next session puts half as many of them into each POST, until they are sent, or one of them is alone in its POST. A
+    /// next session puts half as many of them into each POST, until they are sent, or one of them is in a POST by itself. A
     /// [`SendAll`](crate::SendAll) comes back as a whole. If the application sends it again, all of this is repeated.
     ///
     /// Before the first session nothing is stored: the reply of a [`Send`](crate::Send) waits for the outcome of the `Connect`.

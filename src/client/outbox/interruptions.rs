@@ -24,7 +24,7 @@ impl Interruptions {
     pub(super) fn end_session(&mut self, interrupted: Interrupted, reason: &DisconnectReason) -> bool {
         let Interrupted { messages, is_first } = interrupted;
         if !is_first {
-            // The message that was counted is not among the unsent ones.
+            // A message was sent before, or may have been, and the one that was counted is not behind it.
             self.sessions = 0;
         }
         if messages != 1 {

@@ -8,6 +8,8 @@ use crate::client::event::{Event, EventKind};
 pub(super) struct Cursor {
     /// The wanted kinds; `None` is all of them.
     only: Option<Vec<EventKind>>,
+    /// The position of the first event behind the subscription.
+    first: Position,
     /// The position of the subscriber's next event.
     next: Position,
     /// The weight of all events before `next`.
@@ -19,11 +21,22 @@ pub(super) struct Cursor {
 impl Cursor {
     /// A cursor behind the last event.
     pub(super) fn new(only: Option<Vec<EventKind>>, log: &Log) -> Self {
-        Self { only, next: log.end(), delivered: log.total_weight(), taken: log.total_weight() }
+        Self {
+            only,
+            first: log.end(),
+            next: log.end(),
+            delivered: log.total_weight(),
+            taken: log.total_weight(),
+        }
     }
 
     pub(super) fn wants(&self, event: &Event) -> bool {
         self.only.as_ref().is_none_or(|only| only.contains(&event.kind()))
+    }
+
+    /// Whether the subscriber is or was sent the event at `position`.
+    pub(super) fn takes(&self, position: Position, event: &Event) -> bool {
+        self.first <= position && self.wants(event)
     }
 
     pub(super) fn position(&self) -> Position {

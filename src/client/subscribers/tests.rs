@@ -1,8 +1,12 @@
-use actix::{Actor, Context, Handler, Recipient};
+use actix::{Actor, Context, Handler, Recipient, ResponseFuture};
 use futures::channel::mpsc;
 
 use super::*;
-use crate::{client::event::Disconnected, protocol::version::ProtocolVersion};
+use crate::{
+    client::event::Disconnected,
+    error::{SendError, SendErrorKind},
+    protocol::{connection::Rejected, version::ProtocolVersion},
+};
 
 /// An actor that passes its events on.
 struct Recorder(mpsc::UnboundedSender<Event>);
@@ -154,4 +158,43 @@ async fn a_subscriber_that_is_removed_handles_what_it_was_sent_and_no_more() {
     assert!(!rig.subscribers.remove(id));
     assert_eq!(rig.subscribers.log.len(), 0);
     assert_eq!(rig.events().await, [EventKind::Message]);
+}
+
+/// An actor that is never done with its first event.
+struct Stuck;
+
+impl Actor for Stuck {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Stuck {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Event, _: &mut Self::Context) -> Self::Result {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[actix::test]
+async fn messages_of_a_subscriber_that_is_gone_are_unseen_unless_another_was_or_is_sent_them() {
+    for (has_other, was_sent, unseen) in [(false, false, 1), (true, false, 0), (true, true, 0)] {
+        let mut rig = Rig::new(1000);
+        let stuck = Target::Recipient(Stuck.start().recipient());
+        let gone = rig.subscribers.add(Sink::Actor(stuck), None, None);
+        rig.push("keeps it busy");
+        rig.events().await;
+        if has_other {
+            rig.add(None);
+        }
+        let err = SendError { kind: SendErrorKind::NotConnected, data: "x".into() };
+        rig.subscribers.push(Rejected::One(err).into());
+        if was_sent {
+            assert_eq!(rig.events().await, [EventKind::Rejected]);
+        }
+        rig.subscribers.remove(gone);
+        assert_eq!(rig.subscribers.take_unseen(), unseen, "{has_other} {was_sent}");
+        // A subscriber that came later does not get it.
+        rig.add(None);
+        assert_eq!(rig.subscribers.take_unseen(), 0);
+    }
 }
