@@ -21,7 +21,7 @@ pub(crate) use self::{
     codec_config::CodecConfig,
     connection::{Http1Connection, UpgradeResponse},
     forwarding::Forwarding,
-    learned::LearnedLimit,
+    learned::{Lane, LearnedLimit},
     message::{Request, Response, USER_AGENT},
     reuse::{Loss, Promise, Repeat},
 };

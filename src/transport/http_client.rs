@@ -7,7 +7,9 @@ use actix_rt::{task::yield_now, time::Instant};
 
 use super::{
     KnownServers, Progress, ProgressReader,
-    http::{CodecConfig, Http1Connection, LearnedLimit, Loss, Repeat, Request, Response, UpgradeResponse},
+    http::{
+        CodecConfig, Http1Connection, Lane, LearnedLimit, Loss, Repeat, Request, Response, UpgradeResponse,
+    },
     network::{Connected, Lookups, Network, Order, Purpose},
 };
 use crate::{
@@ -27,6 +29,8 @@ pub(crate) struct HttpClient {
     /// The connection between two exchanges, and the time when the last one ended. It is boxed, since otherwise the future
     /// of each poll that waits would contain room for several connections.
     idle: Option<(Box<Http1Connection>, Instant)>,
+    /// The requests that the connections carry.
+    lane: Lane,
     servers: KnownServers,
     /// The shortest time in which a connection was opened or a request answered: no round trip is longer.
     round_trip: Duration,
@@ -48,6 +52,7 @@ impl HttpClient {
             codec_config: CodecConfig::shared(),
             progress: Progress::new(),
             idle: None,
+            lane: Lane::Polls,
             servers,
             round_trip: Duration::MAX,
             response_time: Duration::MAX,
@@ -69,13 +74,14 @@ impl HttpClient {
     /// After an error, [`ProgressReader::is_written`] says whether every byte of the request was written. If not, the
     /// server cannot have acted on it.
     pub(crate) async fn send(&mut self, request: &Request, limit: usize) -> Result<Response, TransportError> {
+        self.lane = Lane::of(request.repeat);
         if let Some((connection, idle)) = self.take_idle(request.repeat).await {
             let answers = connection.answers();
             let attempt = Attempt::start(self.progress.reader());
             let outcome = self.exchange(connection, request, limit).await;
             let Some(loss) = attempt.loss(&outcome) else { return outcome };
             if loss.ended_idle() {
-                self.learn(|limit| limit.closed_after(idle, answers));
+                self.learn(|limit, lane| limit.closed_after(idle, answers, lane));
             }
             if !request.repeat.allows(loss, self.response_time) {
                 return outcome;
@@ -92,7 +98,7 @@ impl HttpClient {
         {
             let (idle, answers) = (since.elapsed(), connection.answers());
             self.idle = None;
-            self.learn(|limit| limit.closed_after(idle, answers));
+            self.learn(|limit, lane| limit.closed_after(idle, answers, lane));
         }
     }
 
@@ -132,11 +138,11 @@ impl HttpClient {
         let idle = since.elapsed();
         if connection.is_closed() {
             let answers = connection.answers();
-            self.learn(|limit| limit.closed_within(idle, answers));
+            self.learn(|limit, lane| limit.closed_within(idle, answers, lane));
             return None;
         }
         if has_turn {
-            self.learn(|limit| limit.open_after(idle));
+            self.learn(|limit, lane| limit.open_after(idle, lane));
         }
         // Some proxies (tinyproxy) close each connection after one answer and do not say so, and a promise in an answer that
         // they forward is the server's.
@@ -149,8 +155,8 @@ impl HttpClient {
         repeat.may_use(until_arrival, connection.promise(), limit).then_some((connection, idle))
     }
 
-    fn learn(&self, change: impl FnOnce(LearnedLimit) -> LearnedLimit) {
-        self.servers.learn(&self.destination, change);
+    fn learn(&self, change: impl FnOnce(LearnedLimit, Lane) -> LearnedLimit) {
+        self.servers.learn(&self.destination, |limit| change(limit, self.lane));
     }
 
     async fn exchange(

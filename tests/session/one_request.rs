@@ -224,3 +224,41 @@ async fn a_pong_finds_out_that_a_server_answers_several_requests_on_a_connection
     assert!(client.ended_cleanly().await.is_server_close());
     server.finish().await;
 }
+
+#[actix::test]
+async fn polls_use_one_connection_of_a_server_that_closes_only_those_of_posts() {
+    let _clock = Clock::stop();
+    let (polled, is_polled) = milestone();
+    let server = Server::start(|server| {
+        let (mut get, mut post) = server.opens_both(OPEN);
+        get.packets("4x");
+        get.poll();
+        accepts(&mut post, "4a");
+        post.posts("4b");
+        post.close();
+        get.expect_closed();
+
+        let mut get = server.opens(OPEN);
+        polled.reached();
+        let post = posts_on_a_new_one(server, "4c");
+        let last = posts_on_a_new_one(server, "4d");
+        post.expect_closed();
+        get.packets("4e");
+        get.poll();
+        get.ends_session();
+        last.expect_closed();
+    });
+    let mut client = Client::connected(&server).await;
+    client.send("a").await;
+    assert_eq!(client.text().await, "x");
+    soon("a flush", client.addr.send(Flush)).await.unwrap().unwrap();
+    client.send("b").await;
+    assert_eq!(client.ended().await.in_doubt, ["b".into()]);
+    client.connect().await;
+    is_polled.await;
+    flushed(&client, "c").await;
+    flushed(&client, "d").await;
+    assert_eq!(client.text().await, "e");
+    assert!(client.ended_cleanly().await.is_server_close());
+    server.finish().await;
+}

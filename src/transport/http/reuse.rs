@@ -12,7 +12,7 @@ use actix_http::{
     header::{self, HeaderMap, HeaderName},
 };
 
-use super::LearnedLimit;
+use super::{Lane, LearnedLimit};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
@@ -100,9 +100,9 @@ impl Repeat {
     pub(crate) fn may_use(self, idle: Duration, promised: Option<Promise>, learned: LearnedLimit) -> bool {
         // A request that may be repeated finds out whether the server still answers only one request on a connection.
         let learned =
-            if self == Self::Harmless && learned.is_zero() { LearnedLimit::UNKNOWN } else { learned };
+            if self == Self::Harmless { learned.unless_zero() } else { learned.get(Lane::of(self)) };
         let expected = if self == Self::Unread { LEAST_EXPECTED } else { EXPECTED };
-        let limit = promised.map_or(expected, |promise| promise.limit(expected)).min(learned.get());
+        let limit = promised.map_or(expected, |promise| promise.limit(expected)).min(learned);
         idle < (limit / MARGIN).min(MAX_IDLE)
     }
 }

@@ -1,13 +1,14 @@
 use std::time::Duration;
 
 use super::*;
+use crate::transport::http::Lane;
 
 fn server(port: u16) -> Destination {
     Destination::new("example.org", port, false)
 }
 
 fn limit(millis: u64) -> LearnedLimit {
-    LearnedLimit::UNKNOWN.closed_after(Duration::from_millis(millis), 1)
+    LearnedLimit::UNKNOWN.closed_after(Duration::from_millis(millis), 1, Lane::Posts)
 }
 
 #[test]
@@ -42,8 +43,8 @@ fn the_server_that_has_shown_nothing_new_for_the_longest_time_is_forgotten() {
 fn nothing_is_stored_before_something_was_learned() {
     let shared = Arc::<Shared>::default();
     let known = KnownServers::new(shared.clone());
-    known.learn(&server(80), |before| before.open_after(Duration::from_secs(1)));
-    known.learn(&server(80), |before| before.closed_after(Duration::ZERO, 2));
+    known.learn(&server(80), |before| before.open_after(Duration::from_secs(1), Lane::Posts));
+    known.learn(&server(80), |before| before.closed_after(Duration::ZERO, 2, Lane::Posts));
     assert!(shared.servers.get().is_none());
 }
 

@@ -1,6 +1,7 @@
 use actix_http::{StatusCode, header::HeaderValue};
 
 use super::*;
+use crate::transport::http::Lane;
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -47,8 +48,9 @@ fn a_connection_is_used_for_half_the_limit_that_is_known() {
         (None, &[49, 0], 250, 4000),
     ];
     for (said, seen, messages, others) in cases {
-        let learned =
-            seen.iter().fold(LearnedLimit::UNKNOWN, |learned, idle| learned.closed_after(ms(*idle), 2));
+        let learned = seen
+            .iter()
+            .fold(LearnedLimit::UNKNOWN, |learned, idle| learned.closed_after(ms(*idle), 2, Lane::Posts));
         let promised = said.and_then(promise);
         assert_eq!(promised.is_some(), said.is_some());
         let usable = |repeat| usable(repeat, promised, learned);
@@ -97,7 +99,7 @@ fn a_promise_that_a_proxy_passed_on_makes_no_limit_longer() {
 
 #[test]
 fn only_what_may_be_repeated_is_sent_again_on_a_connection_of_a_server_that_answers_one_request() {
-    let learned = LearnedLimit::UNKNOWN.closed_after(ms(0), 1);
+    let learned = LearnedLimit::UNKNOWN.closed_after(ms(0), 1, Lane::Posts);
     for said in [None, Some("timeout=5")] {
         let promised = said.and_then(promise);
         assert_eq!(usable(Repeat::Unread, promised, learned), 0);
