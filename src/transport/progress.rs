@@ -16,6 +16,8 @@ struct Cells {
     stage: Cell<Stage>,
     read: Cell<u64>,
     written: Cell<u64>,
+    /// The bytes that were written before the current request.
+    written_before: Cell<u64>,
     is_written: Cell<bool>,
 }
 
@@ -25,6 +27,7 @@ impl Progress {
             stage: Cell::new(Stage::Connect),
             read: Cell::new(0),
             written: Cell::new(0),
+            written_before: Cell::new(0),
             is_written: Cell::new(false),
         }))
     }
@@ -36,6 +39,7 @@ impl Progress {
     /// Enters a stage in which no byte of the current request has been sent.
     pub(super) fn begin(&self, stage: Stage) {
         self.0.is_written.set(false);
+        self.0.written_before.set(self.0.written.get());
         self.enter(stage);
     }
 
@@ -82,9 +86,9 @@ impl ProgressReader {
         self.0.written.get()
     }
 
-    /// Whether the current request has a connection, to which its first bytes may have been written.
+    /// Whether some bytes of the current request were written.
     pub(super) fn is_begun(&self) -> bool {
-        matches!(self.stage(), Stage::Request | Stage::Response | Stage::Body)
+        self.written() > self.0.written_before.get()
     }
 
     /// Whether every byte of the current request was written. Before that, the server cannot have acted on it.

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Interrupted {
     /// The number of messages that were being written: some bytes of their frame, or of their POST, were written, but not all.
-    /// They are the first of the unsent messages. 0: no write was interrupted, or its first message is in doubt.
+    /// They are the first of the unsent messages. 0: no write was interrupted, or it began with a group that is in doubt.
     pub(crate) messages: usize,
     /// No message of the session was sent before, and none may have been.
     pub(crate) is_first: bool,
@@ -36,7 +36,7 @@ impl SmallerPosts {
         settled == self.start
     }
 
-    /// The session has ended. In the next one `settled` messages are settled before the first one.
+    /// The session has ended. `settled`: the number of messages settled when the next one begins.
     pub(super) fn end_session(&mut self, interrupted: Interrupted, settled: u64) {
         let count = match interrupted {
             // The messages of the last limit are still the first ones.

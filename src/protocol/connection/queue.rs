@@ -265,7 +265,7 @@ impl SendQueue {
         returned.has_sent |= sent_count > 0;
         returned.in_doubt.extend(in_doubt);
         let begun = others.clone().take(outcome.begun);
-        returned.begun = begun.filter_map(Packet::as_message).count();
+        returned.begun += begun.filter_map(Packet::as_message).count();
         returned.unsent.extend(others.filter_map(Packet::as_message).cloned());
     }
 

@@ -38,7 +38,8 @@ const QUICK_WAITS: u8 = 4;
 pub(super) struct TcpConnection {
     stream: TcpStream,
     limit: Limit,
-    /// The time at which the kernel stopped accepting bytes.
+    /// The time at which the kernel stopped accepting bytes. (Or tokio did, to let other tasks have their turn. That is a
+    /// short wait, unless the thread is busy.)
     blocked: Option<Instant>,
 }
 

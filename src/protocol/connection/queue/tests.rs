@@ -394,3 +394,12 @@ fn the_newest_answers_to_pings_wait_up_to_64_kib() {
     queue.push_pong("x".repeat(1 << 20).into());
     assert_eq!(queue.heartbeats.len(), 1, "one answer may exceed the limit by itself");
 }
+
+#[test]
+fn an_interrupted_batch_counts_although_that_of_another_transport_comes_back_behind_it() {
+    let mut queue = queue(&["a"]);
+    let batch = take(&mut queue, NO_LIMIT);
+    queue.returned(batch, BatchOutcome::BEGUN);
+    queue.returned(Batch::control(Packet::Ping("probe".into())), BatchOutcome::sent(0));
+    assert_eq!(queue.end().interrupted, Interrupted { messages: 1, is_first: true });
+}
