@@ -260,7 +260,7 @@ impl EngineIoClient {
         if let Some((behind, stopped_for)) = self.monitor.update(&self.connection, &self.subscribers, state) {
             journal::not_reading(&behind, stopped_for);
         }
-        if let Some(messages) = self.monitor.take_unseen() {
+        if let Some(messages) = self.monitor.take_due_unseen() {
             journal::messages_unseen(messages);
         }
     }

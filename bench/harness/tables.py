@@ -165,6 +165,18 @@ def everything(results):
     return "\n\n".join(f"{title}\n\n{text}" if title else text for title, text in parts if text)
 
 
+def compression_section(results):
+    if "compression" not in results:
+        return ""
+    return f"""
+JSON documents from and to a server of python-engineio on aiohttp, plain and compressed: bytes on the wire / processor time of
+the client, for each. engine.io-client compresses what it sends from 1 KiB on, and so does this client without a context of its
+own:
+
+{compression(results)}
+"""
+
+
 def readme(results):
     """The text between the markers in README.md."""
     versions = [f"{version}" for version in results["versions"].values()]
@@ -197,13 +209,7 @@ Connect and close, one after the other; memory of each of {IDLE:,} idle connecti
 What one connect and close is on the wire:
 
 {wire(results)}
-
-JSON documents from and to a server of python-engineio on aiohttp, plain and compressed: bytes on the wire / processor time of
-the client, for each. engine.io-client compresses what it sends from 1 KiB on, and so does this client without a context of its
-own:
-
-{compression(results)}
-
+{compression_section(results)}
 Many messages of 16 B at full speed, over one or many connections: processor time for each delivery of a message to a subscriber:
 
 {spread(results)}
