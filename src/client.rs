@@ -297,9 +297,8 @@ impl EngineIoClient {
 
     /// Shows the subscribers messages that cannot be sent.
     pub(super) fn reject(&mut self, rejected: Rejected) {
-        let messages = rejected.len();
-        self.monitor.count(|meter| meter.rejected(messages));
-        let event = rejected.into();
+        let event = Event::from(rejected);
+        self.monitor.count(|meter| meter.rejected(event.returned()));
         self.count_unseen(&event);
         self.subscribers.push(event);
     }

@@ -50,16 +50,6 @@ pub(crate) enum Rejected {
     Group(SendAllError),
 }
 
-impl Rejected {
-    /// The number of messages.
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::One(_) => 1,
-            Self::Group(err) => err.data.len(),
-        }
-    }
-}
-
 #[cfg(any(test, fuzzing))]
 impl Rejected {
     #[cfg(test)]

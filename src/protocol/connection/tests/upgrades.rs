@@ -412,3 +412,16 @@ fn a_close_is_not_kept_waiting_by_an_upgrade_that_waits() {
     assert_eq!(rig.elapse(), 1750);
     assert_eq!(rig.out(), ["1 abort", "0 resume", UPGRADE_TIMED_OUT, "0 write 1"]);
 }
+
+#[test]
+fn what_a_probe_reports_after_its_upgrade_has_failed_changes_nothing() {
+    let mut rig = probing(1);
+    rig.written(POLLING);
+    rig.out();
+    rig.elapse();
+    let out = rig.out();
+    assert!(out.contains(&"1 abort".to_owned()), "{out:?}");
+    rig.report(PROBE, ReportKind::Opened { protocol: None });
+    rig.packets(PROBE, vec![text("late")]);
+    assert_eq!(rig.out(), [""; 0]);
+}

@@ -270,3 +270,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_compressed_message_may_be_an_eighth_and_64_kib_larger_than_the_limit() {
+    for (limit, largest) in [(0, 65_536), (800, 66_436), (1 << 20, 1_245_184), (usize::MAX, usize::MAX)] {
+        assert_eq!(max_compressed_size(limit), largest, "{limit}");
+    }
+}
