@@ -283,8 +283,8 @@ impl Peer {
         self.change(|session| session.end_silently(SessionEnd::Lost));
     }
 
-    /// From here on this session is silent, as a machine that has lost its network: its connections stay open, no byte and no
-    /// FIN arrives at the client, and the server reads nothing that the client sends. So it does not see how the client ends
+    /// From here on this session is silent, as if a router had forgotten its connections: they stay open, no byte and no FIN
+    /// arrives at the client, and the server reads nothing that the client sends. So it does not see how the client ends
     /// the session either: [`ended`](Self::ended) waits until the server stops or restarts. The server still answers requests
     /// that open other sessions: [`TestServer::hang`](super::TestServer::hang) makes the whole server silent.
     ///
