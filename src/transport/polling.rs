@@ -116,12 +116,8 @@ impl PollingTransport {
 
     /// The outcome of the poll. Once the close packet is being sent, only the answer to its POST counts: it says whether the
     /// messages before it have arrived.
-    fn unless_closing(&mut self, outcome: Result<(), TransportError>) -> Result<(), TransportError> {
-        if matches!(self.phase, Phase::Closing) && outcome.is_err() {
-            self.body = None;
-            return Ok(());
-        }
-        outcome
+    fn unless_closing(&self, outcome: Result<(), TransportError>) -> Result<(), TransportError> {
+        if matches!(self.phase, Phase::Closing) { Ok(()) } else { outcome }
     }
 
     fn may_poll(&self) -> bool {

@@ -39,7 +39,7 @@ pub(super) struct Queues {
 struct TakenBack {
     unsent: Vec<Outgoing>,
     /// The first of them is not carried over.
-    gives_up_first: bool,
+    first_comes_back: bool,
 }
 
 /// The messages that are carried over to the next session.
@@ -156,19 +156,19 @@ impl Queues {
         interrupted: Interrupted,
         reason: &DisconnectReason,
     ) {
-        let gives_up_first = self.interruptions.end_session(interrupted, reason);
-        self.taken_back = TakenBack { unsent, gives_up_first };
+        let first_comes_back = self.interruptions.end_session(interrupted, reason);
+        self.taken_back = TakenBack { unsent, first_comes_back };
     }
 
     pub(super) fn end_session(&mut self, carry_over: bool) -> Vec<Data> {
-        let TakenBack { mut unsent, gives_up_first } = mem::take(&mut self.taken_back);
+        let TakenBack { mut unsent, first_comes_back } = mem::take(&mut self.taken_back);
         unsent.extend(self.carried_over.take());
         if carry_over {
             let mut unsent = unsent.into_iter();
-            let given_up = unsent.by_ref().take(usize::from(gives_up_first));
-            let given_up = given_up.flat_map(Outgoing::into_messages).collect();
+            let returned = unsent.by_ref().take(usize::from(first_comes_back));
+            let returned = returned.flat_map(Outgoing::into_messages).collect();
             unsent.for_each(|outgoing| self.carried_over.push(outgoing));
-            return given_up;
+            return returned;
         }
         self.interruptions.reset();
         for PendingSend { outgoing, answer } in mem::take(&mut self.pending) {

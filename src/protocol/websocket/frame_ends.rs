@@ -10,7 +10,7 @@
 pub(crate) struct FrameEnds {
     /// The position in the stream of the first byte in the buffer.
     start: u64,
-    /// The ends, as positions in the buffer. The first one is that of whatever precedes the batch there.
+    /// The ends, as positions in the buffer. The first entry is where the batch begins.
     ends: Vec<usize>,
 }
 
