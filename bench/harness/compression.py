@@ -1,4 +1,8 @@
-"""JSON documents from and to a server of python-engineio, plain and compressed: bytes on the wire, and processor time."""
+"""JSON documents from and to a server, plain and compressed: bytes on the wire, and processor time.
+
+The server of python-engineio writes each document by itself. That of this benchmark writes as many at once as it can, and only
+sends.
+"""
 
 import json
 import os
@@ -20,23 +24,31 @@ CHOICES = {
     "python-engineio": ["", "+deflate"],
 }
 ROUNDS = 3
+# The command of each server, and what it does with documents.
+SERVERS = {
+    "python-engineio": ([peers.PYTHON / "bin/python", peers.BENCH / "python-engineio/server.py"], ("receive", "send")),
+    "bench": ([peers.SERVER], ("receive",)),
+}
 
 
 def measure(names):
-    """A row for each client, each choice of compression, each direction and each size."""
+    """A row for each server, each client, each choice of compression, each direction and each size."""
     write_documents()
     before_server, before_client, _ = network.cores()
-    command = [*before_server, peers.PYTHON / "bin/python", peers.BENCH / "python-engineio/server.py", DOCUMENTS]
-    server = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
-    try:
-        return rows(names, server.stdout.readline().strip(), before_client)
-    finally:
-        server.kill()
-        server.wait()
+    found = []
+    for name, (command, tasks) in SERVERS.items():
+        command = list(map(str, [*before_server, *command, DOCUMENTS]))
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            try:
+                found += [{"server": name} | row
+                          for row in rows(names, tasks, server.stdout.readline().strip(), before_client)]
+            finally:
+                server.kill()
+    return found
 
 
-def rows(names, address, before_client):
-    cases = [(name, choice, task, size) for size in SIZES for task in ("receive", "send")
+def rows(names, tasks, address, before_client):
+    cases = [(name, choice, task, size) for size in SIZES for task in tasks
              for name, choices in CHOICES.items() if name in names for choice in choices]
     runs = {case: [] for case in cases}
     bytes_of = {}

@@ -107,19 +107,23 @@ def wire(results):
     return table(["one connect and close", "handshakes", "GETs", "POSTs", "WebSockets", "frames up / down"], rows)
 
 
+DOCUMENT_SERVERS = {"python-engineio": "python-engineio's server", "bench": "a server that writes many at once"}
+
+
 def compression(results):
-    """Bytes on the wire and processor time for each document."""
+    """Bytes on the wire and processor time for each document: a table for each server and direction."""
     rows = results.get("compression", [])
-    columns = list(dict.fromkeys((row["task"], row["size"]) for row in rows))
     found = {}
     for row in rows:
         title = ", ".join(filter(None, [CLIENTS[row["client"]], row["compression"] or "plain"]))
-        shown = cell(row, ("bytes", lambda count: f"{count:,.0f} B"), ("cpu", time))
-        found.setdefault(title, {})[row["task"], row["size"]] = shown
+        cells = found.setdefault((row["task"], row["server"]), {}).setdefault(title, {})
+        cells[row["size"]] = cell(row, ("bytes", lambda count: f"{count:,.0f} B"), ("cpu", time))
+    sizes = list(dict.fromkeys(row["size"] for row in rows))
+    words = {"receive": "from", "send": "to"}
     return "\n\n".join(
-        table([f"{task}, WebSocket", *(size for each, size in columns if each == task)],
-              [[title, *(cells.get((task, size), "") for each, size in columns if each == task)] for title, cells in found.items()])
-        for task in dict.fromkeys(task for task, _ in columns))
+        table([f"{words[task]} {DOCUMENT_SERVERS[server]}", *sizes],
+              [[title, *(cells.get(size, "") for size in sizes)] for title, cells in titles.items()])
+        for (task, server), titles in found.items())
 
 
 def spread(results):
@@ -156,7 +160,7 @@ def everything(results):
         ("Processor time per message, by the way in which the client is used", ways(results)),
         (f"Connect and close; memory of each of {IDLE:,} idle connections", connections(results)),
         ("On the wire", wire(results)),
-        ("JSON from and to a server of python-engineio: bytes on the wire / processor time of the client", compression(results)),
+        ("JSON, plain and compressed: bytes on the wire / processor time of the client", compression(results)),
         ("Scale", spread(results) if results["spread"] else ""),
         ("Pairs", pairs(results) if results["ratios"] else ""),
         ("Asked", targets(results) if results["targets"] else ""),
@@ -169,8 +173,8 @@ def compression_section(results):
     if "compression" not in results:
         return ""
     return f"""
-JSON documents from and to a server of python-engineio on aiohttp, plain and compressed: bytes on the wire / processor time of
-the client, for each. This server writes each document by itself, so most of the time for a small one is that of waking up.
+JSON documents over WebSocket, plain and compressed: bytes on the wire / processor time of the client, for each. The server of
+python-engineio (on aiohttp) writes each document by itself, so most of the time for a small one is that of waking up.
 engine.io-client compresses what it sends from 1 KiB on, and so does this client without a context of its own:
 
 {compression(results)}

@@ -16,8 +16,8 @@ use std::{
 
 use actix::{WeakAddr, prelude::*};
 use actix_engineio::{
-    self as engineio, Compression, Connect, Data, Disconnect, EngineIoClient, EngineIoClientBuilder, Event, EventKind, EventStream, Events,
-    Flush, SendAll, Subscribe, TransportKind,
+    self as engineio, Compression, Connect, Data, Disconnect, EngineIoClient, EngineIoClientBuilder, Event,
+    EventKind, EventStream, Events, Flush, SendAll, Subscribe, TransportKind,
 };
 use bench::{Meter, Order};
 use bytes::Bytes;

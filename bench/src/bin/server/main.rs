@@ -5,17 +5,22 @@
 //! `mode=echo` sends them back; `mode=idle`, the default, only pings. `kind=binary` makes the messages of a
 //! flood binary; with `gate=1` it waits for a request of `/open`. `interval` and `timeout` are those of the
 //! pings, in milliseconds. `/counts` returns the counts of what was sent and received.
+//!
+//! `server FOLDER`: over WebSocket a flood sends the lines of FOLDER/`size`.jsonl in turns, compressed if the client offers it.
 
 use std::{
+    env,
     io::{self, BufReader},
     net::{TcpListener, TcpStream},
+    path::Path,
     sync::Arc,
     thread,
 };
 
-use crate::{http::Request, registry::Registry};
+use crate::{flood::Documents, http::Request, registry::Registry};
 
 mod counts;
+mod flood;
 mod frame;
 mod http;
 mod polling;
@@ -24,9 +29,10 @@ mod session;
 mod websocket;
 
 fn main() -> io::Result<()> {
+    let documents = env::args_os().nth(1).map(|folder| Documents::read(Path::new(&folder)));
+    let registry = Arc::new(Registry::new(documents.transpose()?.unwrap_or_default()));
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?);
-    let registry = Arc::<Registry>::default();
     for stream in listener.incoming() {
         let stream = stream?;
         stream.set_nodelay(true)?;

@@ -8,17 +8,34 @@ use std::{
     },
 };
 
-use crate::{counts::Counts, http::Request, session::Session};
+use crate::{
+    counts::Counts,
+    flood::{Compression, Documents},
+    http::Request,
+    session::Session,
+};
 
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     sessions: Mutex<HashMap<String, Arc<Session>>>,
     opened: AtomicUsize,
+    /// Sent by a flood instead of its usual message, if there are some of the size.
+    pub(crate) documents: Documents,
     pub(crate) gate: Gate,
     pub(crate) counts: Counts,
 }
 
 impl Registry {
+    pub(crate) fn new(documents: Documents) -> Self {
+        Self { documents, ..Self::default() }
+    }
+
+    /// What is agreed with a client about compression, and the header that says so. Only documents are compressed.
+    pub(crate) fn accept_compression(&self, request: &Request) -> (Compression, String) {
+        let offer = request.header("sec-websocket-extensions").filter(|_| !self.documents.is_empty());
+        Compression::accept(offer)
+    }
+
     pub(crate) fn open(&self, request: &Request) -> Arc<Session> {
         let sid = format!("bench-{}", self.opened.fetch_add(1, Relaxed));
         let session = Arc::new(Session::new(sid.clone(), request, self.gate.openings()));

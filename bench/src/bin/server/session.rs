@@ -8,9 +8,9 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use memchr::memchr_iter;
 
-use crate::{counts::Counts, frame, http::Request};
+use crate::{counts::Counts, flood::Frames, frame, http::Request};
 
-/// Bytes of messages in one write or one answer, approximately.
+/// Bytes of messages in one answer to a poll, approximately.
 const BLOCK: usize = 256 << 10;
 
 /// The message that a sink sends when it has received all.
@@ -113,22 +113,17 @@ impl Session {
         self.count
     }
 
-    /// Calls `write` with the frames of a flood, many at a time.
-    pub(crate) fn flood<E>(&self, mut write: impl FnMut(&[u8], usize) -> Result<(), E>) -> Result<(), E> {
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The message of a flood, many times.
+    pub(crate) fn frames(&self) -> Frames {
         let message = vec![b'x'; self.size];
-        let message = match self.binary {
-            true => frame::encode(frame::BINARY, &message),
-            false => frame::encode(frame::TEXT, &[b"4", &*message].concat()),
-        };
-        let most = (BLOCK / message.len()).clamp(1, self.count.max(1));
-        let block = message.repeat(most);
-        let mut left = self.count;
-        while left > 0 {
-            let count = left.min(most);
-            write(&block[..count * message.len()], count)?;
-            left -= count;
+        match self.binary {
+            true => Frames::same(frame::BINARY, &message),
+            false => Frames::same(frame::TEXT, &[b"4", &*message].concat()),
         }
-        Ok(())
     }
 
     fn polling_block(&self) -> Block {

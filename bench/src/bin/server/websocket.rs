@@ -10,6 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use sha1::{Digest, Sha1};
 
 use crate::{
+    flood::Compression,
     frame::{self, Frames},
     http::Request,
     registry::Registry,
@@ -26,8 +27,9 @@ pub(crate) fn serve(
     registry.counts.websocket_handshakes.add(1);
     let upgraded = registry.find(request);
     let accept = BASE64.encode(Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
+    let (compression, extension) = registry.accept_compression(request);
     let mut head = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: {accept}\r\n{extension}\r\n"
     )
     .into_bytes();
     let session = match &upgraded {
@@ -41,8 +43,8 @@ pub(crate) fn serve(
         }
     };
     stream.write_all(&head)?;
-    let mut socket =
-        Socket { stream, frames: Frames::new(first), session: &session, registry, left: session.count() };
+    let (frames, left) = (Frames::new(first), session.count());
+    let mut socket = Socket { stream, frames, session: &session, registry, compression, left };
     let end = match upgraded {
         Some(_) => socket.converse(),
         None => socket.flood().and_then(|()| socket.converse()),
@@ -56,6 +58,7 @@ struct Socket<'a> {
     frames: Frames,
     session: &'a Session,
     registry: &'a Registry,
+    compression: Compression,
     /// Messages that a sink still waits for.
     left: usize,
 }
@@ -68,7 +71,8 @@ impl Socket<'_> {
         if let Some(openings) = self.session.gate {
             self.registry.gate.pass(openings);
         }
-        self.session.flood(|frames, count| {
+        let frames = self.registry.documents.frames(self.session.size(), self.compression);
+        frames.unwrap_or_else(|| self.session.frames()).send(self.session.count(), |frames, count| {
             self.registry.counts.frames_sent.add(count);
             self.stream.write_all(frames)
         })
