@@ -469,19 +469,27 @@ async fn a_get_that_a_reused_connection_loses_is_sent_again_once() {
 }
 
 #[actix::test]
-async fn a_get_that_is_lost_long_after_it_was_sent_is_not_sent_again() {
+async fn a_get_that_is_lost_long_after_it_was_sent_is_not_sent_again_and_later_ones_share_a_connection() {
     let server = Server::start(|server| {
         let mut peer = server.accept();
         peer.read_request();
         peer.respond(200, &[], "first");
         peer.read_request();
-        // In this time an answer may have been sent and lost.
+        // In this time an answer may have been sent and lost: the server is restarted, for instance.
         std::thread::sleep(Duration::from_millis(1100));
         peer.close();
+        let mut peer = server.accept();
+        for _ in 0..2 {
+            peer.read_request();
+            peer.respond(200, &[], "restarted");
+        }
     });
     let mut http_client = http_client(server.origin());
     http_client.send(&get(), LIMIT).await.unwrap();
     assert!(is_eof(&http_client.send(&get(), LIMIT).await));
+    for _ in 0..2 {
+        assert_eq!(http_client.send(&get(), LIMIT).await.unwrap().body, "restarted");
+    }
     server.finish().await;
 }
 
