@@ -86,6 +86,56 @@ async fn a_client_without_addresses_goes_on_as_long_as_it_has_a_subscriber() {
     server.finish().await;
 }
 
+/// An actor that stops when it gets a message.
+struct Once;
+
+impl Actor for Once {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Once {
+    type Result = ();
+
+    fn handle(&mut self, _: Event, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}
+
+impl Handler<Events> for Once {
+    type Result = ();
+
+    fn handle(&mut self, _: Events, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}
+
+#[actix::test]
+async fn a_client_without_addresses_closes_its_session_when_its_subscriber_has_stopped() {
+    let subscriptions: [fn(Addr<Once>) -> Subscribe; 4] = [
+        |actor| Subscribe::new(actor.recipient()),
+        |actor| Subscribe::weak(actor.downgrade().recipient()),
+        |actor| Subscribe::mapped(actor.recipient(), |event: Event| event),
+        |actor| Subscribe::batched(actor.recipient()),
+    ];
+    for subscription in subscriptions {
+        let server = Server::start(|server| {
+            let mut ws = server.opens_websocket(OPEN);
+            ws.reads("1");
+            ws.reads_close(1000);
+            ws.close();
+        });
+        let subscriber = Once.start();
+        let client = EngineIoClient::builder()
+            .transports([TransportKind::WebSocket])
+            .subscribe(subscription(subscriber.clone()))
+            .start();
+        client.do_send(Connect::new(server.origin()));
+        drop(client);
+        server.finish().await;
+        assert!(!subscriber.connected());
+    }
+}
+
 #[actix::test]
 async fn a_subscriber_that_panics_does_not_disturb_the_others() {
     struct Panics;
