@@ -1,6 +1,6 @@
 //! The codecs by themselves: batches of 64 messages, or one of 64 KiB, from bytes and to bytes.
 //!
-//! `cargo bench --manifest-path benches/Cargo.toml`
+//! `cargo bench --manifest-path benches/Cargo.toml --bench codec`
 
 #![allow(clippy::as_conversions, clippy::expect_used, reason = "a benchmark")]
 
@@ -15,6 +15,8 @@ use criterion::{
     BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
 };
 
+mod frame;
+
 /// The name of a batch, a message of it, and how many it holds.
 fn batches() -> [(&'static str, Data, usize); 4] {
     let text = |size| Data::from("x".repeat(size));
@@ -25,30 +27,6 @@ fn batches() -> [(&'static str, Data, usize); 4] {
         ("binary 1 KiB", binary(1 << 10), 64),
         ("binary 64 KiB", binary(64 << 10), 1),
     ]
-}
-
-/// What a server sends: frames without a mask.
-fn server_frames(message: &Data, count: usize) -> BytesMut {
-    let (first, head): (u8, &[u8]) = match message {
-        Data::Text(_) => (0x81, b"4"),
-        Data::Binary(_) => (0x82, b""),
-    };
-    let payload = [head, message.as_bytes()].concat();
-    let mut frame = vec![first];
-    // RFC 6455, section 5.2: "the minimal number of bytes MUST be used to encode the length".
-    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
-        (Ok(len @ ..126), _) => frame.push(len),
-        (_, Ok(len)) => {
-            frame.push(126);
-            frame.extend(len.to_be_bytes());
-        }
-        _ => {
-            frame.push(127);
-            frame.extend((payload.len() as u64).to_be_bytes());
-        }
-    }
-    frame.extend(payload);
-    frame.repeat(count).as_slice().into()
 }
 
 fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
@@ -82,7 +60,7 @@ fn websocket(criterion: &mut Criterion) {
     let mut group = group(criterion, "websocket");
     for (name, message, count) in batches() {
         group.throughput(Throughput::Elements(count as u64));
-        let wire = server_frames(&message, count);
+        let wire = BytesMut::from(&*frame::message(&message).repeat(count));
         group.bench_function(format!("decode {name}"), |bencher| {
             let decode = |mut wire: BytesMut| assert_eq!(decode_frames(&mut wire).expect("frames"), count);
             // One at a time: of many only the last would be in the cache, where a read has just put it.
