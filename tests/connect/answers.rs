@@ -315,6 +315,24 @@ async fn a_handshake_whose_answer_comes_byte_by_byte_is_bounded_by_request_timeo
     }
 }
 
+/// A client that always finds more bytes to decode has to look at its timer all the same.
+#[actix::test]
+async fn a_handshake_whose_answer_comes_faster_than_it_is_decoded_is_bounded_by_request_timeout() {
+    let server = Server::start(|server| {
+        let mut get = server.accept();
+        get.handshake();
+        get.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+        let chunks = "1\r\n0\r\n".repeat(100_000);
+        let times = (0..1000).take_while(|_| get.try_write(&chunks).is_ok()).count();
+        // Without the timer the body would end at `max_message_size`, after 400 MB.
+        assert!(times * chunks.len() < 150_000_000, "{times} times");
+    });
+    let mut client = Client::with(&server, |builder| builder.request_timeout(SHORT));
+    let err = client.fails().await;
+    assert!(matches!(err, ConnectError::Timeout { stage: Stage::Body, .. }), "{err:?}");
+    server.finish().await;
+}
+
 #[actix::test]
 async fn what_is_sent_while_connecting_waits_for_the_outcome() {
     let (asked, has_asked) = milestone();

@@ -3,13 +3,14 @@
 use std::{
     future::Future,
     mem,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context as Task, Poll},
     time::Duration,
 };
 
 use actix_rt::time::{Instant, Sleep, sleep};
 use futures::future::LocalBoxFuture;
+use tokio::task::coop::unconstrained;
 
 use crate::{
     error::TransportError,
@@ -163,7 +164,9 @@ impl Exchange {
             let deadline = Instant::now() + limit + over_slow_line(on_its_way);
             timer.as_mut().reset(deadline.min(self.latest));
         }
-        timer.as_mut().poll(task)
+        // tokio lets a task do so much at a time, and a timer does not fire once that is used up. A server that sends faster
+        // than the response is decoded uses it up each time.
+        pin!(unconstrained(timer)).poll(task)
     }
 }
 
