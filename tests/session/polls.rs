@@ -159,6 +159,35 @@ async fn a_body_that_is_cut_is_a_transport_error() {
 }
 
 #[actix::test]
+async fn an_answer_whose_chunks_have_extensions_or_trailers_without_end_is_refused() {
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    for (start, rest) in [("2;", "x".repeat(1 << 14)), ("2\r\n4a\r\n0\r\n", "x: y\r\n".repeat(1 << 12))] {
+        let (_, reason) = polled(move |mut get| {
+            get.write(format!("{head}{start}"));
+            while get.try_write(&rest).is_ok() {}
+        })
+        .await;
+        let DisconnectReason::TransportError(TransportError::Malformed(what)) = &reason else {
+            panic!("{reason:?}")
+        };
+        assert_eq!(what.to_string(), "extensions or trailers without end");
+    }
+}
+
+#[actix::test]
+async fn an_answer_of_many_small_chunks_with_extensions_is_read() {
+    let chunks = "1;signature=0123456789abcdef0123456789abcdef\r\nx\r\n".repeat(3000);
+    let (texts, _) = polled(move |mut get| {
+        get.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n4\r\n");
+        get.write(format!("{chunks}0\r\nchecksum: {}\r\n\r\n", "0".repeat(8000)));
+        get.poll();
+        get.ends_session();
+    })
+    .await;
+    assert_eq!(texts, ["x".repeat(3000)]);
+}
+
+#[actix::test]
 async fn a_body_without_a_length_ends_with_its_connection() {
     let server = Server::start(|server| {
         let mut get = server.opens(OPEN);

@@ -18,6 +18,12 @@ const MAX_READ_AHEAD: usize = 1 << 20;
 /// The number of bytes that are reserved for the next read of any other body.
 const READ_AHEAD: usize = 64 << 10;
 
+/// The largest number of bytes around the chunks of a body: [`MAX_AROUND`], and [`AROUND_BYTE`] for each byte of the body. A
+/// chunk of one byte has five to a dozen around it. Without this limit an extension or a trailer without end would keep the
+/// exchange going without end. RFC 9112, section 7.1.1, limits extensions in requests for the same reason.
+const MAX_AROUND: usize = 64 << 10;
+const AROUND_BYTE: usize = 64;
+
 /// A body that is being received.
 pub(super) struct Body {
     framing: Framing,
@@ -31,9 +37,46 @@ enum Framing {
     /// The body has this many bytes. They are collected in the read buffer and split off it without a copy.
     Length(usize),
     /// The body comes in chunks, which are collected in a buffer of their own.
-    Chunked(h1::ClientPayloadCodec, BytesMut),
+    Chunked(Chunks),
     /// The body ends with the connection. It is collected in the read buffer.
     UntilEof,
+}
+
+/// A body in chunks (RFC 9112, section 7.1).
+struct Chunks {
+    codec: h1::ClientPayloadCodec,
+    body: BytesMut,
+    /// The number of bytes around the chunks: their sizes and extensions, the ends of their lines, and trailers.
+    around: usize,
+}
+
+impl Chunks {
+    fn new(codec: h1::ClientPayloadCodec) -> Self {
+        Self { codec, body: BytesMut::new(), around: 0 }
+    }
+
+    /// Takes chunks out of `src`. `Some`: the body, or its part that is larger than `max_length`. `None`: the body has not
+    /// arrived completely.
+    fn decode(&mut self, src: &mut BytesMut, max_length: usize) -> Result<Option<Bytes>, TransportError> {
+        let mut is_last = false;
+        while !is_last && self.body.len() <= max_length {
+            let before = src.len();
+            let decoded = self.codec.decode(src).map_err(malformed)?;
+            let chunk = decoded.as_ref().and_then(Option::as_ref).map_or(b"".as_slice(), |chunk| chunk);
+            let around = before.saturating_sub(src.len()).saturating_sub(chunk.len());
+            self.around = self.around.saturating_add(around);
+            self.body.extend_from_slice(chunk);
+            if self.around > MAX_AROUND.saturating_add(self.body.len().saturating_mul(AROUND_BYTE)) {
+                return Err(TransportError::Malformed("extensions or trailers without end".into()));
+            }
+            match decoded {
+                Some(chunk) => is_last = chunk.is_none(),
+                None => return Ok(None),
+            }
+        }
+        let length = self.body.len();
+        Ok(Some(take(&mut self.body, length)))
+    }
 }
 
 impl Body {
@@ -51,7 +94,7 @@ impl Body {
             // RFC 9112, section 6.1: "MUST treat the message as if the framing is faulty".
             return Err(TransportError::Malformed("transfer-encoding in HTTP/1.0".into()));
         } else if is_chunked(&head.headers) {
-            Framing::Chunked(codec.into_payload_codec(), BytesMut::new())
+            Framing::Chunked(Chunks::new(codec.into_payload_codec()))
         } else if let Some(length) = head.headers.get(header::CONTENT_LENGTH) {
             let length = length.to_str().ok().and_then(|length| length.trim().parse::<u64>().ok());
             let length = length.ok_or_else(|| TransportError::Malformed("bad content-length".into()))?;
@@ -72,18 +115,10 @@ impl Body {
         let body = match &mut self.framing {
             Framing::Length(length) if src.len() < *length => return Ok(None),
             Framing::Length(length) => take(src, *length),
-            Framing::Chunked(codec, body) => loop {
-                match codec.decode(src).map_err(malformed)? {
-                    Some(Some(chunk)) if chunk.len() > max_length.saturating_sub(body.len()) => {
-                        return Err(too_large);
-                    }
-                    Some(Some(chunk)) => body.extend_from_slice(&chunk),
-                    Some(None) => {
-                        let length = body.len();
-                        break take(body, length);
-                    }
-                    None => return Ok(None),
-                }
+            Framing::Chunked(chunks) => match chunks.decode(src, max_length)? {
+                Some(body) if body.len() > max_length => return Err(too_large),
+                Some(body) => body,
+                None => return Ok(None),
             },
             Framing::UntilEof if src.len() > max_length => return Err(too_large),
             Framing::UntilEof => return Ok(None),
