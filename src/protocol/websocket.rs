@@ -216,7 +216,7 @@ impl<K> WebSocketCodec<K> {
                 return Ok(None);
             }
             if is_inflated {
-                if self.start_frame(src, &header, payload_len) {
+                if self.start_frame(src, &header, payload_len)? {
                     continue;
                 }
                 return Ok(None);

@@ -185,7 +185,7 @@ async fn treated(treat: impl FnOnce(Peer, Deflate) + Send + 'static) -> Disconne
 #[actix::test]
 async fn a_broken_compressed_message_ends_the_session_with_the_code_that_fits() {
     type Act = fn(&mut Peer, &mut Deflate);
-    let cases: [(Act, u16); 10] = [
+    let cases: [(Act, u16); 11] = [
         // Compressed control frames and fragments, and bits without a meaning.
         (|ws, _| ws.send_frame(true, 4, 9, "ping"), 1002),
         (|ws, _| ws.send_frame(true, 4, 8, b"\x03\xe8"), 1002),
@@ -199,6 +199,16 @@ async fn a_broken_compressed_message_ends_the_session_with_the_code_that_fits() 
         ),
         (|ws, _| ws.send_frame(true, 2, 1, "4a"), 1002),
         (|ws, _| ws.send_frame(true, 6, 1, "4a"), 1002),
+        // Empty fragments without end.
+        (
+            |ws, deflate| {
+                ws.send_frame(false, 4, 1, deflate.deflate(b"4hello"));
+                for _ in 0..17 {
+                    ws.write([0; 2 << 10]);
+                }
+            },
+            1002,
+        ),
         // No DEFLATE stream, one that is cut, text that is not UTF-8, no packet.
         (|ws, _| ws.send_deflated(1, b"\x06"), 1007),
         (|ws, _| ws.send_deflated(1, b"\x00\x05\x00\xfa\xffHell"), 1007),

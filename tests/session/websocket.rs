@@ -155,6 +155,18 @@ async fn an_end_without_a_close_frame_is_a_lost_connection() {
     }
 }
 
+/// No size limit ever ends such a message, and each of its fragments is a sign of life.
+#[actix::test]
+async fn a_message_of_empty_fragments_without_end_ends_the_session() {
+    let reason = treated(|mut ws| {
+        ws.send_frame(false, 0, 1, "4a");
+        while ws.try_write([0; 1 << 10]).is_ok() {}
+    })
+    .await;
+    let expected = DisconnectReason::Protocol(ProtocolError::Frame("too many empty fragments"));
+    assert_eq!(reason, expected);
+}
+
 #[actix::test]
 async fn a_violation_of_the_rules_is_a_parse_error_with_its_own_close_code() {
     let cases: [(&[u8], u16); 9] = [

@@ -7,18 +7,39 @@ use bytes::BytesMut;
 use super::{Message, Opcode, Text, header::Partial};
 use crate::error::ProtocolError;
 
+/// The largest number of fragments without payload in one message. RFC 6455, section 5.4, allows them. But a size limit never
+/// ends a message that consists of them, and each of them is a sign of life. The `ws` library of Node.js allows as many
+/// fragments of any kind.
+const MAX_EMPTY: u32 = 16 << 10;
+
+/// The number of fragments of a message that had no payload.
+#[derive(Debug, Default)]
+pub(super) struct EmptyFragments(u32);
+
+impl EmptyFragments {
+    /// Counts a fragment whose payload has this length.
+    pub(super) fn count(&mut self, payload_len: usize) -> Result<(), ProtocolError> {
+        if payload_len == 0 {
+            self.0 = self.0.saturating_add(1);
+        }
+        if self.0 <= MAX_EMPTY { Ok(()) } else { Err(ProtocolError::Frame("too many empty fragments")) }
+    }
+}
+
 /// The fragments of a message that have arrived, joined.
 pub(super) struct Fragments {
     is_text: bool,
     payload: BytesMut,
     /// The number of leading bytes that are known to be UTF-8.
     checked: usize,
+    empty: EmptyFragments,
 }
 
 impl Fragments {
     /// An empty message of the kind that its first frame names.
     pub(super) fn new(opcode: Option<Opcode>) -> Self {
-        Self { is_text: opcode == Some(Opcode::Text), payload: BytesMut::new(), checked: 0 }
+        let is_text = opcode == Some(Opcode::Text);
+        Self { is_text, payload: BytesMut::new(), checked: 0, empty: EmptyFragments::default() }
     }
 
     /// What has arrived.
@@ -32,6 +53,7 @@ impl Fragments {
     }
 
     pub(super) fn push(&mut self, fragment: &[u8]) -> Result<(), ProtocolError> {
+        self.empty.count(fragment.len())?;
         self.payload.extend_from_slice(fragment);
         if self.is_text {
             // RFC 6455, 5.6: "a particular text frame might include a partial UTF-8 sequence; however, the whole

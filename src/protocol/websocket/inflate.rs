@@ -10,6 +10,7 @@ use bytes::{Buf as _, BytesMut};
 use super::{
     Message, Opcode, State, Text, WebSocketCodec,
     deflate::Inflating,
+    fragments::EmptyFragments,
     header::{Header, Partial},
     work::Turns,
 };
@@ -27,6 +28,7 @@ pub(super) struct CompressedMessage {
     rest: Option<usize>,
     /// The current frame is the last one of the message.
     is_last: bool,
+    empty: EmptyFragments,
 }
 
 impl CompressedMessage {
@@ -76,22 +78,29 @@ pub(super) enum Progress {
 
 impl<K> WebSocketCodec<K> {
     /// Begins a frame of a compressed message, and consumes its header. Returns `false` if others have their turn before.
-    pub(super) fn start_frame(&mut self, src: &mut BytesMut, header: &Header, payload_len: usize) -> bool {
+    pub(super) fn start_frame(
+        &mut self,
+        src: &mut BytesMut,
+        header: &Header,
+        payload_len: usize,
+    ) -> Result<bool, ProtocolError> {
         if let State::Idle = self.state
             && let Some(deflate) = &mut self.deflate
         {
             let is_text = header.opcode == Some(Opcode::Text);
             let Some(message) = deflate.start_inflating(self.limits.payload(is_text)) else {
-                return false;
+                return Ok(false);
             };
-            let message = CompressedMessage { is_text, message, rest: None, is_last: false };
+            let empty = EmptyFragments::default();
+            let message = CompressedMessage { is_text, message, rest: None, is_last: false, empty };
             self.state = State::Inflating(Box::new(message));
         }
         if let State::Inflating(message) = &mut self.state {
+            message.empty.count(payload_len)?;
             (message.rest, message.is_last) = (Some(payload_len), header.fin);
         }
         src.advance(header.len);
-        true
+        Ok(true)
     }
 
     /// Inflates the current frame, as far as the turn allows it.
