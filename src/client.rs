@@ -93,6 +93,9 @@ use crate::{
 /// somebody who awaits the reply to a [`Connect`], a [`Wait`], or a [`Send`] that waits. Without addresses, a connected client
 /// to which nobody listens disconnects and stops, and a disconnected client stops even if it has subscribers. A subscriber
 /// that has an address of the client therefore keeps the client alive, also after a [`Disconnect`]: see [`Subscribe`].
+///
+/// That its last address or its last [`EventStream`] is dropped, a client notices at once. That its last subscriber which is an
+/// actor has stopped, or that nobody awaits a reply any more, it may notice up to two seconds later.
 pub struct EngineIoClient {
     connection: Connection,
     lifecycle: Lifecycle,
@@ -194,17 +197,18 @@ impl EngineIoClient {
         }
         self.observe();
         self.end_if_unused(ctx);
-        if let Some(deadline) = self.next_deadline() {
+        if let Some(deadline) = self.next_deadline(ctx) {
             self.timer.arm(deadline, task);
         }
     }
 
-    fn next_deadline(&self) -> Option<Instant> {
+    fn next_deadline(&self, ctx: &Context<Self>) -> Option<Instant> {
         let deadlines = [
             self.connection.poll_timeout(),
             self.lifecycle.poll_timeout(),
             self.monitor.poll_timeout(),
             self.signals.poll_timeout().filter(|_| self.lifecycle.is_idle()),
+            self.next_look_for_listeners(ctx),
         ];
         deadlines.into_iter().flatten().min()
     }

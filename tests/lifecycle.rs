@@ -9,7 +9,8 @@ use std::{thread, time::Duration};
 use actix::{WeakAddr, prelude::*};
 use actix_engineio::{
     self as engineio, Connect, Disconnect, DisconnectReason, EngineIoClient, Event, EventStream, Events,
-    Reconnect, Subscribe, TransportKind, Unsubscribe, testing::TestServer,
+    Reconnect, Subscribe, TransportKind, Unsubscribe, Wait,
+    testing::{self, SessionEnd, TestServer},
 };
 use futures::StreamExt as _;
 use support::{
@@ -449,6 +450,67 @@ async fn a_weak_subscriber_with_an_address_of_the_client_keeps_neither_alive() {
     // The session is closed although nobody has sent a `Disconnect`.
     server.finish().await;
     until_stopped(client_alone).await;
+}
+
+/// A client in a session, with a stopped clock that jumps to the next deadline when all tasks wait.
+async fn connected_in_memory() -> (TestServer, testing::Peer, Addr<EngineIoClient>) {
+    tokio::time::pause();
+    let server = TestServer::in_memory();
+    let client = EngineIoClient::builder().connector(server.connector()).start();
+    let connect = Connect::new(server.url()).transports([TransportKind::WebSocket]);
+    client.send(connect).await.unwrap().unwrap();
+    let peer = server.accept().await;
+    (server, peer, client)
+}
+
+#[actix::test]
+async fn a_session_ends_as_soon_as_its_last_listener_was_a_stream_that_is_dropped() {
+    let (_server, peer, client) = connected_in_memory().await;
+    let events = EventStream::subscribe(&client).await.unwrap();
+    drop(client);
+    tokio::time::sleep(SHORT).await;
+    let start = tokio::time::Instant::now();
+    drop(events);
+    assert_eq!(peer.ended().await, SessionEnd::Client);
+    assert!(start.elapsed() < SHORT, "it took {:?}", start.elapsed());
+}
+
+/// `end` makes nobody listen any more.
+async fn ends_within_seconds(peer: testing::Peer, end: impl FnOnce(&testing::Peer)) {
+    tokio::time::sleep(SHORT).await;
+    let start = tokio::time::Instant::now();
+    end(&peer);
+    assert_eq!(peer.ended().await, SessionEnd::Client);
+    assert!(start.elapsed() < Duration::from_secs(3), "it took {:?}", start.elapsed());
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Quit;
+
+impl Handler<Quit> for Returned {
+    type Result = ();
+
+    fn handle(&mut self, _: Quit, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}
+
+#[actix::test]
+async fn a_session_ends_within_seconds_after_its_last_listener_was_a_subscriber_that_stops() {
+    let (_server, peer, client) = connected_in_memory().await;
+    let subscriber = Returned::default().start();
+    client.send(Subscribe::new(subscriber.clone().recipient())).await.unwrap();
+    drop(client);
+    ends_within_seconds(peer, |_| subscriber.do_send(Quit)).await;
+}
+
+#[actix::test]
+async fn a_session_ends_within_seconds_after_its_last_listener_was_a_wait_that_is_dropped() {
+    let (_server, peer, client) = connected_in_memory().await;
+    let wait = actix_rt::spawn(client.send(Wait));
+    drop(client);
+    ends_within_seconds(peer, |_| wait.abort()).await;
 }
 
 /// Counts the messages that were not sent, and lets other threads run meanwhile.

@@ -1,9 +1,14 @@
 //! The end of a client's last session, and of the client.
 
+use std::time::{Duration, Instant};
+
 use actix::{ActorContext as _, Context};
 
 use super::{Disconnect, EngineIoClient, outbox::Gate, signals::Finish, timer::now};
 use crate::error::ConnectError;
+
+/// How often a client that nobody can reach looks whether somebody still listens to it.
+const LOOK_FOR_LISTENERS: Duration = Duration::from_secs(2);
 
 impl EngineIoClient {
     /// Sends all events to the subscribers, before somebody hears that the last session has ended.
@@ -57,5 +62,11 @@ impl EngineIoClient {
             self.subscribers.detach();
             ctx.stop();
         }
+    }
+
+    /// The time of the next look whether somebody still listens, for a client that has a connection and that nobody can reach. An
+    /// actor that stops does not wake the client, and neither does a reply that is dropped.
+    pub(super) fn next_look_for_listeners(&self, ctx: &Context<Self>) -> Option<Instant> {
+        (!ctx.connected() && !self.lifecycle.is_idle()).then(|| now() + LOOK_FOR_LISTENERS)
     }
 }

@@ -102,6 +102,7 @@ impl EventStream {
     /// Takes the next events from the channel.
     fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.channel.lock();
+        let was_full = state.is_full();
         let taken = state.waiting.len().min(HAND);
         self.hand.extend(state.waiting.drain(..taken));
         let read = state.bytes_in_hand;
@@ -112,7 +113,8 @@ impl EventStream {
             state.reader = Some(cx.waker().clone());
         }
         let ended = state.ended;
-        let writer = if state.is_full() { None } else { state.writer.take() };
+        let has_room_again = was_full && !state.is_full();
+        let writer = if has_room_again { state.writer.clone() } else { None };
         drop(state);
         if let Some(writer) = writer {
             writer.wake();
@@ -168,7 +170,7 @@ struct ChannelState {
     bytes_in_hand: usize,
     /// The task to wake when there is something to read.
     reader: Option<Waker>,
-    /// The task to wake when there is room.
+    /// The task to wake when there is room, or when the stream was dropped.
     writer: Option<Waker>,
     /// The stream was dropped.
     closed: bool,
@@ -224,7 +226,7 @@ impl EventSender {
     }
 
     /// Fills the stream with the events that `next` returns. Returns whether there were any. If the stream is full
-    /// afterwards, its reader wakes the task of `cx` when there is room.
+    /// afterwards, its reader wakes the task of `cx` when there is room. A stream that is dropped wakes it, too.
     pub(super) fn fill(&self, mut next: impl FnMut() -> Option<Event>, cx: &Context<'_>) -> bool {
         let mut state = self.channel.lock();
         let before = state.waiting.len();
@@ -232,7 +234,7 @@ impl EventSender {
             let Some(event) = next() else { break };
             state.push(event);
         }
-        if state.is_full() {
+        if state.writer.as_ref().is_none_or(|writer| !writer.will_wake(cx.waker())) {
             state.writer = Some(cx.waker().clone());
         }
         let filled = state.waiting.len() > before;
@@ -254,8 +256,9 @@ impl Drop for EventSender {
     fn drop(&mut self) {
         let mut state = self.channel.lock();
         state.ended = true;
-        let reader = state.reader.take();
+        let (reader, writer) = (state.reader.take(), state.writer.take());
         drop(state);
+        drop(writer);
         if let Some(reader) = reader {
             reader.wake();
         }
