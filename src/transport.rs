@@ -9,6 +9,7 @@
 
 mod batch_builder;
 mod cookies;
+mod deadline;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod headers;

@@ -15,7 +15,6 @@ use actix_http::{
     ResponseHead, StatusCode, h1,
     header::{self, HeaderMap},
 };
-use actix_rt::time::timeout;
 use bytes::{Buf as _, Bytes, BytesMut, buf::Chain};
 
 use super::{
@@ -23,7 +22,7 @@ use super::{
 };
 use crate::{
     error::{Stage, TransportError},
-    transport::{Io, Progress, Secrets},
+    transport::{Io, Progress, Secrets, deadline::within},
 };
 
 /// The size of a read of a head, which may include a small body.
@@ -256,8 +255,8 @@ impl Http1Connection {
     ) -> Response {
         let secrets = Secrets::of_head(request);
         let (status, headers) = (head.status, head.headers.clone());
-        if let Ok(Ok(response)) =
-            timeout(ERROR_BODY_TIMEOUT, self.read_body(head, codec, MAX_ERROR_BODY)).await
+        if let Some(Ok(response)) =
+            within(ERROR_BODY_TIMEOUT, self.read_body(head, codec, MAX_ERROR_BODY)).await
         {
             return Response { secrets, ..response };
         }

@@ -1,22 +1,20 @@
 //! An HTTP client that carries one exchange at a time, with a time limit for each.
 
 use std::{
-    future::Future,
     mem,
-    pin::{Pin, pin},
     task::{Context as Task, Poll},
     time::Duration,
 };
 
-use actix_rt::time::{Instant, Sleep, sleep};
+use actix_rt::time::Instant;
 use futures::future::LocalBoxFuture;
-use tokio::task::coop::unconstrained;
 
 use crate::{
     error::TransportError,
     protocol::connection::over_slow_line,
     transport::{
         ProgressReader,
+        deadline::Deadline,
         http::{Request, Response},
         http_client::HttpClient,
     },
@@ -44,7 +42,8 @@ enum SlotState {
 struct Exchange {
     future: LocalBoxFuture<'static, (HttpClient, Result<Response, TransportError>)>,
     limit: TimeLimit,
-    timer: Option<Pin<Box<Sleep>>>,
+    /// Boxed, so that it takes no memory of a poll that waits.
+    timer: Option<Box<Deadline>>,
     /// The number of bytes that were written before the exchange.
     written_before: u64,
     /// The number of bytes that were written when the timer was last set.
@@ -116,7 +115,7 @@ impl ExchangeSlot {
             (http_client, outcome)
         });
         let (written, read_before) = (self.progress.written(), self.progress.read());
-        let timer = exchange_limit.map(|limit| Box::pin(sleep(limit)));
+        let timer = exchange_limit.map(|limit| Box::new(Deadline::after(limit)));
         let exchange =
             Exchange { future, limit, timer, written_before: written, written, read_before, latest };
         self.state = SlotState::Busy(exchange);
@@ -162,11 +161,9 @@ impl Exchange {
             self.written = written;
             let on_its_way = written.saturating_sub(self.written_before);
             let deadline = Instant::now() + limit + over_slow_line(on_its_way);
-            timer.as_mut().reset(deadline.min(self.latest));
+            timer.set(deadline.min(self.latest));
         }
-        // tokio lets a task do so much at a time, and a timer does not fire once that is used up. A server that sends faster
-        // than the response is decoded uses it up each time.
-        pin!(unconstrained(timer)).poll(task)
+        timer.poll(task)
     }
 }
 

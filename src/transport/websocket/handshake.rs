@@ -6,7 +6,6 @@ use actix_http::{
     header::{self, HeaderMap, HeaderValue},
     ws,
 };
-use actix_rt::time::timeout;
 use base64_simd::STANDARD;
 use bytestring::ByteString;
 use rand::{Rng as _, TryRng as _, rngs::SysRng};
@@ -15,7 +14,9 @@ use super::socket::{MaskKeySource, Socket};
 use crate::{
     error::TransportError,
     protocol::websocket::{AgreedCompression, Compression, accept_extensions},
-    transport::{Headers, Requests, Secrets, http::UpgradeResponse, http_client::HttpClient},
+    transport::{
+        Headers, Requests, Secrets, deadline::within, http::UpgradeResponse, http_client::HttpClient,
+    },
 };
 
 /// The outcome of a handshake.
@@ -39,9 +40,9 @@ pub(super) async fn connect(
 ) -> Result<Handshake, TransportError> {
     let limit = requests.options().request_timeout;
     let handshake = handshake(&http_client, requests);
-    match timeout(limit, handshake).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(TransportError::Timeout { stage: http_client.progress().stage() }),
+    match within(limit, handshake).await {
+        Some(outcome) => outcome,
+        None => Err(TransportError::Timeout { stage: http_client.progress().stage() }),
     }
 }
 
