@@ -14,11 +14,14 @@ use std::{
 
 use actix_engineio::{Flush, TransportKind};
 use support::{
-    Client, SHORT, milestone,
+    Client, milestone,
     script::OPEN,
     server::{Acceptor, Peer, Server},
     signal, soon,
 };
+
+/// Long enough for the requests for which the process is not suspended.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Longer than `request_timeout`, and than a process may be late without having been suspended.
 const SUSPENDED: Duration = Duration::from_millis(2500);
@@ -31,7 +34,7 @@ async fn child() {
         return;
     };
     let transport: TransportKind = transport.parse().unwrap();
-    let mut client = Client::to(origin, |builder| builder.request_timeout(SHORT));
+    let mut client = Client::to(origin, |builder| builder.request_timeout(REQUEST_TIMEOUT));
     client.connect_over(transport).await;
     client.send("hello").await;
     soon("a flush", client.addr.send(Flush)).await.unwrap().unwrap();

@@ -160,6 +160,21 @@ async fn a_chunked_answer_with_trailers_opens_a_session() {
     server.finish().await;
 }
 
+/// Some servers write the name of a character set there.
+#[actix::test]
+async fn an_answer_whose_content_encoding_is_not_registered_opens_a_session() {
+    let server = Server::start(|server| {
+        let mut get = server.accept();
+        get.handshake();
+        get.respond(200, &[("content-encoding", "UTF-8")], &OPEN.to_string());
+        get.poll();
+        get.expect_closed();
+    });
+    let client = Client::connected(&server).await;
+    let _ = client.addr.send(Disconnect::abort()).await;
+    server.finish().await;
+}
+
 #[actix::test]
 async fn a_disconnect_while_a_poll_is_not_answered_is_sent_over_polling() {
     let clock = Clock::stop();

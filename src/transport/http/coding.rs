@@ -11,8 +11,22 @@ use crate::error::TransportError;
 /// The step in which a body is inflated.
 const STEP: usize = 64 << 10;
 
-/// The names that servers use, of those that IANA registers for content codings.
-const REGISTERED: [&str; 8] = ["br", "compress", "dcb", "dcz", "deflate", "gzip", "x-gzip", "zstd"];
+/// The content codings that IANA registers, without `identity`. Servers also write what is none, such as the name of a character
+/// set.
+const REGISTERED: [&str; 12] = [
+    "aes128gcm",
+    "br",
+    "compress",
+    "dcb",
+    "dcz",
+    "deflate",
+    "exi",
+    "gzip",
+    "pack200-gzip",
+    "x-compress",
+    "x-gzip",
+    "zstd",
+];
 
 /// The largest number of names that an error shows.
 const SHOWN: usize = 8;
@@ -26,21 +40,17 @@ pub(super) enum Coding {
 }
 
 impl Coding {
-    /// The coding that these headers name. Several codings on top of each other are refused: this client does not ask
-    /// for them.
+    /// The coding that these headers name. A name that is not registered counts as none, as in browsers. Several codings on top
+    /// of each other are refused: this client does not ask for them.
     pub(super) fn new(headers: &HeaderMap) -> Result<Self, TransportError> {
-        let lines: Vec<_> = headers.get_all(header::CONTENT_ENCODING).map(|line| line.as_bytes()).collect();
-        let names = lines.join(&b',').to_ascii_lowercase();
-        let names = names.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
-        let names: Vec<_> = names.filter(|name| !matches!(*name, b"" | b"identity")).collect();
+        let lines = headers.get_all(header::CONTENT_ENCODING).map(|line| line.as_bytes());
+        let names = lines.flat_map(|line| line.split(|&byte| byte == b',')).filter_map(registered);
+        let names: Vec<_> = names.take(SHOWN).collect();
         match names[..] {
             [] => Ok(Self::Identity),
-            [b"gzip" | b"x-gzip"] => Ok(Self::Gzip),
-            [b"deflate"] => Ok(Self::Deflate),
-            _ => {
-                let names: Vec<_> = names.iter().take(SHOWN).map(|name| public_name(name)).collect();
-                Err(malformed(format!("unknown content-encoding {}", names.join(", "))))
-            }
+            ["gzip" | "x-gzip"] => Ok(Self::Gzip),
+            ["deflate"] => Ok(Self::Deflate),
+            _ => Err(malformed(format!("unknown content-encoding {}", names.join(", ")))),
         }
     }
 
@@ -72,11 +82,10 @@ impl Coding {
     }
 }
 
-/// The name of a coding as an error shows it. A peer may repeat a secret of the request where a name is expected, so only
-/// registered names are shown.
-fn public_name(name: &[u8]) -> &'static str {
-    let known = REGISTERED.iter().find(|known| known.as_bytes() == name);
-    known.copied().unwrap_or("that is not registered")
+/// The registered coding of this name.
+fn registered(name: &[u8]) -> Option<&'static str> {
+    let name = name.trim_ascii();
+    REGISTERED.into_iter().find(|known| name.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 /// Whether a body is in zlib's format. RFC 9110, section 8.4.1.2: `deflate` means this format, but "some non-conformant
