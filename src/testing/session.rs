@@ -43,6 +43,14 @@ pub(super) struct Asked {
     pub(super) transport: TransportKind,
 }
 
+/// What became of a POST.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Post {
+    Received,
+    /// It is larger than the server accepts, so nothing of it was received.
+    TooLarge,
+}
+
 /// The state of an upgrade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Upgrade {
@@ -249,19 +257,19 @@ impl Session {
     }
 
     /// Takes in the packets of a POST. The error says what the client did wrong.
-    pub(super) fn receive_payload(&mut self, body: Bytes) -> Result<(), String> {
+    pub(super) fn receive_payload(&mut self, body: Bytes) -> Result<Post, String> {
         if body.is_empty() {
             return Err("the client sent a POST without packets".to_owned());
         }
         if body.len() > self.max_payload {
             self.end_silently(SessionEnd::TooLarge);
-            return Ok(());
+            return Ok(Post::TooLarge);
         }
         for packet in self.version.decode_payload(body, usize::MAX) {
             let packet = packet.map_err(|err| format!("the client sent a bad packet in a POST: {err}"))?;
             self.receive(packet)?;
         }
-        Ok(())
+        Ok(Post::Received)
     }
 }
 

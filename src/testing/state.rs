@@ -14,7 +14,7 @@ use super::{
     failure::Failures,
     listener::Listener,
     response::Response,
-    session::{Asked, Session, SessionEnd},
+    session::{Asked, Post, Session, SessionEnd},
     settings::Settings,
 };
 use crate::protocol::handshake::TransportKind;
@@ -296,10 +296,11 @@ impl State {
             }
             (TransportKind::Polling, "GET") if session.begin_poll() => Reaction::Poll(id),
             (TransportKind::Polling, "POST") => match session.receive_payload(request.body.clone()) {
-                Ok(()) if session.end() == Some(SessionEnd::TooLarge) => {
+                // Also in a session that has ended already: a message is not acknowledged that was not received.
+                Ok(Post::TooLarge) => {
                     Reaction::Respond(Response::new(413, "text/plain", "Payload Too Large"))
                 }
-                Ok(()) => Reaction::Respond(Response::ok()),
+                Ok(Post::Received) => Reaction::Respond(Response::ok()),
                 Err(words) => {
                     self.failures.push(words);
                     bad_request

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use actix_engineio::{
-    self as engineio, Connect, Data, EngineIoClient, Event, EventStream, Flush, Reconnect, TransportKind,
+    self as engineio, Connect, Data, EngineIoClient, Event, EventStream, Flush, ProtocolVersion, Reconnect,
+    TransportKind,
     testing::{SessionEnd, TestServer},
 };
 use futures::{FutureExt as _, StreamExt as _};
@@ -117,6 +118,27 @@ async fn a_session_that_has_ended_is_accepted_with_what_it_has_received() {
     assert_eq!(first.receive().await, Data::from("to the first"));
     assert_eq!(first.ended().await, SessionEnd::Stopped);
     server.accept().await.ping().await;
+}
+
+#[actix::test]
+async fn a_message_that_is_too_large_for_a_session_that_has_ended_is_not_acknowledged() {
+    tokio::time::pause();
+    // A client of protocol 3 does not know the limit.
+    let builder = TestServer::builder().protocols([ProtocolVersion::V3]).max_payload(100);
+    let server = builder.in_memory();
+    // The client learns late that the session has ended.
+    server.delay(Duration::from_secs(1));
+    let (client, mut peer) = connect(&server, &TRANSPORTS[..1]).await;
+    let mut events = EventStream::subscribe(&client).await.unwrap();
+    peer.close();
+    send(&client, vec![7; 200]).await;
+    let end = loop {
+        if let Some(Event::Disconnected(end)) = events.next().await {
+            break end;
+        }
+    };
+    assert_eq!(peer.received(), []);
+    assert_eq!([&*end.in_doubt, &*end.unsent].concat(), [Data::from(vec![7; 200])]);
 }
 
 #[actix::test]

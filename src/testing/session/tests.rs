@@ -95,7 +95,7 @@ fn a_client_that_exceeds_the_limit_loses_its_session() {
     websocket.receive_message(vec![b'4'; 1_000_001].into(), true).unwrap();
     assert_eq!(websocket.end(), Some(SessionEnd::TooLarge));
     let mut polling = session(TransportKind::Polling);
-    polling.receive_payload(vec![b'4'; 1_000_001].into()).unwrap();
+    assert_eq!(polling.receive_payload(vec![b'4'; 1_000_001].into()), Ok(Post::TooLarge));
     assert_eq!(polling.end(), Some(SessionEnd::TooLarge));
 }
 
