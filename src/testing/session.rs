@@ -338,8 +338,11 @@ impl Session {
         }
     }
 
-    /// Answers a ping frame.
+    /// Answers a ping frame. After the end there is no answer, because it would confirm messages that were not received.
     pub(super) fn pong_frame(&mut self, data: Bytes) {
+        if self.closing.end.is_some() {
+            return;
+        }
         self.arrivals.question();
         self.replies.push_back(Outgoing::Frame(ws::Message::Pong(data)));
     }

@@ -1,9 +1,10 @@
 //! What a peer knows about messages: whether the client knows that they have arrived, and whether more are on their way.
 
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use actix_engineio::{
     self as engineio, Connect, Data, Disconnect, EngineIoClient, Event, EventStream, Flush, GetStatus,
+    Protocol, ProtocolVersion, TransportKind,
     testing::{SessionEnd, TestServer},
 };
 use futures::{FutureExt as _, StreamExt as _};
@@ -124,4 +125,24 @@ async fn nothing_more_comes_after_the_end() {
     assert!(fails(peer.nothing_more()).await.contains("but the client has sent the text \"hello\""));
     peer.receive().await;
     peer.nothing_more().await;
+}
+
+#[actix::test]
+async fn a_message_that_the_server_drops_as_too_large_is_not_confirmed() {
+    tokio::time::pause();
+    // A client of protocol 3 does not know the limit.
+    let server = TestServer::builder().protocols([ProtocolVersion::V3]).max_payload(100).in_memory();
+    let builder = EngineIoClient::builder().protocol(Protocol::V3).connector(server.connector());
+    let client = builder.confirm_sends(0).start();
+    let mut events = EventStream::subscribe(&client).await.unwrap();
+    let connect = Connect::new(server.url()).transports([TransportKind::WebSocket]);
+    client.send(connect).await.unwrap().unwrap();
+    let mut peer = server.accept().await;
+    // The server finds the message and the ping behind it at once.
+    server.hang();
+    client.do_send(engineio::Send::binary(vec![7; 200]));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    server.resume();
+    assert_eq!(in_doubt(&mut events).await, [Data::from(vec![7; 200])]);
+    assert_eq!(peer.received(), []);
 }
