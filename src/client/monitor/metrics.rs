@@ -111,7 +111,9 @@ pub struct MetricsSnapshot {
     pub rejected: u64,
     /// Messages in [`Disconnected::unsent`](crate::Disconnected::unsent).
     pub unsent: u64,
-    /// Messages in [`Disconnected::in_doubt`](crate::Disconnected::in_doubt).
+    /// Messages in [`Disconnected::in_doubt`](crate::Disconnected::in_doubt). Some of them were written, so `messages_sent` counts
+    /// them, too: with [`confirm_sends`](crate::EngineIoClientBuilder::confirm_sends) those that were not confirmed, and the
+    /// sent part of a [`SendAll`](crate::SendAll).
     pub in_doubt: u64,
     /// The time for which clients did not read, because a subscriber had too many events to handle.
     pub back_pressure: Duration,
