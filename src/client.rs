@@ -9,7 +9,6 @@ mod attempts;
 mod builder;
 mod closure;
 mod coalescing;
-mod deferred_wake;
 mod ending;
 mod event;
 mod handlers;
@@ -94,8 +93,8 @@ use crate::{
 /// to which nobody listens disconnects and stops, and a disconnected client stops even if it has subscribers. A subscriber
 /// that has an address of the client therefore keeps the client alive, also after a [`Disconnect`]: see [`Subscribe`].
 ///
-/// That its last address or its last [`EventStream`] is dropped, a client notices at once. That its last subscriber which is an
-/// actor has stopped, or that nobody awaits a reply any more, it may notice up to two seconds later.
+/// A client notices at once when its last address or its last [`EventStream`] is dropped. It may take up to two seconds to notice
+/// that its last subscriber has stopped, or that nobody awaits a reply any more.
 pub struct EngineIoClient {
     connection: Connection,
     lifecycle: Lifecycle,
@@ -208,7 +207,7 @@ impl EngineIoClient {
             self.lifecycle.poll_timeout(),
             self.monitor.poll_timeout(),
             self.signals.poll_timeout().filter(|_| self.lifecycle.is_idle()),
-            self.next_look_for_listeners(ctx),
+            self.next_listener_check(ctx),
         ];
         deadlines.into_iter().flatten().min()
     }

@@ -10,6 +10,7 @@
 mod batch_builder;
 mod cookies;
 mod deadline;
+mod deferred_wake;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod headers;
@@ -57,6 +58,7 @@ use self::{
 };
 pub(crate) use self::{
     cookies::Cookies,
+    deferred_wake::DeferredWake,
     headers::Headers,
     io::Io,
     known_servers::KnownServers,

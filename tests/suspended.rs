@@ -2,12 +2,12 @@
 //! meanwhile counts.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 
 mod support;
 
 use std::{
-    env,
+    env, fs,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -55,6 +55,22 @@ impl Process {
         Self(child.unwrap())
     }
 
+    /// Waits until all threads are in this state, as the kernel names it: `S` sleeps, `T` is suspended.
+    async fn is_in_state(&self, state: &str) {
+        let tasks = format!("/proc/{}/task", self.0.id());
+        let is_in_state = |task: std::io::Result<fs::DirEntry>| {
+            let stat = fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default();
+            // The state follows the name of the thread, which is in parentheses.
+            stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(state))
+        };
+        soon("a state", async {
+            while !fs::read_dir(&tasks).unwrap().all(is_in_state) {
+                actix_rt::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
+    }
+
     fn signal(&self, name: &str) {
         let status = Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status();
         assert!(status.unwrap().success());
@@ -88,7 +104,10 @@ async fn suspended<T: Send + 'static>(
     });
     let mut process = Process::start(&server, transport);
     is_asked.await;
+    // The runtime waits for input.
+    process.is_in_state("S").await;
     process.signal("STOP");
+    process.is_in_state("T").await;
     stop.send();
     is_answered.await;
     actix_rt::time::sleep(SUSPENDED).await;

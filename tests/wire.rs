@@ -166,7 +166,7 @@ async fn an_answer_whose_content_encoding_is_not_registered_opens_a_session() {
     let server = Server::start(|server| {
         let mut get = server.accept();
         get.handshake();
-        get.respond(200, &[("content-encoding", "UTF-8")], &OPEN.to_string());
+        get.respond(200, &[("content-encoding", "UTF-8")], OPEN.to_string());
         get.poll();
         get.expect_closed();
     });

@@ -7,8 +7,8 @@ use actix::{ActorContext as _, Context};
 use super::{Disconnect, EngineIoClient, outbox::Gate, signals::Finish, timer::now};
 use crate::error::ConnectError;
 
-/// How often a client that nobody can reach looks whether somebody still listens to it.
-const LOOK_FOR_LISTENERS: Duration = Duration::from_secs(2);
+/// The interval at which a client that nobody can reach checks whether it still has listeners.
+const LISTENER_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 impl EngineIoClient {
     /// Sends all events to the subscribers, before somebody hears that the last session has ended.
@@ -64,9 +64,12 @@ impl EngineIoClient {
         }
     }
 
-    /// The time of the next look whether somebody still listens, for a client that has a connection and that nobody can reach. An
-    /// actor that stops does not wake the client, and neither does a reply that is dropped.
-    pub(super) fn next_look_for_listeners(&self, ctx: &Context<Self>) -> Option<Instant> {
-        (!ctx.connected() && !self.lifecycle.is_idle()).then(|| now() + LOOK_FOR_LISTENERS)
+    /// The time of the next check for listeners, for a client that nobody can reach and that does not end yet. An actor that stops
+    /// does not wake the client, and neither does a reply that is dropped. A stream does when it is dropped, so a client with an
+    /// open stream needs no check.
+    pub(super) fn next_listener_check(&self, ctx: &Context<Self>) -> Option<Instant> {
+        let needs_check =
+            !ctx.connected() && !self.lifecycle.is_idle() && !self.subscribers.any_stream_is_open();
+        needs_check.then(|| now() + LISTENER_CHECK_INTERVAL)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::task::Context as Task;
 
-use super::deferred_wake::DeferredWake;
+use crate::transport::DeferredWake;
 
 /// Makes the client wait, before it reads on from the server, until everything else that is ready has run.
 ///

@@ -256,7 +256,9 @@ impl Drop for EventSender {
     fn drop(&mut self) {
         let mut state = self.channel.lock();
         state.ended = true;
-        let (reader, writer) = (state.reader.take(), state.writer.take());
+        let reader = state.reader.take();
+        // Dropping the waker may drop the client's task, so it happens without the lock.
+        let writer = state.writer.take();
         drop(state);
         drop(writer);
         if let Some(reader) = reader {

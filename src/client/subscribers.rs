@@ -170,6 +170,14 @@ impl Subscribers {
         self.list.iter().any(|subscriber| subscriber.sink().is_connected())
     }
 
+    /// Whether a stream is subscribed that was not dropped.
+    pub(super) fn any_stream_is_open(&self) -> bool {
+        self.list.iter().any(|subscriber| match subscriber.sink() {
+            Sink::Stream(sender) => !sender.is_closed(),
+            Sink::Actor(_) => false,
+        })
+    }
+
     /// Whether the reader of any stream has read an event since the last call.
     pub(super) fn have_read(&mut self) -> bool {
         // All of them are asked, since each answer is about the time since the last.

@@ -4,9 +4,9 @@ use std::{task::Context as Task, time::Instant};
 
 use super::{
     coalescing::{Coalescing, Turn},
-    deferred_wake::DeferredWake,
     reply::{AwaitedMessages, Reply},
 };
+use crate::transport::DeferredWake;
 
 /// Carries out what [`Coalescing`] decides.
 #[derive(Debug, Default)]

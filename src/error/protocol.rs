@@ -20,7 +20,7 @@ pub enum ProtocolError {
     /// A packet that is not allowed at this point of the session.
     #[error("a packet out of place: {0}")]
     OutOfPlace(&'static str),
-    /// A WebSocket frame that RFC 6455 forbids, or one too many of the empty fragments of a message.
+    /// A WebSocket frame that RFC 6455 forbids, or a message with too many empty fragments.
     #[error("bad WebSocket frame: {0}")]
     Frame(&'static str),
     /// A compressed WebSocket message that cannot be inflated (RFC 7692).

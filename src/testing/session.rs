@@ -338,7 +338,8 @@ impl Session {
         }
     }
 
-    /// Answers a ping frame. After the end there is no answer, because it would confirm messages that were not received.
+    /// Answers a ping frame. After the end of a session a real server reads none, and an answer would confirm a message that
+    /// ended the session because it was too large.
     pub(super) fn pong_frame(&mut self, data: Bytes) {
         if self.closing.end.is_some() {
             return;

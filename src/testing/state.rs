@@ -296,7 +296,7 @@ impl State {
             }
             (TransportKind::Polling, "GET") if session.begin_poll() => Reaction::Poll(id),
             (TransportKind::Polling, "POST") => match session.receive_payload(request.body.clone()) {
-                // Also in a session that has ended already: a message is not acknowledged that was not received.
+                // Also in a session that has ended already: a message that was not received is not acknowledged.
                 Ok(Post::TooLarge) => {
                     Reaction::Respond(Response::new(413, "text/plain", "Payload Too Large"))
                 }

@@ -7,43 +7,42 @@ use std::{
     time::Duration,
 };
 
-use actix_rt::{
-    task::yield_now,
-    time::{Instant, Sleep, sleep},
-};
-use futures::future::LocalBoxFuture;
+use actix_rt::time::{Instant, Sleep, sleep};
 use tokio::task::coop::unconstrained;
 
-/// A time limit, after which the runtime looks once more at what has arrived.
+use super::DeferredWake;
+
+/// A time limit that counts only when the runtime has looked for input since the time has passed.
 ///
-/// When a process continues that was suspended, the runtime's wait for input ends by an interrupt, without any input. So the runtime
-/// fires its timers before it knows of what has arrived meanwhile.
+/// When a suspended process continues, an interrupt ends the runtime's wait for input. So the runtime fires its timers before it
+/// knows of what has arrived meanwhile.
 pub(super) struct Deadline {
     timer: Pin<Box<Sleep>>,
-    /// The last look at what has arrived. `None`: the time has not passed.
-    last_turn: Option<LocalBoxFuture<'static, ()>>,
+    /// The turn of the runtime after the time has passed. It is requested then.
+    last_turn: DeferredWake,
 }
 
 impl Deadline {
     pub(super) fn after(limit: Duration) -> Self {
-        Self { timer: Box::pin(sleep(limit)), last_turn: None }
+        Self { timer: Box::pin(sleep(limit)), last_turn: DeferredWake::default() }
     }
 
     /// Moves the deadline.
     pub(super) fn set(&mut self, deadline: Instant) {
         self.timer.as_mut().reset(deadline);
-        self.last_turn = None;
+        self.last_turn = DeferredWake::default();
     }
 
-    /// Ready when the time has passed. What has to happen in time is polled before.
+    /// Ready when the limit counts. What has to happen in time is polled before.
     pub(super) fn poll(&mut self, task: &mut Task<'_>) -> Poll<()> {
-        if self.last_turn.is_none() {
-            // tokio lets a task do so much at a time, and a timer does not fire once that is used up. A server that sends
-            // faster than the response is decoded uses it up each time.
-            ready!(pin!(unconstrained(&mut self.timer)).poll(task));
+        // tokio limits the work of a task per poll, and a timer does not fire once that is used up. A server that sends faster
+        // than the response is decoded uses it up each time.
+        ready!(pin!(unconstrained(&mut self.timer)).poll(task));
+        if self.last_turn.take() {
+            return Poll::Ready(());
         }
-        // The task goes on when the runtime has looked for input.
-        self.last_turn.get_or_insert_with(|| Box::pin(yield_now())).as_mut().poll(task)
+        self.last_turn.request(task);
+        Poll::Pending
     }
 }
 
@@ -56,4 +55,43 @@ pub(super) async fn within<F: Future>(limit: Duration, future: F) -> Option<F::O
         Poll::Pending => deadline.poll(task).map(|()| None),
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_rt::task::yield_now;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(1);
+    /// Timers fire up to a millisecond late.
+    const LATE: Duration = Duration::from_millis(1);
+
+    async fn counts(deadline: &mut Deadline) -> bool {
+        poll_fn(|task| Poll::Ready(deadline.poll(task).is_ready())).await
+    }
+
+    #[actix::test]
+    async fn a_limit_counts_after_a_turn_of_the_runtime_however_often_it_is_polled_before() {
+        tokio::time::pause();
+        let mut deadline = Deadline::after(LIMIT);
+        for _ in 0..2 {
+            tokio::time::advance(LIMIT - LATE).await;
+            assert!(!counts(&mut deadline).await);
+            yield_now().await;
+            assert!(!counts(&mut deadline).await, "the time has not passed");
+            tokio::time::advance(2 * LATE).await;
+            assert!(!counts(&mut deadline).await && !counts(&mut deadline).await);
+            yield_now().await;
+            assert!(counts(&mut deadline).await);
+            deadline.set(Instant::now() + LIMIT);
+        }
+    }
+
+    #[actix::test]
+    async fn what_is_ready_when_the_time_has_passed_counts() {
+        tokio::time::pause();
+        assert_eq!(within(LIMIT, sleep(LIMIT)).await, Some(()));
+        assert_eq!(within(LIMIT, std::future::pending::<()>()).await, None);
+    }
 }

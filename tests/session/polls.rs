@@ -170,7 +170,7 @@ async fn an_answer_whose_chunks_have_extensions_or_trailers_without_end_is_refus
         let DisconnectReason::TransportError(TransportError::Malformed(what)) = &reason else {
             panic!("{reason:?}")
         };
-        assert_eq!(what.to_string(), "extensions or trailers without end");
+        assert_eq!(what.to_string(), "too many bytes of chunk extensions or trailers");
     }
 }
 

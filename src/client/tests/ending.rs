@@ -3,6 +3,27 @@
 use super::*;
 use crate::client::signals::{Signal, Signalled};
 
+/// Asks a client whether it checks for listeners every few seconds.
+#[derive(actix::Message)]
+#[rtype(result = "bool")]
+struct ChecksForListeners;
+
+impl Handler<ChecksForListeners> for EngineIoClient {
+    type Result = bool;
+
+    fn handle(&mut self, _: ChecksForListeners, ctx: &mut Self::Context) -> bool {
+        self.next_listener_check(ctx).is_some()
+    }
+}
+
+#[actix::test]
+async fn a_client_with_an_address_does_not_check_for_listeners() {
+    let client = EngineIoClient::builder().start();
+    assert!(!client.send(ChecksForListeners).await.unwrap());
+    let (client, _wire, _) = connected(EngineIoClient::builder()).await;
+    assert!(!client.send(ChecksForListeners).await.unwrap());
+}
+
 #[actix::test]
 async fn a_client_that_nobody_can_reach_or_listens_to_disconnects_and_stops() {
     let (client, mut wire, _) = connected(EngineIoClient::builder()).await;

@@ -8,8 +8,7 @@ use super::{Message, Opcode, Text, header::Partial};
 use crate::error::ProtocolError;
 
 /// The largest number of fragments without payload in one message. RFC 6455, section 5.4, allows them. But a size limit never
-/// ends a message that consists of them, and each of them is a sign of life. The `ws` library of Node.js allows as many
-/// fragments of any kind.
+/// ends a message that consists of them, and each of them is a sign of life.
 const MAX_EMPTY: u32 = 16 << 10;
 
 /// The number of fragments of a message that had no payload.

@@ -442,6 +442,15 @@ fn empty_fragments_take_no_memory() {
 }
 
 #[test]
+fn a_message_has_at_most_16384_empty_fragments() {
+    let message = [b"\x01\x00".as_slice(), &b"\x00\x00".repeat(16_382), b"\x80\x00"].concat();
+    let (messages, err) = decode_all(&message.repeat(2), LIMIT);
+    assert_eq!((messages, err), (vec![text_message(""), text_message("")], None));
+    let too_many = ProtocolError::Frame("too many empty fragments");
+    assert_eq!(error(&[b"\x01\x00".as_slice(), &b"\x00\x00".repeat(16_384)].concat()), too_many);
+}
+
+#[test]
 fn an_unfragmented_payload_is_not_copied() {
     for len in [16, 1000, 70_000] {
         let wire = server_frame(true, 2, &vec![b'x'; len]);

@@ -18,11 +18,11 @@ const MAX_READ_AHEAD: usize = 1 << 20;
 /// The number of bytes that are reserved for the next read of any other body.
 const READ_AHEAD: usize = 64 << 10;
 
-/// The largest number of bytes around the chunks of a body: [`MAX_AROUND`], and [`AROUND_BYTE`] for each byte of the body. A
-/// chunk of one byte has five to a dozen around it. Without this limit an extension or a trailer without end would keep the
-/// exchange going without end. RFC 9112, section 7.1.1, limits extensions in requests for the same reason.
-const MAX_AROUND: usize = 64 << 10;
-const AROUND_BYTE: usize = 64;
+/// The largest overhead of a body in chunks: [`MAX_OVERHEAD`] bytes, and [`OVERHEAD_PER_BYTE`] for each byte of the body. A chunk
+/// of one byte has an overhead of five to a dozen bytes. Without this limit an extension or a trailer that never ends would keep
+/// the exchange going for ever. RFC 9112, section 7.1.1, limits extensions in requests for the same reason.
+const MAX_OVERHEAD: usize = 64 << 10;
+const OVERHEAD_PER_BYTE: usize = 64;
 
 /// A body that is being received.
 pub(super) struct Body {
@@ -46,36 +46,52 @@ enum Framing {
 struct Chunks {
     codec: h1::ClientPayloadCodec,
     body: BytesMut,
-    /// The number of bytes around the chunks: their sizes and extensions, the ends of their lines, and trailers.
-    around: usize,
+    /// The number of bytes that are not the body: sizes and extensions of chunks, the ends of their lines, and trailers.
+    overhead: usize,
 }
 
 impl Chunks {
     fn new(codec: h1::ClientPayloadCodec) -> Self {
-        Self { codec, body: BytesMut::new(), around: 0 }
+        Self { codec, body: BytesMut::new(), overhead: 0 }
     }
 
-    /// Takes chunks out of `src`. `Some`: the body, or its part that is larger than `max_length`. `None`: the body has not
-    /// arrived completely.
-    fn decode(&mut self, src: &mut BytesMut, max_length: usize) -> Result<Option<Bytes>, TransportError> {
-        let mut is_last = false;
-        while !is_last && self.body.len() <= max_length {
+    /// Takes chunks out of `src`. Returns the body when its last chunk has arrived. `too_large`: the error for a body of more than
+    /// `max_length` bytes.
+    fn decode(
+        &mut self,
+        src: &mut BytesMut,
+        max_length: usize,
+        too_large: TransportError,
+    ) -> Result<Option<Bytes>, TransportError> {
+        loop {
             let before = src.len();
-            let decoded = self.codec.decode(src).map_err(malformed)?;
-            let chunk = decoded.as_ref().and_then(Option::as_ref).map_or(b"".as_slice(), |chunk| chunk);
-            let around = before.saturating_sub(src.len()).saturating_sub(chunk.len());
-            self.around = self.around.saturating_add(around);
-            self.body.extend_from_slice(chunk);
-            if self.around > MAX_AROUND.saturating_add(self.body.len().saturating_mul(AROUND_BYTE)) {
-                return Err(TransportError::Malformed("extensions or trailers without end".into()));
-            }
-            match decoded {
-                Some(chunk) => is_last = chunk.is_none(),
-                None => return Ok(None),
+            let item = self.codec.decode(src).map_err(malformed)?;
+            let taken = before.saturating_sub(src.len());
+            match item {
+                Some(Some(chunk)) => {
+                    if chunk.len() > max_length.saturating_sub(self.body.len()) {
+                        return Err(too_large);
+                    }
+                    self.body.extend_from_slice(&chunk);
+                    self.add_overhead(taken.saturating_sub(chunk.len()))?;
+                }
+                Some(None) => {
+                    self.add_overhead(taken)?;
+                    let length = self.body.len();
+                    return Ok(Some(take(&mut self.body, length)));
+                }
+                None => return self.add_overhead(taken).map(|()| None),
             }
         }
-        let length = self.body.len();
-        Ok(Some(take(&mut self.body, length)))
+    }
+
+    fn add_overhead(&mut self, bytes: usize) -> Result<(), TransportError> {
+        self.overhead = self.overhead.saturating_add(bytes);
+        if self.overhead > MAX_OVERHEAD.saturating_add(self.body.len().saturating_mul(OVERHEAD_PER_BYTE)) {
+            let what = "too many bytes of chunk extensions or trailers";
+            return Err(TransportError::Malformed(what.into()));
+        }
+        Ok(())
     }
 }
 
@@ -115,8 +131,7 @@ impl Body {
         let body = match &mut self.framing {
             Framing::Length(length) if src.len() < *length => return Ok(None),
             Framing::Length(length) => take(src, *length),
-            Framing::Chunked(chunks) => match chunks.decode(src, max_length)? {
-                Some(body) if body.len() > max_length => return Err(too_large),
+            Framing::Chunked(chunks) => match chunks.decode(src, max_length, too_large)? {
                 Some(body) => body,
                 None => return Ok(None),
             },

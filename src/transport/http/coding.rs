@@ -11,8 +11,7 @@ use crate::error::TransportError;
 /// The step in which a body is inflated.
 const STEP: usize = 64 << 10;
 
-/// The content codings that IANA registers, without `identity`. Servers also write what is none, such as the name of a character
-/// set.
+/// The content codings that IANA registers, without `identity`. Some servers write other names, such as that of a character set.
 const REGISTERED: [&str; 12] = [
     "aes128gcm",
     "br",

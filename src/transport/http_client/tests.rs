@@ -253,6 +253,18 @@ async fn invalid_chunks_are_malformed() {
     assert_eq!(outcome.unwrap_err(), malformed("transfer-encoding in HTTP/1.0"));
 }
 
+#[actix::test]
+async fn extensions_and_trailers_of_chunks_have_a_limit_that_grows_with_the_body() {
+    let (start, end) = ("2\r\nab\r\n0\r\nx: ", "\r\n\r\n");
+    let rest = (64 << 10) + 2 * 64 - (start.len() + end.len() - 2);
+    let too_many = malformed("too many bytes of chunk extensions or trailers");
+    for (trailer, expected) in [(rest, Ok("ab".into())), (rest + 1, Err(too_many))] {
+        let body = format!("{start}{}{end}", "x".repeat(trailer));
+        let outcome = answered(format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{body}")).await;
+        assert_eq!(outcome.map(|response| response.body), expected);
+    }
+}
+
 type Compress = fn(&[u8]) -> Vec<u8>;
 
 fn gzip(body: &[u8]) -> Vec<u8> {

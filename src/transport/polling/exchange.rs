@@ -42,8 +42,7 @@ enum SlotState {
 struct Exchange {
     future: LocalBoxFuture<'static, (HttpClient, Result<Response, TransportError>)>,
     limit: TimeLimit,
-    /// Boxed, so that it takes no memory of a poll that waits.
-    timer: Option<Box<Deadline>>,
+    timer: Option<Deadline>,
     /// The number of bytes that were written before the exchange.
     written_before: u64,
     /// The number of bytes that were written when the timer was last set.
@@ -115,7 +114,7 @@ impl ExchangeSlot {
             (http_client, outcome)
         });
         let (written, read_before) = (self.progress.written(), self.progress.read());
-        let timer = exchange_limit.map(|limit| Box::new(Deadline::after(limit)));
+        let timer = exchange_limit.map(Deadline::after);
         let exchange =
             Exchange { future, limit, timer, written_before: written, written, read_before, latest };
         self.state = SlotState::Busy(exchange);

@@ -15,7 +15,7 @@ use tokio::task::yield_now;
 /// Wakes a task after everything else that is ready on its thread has run: the other actors and tasks, and the future of
 /// `main` too.
 #[derive(Debug, Default)]
-pub(super) struct DeferredWake {
+pub(crate) struct DeferredWake {
     /// The signal that the runtime wakes. It is made at the first request, so most clients have none.
     signal: Option<(Arc<Signal>, Waker)>,
     is_requested: bool,
@@ -40,7 +40,7 @@ impl Wake for Signal {
 
 impl DeferredWake {
     /// Requests a wake-up, unless one is requested. Outside of a scheduler's thread it comes at once.
-    pub(super) fn request(&mut self, task: &Task<'_>) {
+    pub(crate) fn request(&mut self, task: &Task<'_>) {
         if self.is_requested {
             return;
         }
@@ -55,7 +55,7 @@ impl DeferredWake {
     }
 
     /// Whether the requested wake-up has come. Then another one may be requested.
-    pub(super) fn take(&mut self) -> bool {
+    pub(crate) fn take(&mut self) -> bool {
         let was_woken = |(signal, _): &(Arc<Signal>, Waker)| signal.was_woken.load(Ordering::Relaxed);
         let has_come = self.is_requested && self.signal.as_ref().is_some_and(was_woken);
         if has_come {
