@@ -21,10 +21,10 @@ use support::{
 };
 
 /// Long enough for the requests for which the process is not suspended.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Longer than `request_timeout`, and than a process may be late without having been suspended.
-const SUSPENDED: Duration = Duration::from_millis(2500);
+const SUSPENDED: Duration = Duration::from_secs(6);
 
 /// The other process: a client that connects over the transport that the environment names, and sends a message. It does nothing
 /// in a run of the tests themselves.
@@ -56,7 +56,7 @@ impl Process {
     }
 
     /// Waits until all threads are in this state, as the kernel names it: `S` sleeps, `T` is suspended.
-    async fn is_in_state(&self, state: &str) {
+    async fn reaches_state(&self, state: &str) {
         let tasks = format!("/proc/{}/task", self.0.id());
         let is_in_state = |task: std::io::Result<fs::DirEntry>| {
             let stat = fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default();
@@ -105,9 +105,9 @@ async fn suspended<T: Send + 'static>(
     let mut process = Process::start(&server, transport);
     is_asked.await;
     // The runtime waits for input.
-    process.is_in_state("S").await;
+    process.reaches_state("S").await;
     process.signal("STOP");
-    process.is_in_state("T").await;
+    process.reaches_state("T").await;
     stop.send();
     is_answered.await;
     actix_rt::time::sleep(SUSPENDED).await;

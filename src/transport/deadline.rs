@@ -18,7 +18,7 @@ use super::DeferredWake;
 /// knows of what has arrived meanwhile.
 pub(super) struct Deadline {
     timer: Pin<Box<Sleep>>,
-    /// The turn of the runtime after the time has passed. It is requested then.
+    /// The turn of the runtime after the time has passed. `poll` requests it then.
     last_turn: DeferredWake,
 }
 
@@ -29,11 +29,14 @@ impl Deadline {
 
     /// Moves the deadline.
     pub(super) fn set(&mut self, deadline: Instant) {
+        if deadline == self.timer.deadline() {
+            return;
+        }
         self.timer.as_mut().reset(deadline);
         self.last_turn = DeferredWake::default();
     }
 
-    /// Ready when the limit counts. What has to happen in time is polled before.
+    /// Ready when the time has passed and the runtime has looked for input since. The caller first polls what the limit is for.
     pub(super) fn poll(&mut self, task: &mut Task<'_>) -> Poll<()> {
         // tokio limits the work of a task per poll, and a timer does not fire once that is used up. A server that sends faster
         // than the response is decoded uses it up each time.
@@ -86,6 +89,22 @@ mod tests {
             assert!(counts(&mut deadline).await);
             deadline.set(Instant::now() + LIMIT);
         }
+    }
+
+    #[actix::test]
+    async fn a_deadline_that_moves_after_its_time_has_a_turn_of_its_own() {
+        tokio::time::pause();
+        let mut deadline = Deadline::after(LIMIT);
+        tokio::time::advance(LIMIT + LATE).await;
+        assert!(!counts(&mut deadline).await);
+        yield_now().await;
+        let next = Instant::now() + LIMIT;
+        deadline.set(next);
+        tokio::time::advance(LIMIT + LATE).await;
+        assert!(!counts(&mut deadline).await, "the turn before was for the other time");
+        yield_now().await;
+        deadline.set(next);
+        assert!(counts(&mut deadline).await, "the deadline has not moved");
     }
 
     #[actix::test]

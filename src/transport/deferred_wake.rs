@@ -13,10 +13,10 @@ use std::{
 use tokio::task::yield_now;
 
 /// Wakes a task after everything else that is ready on its thread has run: the other actors and tasks, and the future of
-/// `main` too.
+/// `main` too. On a current-thread runtime, as every arbiter has, the runtime has looked for input by then.
 #[derive(Debug, Default)]
 pub(crate) struct DeferredWake {
-    /// The signal that the runtime wakes. It is made at the first request, so most clients have none.
+    /// The signal that the runtime wakes. It is made at the first request, so a task that never waits like this has none.
     signal: Option<(Arc<Signal>, Waker)>,
     is_requested: bool,
 }
@@ -39,16 +39,18 @@ impl Wake for Signal {
 }
 
 impl DeferredWake {
-    /// Requests a wake-up, unless one is requested. Outside of a scheduler's thread it comes at once.
+    /// Requests a wake-up, unless one is requested for this task. Outside of a scheduler's thread it comes at once.
     pub(crate) fn request(&mut self, task: &Task<'_>) {
-        if self.is_requested {
-            return;
-        }
-        self.is_requested = true;
         let (signal, waker) = match &mut self.signal {
-            Some(signal) if signal.0.task.will_wake(task.waker()) => signal,
+            Some(signal) if signal.0.task.will_wake(task.waker()) => {
+                if self.is_requested {
+                    return;
+                }
+                signal
+            }
             other => other.insert(Signal::new(task.waker())),
         };
+        self.is_requested = true;
         signal.was_woken.store(false, Ordering::Relaxed);
         // The first poll of this future gives the waker to the runtime. There is nothing else in the future.
         let _ = pin!(yield_now()).poll(&mut Task::from_waker(waker));

@@ -16,12 +16,27 @@ impl Handler<ChecksForListeners> for EngineIoClient {
     }
 }
 
+/// Drops the last address of a client, which is then asked.
+async fn checks_for_listeners(client: Addr<EngineIoClient>, mut wire: TransportEnd) -> bool {
+    // The recipient of the fake transport would count as an address of the client.
+    let (none, _) = recorder_of_reports();
+    wire.reports = none;
+    let reply = client.send(ChecksForListeners);
+    drop(client);
+    reply.await.unwrap()
+}
+
 #[actix::test]
-async fn a_client_with_an_address_does_not_check_for_listeners() {
-    let client = EngineIoClient::builder().start();
-    assert!(!client.send(ChecksForListeners).await.unwrap());
-    let (client, _wire, _) = connected(EngineIoClient::builder()).await;
-    assert!(!client.send(ChecksForListeners).await.unwrap());
+async fn only_a_client_that_would_not_notice_the_end_of_its_last_listener_checks_for_it() {
+    let (recipient, _events) = recorder();
+    let (client, wire, _) = connected(EngineIoClient::builder().subscribe(recipient)).await;
+    assert!(!client.send(ChecksForListeners).await.unwrap(), "it has an address");
+    assert!(checks_for_listeners(client, wire).await);
+
+    let (client, wire, _) = connected(EngineIoClient::builder()).await;
+    let stream = EventStream::subscribe(&client).await.unwrap();
+    assert!(!checks_for_listeners(client, wire).await, "the stream wakes it");
+    drop(stream);
 }
 
 #[actix::test]

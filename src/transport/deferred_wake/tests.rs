@@ -25,6 +25,17 @@ fn without_a_runtime_the_wake_up_comes_at_once() {
 }
 
 #[actix::test]
+async fn the_task_that_asked_last_is_woken() {
+    let mut wake = DeferredWake::default();
+    let tasks = [(); 2].map(|()| Arc::<Woken>::default());
+    for task in &tasks {
+        wake.request(&Task::from_waker(&task.clone().into()));
+    }
+    yield_to_others().await;
+    assert!(tasks[1].0.load(Ordering::Relaxed) && wake.take());
+}
+
+#[actix::test]
 async fn the_wake_up_comes_after_everything_that_is_ready() {
     let mut wake = DeferredWake::default();
     let (others, mut polls) = (Arc::<AtomicBool>::default(), 0);

@@ -55,8 +55,8 @@ impl Chunks {
         Self { codec, body: BytesMut::new(), overhead: 0 }
     }
 
-    /// Takes chunks out of `src`. Returns the body when its last chunk has arrived. `too_large`: the error for a body of more than
-    /// `max_length` bytes.
+    /// Takes chunks out of `src`. Returns the body when its last chunk has arrived, and `None` before. `too_large`: the error for a
+    /// body of more than `max_length` bytes.
     fn decode(
         &mut self,
         src: &mut BytesMut,
