@@ -9,14 +9,13 @@ use std::{
     env,
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 use actix_engineio::{Confirm, DisconnectReason, Event, GetStatus, State, TransportKind, WebSocketPing};
 use support::{
-    Client,
+    Client, Process,
     script::OPEN,
     server::{Peer, Server},
     soon,
@@ -60,43 +59,21 @@ fn answers(mut ws: Peer) {
     }
 }
 
-/// A process that a test started.
-struct Process(Child);
-
-impl Process {
-    /// Starts a server in a process of its own. Returns also where it listens.
-    fn start() -> (Self, String) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "child", "--test-threads", "1"])
-            .env("HALF_OPEN_PARENT", listener.local_addr().unwrap().to_string())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut origin = String::new();
-        listener.accept().unwrap().0.read_to_string(&mut origin).unwrap();
-        (Self(child), origin)
-    }
-
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status();
-        assert!(status.unwrap().success());
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Starts a server in a process of its own. Returns also where it listens.
+fn start_server() -> (Process, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let parent = listener.local_addr().unwrap().to_string();
+    let process = Process::start("child", &[("HALF_OPEN_PARENT", &parent)]);
+    let mut origin = String::new();
+    listener.accept().unwrap().0.read_to_string(&mut origin).unwrap();
+    (process, origin)
 }
 
 /// The environment variables `HALF_OPEN` and `HALF_OPEN_MILLIS` set the number of sessions, and both limits.
 #[actix::test]
 async fn a_server_that_is_stopped_is_noticed_within_interval_and_timeout() {
     let limit = Duration::from_millis(setting("HALF_OPEN_MILLIS", 400));
-    let (process, origin) = Process::start();
+    let (process, origin) = start_server();
     let mut clients = Vec::new();
     for _ in 0..setting("HALF_OPEN", 10) {
         let ping = WebSocketPing::every(limit).timeout(limit);

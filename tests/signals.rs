@@ -7,7 +7,6 @@ mod support;
 
 use std::{
     env,
-    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -19,7 +18,7 @@ use actix::prelude::*;
 use actix_engineio::{
     self as engineio, Connect, DisconnectReason, EngineIoClient, Event, TransportKind, Wait,
 };
-use support::{milestone, script::OPEN, server::Server, signal};
+use support::{Process, milestone, script::OPEN, server::Server, signal};
 
 /// The other process: a program whose client has something to send when it is interrupted. It does nothing in a run of
 /// the tests themselves.
@@ -99,23 +98,8 @@ const SIGNALS: [Signal; 2] = [
     Signal { name: "TERM", reason: "terminated", status: 143 },
 ];
 
-fn start(test: &str, variable: &str, signal: &Signal, server: &Server) -> Child {
-    Command::new(env::current_exe().unwrap())
-        .args(["--exact", test, "--test-threads", "1"])
-        .env(variable, server.origin())
-        .env("SIGNAL_REASON", signal.reason)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
-fn kill(child: &Child, signal: &Signal) {
-    let status = Command::new("kill").arg(format!("-{}", signal.name)).arg(child.id().to_string()).status();
-    assert!(status.unwrap().success());
-}
-
-async fn status(mut child: Child) -> Option<i32> {
-    actix_rt::task::spawn_blocking(move || child.wait().unwrap().code()).await.unwrap()
+fn start(test: &str, variable: &str, signal: &Signal, server: &Server) -> Process {
+    Process::start(test, &[(variable, &server.origin()), ("SIGNAL_REASON", signal.reason)])
 }
 
 #[actix::test]
@@ -134,8 +118,8 @@ async fn a_signal_sends_what_is_queued_and_closes_cleanly() {
         });
         let child = start("child", "SIGNAL_URL", signal, &server);
         is_ready.await;
-        kill(&child, signal);
-        assert_eq!(status(child).await, Some(0), "{}", signal.name);
+        child.signal(signal.name);
+        assert_eq!(child.ends().await, Some(0), "{}", signal.name);
         server.finish().await;
     }
 }
@@ -154,8 +138,8 @@ async fn a_signal_stops_the_system() {
         });
         let child = start("child_system", "SIGNAL_SYSTEM_URL", signal, &server);
         is_ready.await;
-        kill(&child, signal);
-        assert_eq!(status(child).await, Some(0), "{}", signal.name);
+        child.signal(signal.name);
+        assert_eq!(child.ends().await, Some(0), "{}", signal.name);
         server.finish().await;
     }
 }
@@ -180,10 +164,10 @@ async fn a_second_signal_does_not_wait_whichever_it_is() {
         });
         let child = start("child", "SIGNAL_URL", first, &server);
         is_ready.await;
-        kill(&child, first);
+        child.signal(first.name);
         is_closing.await;
-        kill(&child, second);
-        assert_eq!(status(child).await, Some(second.status), "{} and {}", first.name, second.name);
+        child.signal(second.name);
+        assert_eq!(child.ends().await, Some(second.status), "{} and {}", first.name, second.name);
         gone.send();
         server.finish().await;
     }
@@ -210,7 +194,7 @@ async fn sigterm_is_not_handled_unless_a_client_asks_for_it() {
     });
     let child = start("child_interrupt_only", "SIGNAL_INTERRUPT_URL", &SIGNALS[1], &server);
     is_ready.await;
-    kill(&child, &SIGNALS[1]);
-    assert_eq!(status(child).await, None, "the signal has ended the process");
+    child.signal(SIGNALS[1].name);
+    assert_eq!(child.ends().await, None, "the signal has ended the process");
     server.finish().await;
 }

@@ -6,15 +6,11 @@
 
 mod support;
 
-use std::{
-    env, fs,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{env, fs, io, time::Duration};
 
 use actix_engineio::{Flush, TransportKind};
 use support::{
-    Client, milestone,
+    Client, Process, milestone,
     script::OPEN,
     server::{Acceptor, Peer, Server},
     signal, soon,
@@ -41,47 +37,20 @@ async fn child() {
     client.ended_cleanly().await;
 }
 
-/// A process with a client of `server`.
-struct Process(Child);
-
-impl Process {
-    fn start(server: &Server, transport: TransportKind) -> Self {
-        let child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "child", "--nocapture", "--test-threads", "1"])
-            .env("SUSPENDED_ORIGIN", server.origin())
-            .env("SUSPENDED_TRANSPORT", transport.as_str())
-            .stdout(Stdio::null())
-            .spawn();
-        Self(child.unwrap())
-    }
-
-    /// Waits until all threads are in this state, as the kernel names it: `S` sleeps, `T` is suspended.
-    async fn reaches_state(&self, state: &str) {
-        let tasks = format!("/proc/{}/task", self.0.id());
-        let is_in_state = |task: std::io::Result<fs::DirEntry>| {
-            let stat = fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default();
-            // The state follows the name of the thread, which is in parentheses.
-            stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(state))
-        };
-        soon("a state", async {
-            while !fs::read_dir(&tasks).unwrap().all(is_in_state) {
-                actix_rt::time::sleep(Duration::from_millis(1)).await;
-            }
-        })
-        .await;
-    }
-
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status();
-        assert!(status.unwrap().success());
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Waits until all threads of a process are in this state, as the kernel names it: `S` sleeps, `T` is suspended.
+async fn reaches_state(process: &Process, state: &str) {
+    let tasks = format!("/proc/{}/task", process.id());
+    let is_in_state = |task: io::Result<fs::DirEntry>| {
+        let stat = fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default();
+        // The state follows the name of the thread, which is in parentheses.
+        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(state))
+    };
+    soon("a state", async {
+        while !fs::read_dir(&tasks).unwrap().all(is_in_state) {
+            actix_rt::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
 }
 
 /// Suspends a client from the moment when `asks` returns until a while after `answers` has returned. Then `ends` follows.
@@ -102,19 +71,19 @@ async fn suspended<T: Send + 'static>(
         answered.reached();
         ends(server, state);
     });
-    let mut process = Process::start(&server, transport);
+    let variables = [("SUSPENDED_ORIGIN", &*server.origin()), ("SUSPENDED_TRANSPORT", transport.as_str())];
+    let process = Process::start("child", &variables);
     is_asked.await;
     // The runtime waits for input.
-    process.reaches_state("S").await;
+    reaches_state(&process, "S").await;
     process.signal("STOP");
-    process.reaches_state("T").await;
+    reaches_state(&process, "T").await;
     stop.send();
     is_answered.await;
     actix_rt::time::sleep(SUSPENDED).await;
     process.signal("CONT");
     server.finish().await;
-    let status = actix_rt::task::spawn_blocking(move || process.0.wait()).await.unwrap().unwrap();
-    assert!(status.success());
+    assert_eq!(process.ends().await, Some(0));
 }
 
 #[actix::test]

@@ -6,6 +6,8 @@
 
 mod clock;
 pub(crate) mod deflate;
+#[cfg(unix)]
+mod process;
 pub(crate) mod script;
 pub(crate) mod server;
 mod small_buffers;
@@ -22,6 +24,8 @@ use actix_rt::task::JoinHandle;
 use futures::channel::mpsc;
 use futures::{FutureExt as _, StreamExt as _};
 
+#[cfg(unix)]
+pub(crate) use self::process::Process;
 use self::server::{PATIENCE, Server};
 pub(crate) use self::{
     clock::{Clock, SHORT, TICK, moment, soon, takes},
