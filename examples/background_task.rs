@@ -89,7 +89,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
 
     let session = client.send(Connect::new(url)).await??;
     println!("connected     sid {}", session.sid);
-    // A client that reconnects has another session then: spawn it again on each `Event::Connected`.
+    // The task ends with this session. In a program that reconnects, spawn it on each `Event::Connected`.
     let task = client.send(Spawn::new(heartbeat)).await??;
 
     match timeout(Duration::from_secs(10), client.send(Wait)).await {

@@ -1,4 +1,4 @@
-//! Connections made one's own way, with headers and cookies of one's own.
+//! Your own connector, headers and cookies.
 //!
 //! ```sh
 //! cargo run --example custom_http     # a connector that counts bytes, and leads to a server of its own

@@ -84,7 +84,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         let _ = arbiter.join();
     }
     match failed.into_iter().find_map(Result::err) {
-        Some(err) => Err(format!("{} failed, the first so: {err}", connections - done.len()).into()),
+        Some(err) => Err(format!("{} failed, the first error: {err}", connections - done.len()).into()),
         None => Ok(()),
     }
 }

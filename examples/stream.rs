@@ -43,7 +43,8 @@ async fn converse(client: &Addr<EngineIoClient>, events: &mut EventStream) -> Re
             _ = ticks.tick(), if said < 3 && !disconnecting => {
                 said += 1;
                 println!("sending       tick {said}");
-                client.send(engineio::Send::text(format!("tick {said}"))).await??;
+                // To await a `Send` here would stop the reading while the send queue is full.
+                client.do_send(engineio::Send::text(format!("tick {said}")));
             }
             _ = &mut interrupted, if !disconnecting => {
                 disconnecting = true;

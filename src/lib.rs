@@ -122,6 +122,21 @@
 //! batch of messages. Over WebSocket it has one connection. During an upgrade there are two transports, until the
 //! session has moved from polling to WebSocket.
 //!
+//! The words of Engine.IO, for those who have not met them:
+//!
+//! - *Packet*: what both sides send, such as a message, a ping or a pong. A *batch* is a number of packets that this client
+//!   writes together.
+//! - *Handshake*: the first GET, or the opening of the WebSocket. The server answers it with the *open packet*: the id of the
+//!   session (*sid*), the intervals of its heartbeat, and perhaps `maxPayload`, the largest POST or message that it accepts.
+//!   Whoever knows the sid can act as this client.
+//! - *Heartbeat*: the server sends a ping in each `ping_interval`, and the client answers with a pong. (In protocol 3 the
+//!   client pings.)
+//! - *Poll*: a GET that the server answers when it has packets.
+//! - *Upgrade*: the client opens a WebSocket beside polling, sends a *probe* through it, and after the answer ends polling and
+//!   moves the session with the *upgrade packet*.
+//!
+//! The *reply* of a message is what the future of `Addr::send` returns.
+//!
 //! A client has one session at a time, and any number of sessions one after another. [`EngineIoClient`] says how long
 //! it lives.
 //!
@@ -132,7 +147,7 @@
 //! | [`Connect`] | opens a session | after it was opened, with the [`Session`]; or with a [`ConnectError`] |
 //! | [`Send`] | sends one message | after the message was accepted; or with a [`SendError`] |
 //! | [`SendAll`] | sends several messages as one | after all were accepted; or with a [`SendAllError`] |
-//! | [`Flush`] | waits until every accepted message was sent | after the last one was written; or with a [`FlushError`] |
+//! | [`Flush`] | waits until every accepted message was sent | after the last one was written to the WebSocket, or its POST was answered; or with a [`FlushError`] |
 //! | [`Confirm`] | asks whether every accepted message was read | after the other end has read the last one; or with a [`ConfirmError`] |
 //! | [`Disconnect`] | ends the connection, gracefully or at once | after everything is closed |
 //! | [`Wait`] | waits for the end of the connection | when no further session follows, with the [`DisconnectReason`] |
@@ -194,12 +209,21 @@
 //!
 //! # What has arrived
 //!
-//! That a message was accepted, or even sent, does not mean that it has arrived. Over polling the server answers each POST.
-//! Over WebSocket the protocol has no acknowledgement of messages, but WebSocket pings show what the other end has read:
-//! [`Confirm`] asks once, and with [`confirm_sends`](EngineIoClientBuilder::confirm_sends) the client retains what is not
-//! confirmed and gives it back as [`in_doubt`](Disconnected::in_doubt). With
-//! [`websocket_ping`](EngineIoClientBuilder::websocket_ping) a half-open connection, which was lost without a FIN or a
-//! reset, is noticed early.
+//! That a message was accepted, or even sent, does not mean that it has arrived:
+//!
+//! | a message is | which means | if the session ends now, it is in |
+//! |---|---|---|
+//! | waiting | its [`Send`] has no reply yet, because the send queue is full | the error of the reply |
+//! | accepted | it is in the send queue: the `Send` has replied `Ok`, or a `do_send` was handled | [`unsent`](Disconnected::unsent), or the next session: [`keep_unsent`](EngineIoClientBuilder::keep_unsent) |
+//! | being written | a part of its frame or of its POST is perhaps on its way; over polling, until the POST is answered | [`in_doubt`](Disconnected::in_doubt), or `unsent` if the server cannot have all of it |
+//! | sent | its frame is written to the WebSocket; over polling, its POST was answered with 2xx. [`Flush`] waits for this | nowhere; over WebSocket in `in_doubt` with [`confirm_sends`](EngineIoClientBuilder::confirm_sends) |
+//! | confirmed | the other end of the connection has read it. [`Confirm`] waits for this | nowhere |
+//!
+//! Over polling the server answers each POST, so there a sent message is also confirmed. Over WebSocket the protocol has no
+//! acknowledgement of messages, but WebSocket pings show what the other end has read: [`Confirm`] asks once, and with
+//! [`confirm_sends`](EngineIoClientBuilder::confirm_sends) the client retains what is not confirmed. With
+//! [`websocket_ping`](EngineIoClientBuilder::websocket_ping) a half-open connection, which was lost without a FIN or a reset,
+//! is noticed early.
 //!
 //! # Reconnecting
 //!
@@ -244,14 +268,20 @@
 //!
 //! # Logging
 //!
-//! The crate logs with [log]. The target `actix_engineio::client` has a line at `info` for each connect, each upgrade and each
-//! disconnect by the application, and at `warn` for each lost session, each failed attempt of the reconnect policy, each
-//! `ReconnectFailed` that the application did not cause, a subscriber that stops the client from reading for two seconds or
-//! makes the next attempt wait, messages that came back and that no subscriber takes (at most once a minute), a client that
-//! was stopped before it had sent everything, a URL whose path is not used, and a failed `Connect` whose reply nobody awaits.
-//! With `env_logger`, `RUST_LOG=actix_engineio=info` shows them. The target `actix_engineio::transport` has the packets in
-//! both directions: at `debug` their type and size, at `trace` also the start of each message, and the requests. At `warn` it
-//! has what is wrong with the setup: certificates, proxies and cookies that cannot be used.
+//! The crate logs with [log], to two targets. With `env_logger`, `RUST_LOG=actix_engineio=info` shows what an operator needs.
+//!
+//! | target | level | what |
+//! |---|---|---|
+//! | `actix_engineio::client` | `warn` | a lost session; a failed attempt of the reconnect policy; the end of the policy, if the application did not cause it |
+//! | | `warn` | a failed `Connect` whose reply nobody awaits |
+//! | | `warn` | a subscriber that stops the client from reading for two seconds (at most once a minute for each), or makes the next attempt wait |
+//! | | `warn` | messages that came back and that no subscriber takes (at most once a minute); a client that was stopped before it had sent everything |
+//! | | `warn` | what is probably a mistake in the setup: the path of a URL is not used, a server does not answer WebSocket pings, a signal cannot be handled, a heartbeat is longer than a day, a function of a [`Subscribe::mapped`] panics |
+//! | | `info` | a connect; an upgrade; a disconnect by the application |
+//! | | `debug` | a failed upgrade; a failed `Connect` whose reply is awaited |
+//! | `actix_engineio::transport` | `warn` | what is wrong with the setup: certificates, proxies and cookies that cannot be used |
+//! | | `debug` | the type and the size of each packet; what happens to connections |
+//! | | `trace` | the requests, and the start of each message |
 //!
 //! These are never logged, and never part of an error: the sid, cookies, the values of headers, the user name and the
 //! password of a URL, and the values of its query. Errors do contain what a server says in an error response.

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use actix::Addr;
-use actix_engineio::{self as engineio, Data, EngineIoClient, GetStatus, State};
+use actix_engineio::{self as engineio, Data, EngineIoClient, GetStatus, SendError, SendErrorKind, State};
 use actix_rt::time::timeout;
 use actix_web::{
     Error, HttpRequest, HttpResponse,
     error::{
-        ErrorBadRequest, ErrorForbidden, ErrorInternalServerError, ErrorServiceUnavailable,
-        ErrorUnsupportedMediaType,
+        ErrorBadRequest, ErrorForbidden, ErrorInternalServerError, ErrorPayloadTooLarge,
+        ErrorServiceUnavailable, ErrorUnsupportedMediaType,
     },
     http::header::{CACHE_CONTROL, ContentType, ORIGIN},
     web::{self, Header},
@@ -63,8 +63,16 @@ async fn send_message(
     outcome
         .map_err(|_| ErrorServiceUnavailable("the server does not take any more"))?
         .map_err(ErrorInternalServerError)?
-        .map_err(ErrorServiceUnavailable)?;
+        .map_err(refused)?;
     Ok(HttpResponse::Accepted().json(json!({ "accepted": true })))
+}
+
+/// The answer for a message that the client refuses. One that the server will never accept is not to be tried again.
+fn refused(err: SendError) -> Error {
+    match err.kind {
+        SendErrorKind::TooLarge { .. } => ErrorPayloadTooLarge(err),
+        _ => ErrorServiceUnavailable(err),
+    }
 }
 
 /// Any page in the same browser can post text here, and its browser names the page's origin. Programs name none.
@@ -111,4 +119,32 @@ async fn health(gateway: web::Data<Gateway>) -> Result<HttpResponse, Error> {
         "last_error": status.last_error.map(|err| err.to_string()),
         "browsers": browsers,
     })))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use actix::Actor as _;
+    use actix_engineio::{Connect, testing::TestServer};
+    use actix_web::{App, test};
+
+    use super::*;
+
+    #[actix::test]
+    async fn a_message_that_the_server_never_accepts_is_answered_with_413() {
+        let server = TestServer::builder().max_payload(1000).start();
+        let client = EngineIoClient::builder().start();
+        client.send(Connect::new(server.url())).await.unwrap().unwrap();
+        let mut peer = server.accept().await;
+        let gateway = Gateway { client, feed: Feed::default().start() };
+        let app = test::init_service(App::new().app_data(web::Data::new(gateway)).configure(configure)).await;
+        for (size, status) in [(2000, 413), (100, 202)] {
+            let request = test::TestRequest::post().uri("/send-message");
+            let request = request.insert_header(ContentType::plaintext()).set_payload("x".repeat(size));
+            let response = test::call_service(&app, request.to_request()).await;
+            assert_eq!(response.status().as_u16(), status, "{size}");
+        }
+        assert_eq!(peer.receive().await, Data::from("x".repeat(100)));
+    }
 }

@@ -52,8 +52,9 @@ pub(super) struct Config {
 /// An option that cannot be used, such as an invalid header or proxy, is not reported by its method. The builder keeps
 /// the first such error, and every [`Connect`](crate::Connect) fails with it.
 ///
-/// A clone of a builder starts further clients with the same options. Each has its own connection and, unless
-/// [`cookie_store`](Self::cookie_store) is set, its own cookies.
+/// A clone of a builder starts further clients with the same options, the same subscribers and the same [`Metrics`]. Each has
+/// its own connection and, unless [`cookie_store`](Self::cookie_store) is set, its own cookies. An event does not say which
+/// client it is from: an actor with several clients subscribes with [`Subscribe::mapped`].
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -115,7 +116,7 @@ pub(super) struct Config {
 /// | [`local_address`](Self::local_address) | chosen by the system | the address of this end |
 /// | [`resolver`](Self::resolver) | that of the system | your own lookup of hosts |
 /// | [`connector`](Self::connector) | TCP | your own byte streams |
-/// | [`awc_connector`](Self::awc_connector) | as it is | the connector of awc, for example with OpenSSL |
+/// | [`awc_connector`](Self::awc_connector) | unchanged | the connector of awc, for example with OpenSSL |
 /// | **TLS** | | |
 /// | `ssl_verify` | `true` | the certificate of the server is checked |
 /// | `root_certificates` | those of Mozilla or of the system, by feature | your own authorities |
@@ -178,12 +179,16 @@ impl EngineIoClientBuilder {
     /// Whether the client disconnects on SIGINT (Ctrl-C) and SIGTERM, with which containers and systemd stop a service.
     /// On Windows these are Ctrl-C, the end of the console, of the user's session and of the system. Default: `false`.
     ///
-    /// On the first signal, every client of the process that has this option or [`handle_sigint`](Self::handle_sigint)
-    /// disconnects gracefully, within its `close_timeout`, with the reason `interrupted` or `terminated`. Then the client
-    /// waits until the subscribers that are actors have handled the last events, for at most `close_timeout` once more. After
-    /// that `Wait` and `Disconnect` reply. After all these clients have finished, their actix systems are stopped, which ends
-    /// `System::run`. From the signal until it has finished, a client refuses a `Connect` with `ConnectError::Cancelled`. On
-    /// the second signal, or on the first if no client with one of these options exists any more, the process exits with
+    /// This happens on the first signal, in every client of the process that has this option or
+    /// [`handle_sigint`](Self::handle_sigint):
+    ///
+    /// 1. The client disconnects gracefully, within its `close_timeout`, with the reason `interrupted` or `terminated`. From
+    ///    now on it refuses a `Connect` with `ConnectError::Cancelled`.
+    /// 2. It waits until the subscribers that are actors have handled the last events, for at most `close_timeout` once more.
+    /// 3. `Wait` and `Disconnect` reply.
+    /// 4. When all these clients have come this far, their actix systems are stopped, which ends `System::run`.
+    ///
+    /// On the second signal, or on the first if no client with one of these options exists any more, the process exits with
     /// status 130 (SIGINT) or 143 (SIGTERM).
     ///
     /// A program under `#[actix::main]` ends when its `async fn main` returns, so `main` should await

@@ -21,9 +21,9 @@ use crate::{
 /// server until it catches up.
 ///
 /// Back-pressure is exact for handlers that handle one event at a time: those without a future, and those that return an
-/// [`AtomicResponse`]. A handler that returns a [`ResponseFuture`] handles up to 64 events at once, and gets the next ones
-/// when it is done with the last of these. An event is handled when its handler has returned, or when the future that it
-/// returned is ready.
+/// [`AtomicResponse`]. A handler that returns a [`ResponseFuture`] gets up to 64 events at once. The next ones come when the
+/// future of the last of these events is ready, even if earlier futures still run. An event is handled when its handler has
+/// returned, or when the future that it returned is ready.
 ///
 /// [`AtomicResponse`]: https://docs.rs/actix/0.13/actix/handler/struct.AtomicResponse.html
 /// [`ResponseFuture`]: https://docs.rs/actix/0.13/actix/type.ResponseFuture.html
@@ -78,8 +78,8 @@ pub enum Event {
     /// A message will not be sent, and no reply of a [`Send`](crate::Send) says so. The event carries the message. It is one of
     /// these:
     ///
-    /// - a message that the client has refused and whose reply nobody receives: it came by `do_send`, or the sender dropped
-    ///   the reply after the client had handled the message (a message that only waits is withdrawn, without an event);
+    /// - a message that the client has refused, if nobody receives the reply: the message came by `do_send`, or its sender had
+    ///   dropped the reply by then (a message that still waits for room is just withdrawn, without an event);
     /// - with [`keep_unsent`](crate::EngineIoClientBuilder::keep_unsent), a message that was accepted and is not sent on any
     ///   later session: the client has given up after a failed attempt, a [`Disconnect`](crate::Disconnect) came between two
     ///   sessions, or the next session cannot carry the message: it is too large, or, over polling in protocol 4, a text with
@@ -89,9 +89,8 @@ pub enum Event {
     /// The messages of a [`SendAll`](crate::SendAll) will not be sent, and no reply says so, as in
     /// [`Rejected`](Self::Rejected). The event carries all of them.
     RejectedAll(Arc<SendAllError>),
-    /// The session has ended, and its sockets are closed. Sent once per session, as its last event. An actor that handles its
-    /// events late may send into the next session before it has handled this event. If it sends the messages of this event
-    /// again, they arrive after that newer message.
+    /// The session has ended, and its sockets are closed. Sent once per session, as its last event. The next session may
+    /// already be open when an actor handles this event late: see [`Reconnect`](crate::Reconnect#subscribers-that-are-late).
     Disconnected(Arc<Disconnected>),
     /// The client will connect again, by its [`Reconnect`](crate::Reconnect) policy. The event carries the number of the
     /// attempt, the delay before it, and its cause: the reason of the lost session, or the error of the attempt before.

@@ -21,7 +21,9 @@ use crate::error::{ConfirmError, DisconnectReason, FlushError};
 ///
 /// A message that was written to a WebSocket has not necessarily arrived: see [`Confirm`]. If the session ends first, the
 /// reply is [`FlushError::Disconnected`]; without a session, also during a [`Connect`], it is [`FlushError::NotConnected`]. A
-/// message that came back as [`Event::Rejected`](crate::Event::Rejected) after a failed upgrade does not change the reply.
+/// message that came back as [`Event::Rejected`](crate::Event::Rejected) after a failed upgrade does not change the reply. To
+/// wait until messages that [`keep_unsent`](crate::EngineIoClientBuilder::keep_unsent) carries over were sent, send a `Flush`
+/// after the next [`Connected`](crate::Event::Connected).
 ///
 /// ```no_run
 /// use actix_engineio::{self as engineio, Flush};
@@ -86,8 +88,8 @@ pub struct Confirm;
 /// Ends the session, or a connect or a reconnect in progress. Replies when everything is closed, or at once if nothing
 /// is open.
 ///
-/// [`Disconnect::new`] is graceful: the client writes every accepted message, also those that wait for room, and a close
-/// packet, and closes the transport, all within [`close_timeout`](crate::EngineIoClientBuilder::close_timeout).
+/// [`Disconnect::new`] is graceful: the client writes every accepted message, and those whose [`Send`] waits for room, and a
+/// close packet, and closes the transport, all within [`close_timeout`](crate::EngineIoClientBuilder::close_timeout).
 /// [`Disconnect::abort`] closes at once.
 ///
 /// [`Event::Disconnected`](crate::Event::Disconnected) lists the messages that could not be written in time. The

@@ -59,9 +59,16 @@ type Delay = Arc<dyn Fn(u32, &ReconnectCause) -> Duration + Send + Sync>;
 /// If a subscriber has handled no event of the last session when the delay is over, or has more than
 /// [`receive_buffer`](crate::EngineIoClientBuilder::receive_buffer) bytes of events to handle, the attempt waits for this
 /// subscriber. If no subscriber handles an event for [`stall_timeout`](crate::EngineIoClientBuilder::stall_timeout), a warning
-/// is logged. The attempt does not wait for any other subscriber. One that has handled some events may therefore see
-/// [`Disconnected`](crate::Event::Disconnected) only after the next session is open. If such an actor sends a message before
-/// that, messages that it gets back with `Disconnected` and sends again arrive after it.
+/// is logged. The attempt does not wait for any other subscriber. So an actor that handles its events late can change the
+/// order of its own messages:
+///
+/// 1. The session is lost, and [`Disconnected`](crate::Event::Disconnected) waits in the mailbox of the actor.
+/// 2. The next session opens.
+/// 3. The actor sends a message. It goes out in the next session.
+/// 4. The actor handles `Disconnected`, and sends the messages of this event again. They go out after the newer message.
+///
+/// If the order is important, number the messages. To send in one session and in no other one, use
+/// [`SendAll::in_session`](crate::SendAll::in_session).
 ///
 /// ```
 /// use std::time::Duration;
@@ -93,9 +100,9 @@ pub struct Reconnect {
 }
 
 impl Reconnect {
-    /// Exponential backoff with full jitter. The defaults: delays from 500 milliseconds to 30 seconds, any number of
-    /// attempts, no retries of the application's own `Connect` before its session, and reconnects also after the server closed
-    /// the session.
+    /// Exponential backoff with full jitter. The defaults: random delays, whose upper bound grows from 500 milliseconds to 30
+    /// seconds, any number of attempts, no retries of the application's own `Connect` before its session, and reconnects also
+    /// after the server closed the session.
     pub fn exponential() -> Self {
         Self {
             initial_delay: Duration::from_millis(500),
@@ -152,17 +159,20 @@ impl Reconnect {
         self
     }
 
-    /// Number of attempts in a row, none of which leads to a stable session, after which the client gives up, with the error
-    /// of the last one, or with [`Exhausted`](crate::ConnectError::Exhausted) after a lost session. With zero it gives up as
-    /// soon as it loses a session. The application's own [`Connect`](crate::Connect) is not counted. Default: no limit.
+    /// After this many attempts in a row without a stable session (see [`stable_after`](Self::stable_after)), the policy ends
+    /// with [`ReconnectFailed`](crate::Event::ReconnectFailed). It has the error of the last attempt, or
+    /// [`Exhausted`](crate::ConnectError::Exhausted) if the last attempt opened a session that was lost again. With zero the
+    /// policy ends as soon as a session is lost. The application's own [`Connect`](crate::Connect) is not counted. Default: no
+    /// limit.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = Some(attempts);
         self
     }
 
-    /// Whether a [`Connect`](crate::Connect) of the user that fails is retried as well. Its reply then comes when a
-    /// session was opened, or when the policy gives up. An error that is not retried, such as the status 404, is in this reply.
-    /// It is also in [`ReconnectFailed`](crate::Event::ReconnectFailed) if a `Reconnecting` came before. Default: `false`.
+    /// Whether a [`Connect`](crate::Connect) of the application that fails is retried as well. Its reply then comes when a
+    /// session was opened, or when the policy gives up. An error that is not retried, such as the status 404, is in this
+    /// reply. It is also in [`ReconnectFailed`](crate::Event::ReconnectFailed) if a `Reconnecting` came before. Default:
+    /// `false`.
     pub fn on_initial_connect(mut self, retry: bool) -> Self {
         self.on_initial_connect = retry;
         self

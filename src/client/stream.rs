@@ -34,6 +34,10 @@ const HAND: usize = CAPACITY / 2;
 /// the reader runs on the client's own thread, the client lets it run before it reads more from the server whenever the stream
 /// contains 64 KiB.
 ///
+/// Do not await a [`Send`](crate::Send) in the loop that reads the stream. While the send queue is full, the loop would wait,
+/// so the client would stop reading. If the server waits in the same way, neither goes on until a time limit ends the session.
+/// Use `do_send`, or send from another task.
+///
 /// The stream goes on from one session to the next. It ends when the client stops, after the last events. It keeps the client
 /// alive only while there is a session, or the client is about to open one. Keep an address of the client if it should live
 /// longer. It can be used on any thread and in any async runtime.

@@ -95,7 +95,8 @@ impl ConnectError {
     /// `true` for failures of the network and of the `before_connect` hook, for time limits, for the statuses 408, 429 and 5xx
     /// (statuses from 600 count as 5xx, RFC 9110, section 15), and for an unknown session ID. `false` for an invalid URL, an
     /// untrusted certificate, the other 4xx (those of a proxy, too), a redirect that is not followed, a response that is too
-    /// large, a server of another kind, and `AlreadyConnected`, `Exhausted`, `Cancelled` and `Stopped`.
+    /// large, a server of another kind or of another version, `NoTransports`, what this build does not support, and
+    /// `AlreadyConnected`, `Exhausted`, `Cancelled` and `Stopped`.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Timeout { .. } | Self::Hook(_) => true,

@@ -25,10 +25,10 @@ pub enum DisconnectReason {
     Client(Option<Box<str>>),
     /// The server sent a close packet.
     Server,
-    /// The server was silent for `pingInterval + pingTimeout`: no byte arrived on any connection of the session. Or nothing
+    /// The server was silent for `ping_interval + ping_timeout`: no byte arrived on any connection of the session. Or nothing
     /// arrived in time after a WebSocket ping of [`websocket_ping`](crate::EngineIoClientBuilder::websocket_ping), or in
-    /// protocol 3 within `pingTimeout` after a ping of the client. Or, over polling in protocol 4, nothing arrived in answer
-    /// to a poll for three times `pingInterval + pingTimeout`, even if POSTs were still answered.
+    /// protocol 3 within `ping_timeout` after a ping of the client. Or, over polling in protocol 4, nothing arrived in answer
+    /// to a poll for three times `ping_interval + ping_timeout`, even if POSTs were still answered.
     PingTimeout,
     /// The server was silent as in [`PingTimeout`](Self::PingTimeout), and it had sent no ping, not even the first one. So it
     /// seems to speak protocol 3, in which the client pings: see the option

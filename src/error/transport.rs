@@ -29,8 +29,8 @@ pub enum TransportError {
         /// The error of rustls, or of the library that [`awc_connector`](crate::EngineIoClientBuilder::awc_connector) brings,
         /// followed by advice where there is any.
         cause: Cause,
-        /// `true` if another attempt would fail, too: a certificate was not accepted, the server's or the client's own, or the
-        /// two sides have no version, cipher suite, protocol or name in common.
+        /// `true` if another attempt would fail, too. Mostly a certificate was not accepted, the server's or the client's own.
+        /// It is also `true` if the two sides have no version, cipher suite, protocol or name in common.
         untrusted: bool,
     },
     /// The proxy could not be reached, or it did not make the connection.

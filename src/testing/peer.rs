@@ -152,9 +152,9 @@ impl Peer {
 impl Peer {
     /// Waits for the next message of the client. The future can be dropped, for example by `select!`: no message is lost.
     ///
-    /// The client may not know yet that the message has arrived. If the test breaks the connection then, the client may return
-    /// the message as in doubt, and send it twice. So await [`confirmed`](Self::confirmed) before, or a [`ping`](Self::ping)
-    /// if the client has no `confirm_sends`.
+    /// The client may not know yet that the message has arrived. If the test breaks the connection then, the message can be in
+    /// [`in_doubt`](crate::Disconnected::in_doubt), and an actor that sends such messages again sends it twice. So await
+    /// [`confirmed`](Self::confirmed) before, or a [`ping`](Self::ping) if the client has no `confirm_sends`.
     ///
     /// ```
     /// # use actix_engineio::{self as engineio, Connect, EngineIoClient, testing::TestServer};

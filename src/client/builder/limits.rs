@@ -20,8 +20,8 @@ impl EngineIoClientBuilder {
     /// limit starts again whenever bytes of it are written. Written bytes may still be on their way for long, on a slow line
     /// or behind a proxy. So the limit of a POST is one second longer for each 8 KiB that were written.
     ///
-    /// After that a connect fails with [`ConnectError::Timeout`](crate::ConnectError::Timeout), an upgrade with
-    /// [`Event::UpgradeFailed`](crate::Event::UpgradeFailed), and a `Confirm` with
+    /// When the limit has passed, a connect fails with [`ConnectError::Timeout`](crate::ConnectError::Timeout), an upgrade
+    /// with [`Event::UpgradeFailed`](crate::Event::UpgradeFailed), and a `Confirm` with
     /// [`ConfirmError::Timeout`](crate::ConfirmError::Timeout); a POST ends the session. A poll is limited by the session's
     /// heartbeat instead. In protocol 4, a poll that brings nothing ends the session after three times the sum of
     /// `ping_interval` and `ping_timeout`, even if POSTs are still answered.
@@ -76,9 +76,9 @@ impl EngineIoClientBuilder {
     /// [`DisconnectReason::PingTimeout`](crate::DisconnectReason::PingTimeout). So a half-open connection, which was lost
     /// without a FIN or a reset, is noticed after interval and timeout.
     ///
-    /// - Any byte from the server is a sign of life. While a ping is unanswered, the client sends no second one, with one
-    ///   exception: the server has answered an earlier ping of this session, and bytes arrived after the timeout of the
-    ///   unanswered one was over.
+    /// - Any byte from the server is a sign of life. While a ping is unanswered, the client sends no second one. The
+    ///   exception: if the server has answered an earlier ping of this session, and bytes arrive after the timeout, the pong
+    ///   seems to be lost, and the client may ask again.
     /// - If messages are still being written when the ping is sent, its timeout starts again whenever some of their bytes are
     ///   written. It is also one second longer for each 8 KiB that were written since the last byte from the server. So a lost
     ///   connection is noticed later while much is sent, and by the server's own heartbeat at the latest.
@@ -103,18 +103,19 @@ impl EngineIoClientBuilder {
         self
     }
 
-    /// Whether messages that were written to a WebSocket are retained until the other end has confirmed them. Default: they
-    /// are not, and a message that was written and then lost with the connection is nowhere to be found.
+    /// Retains messages that were written to a WebSocket until the other end has confirmed them. `bytes`: how much may be
+    /// unconfirmed before the client asks for a confirmation; 64 KiB is a good value. Default: off, and a message that was
+    /// written and then lost with the connection is nowhere to be found.
     ///
-    /// With this option, the client asks for confirmations by itself: it sends a WebSocket ping when this many bytes are
-    /// unconfirmed (each message counts its data and 64 bytes), or half of [`send_queue`](Self::send_queue) if that is less.
-    /// It also sends one when a message has been unconfirmed for a second, and with zero as soon as anything is unconfirmed.
-    /// While a ping is unanswered, no other is sent, with the exception that [`websocket_ping`](Self::websocket_ping) describes.
-    /// The pong confirms what was written before its ping. At the end of a session,
-    /// [`Disconnected::in_doubt`](crate::Disconnected::in_doubt) has the messages that were written and not
-    /// confirmed: the server may have them or not. [`unsent`](crate::Disconnected::unsent) has those that were not written.
-    /// The server has every other message, unless a proxy terminates the WebSocket before the server:
-    /// [`Confirm`](crate::Confirm) says what a pong proves, and what it does not.
+    /// The client asks for confirmations by itself: it sends a WebSocket ping when `bytes` are unconfirmed (each message
+    /// counts its data and 64 bytes), or half of [`send_queue`](Self::send_queue) if that is less. It also sends one when a
+    /// message has been unconfirmed for a second, and with zero as soon as anything is unconfirmed. While a ping is
+    /// unanswered, no other is sent, with the exception that [`websocket_ping`](Self::websocket_ping) describes. The pong
+    /// confirms what was written before its ping. At the end of a session,
+    /// [`Disconnected::in_doubt`](crate::Disconnected::in_doubt) has the messages that were written and not confirmed: the
+    /// server may have them or not. [`unsent`](crate::Disconnected::unsent) has those that were not written. The server has
+    /// every other message, unless a proxy terminates the WebSocket before the server: [`Confirm`](crate::Confirm) says what a
+    /// pong proves, and what it does not.
     ///
     /// - Retained messages count in [`send_queue`](Self::send_queue), so the replies of [`Send`](crate::Send) wait
     ///   while too many are unconfirmed. On a line with a long round trip `send_queue` should be at least twice what the

@@ -40,11 +40,11 @@ impl EngineIoClientBuilder {
     ///   for `https` and `wss` URLs it is asked for a tunnel with CONNECT. Many proxies make tunnels to port 443 only; then
     ///   a session with a plain URL stays on polling.
     /// - `socks5://user:password@host:1080`: a SOCKS5 proxy. The client looks up the host of the server.
-    /// - `socks5h://user:password@host:1080`: a SOCKS5 proxy, which looks up the host by itself. The user name and the
-    ///   password have 1 to 255 bytes each.
+    /// - `socks5h://user:password@host:1080`: a SOCKS5 proxy, which looks up the host by itself.
     ///
-    /// The default port is 80, or 1080 for SOCKS; `host:3128` without a scheme is an HTTP proxy. A proxy that is reached over
-    /// TLS (`https`) is not supported. SOCKS needs the feature `socks`, which is on by default.
+    /// For SOCKS, the user name and the password have 1 to 255 bytes each. The default port is 80, or 1080 for SOCKS;
+    /// `host:3128` without a scheme is an HTTP proxy. A proxy that is reached over TLS (`https`) is not supported. SOCKS needs
+    /// the feature `socks`, which is on by default.
     ///
     /// ```
     /// use actix_engineio::EngineIoClient;
@@ -183,8 +183,8 @@ impl EngineIoClientBuilder {
     /// A function that configures awc's [`Connector`](https://docs.rs/awc/3/awc/struct.Connector.html), which opens
     /// every connection of this client. Default: the connector stays as it is.
     ///
-    /// The function receives a connector that contains our [`Dialer`] and our TLS. What it does not change, stays. The
-    /// crate [`crate::awc`] is re-exported.
+    /// The function receives a connector that contains our [`Dialer`] and our TLS. Everything that it does not change stays as
+    /// it is. The crate [`crate::awc`] is re-exported.
     ///
     /// It is for **TLS by another library** than rustls: OpenSSL with a company's certificates, a FIPS module or an
     /// engine, or another version of rustls. Everything else works as before: proxies, parallel attempts (RFC 8305),
@@ -361,9 +361,11 @@ impl EngineIoClientBuilder {
     ///
     /// # fn run() -> Result<(), rustls::Error> {
     /// let provider = Arc::new(rustls::crypto::ring::default_provider());
+    /// // Add your authorities to it: an empty store trusts no server.
+    /// let roots = rustls::RootCertStore::empty();
     /// let config = rustls::ClientConfig::builder_with_provider(provider)
     ///     .with_protocol_versions(&[&rustls::version::TLS13])?
-    ///     .with_root_certificates(rustls::RootCertStore::empty())
+    ///     .with_root_certificates(roots)
     ///     .with_no_client_auth();
     /// let builder = EngineIoClient::builder().tls_config(Arc::new(config));
     /// # Ok(())

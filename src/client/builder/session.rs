@@ -37,14 +37,17 @@ impl EngineIoClientBuilder {
     ///
     /// - **Over polling** the first answer shows the version. If the server answers in version 3, or refuses version 4, the
     ///   same `Connect` goes on in version 3.
-    /// - **Over WebSocket only**, as with `transports([TransportKind::WebSocket])`, the first answers look alike. If the
-    ///   server names a `maxPayload`, or pings once, it speaks version 4. If neither happens, one side ends the session after
-    ///   a while. If the client ends it because of the silence, the reason is
-    ///   [`DisconnectReason::NoPing`](crate::DisconnectReason::NoPing). Then, and also if the server ends the session at about
-    ///   that time without a reason, the next attempt speaks version 3. The client remembers the version if its first ping is
-    ///   answered. While this client speaks version 4 to a server of version 3, each misreads the other's binary messages:
-    ///   each binary message of the server reaches the application with an extra first byte 4, and the server reads the first
-    ///   byte of each binary message of this client as the type of a packet. If you know the version, set it.
+    /// - **Over WebSocket only**, as with `transports([TransportKind::WebSocket])`, the first answers look alike. If you know
+    ///   the version, set it. Otherwise this happens:
+    ///
+    ///   1. The client begins in version 4. If the server names a `maxPayload`, or pings once, it speaks version 4.
+    ///   2. If neither happens, one side ends the session after a while. If the client ends it because of the silence, the
+    ///      reason is [`DisconnectReason::NoPing`](crate::DisconnectReason::NoPing).
+    ///   3. Then, and also if the server ends the session at about that time without a reason, the next attempt speaks version
+    ///      3. The client remembers the version if its first ping is answered.
+    ///
+    ///   Until then each side misreads the other's binary messages: those of the server reach the application with an extra
+    ///   first byte 4, and the server reads the first byte of those of this client as the type of a packet.
     ///
     /// In version 3 the client pings, every `ping_interval`, and the server has `ping_timeout` to answer. The times of the
     /// answers are [`Status::round_trip`](crate::Status::round_trip). A few limits differ too: their options say so.
@@ -103,12 +106,14 @@ impl EngineIoClientBuilder {
     /// they come back as [`Event::Rejected`](crate::Event::Rejected), and so does a message that the next session cannot
     /// carry: it is too large, or, over polling in protocol 4, a text with U+001E.
     ///
+    /// # Messages that would end each session
+    ///
     /// Some servers and proxies end a session because a message is too large for them, before they have read all of it. Such a
     /// message is unsent. If it were carried over each time, no session could ever send it, nor the messages behind it. So it
     /// comes back in [`unsent`](crate::Disconnected::unsent), and the others are carried over, in these cases:
     ///
-    /// - The server says that it is too large: status 413 while its POST is being written, or close code 1009 while its frame is
-    ///   being written, if no message was sent before it in this session that the code could mean.
+    /// - The server says that it is too large: status 413 while its POST is being written, or close code 1009 while its frame
+    ///   is being written, and no earlier message of this session can be the one that the code is about.
     /// - Three sessions in a row, not counting those that have written nothing, have ended while it was being written, for
     ///   whatever reason. Over a poor line that can happen once or twice to a large message, which is then sent by the third
     ///   session.
@@ -116,6 +121,8 @@ impl EngineIoClientBuilder {
     /// If the POST had several messages, nobody knows which of them is the reason. Then all of them are carried over, and the
     /// next session puts half as many of them into each POST, until they are sent, or one of them is in a POST by itself. A
     /// [`SendAll`](crate::SendAll) comes back as a whole. If the application sends it again, all of this is repeated.
+    ///
+    /// # When it does not apply
     ///
     /// Before the first session nothing is stored: the reply of a [`Send`](crate::Send) waits for the outcome of the `Connect`.
     ///

@@ -22,13 +22,16 @@ use crate::{
 /// earlier `Connect`, it replies [`ConnectError::AlreadyConnected`]. During the delay that a [`Reconnect`](crate::Reconnect)
 /// policy waits after a lost session, a `Connect` takes the place of the policy's next attempt.
 ///
-/// The error is in the reply and in no event (with a policy there are exceptions, below), so a program that only subscribes
-/// does not see it: await the reply. In an actor, `ctx.spawn(client.send(connect).into_actor(self).map(..))` does so without
-/// blocking the actor. With [`on_initial_connect`](crate::Reconnect::on_initial_connect), an error that is retried is not in
-/// the reply, but the cause of a [`Reconnecting`](crate::Event::Reconnecting). An error that is not retried, such as the
-/// status 404, is in the reply. It is also in [`ReconnectFailed`](crate::Event::ReconnectFailed) if a `Reconnecting` came
-/// before, as it did for a `Connect` that takes the place of the policy's attempt. If nobody awaits the reply, the error is
-/// logged as a warning.
+/// A program that only subscribes does not see why a `Connect` has failed: await the reply. In an actor,
+/// `ctx.spawn(client.send(connect).into_actor(self).map(..))` does so without blocking the actor. The error is in the reply
+/// and in no event, except with [`on_initial_connect`](crate::Reconnect::on_initial_connect):
+///
+/// - An error that is retried is the cause of a [`Reconnecting`](crate::Event::Reconnecting), and the reply comes later.
+/// - An error that is not retried, such as the status 404, is in the reply. If there was a `Reconnecting` before, it is also
+///   in [`ReconnectFailed`](crate::Event::ReconnectFailed).
+///
+/// If the reply is dropped, the connect goes on, and an error is logged as a warning. A [`Disconnect`](crate::Disconnect)
+/// cancels it.
 ///
 /// ```no_run
 /// # use actix_engineio::{Connect, EngineIoClient, TransportKind};

@@ -24,7 +24,8 @@ const REASONS: [&str; 7] = [
 /// Metrics of any number of clients, which anybody can read without asking a client. A clone is another handle to the same
 /// metrics.
 ///
-/// A client adds to them after it has handled everything that was waiting, and not for each message.
+/// A client adds to them once after everything that it handles together, and not for each message. So they can be a moment
+/// late.
 ///
 /// ```
 /// use actix_engineio::{EngineIoClient, Metrics};
