@@ -83,7 +83,7 @@ impl Telemetry {
             ("bytes_sent_total", "Bytes of data in messages to the server.", now.bytes_sent),
             ("wire_bytes_received_total", "Bytes that were read from connections.", now.wire_bytes_received),
             ("wire_bytes_sent_total", "Bytes that were written to connections.", now.wire_bytes_sent),
-            ("rejected_total", "Messages that were not accepted.", now.rejected),
+            ("rejected_total", "Messages that came back as rejected.", now.rejected),
             ("unsent_total", "Messages that a lost session had not sent.", now.unsent),
             ("in_doubt_total", "Messages that a lost session may have sent.", now.in_doubt),
         ] {

@@ -50,7 +50,7 @@ impl Handler<FromServer> for Printer {
                 // `main` may have stopped listening.
                 let _ = self.events.send(name);
             }
-            Occurred::Left(reason) => println!("left          {namespace}: {reason:?}"),
+            Occurred::Left(reason) => println!("left          {namespace}: {reason}"),
         }
     }
 }

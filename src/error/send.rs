@@ -97,8 +97,8 @@ pub enum SendErrorKind {
     /// The session ended before the message was accepted.
     #[error("the connection ended before the message was accepted")]
     Disconnected,
-    /// In protocol 4, text that contains U+001E cannot be sent over polling, because that character separates packets there. The
-    /// session goes on: send the message as binary, or after the upgrade.
+    /// In protocol 4, text that contains U+001E cannot be sent over polling, because that character separates packets there.
+    /// JSON never contains it. The session goes on: send the message as binary, or after the upgrade.
     #[error("text with U+001E cannot be sent over polling")]
     NotRepresentable,
 }

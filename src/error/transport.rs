@@ -120,6 +120,17 @@ impl TransportError {
         }
     }
 
+    /// Whether no connection to the server was made. That says nothing about what the server accepts over one.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        let stages = [Stage::Resolve, Stage::Connect, Stage::Tls];
+        match self {
+            Self::Resolve(_) | Self::Connect { .. } | Self::Tls { .. } => true,
+            Self::Proxy { status, .. } => status.is_none(),
+            Self::Timeout { stage } => stages.contains(stage),
+            _ => false,
+        }
+    }
+
     /// Whether the server or a proxy asked for credentials, or did not accept those of the client.
     pub(crate) fn is_about_credentials(&self) -> bool {
         match self {

@@ -59,7 +59,8 @@ impl Join {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Joined {
     pub(crate) sid: String,
-    /// The session before goes on: the client is in the same rooms, and the events that were missed have come before this.
+    /// `true` if the server has continued the previous session: the client is still in its rooms, and the events that it
+    /// missed have come before this.
     pub(crate) recovered: bool,
 }
 
@@ -73,11 +74,14 @@ pub(crate) struct Leave(pub(crate) String);
 /// everything is closed.
 ///
 /// While the send queue is full, this waits as every `Emit` does, and the client's `close_timeout` begins only after that.
+/// Questions without an answer end with [`AskError::Lost`]. Between two sessions it stops the reconnecting. Afterwards another
+/// `Connect` and [`Join`] are possible.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Close;
 
-/// Sends an event. Replies when it was accepted, as `engineio::Send` does.
+/// Sends an event. Replies when it was accepted, as `engineio::Send` does. That does not mean that the server has it: if the
+/// connection is lost a moment later, nothing says so. To know, [`ask`](Self::ask).
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), EmitError>")]
 pub(crate) struct Emit {
@@ -91,7 +95,7 @@ impl Emit {
         Self { namespace: with_slash(namespace), name: name.to_owned(), args }
     }
 
-    /// Asks for an acknowledgement, which must come within `limit`.
+    /// Asks for an acknowledgement, which must come within `limit`. The time in the send queue counts.
     pub(crate) fn ask(self, limit: Duration) -> Ask {
         Ask { emit: self, limit }
     }
@@ -139,14 +143,15 @@ pub(crate) struct FromServer {
 pub(crate) enum Occurred {
     /// Once per session.
     Joined(Joined),
-    /// The client is not in the namespace, and does not join it again by itself.
+    /// The client is not in the namespace, and does not join it again by itself. The reply to a [`Join`] has the same error.
     Refused(JoinError),
     Event {
         name: String,
         args: Args,
         ack: Option<Acknowledge>,
     },
-    /// After `LeaveReason::Lost` the client joins again in the next session.
+    /// After `LeaveReason::Lost` the client joins again by itself in the next session. After `LeaveReason::Server` it does
+    /// not; the application can send another [`Join`].
     Left(LeaveReason),
 }
 
@@ -194,6 +199,15 @@ impl fmt::Display for JoinError {
             Self::TimedOut => f.write_str("the server did not answer in time"),
             Self::Cancelled => f.write_str("cancelled"),
             Self::AlreadyJoined => f.write_str("already joined"),
+        }
+    }
+}
+
+impl fmt::Display for LeaveReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server => f.write_str("the server has removed the client"),
+            Self::Lost(reason) => write!(f, "the session ended: {reason}"),
         }
     }
 }

@@ -64,7 +64,7 @@ pub(crate) enum JoinError {
     TimedOut,
     /// The application does not want to join any more.
     Cancelled,
-    /// The application has joined this namespace before.
+    /// The client is in this namespace, or is about to join it, for an earlier `Join`.
     AlreadyJoined,
 }
 

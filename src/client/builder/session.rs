@@ -79,10 +79,10 @@ impl EngineIoClientBuilder {
     /// same URL then begins with WebSocket and needs no [`upgrade`](Self::upgrade). This helps most when a client
     /// reconnects.
     ///
-    /// WebSocket must be one of the transports, and upgrades must be on. URLs are the same if their scheme, host, port
-    /// and path are; it is the URL of the [`Connect`] that counts, and not one to which a server redirected. At most 64
-    /// URLs are remembered. If the WebSocket fails, the client forgets it and the same connect goes on with the listed
-    /// transports. Default: `false`.
+    /// WebSocket must be one of the transports, and upgrades must be on. URLs are the same if their scheme, host, port and
+    /// path are; it is the URL of the [`Connect`] that counts, and not one to which a server redirected. At most 64 URLs are
+    /// remembered. If the WebSocket fails, the same connect goes on with the listed transports, and the client forgets the
+    /// WebSocket, unless the server could not be reached at all, as while it restarts. Default: `false`.
     pub fn remember_upgrade(mut self, remember: bool) -> Self {
         self.config.attempts.remember_upgrade = remember;
         self

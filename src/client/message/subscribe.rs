@@ -131,7 +131,8 @@ impl Subscribe {
     }
 
     /// Sends several events in one message, [`Events`]: usually at most 64, about 64 KiB of data, and no more than the
-    /// subscriber is expected to handle in one second. This costs less for each event.
+    /// subscriber is expected to handle in one second. This costs less for each event. The events of a batch count as handled
+    /// when the handler has returned, or when the future that it returned is ready.
     pub fn batched(recipient: Recipient<Events>) -> Self {
         Self::to(Target::Batched(recipient))
     }

@@ -169,7 +169,9 @@ impl Connection {
     fn fail_attempt(&mut self, now: Instant, err: TransportError) {
         let State::Connecting(connecting) = &mut self.state else { return };
         let id = connecting.transport;
-        if id.kind == TransportKind::WebSocket {
+        // A server that is down, or whose address is not the one that the user named, shows nothing about its WebSockets.
+        let is_down = err.is_unreachable() && !connecting.target.is_moved();
+        if id.kind == TransportKind::WebSocket && !is_down {
             self.remembered.remove(&connecting.target);
         }
         if let Phase::Cancelled { .. } = connecting.phase {

@@ -1,5 +1,7 @@
 //! The choice of the transport that opens the session.
 
+use std::io;
+
 use crate::error::HttpStatus;
 
 use super::{
@@ -192,6 +194,30 @@ fn a_websocket_that_fails_to_connect_is_forgotten() {
         assert_eq!(rig.out(), [format!("connect failed: {URL}: the server refused: status 403")]);
         rig.again(&[Polling, WebSocket], try_all, true);
         assert!(rig.out()[0].ends_with("polling"));
+    }
+}
+
+#[test]
+fn a_websocket_is_remembered_while_its_server_cannot_be_reached() {
+    let refused = || TransportError::connect(io::ErrorKind::ConnectionRefused.into());
+    for (err, is_remembered) in [
+        (TransportError::resolve("no address"), true),
+        (refused(), true),
+        (TransportError::tls("handshake", false), true),
+        (TransportError::proxy(None, "gone"), true),
+        (TransportError::timeout(Stage::Connect), true),
+        // A proxy that makes no tunnel, but forwards polling.
+        (TransportError::proxy(Some(403), "no tunnel"), false),
+        (TransportError::timeout(Stage::Response), false),
+    ] {
+        let mut rig = Rig::remembering(false);
+        rig.closed(SECOND, CloseReason::Failed(err.clone()), BatchOutcome::sent(0));
+        assert_eq!(rig.out().pop().unwrap(), "start 2 polling");
+        rig.closed(THIRD, CloseReason::Failed(refused()), BatchOutcome::sent(0));
+        rig.out();
+        rig.again(&[Polling, WebSocket], false, true);
+        let next = if is_remembered { "start 3 websocket" } else { "start 3 polling" };
+        assert_eq!(rig.out(), [next], "{err:?}");
     }
 }
 
