@@ -37,6 +37,7 @@ async fn converse(client: &Addr<EngineIoClient>, events: &mut EventStream) -> Re
                     println!("disconnected  {}", end.reason);
                     return Ok(());
                 }
+                Some(Event::Rejected(err)) => println!("not sent      {err}"),
                 Some(_) => {}
                 None => return Ok(()),
             },

@@ -213,9 +213,9 @@
 //!
 //! | a message is | which means | if the session ends now, it is in |
 //! |---|---|---|
-//! | waiting | its [`Send`] has no reply yet, because the send queue is full | the error of the reply |
+//! | waiting | its [`Send`] has no reply yet: the send queue is full, or a [`Connect`] is in progress | the error of the reply; with [`keep_unsent`](EngineIoClientBuilder::keep_unsent) the reply waits for the next session |
 //! | accepted | it is in the send queue: the `Send` has replied `Ok`, or a `do_send` was handled | [`unsent`](Disconnected::unsent), or the next session: [`keep_unsent`](EngineIoClientBuilder::keep_unsent) |
-//! | being written | a part of its frame or of its POST is perhaps on its way; over polling, until the POST is answered | [`in_doubt`](Disconnected::in_doubt), or `unsent` if the server cannot have all of it |
+//! | being written | a part of its frame or of its POST is perhaps on its way; over polling, until the POST is answered | [`in_doubt`](Disconnected::in_doubt); if the server cannot have all of it, the same as an accepted one |
 //! | sent | its frame is written to the WebSocket; over polling, its POST was answered with 2xx. [`Flush`] waits for this | nowhere; over WebSocket in `in_doubt` with [`confirm_sends`](EngineIoClientBuilder::confirm_sends) |
 //! | confirmed | the other end of the connection has read it. [`Confirm`] waits for this | nowhere |
 //!
@@ -274,12 +274,12 @@
 //! |---|---|---|
 //! | `actix_engineio::client` | `warn` | a lost session; a failed attempt of the reconnect policy; the end of the policy, if the application did not cause it |
 //! | | `warn` | a failed `Connect` whose reply nobody awaits |
-//! | | `warn` | a subscriber that stops the client from reading for two seconds (at most once a minute for each), or makes the next attempt wait |
+//! | | `warn` | a subscriber that stops the client from reading for two seconds (at most once a minute for each), or makes the next attempt wait for `stall_timeout` |
 //! | | `warn` | messages that came back and that no subscriber takes (at most once a minute); a client that was stopped before it had sent everything |
 //! | | `warn` | what is probably a mistake in the setup: the path of a URL is not used, a server does not answer WebSocket pings, a signal cannot be handled, a heartbeat is longer than a day, a function of a [`Subscribe::mapped`] panics |
-//! | | `info` | a connect; an upgrade; a disconnect by the application |
+//! | | `info` | a connect; an upgrade; a disconnect, or the end of the reconnects, by the application; a signal that is handled |
 //! | | `debug` | a failed upgrade; a failed `Connect` whose reply is awaited |
-//! | `actix_engineio::transport` | `warn` | what is wrong with the setup: certificates, proxies and cookies that cannot be used |
+//! | `actix_engineio::transport` | `warn` | certificates are not verified (`ssl_verify`); certificates, proxies and cookies that cannot be used; ring was installed as the provider of cryptography |
 //! | | `debug` | the type and the size of each packet; what happens to connections |
 //! | | `trace` | the requests, and the start of each message |
 //!

@@ -54,7 +54,7 @@ pub(super) struct Config {
 ///
 /// A clone of a builder starts further clients with the same options, the same subscribers and the same [`Metrics`]. Each has
 /// its own connection and, unless [`cookie_store`](Self::cookie_store) is set, its own cookies. An event does not say which
-/// client it is from: an actor with several clients subscribes with [`Subscribe::mapped`].
+/// client it is from. To know it, give each clone its own [`Subscribe::mapped`], after cloning.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -182,8 +182,8 @@ impl EngineIoClientBuilder {
     /// This happens on the first signal, in every client of the process that has this option or
     /// [`handle_sigint`](Self::handle_sigint):
     ///
-    /// 1. The client disconnects gracefully, within its `close_timeout`, with the reason `interrupted` or `terminated`. From
-    ///    now on it refuses a `Connect` with `ConnectError::Cancelled`.
+    /// 1. The client disconnects gracefully, within its `close_timeout`, with the reason `interrupted` or `terminated`. Until
+    ///    step 4 it refuses a `Connect` with `ConnectError::Cancelled`.
     /// 2. It waits until the subscribers that are actors have handled the last events, for at most `close_timeout` once more.
     /// 3. `Wait` and `Disconnect` reply.
     /// 4. When all these clients have come this far, their actix systems are stopped, which ends `System::run`.

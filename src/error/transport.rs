@@ -120,15 +120,10 @@ impl TransportError {
         }
     }
 
-    /// Whether no connection to the server was made. That says nothing about what the server accepts over one.
+    /// Whether the host was not found, or no connection to it could be made. All transports take this way, so the failure says
+    /// nothing about the transport.
     pub(crate) fn is_unreachable(&self) -> bool {
-        let stages = [Stage::Resolve, Stage::Connect, Stage::Tls];
-        match self {
-            Self::Resolve(_) | Self::Connect { .. } | Self::Tls { .. } => true,
-            Self::Proxy { status, .. } => status.is_none(),
-            Self::Timeout { stage } => stages.contains(stage),
-            _ => false,
-        }
+        matches!(self, Self::Resolve(_) | Self::Connect { .. })
     }
 
     /// Whether the server or a proxy asked for credentials, or did not accept those of the client.

@@ -5,7 +5,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// A process that runs one test of the same program. It is killed with this value.
+/// A process that runs one test of the same program. It is killed when this value is dropped.
 pub(crate) struct Process(Child);
 
 impl Process {
@@ -29,7 +29,7 @@ impl Process {
         assert!(status.unwrap().success());
     }
 
-    /// Waits for its end. Returns its exit status, and `None` if a signal has ended it.
+    /// Waits for its end. Returns its exit status, or `None` if a signal has ended it.
     pub(crate) async fn ends(mut self) -> Option<i32> {
         actix_rt::task::spawn_blocking(move || self.0.wait().unwrap().code()).await.unwrap()
     }

@@ -143,8 +143,8 @@ impl EngineIoClientBuilder {
 
     /// How long the client waits for slow subscribers. If more than [`receive_buffer`](Self::receive_buffer) bytes of events
     /// are waiting and no subscriber handles an event for this long, the session ends with
-    /// [`DisconnectReason::Stalled`](crate::DisconnectReason::Stalled). After two seconds without a break a warning is logged
-    /// (about one subscriber at most once a minute), which names the subscriber, and
+    /// [`DisconnectReason::Stalled`](crate::DisconnectReason::Stalled). When the client has not read for two seconds without a
+    /// break, a warning is logged (about one subscriber at most once a minute), which names the subscriber, and
     /// [`Status::back_pressure`](crate::Status::back_pressure) shows it from the beginning.
     ///
     /// Default: the session's `ping_interval + ping_timeout`, at least 5 seconds and at most 60 seconds. While the client does

@@ -46,8 +46,9 @@ impl EngineIoClientBuilder {
     ///   3. Then, and also if the server ends the session at about that time without a reason, the next attempt speaks version
     ///      3. The client remembers the version if its first ping is answered.
     ///
-    ///   Until then each side misreads the other's binary messages: those of the server reach the application with an extra
-    ///   first byte 4, and the server reads the first byte of those of this client as the type of a packet.
+    ///   If it is a server of version 3, each side misreads the other's binary messages until then: those of the server reach
+    ///   the application with an extra first byte 4, and the server reads the first byte of those of this client as the type
+    ///   of a packet.
     ///
     /// In version 3 the client pings, every `ping_interval`, and the server has `ping_timeout` to answer. The times of the
     /// answers are [`Status::round_trip`](crate::Status::round_trip). A few limits differ too: their options say so.
@@ -82,7 +83,8 @@ impl EngineIoClientBuilder {
     /// WebSocket must be one of the transports, and upgrades must be on. URLs are the same if their scheme, host, port and
     /// path are; it is the URL of the [`Connect`] that counts, and not one to which a server redirected. At most 64 URLs are
     /// remembered. If the WebSocket fails, the same connect goes on with the listed transports, and the client forgets the
-    /// WebSocket, unless the server could not be reached at all, as while it restarts. Default: `false`.
+    /// WebSocket. It does not forget it if the host was not found or no connection could be made, as while a server restarts
+    /// to which the client connects directly. Default: `false`.
     pub fn remember_upgrade(mut self, remember: bool) -> Self {
         self.config.attempts.remember_upgrade = remember;
         self
@@ -106,6 +108,9 @@ impl EngineIoClientBuilder {
     /// they come back as [`Event::Rejected`](crate::Event::Rejected), and so does a message that the next session cannot
     /// carry: it is too large, or, over polling in protocol 4, a text with U+001E.
     ///
+    /// Default: `false`. The messages come back with [`Event::Disconnected`](crate::Event::Disconnected), and between two
+    /// sessions a [`Send`](crate::Send) fails.
+    ///
     /// # Messages that would end each session
     ///
     /// Some servers and proxies end a session because a message is too large for them, before they have read all of it. Such a
@@ -126,11 +131,8 @@ impl EngineIoClientBuilder {
     ///
     /// Before the first session nothing is stored: the reply of a [`Send`](crate::Send) waits for the outcome of the `Connect`.
     ///
-    /// The messages are sent before a subscriber can react to [`Event::Connected`](crate::Event::Connected). A protocol
-    /// that begins each session with messages of its own, such as Socket.IO, must therefore not use this option.
-    ///
-    /// Default: `false`. The messages come back with [`Event::Disconnected`](crate::Event::Disconnected), and between
-    /// two sessions a [`Send`](crate::Send) fails.
+    /// The messages are sent before a subscriber can react to [`Event::Connected`](crate::Event::Connected). A protocol that
+    /// begins each session with messages of its own, such as Socket.IO, must therefore not use this option.
     pub fn keep_unsent(mut self, keep: bool) -> Self {
         self.config.keep_unsent = keep;
         self

@@ -24,14 +24,17 @@ use crate::{
 ///
 /// A program that only subscribes does not see why a `Connect` has failed: await the reply. In an actor,
 /// `ctx.spawn(client.send(connect).into_actor(self).map(..))` does so without blocking the actor. The error is in the reply
-/// and in no event, except with [`on_initial_connect`](crate::Reconnect::on_initial_connect):
+/// and in no event, with two exceptions:
 ///
-/// - An error that is retried is the cause of a [`Reconnecting`](crate::Event::Reconnecting), and the reply comes later.
-/// - An error that is not retried, such as the status 404, is in the reply. If there was a `Reconnecting` before, it is also
-///   in [`ReconnectFailed`](crate::Event::ReconnectFailed).
+/// - With [`on_initial_connect`](crate::Reconnect::on_initial_connect), an error that is retried is the cause of a
+///   [`Reconnecting`](crate::Event::Reconnecting), and the reply comes later.
+/// - If there was a `Reconnecting` before, an error that is not retried, such as the status 404, is in the reply and in
+///   [`ReconnectFailed`](crate::Event::ReconnectFailed). That is also so for a `Connect` that takes the place of the policy's
+///   attempt.
 ///
-/// If the reply is dropped, the connect goes on, and an error is logged as a warning. A [`Disconnect`](crate::Disconnect)
-/// cancels it.
+/// If the reply is dropped while the connect is in progress, the connect goes on, and an error is logged as a warning. A
+/// [`Disconnect`](crate::Disconnect) cancels it. A `Connect` whose reply is dropped before the client has handled it does
+/// nothing: use `do_send` if nobody awaits the reply.
 ///
 /// ```no_run
 /// # use actix_engineio::{Connect, EngineIoClient, TransportKind};

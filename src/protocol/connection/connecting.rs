@@ -169,7 +169,7 @@ impl Connection {
     fn fail_attempt(&mut self, now: Instant, err: TransportError) {
         let State::Connecting(connecting) = &mut self.state else { return };
         let id = connecting.transport;
-        // A server that is down, or whose address is not the one that the user named, shows nothing about its WebSockets.
+        // That a server is down shows nothing about its WebSockets. But a redirect may have led only the WebSocket to it.
         let is_down = err.is_unreachable() && !connecting.target.is_moved();
         if id.kind == TransportKind::WebSocket && !is_down {
             self.remembered.remove(&connecting.target);

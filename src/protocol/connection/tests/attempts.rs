@@ -200,24 +200,28 @@ fn a_websocket_that_fails_to_connect_is_forgotten() {
 #[test]
 fn a_websocket_is_remembered_while_its_server_cannot_be_reached() {
     let refused = || TransportError::connect(io::ErrorKind::ConnectionRefused.into());
-    for (err, is_remembered) in [
-        (TransportError::resolve("no address"), true),
-        (refused(), true),
-        (TransportError::tls("handshake", false), true),
-        (TransportError::proxy(None, "gone"), true),
-        (TransportError::timeout(Stage::Connect), true),
-        // A proxy that makes no tunnel, but forwards polling.
-        (TransportError::proxy(Some(403), "no tunnel"), false),
-        (TransportError::timeout(Stage::Response), false),
+    for (err, is_moved, is_remembered) in [
+        (TransportError::resolve("no address"), false, true),
+        (refused(), false, true),
+        // A redirect may have led only the WebSocket there.
+        (refused(), true, false),
+        // Polling may take another way: a proxy forwards it without a tunnel.
+        (TransportError::proxy(None, "gone"), false, false),
+        (TransportError::proxy(Some(403), "no tunnel"), false, false),
+        (TransportError::timeout(Stage::Connect), false, false),
+        (TransportError::timeout(Stage::Response), false, false),
     ] {
         let mut rig = Rig::remembering(false);
+        if is_moved {
+            rig.report(SECOND, moved("elsewhere"));
+        }
         rig.closed(SECOND, CloseReason::Failed(err.clone()), BatchOutcome::sent(0));
         assert_eq!(rig.out().pop().unwrap(), "start 2 polling");
         rig.closed(THIRD, CloseReason::Failed(refused()), BatchOutcome::sent(0));
         rig.out();
         rig.again(&[Polling, WebSocket], false, true);
         let next = if is_remembered { "start 3 websocket" } else { "start 3 polling" };
-        assert_eq!(rig.out(), [next], "{err:?}");
+        assert_eq!(rig.out(), [next], "{err:?} {is_moved}");
     }
 }
 
