@@ -51,11 +51,7 @@ pub(crate) struct CloseWords<'a>(pub(crate) u16, pub(crate) &'a str);
 
 impl fmt::Display for CloseWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            // RFC 6455, section 7.4.1: the close frame had none.
-            1005 => f.write_str("no code")?,
-            code => write!(f, "code {code}")?,
-        }
+        write!(f, "code {}", self.0)?;
         if self.1.is_empty() { Ok(()) } else { write!(f, ", {}", OneLine(self.1)) }
     }
 }

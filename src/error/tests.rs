@@ -46,7 +46,7 @@ fn a_report_of_an_error_and_its_sources_says_everything_once() {
     let of_resolver = TransportError::resolve(io::Error::other(disk_is_full()));
     let of_proxy = TransportError::proxy(None, lost());
     let exhausted = |reason| ConnectError::Exhausted(Box::new(reason));
-    let table: [(Box<dyn Error>, &str); 16] = [
+    let table: [(Box<dyn Error>, &str); 15] = [
         (lost().into(), "connection lost: connection reset"),
         (TransportError::eof("closed").into(), "connection lost: closed"),
         (ConnectError::transport(URL, lost()).into(), &format!("{URL}: connection lost: connection reset")),
@@ -65,7 +65,6 @@ fn a_report_of_an_error_and_its_sources_says_everything_once() {
             ReconnectCause::Failed(ConnectError::hook(disk_is_full())).into(),
             "the before_connect hook failed: no token for tenant blue | the disk is full",
         ),
-        (DisconnectReason::transport_close(1005, "").into(), "transport close: no code"),
         (TaskError::panicked("a\nb").into(), "the task panicked: a b"),
         (TransportError::tls("expired", true).into(), "TLS failed: expired"),
         (TransportError::from(ProtocolError::Utf8).into(), "text that is not UTF-8"),
