@@ -10,6 +10,8 @@
 mod body;
 mod codec_config;
 mod coding;
+#[cfg(test)]
+pub(super) mod compress;
 mod connection;
 mod forwarding;
 mod head;

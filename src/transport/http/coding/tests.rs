@@ -1,33 +1,10 @@
-use std::io::Write as _;
-
 use actix_http::header::HeaderValue;
-use flate2::{
-    Compression,
-    write::{DeflateEncoder, GzEncoder, ZlibEncoder},
-};
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
+use crate::transport::http::compress::{bare_deflate, gzip, zlib};
 
 const LIMIT: usize = 1 << 20;
-
-fn gzip(body: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(body).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn zlib(body: &[u8]) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(body).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn bare_deflate(body: &[u8]) -> Vec<u8> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(body).unwrap();
-    encoder.finish().unwrap()
-}
 
 fn decoded(coding: Coding, body: &[u8]) -> Result<Bytes, TransportError> {
     coding.decode(Bytes::copy_from_slice(body), LIMIT)

@@ -1,10 +1,7 @@
 //! The body of an answer: where it ends, and what it is coded with.
 
-use std::io::Write as _;
-
-use flate2::{Compression, write::DeflateEncoder, write::GzEncoder, write::ZlibEncoder};
-
 use super::*;
+use crate::transport::http::compress::{bare_deflate, gzip, zlib};
 
 #[actix::test]
 async fn a_body_shorter_than_its_content_length_is_cut() {
@@ -115,24 +112,6 @@ async fn extensions_and_trailers_of_chunks_have_a_limit_that_grows_with_the_body
 }
 
 type Compress = fn(&[u8]) -> Vec<u8>;
-
-fn gzip(body: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(body).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn zlib(body: &[u8]) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(body).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn bare_deflate(body: &[u8]) -> Vec<u8> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(body).unwrap();
-    encoder.finish().unwrap()
-}
 
 #[actix::test]
 async fn a_compressed_body_is_inflated() {
