@@ -10,6 +10,8 @@
 //! cargo add actix actix-engineio
 //! ```
 //!
+//! Until the first release, use `--path`, as the README says.
+//!
 //! ```no_run
 //! use actix_engineio::{self as engineio, Connect, EngineIoClient, Wait, subscriber};
 //!

@@ -19,11 +19,11 @@ def enter():
         inside = shlex.join([sys.executable, __file__])
         if shutil.which("unshare") and not subprocess.run(["unshare", *flags, "sh", "-c", inside],
                                                           stderr=subprocess.DEVNULL).returncode:
-            os.environ[INSIDE] = "a namespace of its own, TCP reno"
+            os.environ[INSIDE] = "a network namespace of its own, with TCP reno"
             command = ["unshare", *flags, "sh", "-c", f'{inside} && exec "$0" "$@"', sys.executable, *sys.argv]
             os.execvp("unshare", command)
     control = CONTROL.read_text().strip() if CONTROL.exists() else "unknown"
-    return f"the machine's loopback interface, TCP {control}"
+    return f"the machine's loopback interface, with TCP {control}"
 
 
 def prepare():
@@ -36,8 +36,8 @@ def cores():
     if hasattr(os, "sched_getaffinity") and shutil.which("taskset"):
         server, *others = sorted(os.sched_getaffinity(0))
         if others:
-            return ["taskset", "-c", str(server)], ["taskset", "-c", str(others[0])], "server and client on a core each"
-    return [], [], "server and client on any core"
+            return ["taskset", "-c", str(server)], ["taskset", "-c", str(others[0])], "the server and the client have a core each"
+    return [], [], "the server and the client run on any core"
 
 
 if __name__ == "__main__":

@@ -189,7 +189,8 @@ def readme(results):
 ![Messages per second and round trips, side by side](bench/chart.svg)
 
 Taken on {results["date"]} by `{results["command"]}`: {results["machine"]}; {results["network"]}; {results["cores"]}.
-{results["rounds"]} Medians; machines differ from run to run, so trust the ratios rather than the rates.
+{results["rounds"]}
+Machines differ from run to run, so trust the ratios rather than the rates.
 {"; ".join(versions)}.
 "raw" is a program on tokio-tungstenite that does Engine.IO by hand: no library, no actors, no reconnection.
 "fails": the client cannot run this case.

@@ -105,12 +105,14 @@ async fn run(config: Config, url: String) -> Result<(), Box<dyn Error>> {
     };
 
     handle.stop(true).await;
-    server.await??;
+    // An error of the web server must not skip the `Disconnect`, so it is returned only at the end.
+    let served = server.await;
     client.send(Disconnect::new()).await?;
     // All events are in the mailbox of the subscriber by now, so it has stored them when it answers.
     let lost = unsent.send(Count).await?;
     arbiter.stop();
     log::info!("stopped, {lost} messages were not sent");
+    served??;
     outcome
 }
 

@@ -95,8 +95,9 @@ pub struct Confirm;
 /// [`Event::Disconnected`](crate::Event::Disconnected) lists the messages that could not be written in time. The
 /// client lives on and accepts another [`Connect`].
 ///
-/// A subscriber that sends messages again may handle the end of an earlier session only now. What it sends then comes back
-/// after this `Disconnect`. So tell such a subscriber first that it must store them.
+/// Some subscribers send returned messages again. Such a subscriber may handle the `Disconnected` of an earlier session late,
+/// after you have sent this `Disconnect`. The client then refuses what it sends. Before you send `Disconnect`, tell such a
+/// subscriber to store returned messages instead.
 ///
 /// When the reply comes, all events are in the mailboxes of the subscribers that are actors. So a message that you send to
 /// such a subscriber now is handled after the last event. If the subscriber must store what was not sent before the program

@@ -61,15 +61,15 @@ impl EngineIoClientBuilder {
 
     /// Whether to use the proxies that the environment names: `http_proxy`, `https_proxy` and `all_proxy`, in small or in
     /// capital letters (the small ones come first; `HTTP_PROXY` is ignored in a CGI program, which has `REQUEST_METHOD`).
-    /// `all_proxy` counts if the other one is missing. The environment is read when this is called. Default: `false`, as in
+    /// `all_proxy` is used for a scheme whose own variable is missing. The environment is read when this is called. Default: `false`, as in
     /// the `AsyncClient` of python-engineio.
     ///
     /// `no_proxy` lists the exceptions, separated by commas or blanks: domains, which include their subdomains; addresses;
     /// networks such as `10.0.0.0/8`; and `*`. A domain or an address may have a port. An item that cannot be understood is
     /// ignored, with a warning. `ws` and `wss` URLs use the proxies of `http` and `https`. If a variable contains an invalid
     /// or unsupported URL, connects that would use it fail with
-    /// [`TransportError::Unsupported`](crate::TransportError::Unsupported), which also ends a policy. `false` only takes back
-    /// an earlier `true`.
+    /// [`TransportError::Unsupported`](crate::TransportError::Unsupported), which also ends a policy. `false` cancels an
+    /// earlier `proxy_from_env(true)`, and changes nothing else.
     pub fn proxy_from_env(mut self, read: bool) -> Self {
         if !read {
             // Another call may have set another way since then, which counts.

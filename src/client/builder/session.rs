@@ -46,9 +46,9 @@ impl EngineIoClientBuilder {
     ///   3. Then, and also if the server ends the session at about that time without a reason, the next attempt speaks version
     ///      3. The client remembers the version if its first ping is answered.
     ///
-    ///   If it is a server of version 3, each side misreads the other's binary messages until then: those of the server reach
-    ///   the application with an extra first byte 4, and the server reads the first byte of those of this client as the type
-    ///   of a packet.
+    ///   If the server speaks version 3, binary messages are misread until then. A binary message of the server reaches the
+    ///   application with an extra byte 4 at its beginning. In a binary message of this client, the server takes the first
+    ///   byte as the type of a packet.
     ///
     /// In version 3 the client pings, every `ping_interval`, and the server has `ping_timeout` to answer. The times of the
     /// answers are [`Status::round_trip`](crate::Status::round_trip). A few limits differ too: their options say so.
@@ -83,8 +83,8 @@ impl EngineIoClientBuilder {
     /// WebSocket must be one of the transports, and upgrades must be on. URLs are the same if their scheme, host, port and
     /// path are; it is the URL of the [`Connect`] that counts, and not one to which a server redirected. At most 64 URLs are
     /// remembered. If the WebSocket fails, the same connect goes on with the listed transports, and the client forgets the
-    /// WebSocket. It does not forget it if the host was not found or no connection could be made, as while a server restarts
-    /// to which the client connects directly. Default: `false`.
+    /// WebSocket. It still remembers the WebSocket if the host was not found or no connection could be made, for example while
+    /// the server restarts. This does not apply behind a proxy, or after a redirect. Default: `false`.
     pub fn remember_upgrade(mut self, remember: bool) -> Self {
         self.config.attempts.remember_upgrade = remember;
         self
