@@ -10,8 +10,6 @@
 mod body;
 mod codec_config;
 mod coding;
-#[cfg(test)]
-pub(super) mod compress;
 mod connection;
 mod forwarding;
 mod head;
@@ -19,6 +17,8 @@ mod learned;
 mod message;
 mod reuse;
 
+#[cfg(test)]
+pub(super) use self::coding::tests::compress;
 pub(crate) use self::{
     codec_config::CodecConfig,
     connection::{Http1Connection, UpgradeResponse},

@@ -127,4 +127,4 @@ fn malformed(what: String) -> TransportError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,8 +1,10 @@
 use actix_http::header::HeaderValue;
 use proptest::{collection::vec, prelude::*};
 
+use self::compress::{bare_deflate, gzip, zlib};
 use super::*;
-use crate::transport::http::compress::{bare_deflate, gzip, zlib};
+
+pub(in crate::transport) mod compress;
 
 const LIMIT: usize = 1 << 20;
 
