@@ -61,8 +61,8 @@ impl EngineIoClientBuilder {
 
     /// Whether to use the proxies that the environment names: `http_proxy`, `https_proxy` and `all_proxy`, in small or in
     /// capital letters (the small ones come first; `HTTP_PROXY` is ignored in a CGI program, which has `REQUEST_METHOD`).
-    /// `all_proxy` is used for a scheme whose own variable is missing. The environment is read when this is called. Default: `false`, as in
-    /// the `AsyncClient` of python-engineio.
+    /// `all_proxy` is used for a scheme whose own variable is missing. The environment is read when this is called. Default:
+    /// `false`, as in the `AsyncClient` of python-engineio.
     ///
     /// `no_proxy` lists the exceptions, separated by commas or blanks: domains, which include their subdomains; addresses;
     /// networks such as `10.0.0.0/8`; and `*`. A domain or an address may have a port. An item that cannot be understood is
